@@ -1,0 +1,1 @@
+"""Measures latency, accuracy and rivals on the machine at hand."""

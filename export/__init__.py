@@ -1,0 +1,1 @@
+"""Makes the files in engines/: torch and third-party models in, checked graphs out."""

@@ -1,0 +1,1 @@
+"""Runs exported graphs: named arrays in, named arrays out."""

@@ -1,0 +1,63 @@
+"""What every inference backend offers: named arrays in, named arrays out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from numpy.typing import NDArray
+
+AnyArray = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSpec:
+    """Name, shape and type of one graph input or output; a free dimension is a string."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+    """NumPy's name: float32, uint8, int64."""
+
+
+class InferenceSession(Protocol):
+    """An exported graph that is ready to run."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The graph's inputs in order."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The graph's outputs in order."""
+        ...
+
+    @property
+    def backend(self) -> str:
+        """What really runs the graph, such as `onnxruntime:CPU`."""
+        ...
+
+    def run(self, feeds: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Runs the graph once.
+
+        Args:
+            feeds: one C-contiguous array per input.
+
+        Returns:
+            One array per output; the caller owns them.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the graph; may be called twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,1 @@
+"""SMPL parameters to a mesh and joints, in NumPy."""

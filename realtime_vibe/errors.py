@@ -1,0 +1,49 @@
+"""Every error this package raises on purpose.
+
+A message says what we got, what we expected and what to do. The command line prints it as one line
+and exits with status 2; anything that is not a `RealtimeVibeError` is a bug and keeps its trace.
+"""
+
+
+class RealtimeVibeError(Exception):
+    """Root of all errors that a user can cause or cure."""
+
+
+class SourceError(RealtimeVibeError):
+    """A frame source cannot be opened, or broke and cannot be reopened."""
+
+
+class EngineError(RealtimeVibeError):
+    """An engine folder is missing, incomplete or does not match its manifest."""
+
+
+class BackendUnavailableError(RealtimeVibeError):
+    """The requested inference backend is not installed or refuses to run."""
+
+
+class BodyModelError(RealtimeVibeError):
+    """A body file lacks an array or an array has the wrong shape."""
+
+
+class TrackerError(RealtimeVibeError):
+    """A person tracker cannot be built."""
+
+
+class OutputError(RealtimeVibeError):
+    """A file or a window to write results to cannot be used."""
+
+
+class ConfigError(RealtimeVibeError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DatasetError(RealtimeVibeError):
+    """A training or evaluation file is missing, damaged or has the wrong layout."""
+
+
+class ExportError(RealtimeVibeError):
+    """An exported graph does not agree with the network it was made from."""
+
+
+class ShapeError(RealtimeVibeError, ValueError):
+    """An array that crosses a stage border has the wrong shape."""

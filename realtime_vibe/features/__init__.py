@@ -1,0 +1,1 @@
+"""Tracked people to one feature vector each."""

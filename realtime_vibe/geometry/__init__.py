@@ -1,0 +1,1 @@
+"""Pure NumPy functions: boxes, crops, rotations, cameras."""

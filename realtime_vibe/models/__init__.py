@@ -1,0 +1,1 @@
+"""The networks in torch; never imported by the live path."""

@@ -1,0 +1,1 @@
+"""Results out: windows, overlays, recordings, statistics."""

@@ -1,0 +1,141 @@
+"""The frozen records that cross stage borders.
+
+Legend of shapes: H, W image height and width [px]; J = 24 SMPL joints; V vertices; L = 33 BlazePose
+landmarks. Camera frame: OpenCV (x right, y down, z forward) [m]. Nobody writes into an array that
+arrived in a packet. The shape checks cost under a microsecond and stay on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import ShapeError
+
+FloatArray = NDArray[np.float32]
+ImageArray = NDArray[np.uint8]
+
+NUM_BETAS = 10
+NUM_SMPL_JOINTS = 24
+NUM_LANDMARKS = 33
+
+
+def _check(name: str, array: NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
+    got = array.shape
+    if len(got) != len(shape) or any(
+        want is not None and have != want for have, want in zip(got, shape, strict=True)
+    ):
+        expected = tuple("*" if size is None else size for size in shape)
+        raise ShapeError(f"{name} has shape {got}, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One image as the source delivered it."""
+
+    image_bgr: ImageArray
+    """(H, W, 3) uint8."""
+    index: int
+    """Position in the stream, counting every grabbed frame from 0."""
+    captured_at_s: float
+    """`time.perf_counter` [s] right after the grab for live sources; media time [s] for files."""
+    grabbed_at_s: float
+    """`time.perf_counter` [s] right after the grab, before any work; latency counts from here."""
+
+    def __post_init__(self) -> None:
+        _check("Frame.image_bgr", self.image_bgr, (None, None, 3))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseLandmarks:
+    """BlazePose's 33 landmarks of one person in one frame."""
+
+    image_px: FloatArray
+    """(33, 3) x, y [px] in the full image; z in the same scale, relative to the hips' middle."""
+    world_m: FloatArray
+    """(33, 3) [m], camera axes, origin at the middle of the hips."""
+    visibility: FloatArray
+    """(33,) chance in [0, 1] that the landmark is in view and not hidden."""
+    presence: float
+    """Chance in [0, 1] that there is a person in the tracked region."""
+
+    def __post_init__(self) -> None:
+        _check("PoseLandmarks.image_px", self.image_px, (NUM_LANDMARKS, 3))
+        _check("PoseLandmarks.world_m", self.world_m, (NUM_LANDMARKS, 3))
+        _check("PoseLandmarks.visibility", self.visibility, (NUM_LANDMARKS,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedPerson:
+    """One person found in a frame, with an identity that lasts over frames."""
+
+    track_id: int
+    bbox_xyxy: FloatArray
+    """(4,) tight box [px] in the full image; may reach beyond its borders."""
+    score: float
+    dt_s: float
+    """Time since this track was last seen [s]; 0 on its first frame."""
+    landmarks: PoseLandmarks | None = None
+    """Set by landmark trackers; box detectors leave it out."""
+
+    def __post_init__(self) -> None:
+        _check("TrackedPerson.bbox_xyxy", self.bbox_xyxy, (4,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmplParams:
+    """SMPL pose and shape of one person, and the weak-perspective camera of its crop."""
+
+    global_orient: FloatArray
+    """(3, 3) rotation from the SMPL rest frame (y up) to the camera frame (y down)."""
+    body_pose: FloatArray
+    """(23, 3, 3) rotation of each joint relative to its parent."""
+    betas: FloatArray
+    """(10,) shape coefficients [standard deviations]."""
+    weak_camera: FloatArray
+    """(3,) scale s, offsets tx, ty [m] in the square crop (Kocabas et al. 2020, sec. 3.1)."""
+
+    def __post_init__(self) -> None:
+        _check("SmplParams.global_orient", self.global_orient, (3, 3))
+        _check("SmplParams.body_pose", self.body_pose, (NUM_SMPL_JOINTS - 1, 3, 3))
+        _check("SmplParams.betas", self.betas, (NUM_BETAS,))
+        _check("SmplParams.weak_camera", self.weak_camera, (3,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyMesh:
+    """A posed body in the camera frame."""
+
+    vertices: FloatArray
+    """(V, 3) [m], `transl` included."""
+    joints: FloatArray
+    """(24, 3) [m], `transl` included."""
+    transl: FloatArray
+    """(3,) [m], SMPL's translation: added after posing about the rest pelvis."""
+
+    def __post_init__(self) -> None:
+        _check("BodyMesh.vertices", self.vertices, (None, 3))
+        _check("BodyMesh.joints", self.joints, (NUM_SMPL_JOINTS, 3))
+        _check("BodyMesh.transl", self.transl, (3,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonResult:
+    """All that the pipeline says about one person in one frame."""
+
+    person: TrackedPerson
+    params: SmplParams
+    mesh: BodyMesh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameResult:
+    """The pipeline's answer to one frame; `people` is empty when nobody is in view."""
+
+    frame: Frame
+    people: tuple[PersonResult, ...]
+    stage_ms: Mapping[str, float]
+    """Wall time of each stage [ms]; `step` is the whole of track to mesh."""
+    focal_px: float
+    """Focal length the meshes were placed with [px]; the principal point is the image centre."""

@@ -1,0 +1,1 @@
+"""Frames in: cameras, files, folders, streams and a synthetic figure."""

@@ -1,0 +1,1 @@
+"""Features and carried state to SMPL parameters, then smoothing."""

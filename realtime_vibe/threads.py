@@ -1,0 +1,127 @@
+"""Hand-over between threads: newest wins, and an error travels to the consumer."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class SlotClosed(Exception):  # noqa: N818 - an end-of-stream signal, as StopIteration is
+    """The producer closed the slot without an error and everything in it was taken."""
+
+
+class LatestSlot(Generic[T]):
+    """A one-item mailbox between two threads.
+
+    `put` never blocks: an item that was not taken yet is overwritten and counted, so the age of what
+    `take` returns never grows with time.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._item: T | None = None
+        self._full = False
+        self._closed = False
+        self._error: BaseException | None = None
+        self._overwritten = 0
+
+    @property
+    def overwritten(self) -> int:
+        """Number of items that were replaced before anybody took them."""
+        return self._overwritten
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def put(self, item: T) -> None:
+        """Offers `item`, replacing one that was not taken. Ignored after `close`."""
+        with self._condition:
+            if self._closed:
+                return
+            if self._full:
+                self._overwritten += 1
+            self._item, self._full = item, True
+            self._condition.notify_all()
+
+    def put_when_free(self, item: T, should_stop: Callable[[], bool]) -> None:
+        """Waits until the last item was taken, then offers `item`: the lossless hand-over.
+
+        Args:
+            item: what to hand over.
+            should_stop: asked ten times a second; the wait ends when it says so.
+        """
+        with self._condition:
+            while self._full and not self._closed and not should_stop():
+                self._condition.wait(0.1)
+            if self._full or self._closed:
+                return
+            self._item, self._full = item, True
+            self._condition.notify_all()
+
+    def take(self, timeout_s: float | None = None) -> T | None:
+        """Returns the newest item once; None when `timeout_s` passed without one.
+
+        Raises:
+            SlotClosed: the producer is done and nothing is left.
+            BaseException: whatever error the producer closed the slot with.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._full or self._closed, timeout_s)
+            if self._full:
+                item, self._item, self._full = self._item, None, False
+                self._condition.notify_all()
+                return item
+            if self._error is not None:
+                raise self._error
+            if self._closed:
+                raise SlotClosed
+            return None
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Ends the stream and wakes everyone; the first `error` is re-raised by `take`."""
+        with self._condition:
+            self._closed = True
+            self._error = self._error or error
+            self._condition.notify_all()
+
+
+class Worker:
+    """A named thread whose errors reach somebody.
+
+    Args:
+        name: shown in `threading.enumerate()` and in messages.
+        body: runs in the thread.
+        on_exit: called in the thread when `body` ended, with the error that ended it or None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: Callable[[], None],
+        on_exit: Callable[[BaseException | None], None],
+    ) -> None:
+        self._body = body
+        self._on_exit = on_exit
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread; True when it has ended (or never started)."""
+        if self._thread.ident is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._body()
+        except BaseException as caught:  # noqa: BLE001 - carried to the consumer by on_exit
+            error = caught
+        self._on_exit(error)

@@ -1,0 +1,104 @@
+"""Clocks and latency statistics."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+Clock = Callable[[], float]
+"""Returns seconds; the live app injects `time.perf_counter`."""
+
+
+class StageTimer:
+    """Wall time of named stages of one step.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Clock = time.perf_counter) -> None:
+        self._clock = clock
+        self.stage_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside the `with` block to `stage_ms[name]`."""
+        started_s = self._clock()
+        try:
+            yield
+        finally:
+            spent_ms = (self._clock() - started_s) * 1e3
+            self.stage_ms[name] = self.stage_ms.get(name, 0.0) + spent_ms
+
+
+class LatencyStats:
+    """Percentiles of a series of durations, without the warm-up.
+
+    Memory is bounded: beyond `capacity` the oldest values leave, the count goes on.
+
+    Args:
+        warmup: how many first values to leave out (first runs allocate and tune).
+        capacity: how many values to keep for the percentiles.
+    """
+
+    def __init__(self, warmup: int = 0, capacity: int = 100_000) -> None:
+        self._warmup = warmup
+        self._values_ms: deque[float] = deque(maxlen=capacity)
+        self.count = 0
+        """Values taken into account, warm-up left out."""
+        self.warmup_count = 0
+        """Values left out as warm-up."""
+
+    def add(self, value_ms: float) -> None:
+        """Records one duration [ms]."""
+        if self.warmup_count < self._warmup:
+            self.warmup_count += 1
+            return
+        self.count += 1
+        self._values_ms.append(value_ms)
+
+    def percentile_ms(self, percent: float) -> float:
+        """The given percentile [ms]; NaN while nothing was recorded."""
+        if not self._values_ms:
+            return float("nan")
+        return float(np.percentile(np.fromiter(self._values_ms, np.float64), percent))
+
+    def summary(self) -> dict[str, float | int | None]:
+        """`{"count", "p50_ms", "p95_ms", "p99_ms"}`; percentiles are None while count is 0."""
+        if self.count == 0:
+            return {"count": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None}
+        p50, p95, p99 = np.percentile(np.fromiter(self._values_ms, np.float64), [50, 95, 99])
+        return {
+            "count": self.count,
+            "p50_ms": round(float(p50), 4),
+            "p95_ms": round(float(p95), 4),
+            "p99_ms": round(float(p99), 4),
+        }
+
+
+class RateMeter:
+    """Events per second over a sliding window.
+
+    Args:
+        window_s: how far back to look [s].
+    """
+
+    def __init__(self, window_s: float = 2.0) -> None:
+        self._window_s = window_s
+        self._stamps_s: deque[float] = deque()
+
+    def tick(self, now_s: float) -> None:
+        """Records an event at `now_s`."""
+        self._stamps_s.append(now_s)
+        while now_s - self._stamps_s[0] > self._window_s:
+            self._stamps_s.popleft()
+
+    @property
+    def rate_hz(self) -> float:
+        """Intervals per second in the window; 0 while there is no interval."""
+        if len(self._stamps_s) < 2:
+            return 0.0
+        span_s = self._stamps_s[-1] - self._stamps_s[0]
+        return (len(self._stamps_s) - 1) / span_s if span_s > 0 else 0.0

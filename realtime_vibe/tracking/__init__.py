@@ -1,0 +1,1 @@
+"""Frame to tracked people."""

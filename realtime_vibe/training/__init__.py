@@ -1,0 +1,1 @@
+"""Training the networks; never imported by the live path."""

@@ -1,0 +1,8 @@
+"""Starts the live app from a checkout; the installed command `realtime-vibe` is the same."""
+
+import sys
+
+from realtime_vibe.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
