@@ -1,0 +1,67 @@
+"""From the weak-perspective camera of a crop to a translation in the full camera frame.
+
+A weak-perspective camera (s, tx, ty) says: a point (x, y) [m] of the body lands in the crop, whose
+coordinates run from -1 to 1, at s * (x + tx, y + ty). One crop half-side is therefore 1/s metres at
+the body's depth, which fixes the depth once a focal length is assumed (Kocabas et al. 2020,
+sec. 3.1; Li et al. 2022, "CLIFF", for the full image). The square must be the one the camera was
+predicted in, margin included.
+"""
+
+import numpy as np
+
+from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.packets import FloatArray
+
+MIN_SCALE = 1e-3
+"""Smaller scales would put the body beyond a kilometre; clamped to stay finite."""
+
+
+def nominal_focal_px(width: int, height: int, fov_deg: float | None = None) -> float:
+    """Focal length for an image.
+
+    Args:
+        width: image width [px].
+        height: image height [px].
+        fov_deg: horizontal field of view [deg]; None assumes the image diagonal as focal length
+            (53 degrees over the diagonal), the usual guess for an unknown camera.
+    """
+    if fov_deg is None:
+        return float(np.hypot(width, height))
+    return 0.5 * width / float(np.tan(0.5 * np.deg2rad(fov_deg)))
+
+
+def transl_from_weak_camera(
+    weak_camera: FloatArray, square: SquareBox, image_size: tuple[int, int], focal_px: float
+) -> FloatArray:
+    """Translation (3,) [m] in the camera frame that puts the body where the crop camera saw it.
+
+    Args:
+        weak_camera: (3,) s, tx, ty.
+        square: the crop's square in the full image.
+        image_size: (width, height) [px]; the principal point is the middle.
+        focal_px: focal length of the full image [px].
+    """
+    scale = max(float(weak_camera[0]), MIN_SCALE)
+    px_per_m = 0.5 * scale * square.side
+    depth_m = focal_px / px_per_m
+    x_m = float(weak_camera[1]) + (square.center_x - 0.5 * image_size[0]) / px_per_m
+    y_m = float(weak_camera[2]) + (square.center_y - 0.5 * image_size[1]) / px_per_m
+    return np.array([x_m, y_m, depth_m], np.float32)
+
+
+def weak_camera_from_transl(
+    transl: FloatArray, square: SquareBox, image_size: tuple[int, int], focal_px: float
+) -> FloatArray:
+    """The inverse of `transl_from_weak_camera` for a body in front of the camera."""
+    px_per_m = focal_px / float(transl[2])
+    scale = 2.0 * px_per_m / square.side
+    tx = float(transl[0]) - (square.center_x - 0.5 * image_size[0]) / px_per_m
+    ty = float(transl[1]) - (square.center_y - 0.5 * image_size[1]) / px_per_m
+    return np.array([scale, tx, ty], np.float32)
+
+
+def project(points: FloatArray, image_size: tuple[int, int], focal_px: float) -> FloatArray:
+    """Pixels (..., 2) of camera-frame points (..., 3) [m]; points behind the camera give NaN."""
+    depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
+    middle = 0.5 * np.array(image_size, np.float32)
+    return (points[..., :2] / depth * focal_px + middle).astype(np.float32)

@@ -1,0 +1,97 @@
+"""Rotations as 6D, matrices and axis-angle; pure NumPy, any leading batch shape.
+
+A 6D rotation is the first two columns of its matrix, stored row by row: `x.reshape(3, 2)` (Zhou et
+al. 2019; the order VIBE's checkpoints use, different from libraries that store rows).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatingArray = NDArray[np.floating]
+
+_EPS = 1e-8
+
+
+def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:
+    """Orthonormalises 6D rotations (Gram-Schmidt).
+
+    Args:
+        rot6d: (..., 6).
+
+    Returns:
+        (..., 3, 3) rotation matrices. Where the two columns are parallel or zero the result is
+        finite but not a rotation; a trained network does not produce such a pair.
+    """
+    columns = rot6d.reshape(*rot6d.shape[:-1], 3, 2)
+    first = _unit(columns[..., 0])
+    second = columns[..., 1]
+    second = _unit(second - np.sum(first * second, axis=-1, keepdims=True) * first)
+    return np.stack([first, second, np.cross(first, second)], axis=-1)
+
+
+def rot6d_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
+    """The first two columns of (..., 3, 3), row by row, as (..., 6)."""
+    return rotmat[..., :2].reshape(*rotmat.shape[:-2], 6)
+
+
+def rotmat_from_axis_angle(axis_angle: FloatingArray) -> FloatingArray:
+    """Rodrigues' formula for (..., 3) axis-angle [rad]; the zero vector gives the identity."""
+    angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
+    cross = _cross_matrix(axis_angle)
+    # sin(a)/a and (1-cos(a))/a^2 through sinc stay exact at zero.
+    sine = np.sinc(angle / np.pi)
+    cosine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    identity = np.eye(3, dtype=axis_angle.dtype)
+    return (identity + sine * cross + cosine * (cross @ cross)).astype(axis_angle.dtype)
+
+
+def axis_angle_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
+    """Axis-angle [rad] of (..., 3, 3), angle in [0, pi]; exact near 0 and near pi.
+
+    Goes through the quaternion of largest component (Shepperd 1978), which divides by nothing small.
+    """
+    quat_wxyz = quat_wxyz_from_rotmat(rotmat)
+    vector = quat_wxyz[..., 1:]
+    sine = np.linalg.norm(vector, axis=-1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, quat_wxyz[..., :1])
+    scale = np.where(sine > _EPS, angle / np.maximum(sine, _EPS), 2.0)
+    return (vector * scale).astype(rotmat.dtype)
+
+
+def quat_wxyz_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
+    """Unit quaternions (..., 4), w >= 0, of (..., 3, 3)."""
+    matrix = rotmat.astype(np.float64)
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    trace = diagonal.sum(axis=-1)
+    # Four times the square of each component; the largest is at least 1.
+    squares = np.stack([1 + trace, *(1 + 2 * diagonal[..., k] - trace for k in range(3))], axis=-1)
+    lower = np.stack(
+        [
+            matrix[..., 2, 1] - matrix[..., 1, 2],
+            matrix[..., 0, 2] - matrix[..., 2, 0],
+            matrix[..., 1, 0] - matrix[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    symmetric = matrix + np.swapaxes(matrix, -1, -2)
+    rows = [np.concatenate([squares[..., :1], lower], axis=-1)]
+    for k in range(3):
+        row = np.concatenate([lower[..., k : k + 1], symmetric[..., k, :]], axis=-1)
+        row[..., k + 1] = squares[..., k + 1]
+        rows.append(row)
+    candidates = np.stack(rows, axis=-2)
+    best = np.argmax(squares, axis=-1)[..., None, None]
+    quat = np.take_along_axis(candidates, best, axis=-2)[..., 0, :]
+    quat = quat / np.linalg.norm(quat, axis=-1, keepdims=True)
+    return np.where(quat[..., :1] < 0, -quat, quat).astype(rotmat.dtype)
+
+
+def _unit(vector: FloatingArray) -> FloatingArray:
+    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
+
+
+def _cross_matrix(vector: FloatingArray) -> FloatingArray:
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    zero = np.zeros_like(x)
+    flat = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
+    return flat.reshape(*vector.shape[:-1], 3, 3)
