@@ -4,10 +4,13 @@ A 6D rotation is the first two columns of its matrix, stored row by row: `x.resh
 al. 2019; the order VIBE's checkpoints use, different from libraries that store rows).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-FloatingArray = NDArray[np.floating]
+FloatingArray = NDArray[Any]
+"""float32 or float64; results have the dtype of the input."""
 
 _EPS = 1e-8
 
@@ -42,7 +45,8 @@ def rotmat_from_axis_angle(axis_angle: FloatingArray) -> FloatingArray:
     sine = np.sinc(angle / np.pi)
     cosine = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
     identity = np.eye(3, dtype=axis_angle.dtype)
-    return (identity + sine * cross + cosine * (cross @ cross)).astype(axis_angle.dtype)
+    rotmat: FloatingArray = identity + sine * cross + cosine * (cross @ cross)
+    return rotmat.astype(axis_angle.dtype)
 
 
 def axis_angle_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
@@ -55,7 +59,8 @@ def axis_angle_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
     sine = np.linalg.norm(vector, axis=-1, keepdims=True)
     angle = 2.0 * np.arctan2(sine, quat_wxyz[..., :1])
     scale = np.where(sine > _EPS, angle / np.maximum(sine, _EPS), 2.0)
-    return (vector * scale).astype(rotmat.dtype)
+    axis_angle: FloatingArray = vector * scale
+    return axis_angle.astype(rotmat.dtype)
 
 
 def quat_wxyz_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
@@ -87,11 +92,13 @@ def quat_wxyz_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
 
 
 def _unit(vector: FloatingArray) -> FloatingArray:
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
+    unit: FloatingArray = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
+    return unit
 
 
 def _cross_matrix(vector: FloatingArray) -> FloatingArray:
     x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
     zero = np.zeros_like(x)
     flat = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
-    return flat.reshape(*vector.shape[:-1], 3, 3)
+    matrix: FloatingArray = flat.reshape(*vector.shape[:-1], 3, 3)
+    return matrix
