@@ -1,0 +1,90 @@
+"""What every frame source offers, whatever the frames come from."""
+
+import threading
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from realtime_vibe.packets import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """What a source says about itself once it is open."""
+
+    name: str
+    """For messages and the HUD: `camera 0`, a file's name, a URL without its password."""
+    width: int
+    """Width of the first frame [px], as delivered; later frames may differ in folders and streams."""
+    height: int
+    """Height of the first frame [px]."""
+    fps: float | None
+    """Nominal frames per second; None where the source does not know."""
+    frame_count: int | None
+    """Number of frames; None for live, endless and piped sources."""
+    is_live: bool
+    """Whether frames come at their own time and are lost when nobody reads them."""
+
+
+class FrameSource(Protocol):
+    """A stream of frames: `open`, `read` until None, `close`. Opened once, read by one thread.
+
+    Frames of live sources carry `time.perf_counter` as their capture time, frames of files their
+    media time. Capture times increase strictly; indexes count every grabbed frame from 0.
+    """
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source is like; only valid after `open`."""
+
+    @property
+    def status(self) -> str:
+        """Short text for the HUD: `ok`, `no signal 3 s, reopening`, .."""
+
+    def open(self) -> None:
+        """Opens the source and makes sure that it delivers.
+
+        Raises:
+            SourceError: it does not; one clear line that says what to do.
+        """
+
+    def read(self, stop: threading.Event) -> Frame | None:
+        """Waits for the next frame; None at the end, or soon after `stop` is set."""
+
+    def close(self) -> None:
+        """Releases everything. May be called again, and from another thread: ends a waiting `read`."""
+
+    def __enter__(self) -> Self:
+        """Opens the source."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the source."""
+
+
+class OpenedByWith:
+    """Gives a source its context manager: open on entry, close on exit."""
+
+    def open(self) -> None:
+        """Opens the source."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Closes the source."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,202 @@
+"""A moving person without a camera, each frame marked with its number."""
+
+import math
+import threading
+import time
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.packets import Frame, ImageArray
+from realtime_vibe.sources.base import OpenedByWith, SourceInfo
+from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.pacing import POLL_S
+from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.timing import Clock
+
+CLIP_FPS = 30.0
+CLIP_FRAMES = 30
+PAN_PERIOD_S = 7.0
+ZOOM_PERIOD_S = 11.0
+
+START_BLOCKS = (True, False)
+INDEX_BITS = 32
+CHECK_BITS = 4
+NUM_BLOCKS = len(START_BLOCKS) + INDEX_BITS + CHECK_BITS
+BLOCKS_PER_WIDTH = 2 * NUM_BLOCKS
+MIN_SIZE_PX = BLOCKS_PER_WIDTH
+
+
+class SyntheticSource(OpenedByWith):
+    """The first second of the bundled demo clip, played to and fro, panned and zoomed, for ever.
+
+    A drawn figure would be no test: person detectors look for people. The picture is a pure function
+    of the frame's number, size and rate. The number is also written into the picture's upper left
+    corner as a strip of black and white blocks that survives video compression; `decode_index` reads
+    it back, so a test can tell from a picture alone when it was due: `started_at_s + index / fps`.
+
+    Args:
+        size: (width, height) [px], at least 76 each.
+        fps: exact frame rate.
+        paced: deliver frames when they are due by the clock, and skip those nobody came for, as a
+            camera does (`info.is_live`); else every frame as fast as it is read, with media times.
+        clock: monotonic seconds.
+
+    Raises:
+        SourceError: the size or the rate cannot be served.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int] = (640, 480),
+        fps: float = 30.0,
+        paced: bool = True,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        if min(size) < MIN_SIZE_PX or not math.isfinite(fps) or fps <= 0:
+            raise SourceError(
+                f"synthetic source: got {size[0]}x{size[1]} px at {fps} fps, expected at least "
+                f"{MIN_SIZE_PX}x{MIN_SIZE_PX} px and a rate above 0"
+            )
+        self._size = size
+        self._fps = fps
+        self._paced = paced
+        self._clock = clock
+        self._next_index = 0
+        self._closed = threading.Event()
+
+    @property
+    def info(self) -> SourceInfo:
+        """Size and rate as asked for."""
+        return SourceInfo(
+            name="synthetic",
+            width=self._size[0],
+            height=self._size[1],
+            fps=self._fps,
+            frame_count=None,
+            is_live=self._paced,
+        )
+
+    @property
+    def status(self) -> str:
+        """Always `ok`."""
+        return "ok"
+
+    @property
+    def started_at_s(self) -> float:
+        """The clock's time at which frame 0 was due; valid after the first `read`."""
+        return self._started_at_s
+
+    def open(self) -> None:
+        """Decodes the clip.
+
+        Raises:
+            SourceError: the bundled clip is missing or damaged.
+        """
+        self._clip = _read_clip()
+
+    def read(self, stop: threading.Event) -> Frame | None:
+        """The next frame; None after `close` or when `stop` is set."""
+        if self._next_index == 0:
+            self._started_at_s = self._clock()
+        index = self._next_index
+        if self._paced:
+            elapsed_s = self._clock() - self._started_at_s
+            index = max(index, math.floor(elapsed_s * self._fps))
+            self._wait_until(self._started_at_s + index / self._fps, stop)
+        if stop.is_set() or self._closed.is_set():
+            return None
+        grabbed_at_s = self._clock()
+        self._next_index = index + 1
+        return Frame(
+            image_bgr=self._render(index),
+            index=index,
+            captured_at_s=grabbed_at_s if self._paced else index / self._fps,
+            grabbed_at_s=grabbed_at_s,
+        )
+
+    def close(self) -> None:
+        """Ends a waiting `read`."""
+        self._closed.set()
+
+    def _wait_until(self, due_s: float, stop: threading.Event) -> None:
+        while not (stop.is_set() or self._closed.is_set()):
+            left_s = due_s - self._clock()
+            if left_s <= 0:
+                return
+            stop.wait(min(left_s, POLL_S))
+
+    def _render(self, index: int) -> ImageArray:
+        time_s = index / self._fps
+        still = self._clip[_to_and_fro(math.floor(time_s * CLIP_FPS), len(self._clip))]
+        warped = cv2.warpAffine(
+            still,
+            _view((still.shape[1], still.shape[0]), self._size, time_s),
+            self._size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        image = np.asarray(warped, np.uint8)
+        stamp_index(image, index)
+        return image
+
+
+def decode_index(image: ImageArray) -> int | None:
+    """Reads the frame number back out of a synthetic picture; None where there is none.
+
+    Args:
+        image: (H, W, 3) uint8 of the size that the source delivered.
+    """
+    block = image.shape[1] // BLOCKS_PER_WIDTH
+    if block < 1 or image.shape[0] < block:
+        return None
+    margin = block // 4
+    strip = image[margin : block - margin, : NUM_BLOCKS * block].mean(axis=(0, 2))
+    columns = strip.reshape(NUM_BLOCKS, block)[:, margin : block - margin]
+    bits = columns.mean(axis=1) > 127
+    index = sum(1 << place for place in range(INDEX_BITS) if bits[len(START_BLOCKS) + place])
+    return index if np.array_equal(bits, _blocks(index)) else None
+
+
+def stamp_index(image: NDArray[np.uint8], index: int) -> None:
+    """Draws `index` into the upper left corner: start mark, 32 bits, lowest first, 4 check bits."""
+    block = image.shape[1] // BLOCKS_PER_WIDTH
+    row = np.repeat(_blocks(index), block).astype(np.uint8) * np.uint8(255)
+    image[:block, : row.size] = row[None, :, None]
+
+
+def _blocks(index: int) -> NDArray[np.bool_]:
+    # 15 minus the sum of all hex digits: neither an all-black nor an all-white strip is valid.
+    check = 15 - sum(index >> shift & 15 for shift in range(0, INDEX_BITS, 4)) % 16
+    number = [bool(index >> place & 1) for place in range(INDEX_BITS)]
+    return np.array([*START_BLOCKS, *number, *(bool(check >> p & 1) for p in range(CHECK_BITS))])
+
+
+def _to_and_fro(step: int, length: int) -> int:
+    """0, 1, .., length - 1, length - 2, .., 1, 0, 1, .."""
+    if length == 1:
+        return 0
+    step %= 2 * length - 2
+    return min(step, 2 * length - 2 - step)
+
+
+def _view(clip_size: tuple[int, int], size: tuple[int, int], time_s: float) -> NDArray[np.float64]:
+    """The (2, 3) affine map from clip pixels to a slowly panned and zoomed picture of `size`."""
+    fit = min(size[0] / clip_size[0], size[1] / clip_size[1])
+    zoom = fit * (1.0 + 0.08 * math.sin(2 * math.pi * time_s / ZOOM_PERIOD_S))
+    pan_px = 0.06 * size[0] * math.sin(2 * math.pi * time_s / PAN_PERIOD_S)
+    x_px = size[0] / 2 + pan_px - zoom * clip_size[0] / 2
+    y_px = size[1] / 2 - zoom * clip_size[1] / 2
+    return np.array([[zoom, 0.0, x_px], [0.0, zoom, y_px]])
+
+
+def _read_clip() -> list[ImageArray]:
+    never = threading.Event()
+    images: list[ImageArray] = []
+    with VideoFile(demo_clip_path()) as clip:
+        while len(images) < CLIP_FRAMES and (frame := clip.read(never)) is not None:
+            images.append(frame.image_bgr)
+    return images
