@@ -1,0 +1,313 @@
+"""The command line: words in, exit code out.
+
+Exit codes: 0 done, 1 a bug (its trace is kept) or a doctor that found a fault, 2 an error the user
+can cure (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM. Nothing heavy is imported until
+it is known what to do, so that `--help` answers at once and `doctor` works where little is installed.
+"""
+
+import argparse
+import difflib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from realtime_vibe import __version__, config
+from realtime_vibe.errors import RealtimeVibeError
+
+PROGRAM = "realtime-vibe"
+EXIT_OK = 0
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+_USAGE = f"{PROGRAM} [options]\n       {PROGRAM} doctor | cameras | recover FILE"
+
+_DESCRIPTION = """\
+Turns a camera or a video into a moving SMPL body, live.
+
+Without options: the first camera (or, where there is none, the demo clip), a window with the body and
+a window with the picture."""
+
+_EPILOG = """\
+other commands:
+  realtime-vibe doctor         what is installed, what works, a 2-second self-test; exit 0 or 1
+  realtime-vibe cameras        the cameras of this machine, with the number to give to --source
+  realtime-vibe recover FILE   turn the .part file of a recording that was cut off into an .npz
+
+examples:
+  realtime-vibe                                        first camera, body and picture
+  realtime-vibe --source 1 --mirror                    second camera, as in a mirror
+  realtime-vibe --source dance.mp4 --view none --record dance.npz --stats dance.json
+  realtime-vibe --source 'shots/*.png' --fps 30 --view none --save-video shots.mkv
+  realtime-vibe --source rtsp://host/stream --temporal window --smooth off
+
+keys in the windows:
+  q/Esc quit   space pause     r record on/off   m mirror   h status text on/off
+  v reset view s screenshot    b forget the body's shape
+
+A settings file holds the same names: `max-frames = 100`, `source = 0`, `smooth = "off"`. The command
+line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-C, 143 SIGTERM."""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage text in front."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USER_ERROR, f"{PROGRAM}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the program's name; None takes those of the process.
+
+    Returns:
+        The exit code. Errors that are no `RealtimeVibeError` pass through and keep their trace.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words and not words[0].startswith("-"):
+            return _run_command(words[0], words[1:])
+        return _run_live(words)
+    except RealtimeVibeError as error:
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def live_parser() -> argparse.ArgumentParser:
+    """The parser of the live run; options that were not given are absent from its result."""
+    parser = _OneLineParser(
+        prog=PROGRAM,
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    for add_group in (_add_input, _add_engine, _add_motion, _add_view, _add_outputs, _add_general):
+        add_group(parser)
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("input")
+    group.add_argument(
+        "--source",
+        metavar="auto|0|1|FILE|FOLDER|GLOB|URL|synthetic",
+        help="where frames come from: the first camera, else the demo clip (auto, the default), a "
+        "camera by number, a video file, a folder or pattern of images, a stream, or a drawn figure "
+        "that needs no hardware (synthetic)",
+    )
+    group.add_argument(
+        "--every-frame",
+        action=argparse.BooleanOptionalAction,
+        help="process every frame in order instead of always the newest "
+        "(default: yes for files without a view, else no)",
+    )
+    group.add_argument(
+        "--max-frames", metavar="N", type=int, help="stop after N processed frames (default: never)"
+    )
+    group.add_argument("--width", metavar="PX", type=int, help="image width to ask a camera for")
+    group.add_argument("--height", metavar="PX", type=int, help="image height to ask a camera for")
+    group.add_argument(
+        "--fps",
+        metavar="HZ",
+        type=float,
+        help="frame rate to ask a camera for, or at which a folder of images was taken",
+    )
+    group.add_argument(
+        "--fov-deg",
+        metavar="DEG",
+        type=float,
+        help="horizontal field of view of the camera; sets how far away the body is placed "
+        "(default: that of a nominal webcam)",
+    )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("engine")
+    group.add_argument(
+        "--engine",
+        metavar="NAME|DIR",
+        help=f"networks and body to use: a name that ships with the program, or a folder with an "
+        f"engine.json (default: {config.DEFAULT_ENGINE})",
+    )
+    group.add_argument(
+        "--backend",
+        metavar="auto|NAME",
+        help="what runs the networks; 'realtime-vibe doctor' lists what works here (default: auto)",
+    )
+    group.add_argument(
+        "--tracker",
+        choices=config.TRACKERS,
+        help="who finds the person: this project's BlazePose graphs (default), or the mediapipe "
+        "package, which reports usage metrics to Google",
+    )
+
+
+def _add_motion(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("motion")
+    group.add_argument(
+        "--temporal",
+        choices=config.TEMPORAL_MODES,
+        help="stream: the network's memory is carried from frame to frame, constant cost (default); "
+        "window: the last 16 frames are run again each time",
+    )
+    group.add_argument(
+        "--smooth",
+        metavar="off|0..1",
+        type=_smooth,
+        help=f"One-Euro filter on the result: 1 is calmest and slowest "
+        f"(default: {config.DEFAULT_SMOOTH:g})",
+    )
+
+
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("view")
+    group.add_argument(
+        "--view",
+        choices=config.VIEWS,
+        help="windows to open: the body in 3D (open3d), the picture with overlay and status "
+        "(preview), both (default) or none",
+    )
+    group.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="show the views as a mirror does; recordings are never mirrored",
+    )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output files")
+    for option, metavar, text in (
+        ("--record", "OUT.npz", "motion in AMASS layout, with joints and cameras"),
+        ("--save-video", "OUT.mkv", "video of the overlay beside the mesh"),
+        ("--snapshot", "OUT.png", "picture of the last view; needs no display"),
+        ("--stats", "OUT.json", "latency of every stage, frame rate and dropped frames"),
+    ):
+        group.add_argument(option, metavar=metavar, help=text)
+    group.add_argument(
+        "--overwrite",
+        action=argparse.BooleanOptionalAction,
+        help="replace output files that exist (default: refuse before anything starts)",
+    )
+
+
+def _add_general(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("general")
+    group.add_argument(
+        "--config", metavar="FILE.toml", type=Path, help="settings from a file; same names as here"
+    )
+    group.add_argument(
+        "--log-level", choices=config.LOG_LEVELS, help="how much to say on stderr (default: info)"
+    )
+    group.add_argument("-h", "--help", action="help", help="show this text and exit")
+    group.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+
+
+def _smooth(text: str) -> float | str:
+    if text == "off":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither off nor a number from 0 to 1"
+        ) from None
+
+
+def _run_live(words: list[str]) -> int:
+    given = vars(live_parser().parse_args(words))
+    settings_file = given.pop("config", None)
+    live_config = config.build_config(given, settings_file)
+    set_up_logging(live_config.log_level)
+    from realtime_vibe.app import run
+
+    return run(live_config)
+
+
+def _run_command(name: str, words: list[str]) -> int:
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "doctor": _run_doctor,
+        "cameras": _run_cameras,
+        "recover": _run_recover,
+    }
+    if name not in commands:
+        close = difflib.get_close_matches(name, commands, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"to play a file: --source {name}"
+        _command_parser("", "").error(
+            f"unknown command '{name}': expected {', '.join(commands)} or options; {hint}"
+        )
+    return commands[name](words)
+
+
+def _command_parser(name: str, description: str) -> argparse.ArgumentParser:
+    return _OneLineParser(
+        prog=f"{PROGRAM} {name}".strip(), description=description, allow_abbrev=False
+    )
+
+
+def _run_doctor(words: list[str]) -> int:
+    parser = _command_parser(
+        "doctor",
+        "Says what is installed and what works, tries the live path for two seconds on a drawn "
+        "figure, and exits with 0 when the live job can run, else with 1.",
+    )
+    parser.add_argument("--engine", metavar="NAME|DIR", default=config.DEFAULT_ENGINE)
+    parser.add_argument("--backend", metavar="auto|NAME", default="auto")
+    given = parser.parse_args(words)
+    set_up_logging("warning")
+    from realtime_vibe.doctor import run_doctor
+
+    return run_doctor(engine=given.engine, backend=given.backend)
+
+
+def _run_cameras(words: list[str]) -> int:
+    _command_parser("cameras", "Lists the cameras of this machine.").parse_args(words)
+    set_up_logging("warning")
+    from realtime_vibe.doctor import print_cameras
+
+    return print_cameras()
+
+
+def _run_recover(words: list[str]) -> int:
+    parser = _command_parser(
+        "recover", "Turns the .part file of a recording that was cut off into an .npz."
+    )
+    parser.add_argument("part", metavar="OUT.npz.part", type=Path)
+    parser.add_argument("--output", metavar="OUT.npz", type=Path, default=None)
+    parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    given = parser.parse_args(words)
+    set_up_logging("info")
+    from realtime_vibe.outputs.npz_recorder import recover
+
+    print(recover(given.part, given.output, overwrite=given.overwrite))
+    return EXIT_OK
+
+
+class _PlainFormatter(logging.Formatter):
+    """The bare message; from warnings up, with the level in front."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if record.levelno < logging.WARNING:
+            return f"{PROGRAM}: {text}"
+        return f"{PROGRAM}: {record.levelname.lower()}: {text}"
+
+
+def set_up_logging(level: str) -> None:
+    """Sends the package's messages to stderr.
+
+    Args:
+        level: one of `config.LOG_LEVELS`; other libraries stay at warnings.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlainFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("realtime_vibe").setLevel(level.upper())

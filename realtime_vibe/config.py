@@ -1,0 +1,254 @@
+"""The settings of a live run: defaults, a TOML file, the command line, checked in one place."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from realtime_vibe.errors import ConfigError
+
+TRACKERS = ("blazepose", "mediapipe")
+TEMPORAL_MODES = ("stream", "window")
+VIEWS = ("both", "open3d", "preview", "none")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+DEFAULT_ENGINE = "blazepose-gru"
+DEFAULT_SMOOTH = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveConfig:
+    """Everything a user can choose about a live run.
+
+    Raises:
+        ConfigError: a value has the wrong type or is out of range; the message names the setting.
+    """
+
+    source: str = "auto"
+    """`auto`, a camera number, a file, a folder, a glob, a URL or `synthetic`."""
+    engine: str = DEFAULT_ENGINE
+    """Name of an engine folder that ships with the package, or the path of one."""
+    backend: str = "auto"
+    """Inference backend; `auto` takes the fastest that is installed."""
+    tracker: str = "blazepose"
+    """One of `TRACKERS`."""
+    temporal: str = "stream"
+    """One of `TEMPORAL_MODES`: carried state, or the last 16 features run again."""
+    smooth: float = DEFAULT_SMOOTH
+    """Strength of the One-Euro filter in [0, 1]; 0 is off."""
+    view: str = "both"
+    """One of `VIEWS`."""
+    every_frame: bool | None = None
+    """Process every frame in order; None: yes for files without a view, else the newest frame."""
+    max_frames: int | None = None
+    """Stop after this many processed frames."""
+    record: Path | None = None
+    """Motion file to write (`.npz`)."""
+    save_video: Path | None = None
+    """Video of the overlay beside the mesh to write (`.mkv`)."""
+    snapshot: Path | None = None
+    """Picture of the last view to write (`.png`)."""
+    stats: Path | None = None
+    """Latency statistics to write (`.json`)."""
+    overwrite: bool = False
+    """Replace output files that exist."""
+    mirror: bool = False
+    """Show the views as a mirror does; results are not mirrored."""
+    width: int | None = None
+    """Image width to ask a camera for [px]."""
+    height: int | None = None
+    """Image height to ask a camera for [px]."""
+    fps: float | None = None
+    """Frame rate to ask a camera for, or to read an image folder at [1/s]."""
+    fov_deg: float | None = None
+    """Horizontal field of view of the camera [degrees]; None: a nominal webcam's."""
+    log_level: str = "info"
+    """One of `LOG_LEVELS`."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            object.__setattr__(self, field.name, _RULES[field.name](option_name(field.name), value))
+        if (self.width is None) != (self.height is None):
+            given, missing = ("width", "height") if self.height is None else ("height", "width")
+            raise ConfigError(f"{given} is set without {missing}: give both or neither")
+
+
+def option_name(field_name: str) -> str:
+    """The spelling of a setting that users see: `max_frames` -> `max-frames`."""
+    return field_name.replace("_", "-")
+
+
+def setting_names() -> tuple[str, ...]:
+    """All settings as users spell them, in the order of `LiveConfig`."""
+    return tuple(option_name(field.name) for field in fields(LiveConfig))
+
+
+def read_settings_file(path: Path) -> dict[str, object]:
+    """Reads a TOML file of settings.
+
+    Args:
+        path: the file; its keys are the names of the command line's options, with `-` or `_`.
+
+    Returns:
+        Checked values by field name of `LiveConfig`. Paths stay relative to the current folder.
+
+    Raises:
+        ConfigError: the file cannot be read or parsed, or one of its values is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"cannot read the settings file {path}: {reason}") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    settings: dict[str, object] = {}
+    for key, value in table.items():
+        name = _field_name(key, path)
+        if name in settings:
+            raise ConfigError(f"{path}: '{option_name(name)}' is given twice (with - and with _)")
+        try:
+            settings[name] = _RULES[name](option_name(name), value)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+    return settings
+
+
+def build_config(
+    command_line: Mapping[str, object], settings_file: Path | None = None
+) -> LiveConfig:
+    """Merges the three places a setting can come from: command line, then file, then default.
+
+    Args:
+        command_line: the values the user gave, by field name of `LiveConfig`.
+        settings_file: a TOML file, or None.
+
+    Raises:
+        ConfigError: a value or the file is wrong.
+    """
+    values = read_settings_file(settings_file) if settings_file is not None else {}
+    values.update(command_line)
+    return LiveConfig(**values)  # type: ignore[arg-type]  # every value is checked at run time
+
+
+def _field_name(key: str, path: Path) -> str:
+    name = key.replace("-", "_")
+    if name in _RULES:
+        return name
+    close = difflib.get_close_matches(option_name(name), setting_names(), n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    raise ConfigError(
+        f"{path}: unknown setting '{key}'{hint}; expected one of {', '.join(setting_names())}"
+    )
+
+
+_Rule = Callable[[str, object], object]
+
+
+def _wrong(name: str, value: object, expected: str) -> ConfigError:
+    return ConfigError(f"{name} is {value!r}, expected {expected}")
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong(name, value, "text that is not empty")
+    return value
+
+
+def _source(name: str, value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)  # `source = 0` in a file means the first camera
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong(name, value, "auto, a camera number, a path, a URL or synthetic")
+    return value
+
+
+def _one_of(choices: tuple[str, ...]) -> _Rule:
+    def check(name: str, value: object) -> object:
+        if value not in choices:
+            raise _wrong(name, value, f"one of {', '.join(choices)}")
+        return value
+
+    return check
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
+    return value
+
+
+def _smooth(name: str, value: object) -> float:
+    if value == "off":
+        return 0.0
+    expected = "off or a number from 0 to 1"
+    number = _as_number(value)
+    if number is None or not 0.0 <= number <= 1.0:
+        raise _wrong(name, value, expected)
+    return number
+
+
+def _count(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise _wrong(name, value, "a whole number of 1 or more")
+    return value
+
+
+def _number_between(low: float, high: float) -> _Rule:
+    def check(name: str, value: object) -> object:
+        number = _as_number(value)
+        if number is None or not low <= number <= high:
+            raise _wrong(name, value, f"a number from {low:g} to {high:g}")
+        return number
+
+    return check
+
+
+def _output_path(name: str, value: object) -> Path:
+    if isinstance(value, str) and value.strip():
+        return Path(value)
+    if isinstance(value, Path):
+        return value
+    raise _wrong(name, value, "the path of a file")
+
+
+def _as_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _optional(rule: _Rule) -> _Rule:
+    def check(name: str, value: object) -> object:
+        return None if value is None else rule(name, value)
+
+    return check
+
+
+_RULES: dict[str, _Rule] = {
+    "source": _source,
+    "engine": _text,
+    "backend": _text,
+    "tracker": _one_of(TRACKERS),
+    "temporal": _one_of(TEMPORAL_MODES),
+    "smooth": _smooth,
+    "view": _one_of(VIEWS),
+    "every_frame": _optional(_flag),
+    "max_frames": _optional(_count),
+    "record": _optional(_output_path),
+    "save_video": _optional(_output_path),
+    "snapshot": _optional(_output_path),
+    "stats": _optional(_output_path),
+    "overwrite": _flag,
+    "mirror": _flag,
+    "width": _optional(_count),
+    "height": _optional(_count),
+    "fps": _optional(_number_between(0.1, 1000)),
+    "fov_deg": _optional(_number_between(5, 170)),
+    "log_level": _one_of(LOG_LEVELS),
+}

@@ -1,0 +1,64 @@
+"""What this computer is and which versions run on it: stated beside every measured number."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+_REPORTED_PACKAGES = (
+    "realtime-vibe",
+    "numpy",
+    "opencv-contrib-python",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "open3d-cpu",
+    "open3d",
+    "mediapipe",
+    "torch",
+)
+
+
+def machine_facts() -> dict[str, str | int]:
+    """Processor, number of usable cores and operating system."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": usable_cores(),
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+    }
+
+
+def installed_versions() -> dict[str, str]:
+    """Version of Python and of each installed package that can change a result or a timing."""
+    versions = {"python": platform.python_version()}
+    for name in _REPORTED_PACKAGES:
+        version = package_version(name)
+        if version is not None:
+            versions[name] = version
+    return versions
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a distribution, without importing it; None when it is absent."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def usable_cores() -> int:
+    """The cores this process may run on, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_name() -> str:
+    try:
+        # platform.processor() is empty on Linux.
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()

@@ -1,0 +1,69 @@
+"""Covers the checks before a run writes anything, and files that are replaced as a whole."""
+
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.base import check_output_path, write_atomically
+
+NPZ = (".npz",)
+
+
+def test_a_new_name_in_a_writable_folder_is_fine(tmp_path: Path) -> None:
+    check_output_path(tmp_path / "o.NPZ", overwrite=False, suffixes=NPZ)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_ending_names_the_right_ones(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"\.mkv or \.avi"):
+        check_output_path(tmp_path / "o.npz", overwrite=False, suffixes=(".mkv", ".avi"))
+
+
+def test_an_existing_file_needs_overwrite(tmp_path: Path) -> None:
+    path = tmp_path / "o.npz"
+    path.write_bytes(b"old")
+    with pytest.raises(OutputError, match="--overwrite"):
+        check_output_path(path, overwrite=False, suffixes=NPZ)
+    check_output_path(path, overwrite=True, suffixes=NPZ)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "o.npz").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        check_output_path(tmp_path / "o.npz", overwrite=True, suffixes=NPZ)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist"):
+        check_output_path(tmp_path / "gone" / "o.npz", overwrite=False, suffixes=NPZ)
+
+
+def test_a_folder_nobody_can_write_is_found_before_starting() -> None:
+    if not Path("/proc/self").is_dir():
+        pytest.skip("needs a folder that even root cannot write to")
+    with pytest.raises(OutputError, match="cannot write into"):
+        check_output_path(Path("/proc/self/o.npz"), overwrite=False, suffixes=NPZ)
+
+
+def test_write_atomically_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "o.json"
+    path.write_bytes(b"old")
+
+    def fail(file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match="No space left"):
+        write_atomically(path, fail)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_atomically_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "o.json"
+    for content in (b"one", b"two"):
+        write_atomically(path, lambda file, content=content: file.write(content))
+        assert path.read_bytes() == content

@@ -1,0 +1,326 @@
+"""Covers the recording: its names and shapes, the AMASS frame, and what survives a crash."""
+
+import logging
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.outputs.npz_recorder import (
+    FALLBACK_RATE_HZ,
+    NOBODY,
+    R_WORLD_CAMERA,
+    NpzRecorder,
+    recover,
+    spool_path,
+)
+from realtime_vibe.packets import FrameResult
+
+Make = Callable[..., FrameResult]
+
+
+def _record(path: Path, results: list[FrameResult]) -> dict[str, np.ndarray]:
+    with NpzRecorder(path) as recorder:
+        for result in results:
+            recorder.write(result)
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def test_has_the_amass_names_and_shapes(tmp_path: Path, make_result: Make) -> None:
+    data = _record(tmp_path / "o.npz", [make_result(i) for i in range(7)])
+    assert {name: array.shape for name, array in data.items()} == {
+        "poses": (7, 156),
+        "trans": (7, 3),
+        "betas": (16,),
+        "gender": (),
+        "mocap_framerate": (),
+        "mocap_frame_rate": (),
+        "joints_camera": (7, 24, 3),
+        "transl_camera": (7, 3),
+        "weak_camera": (7, 3),
+        "betas_per_row": (7, 10),
+        "frame_index": (7,),
+        "timestamps_s": (7,),
+        "valid": (7,),
+        "person_id": (7,),
+        "focal_px": (7,),
+        "image_size": (7, 2),
+    }
+    assert str(data["gender"]) == "neutral"
+    assert data["mocap_framerate"] == data["mocap_frame_rate"] == pytest.approx(25.0)
+    assert data["valid"].all()
+    assert np.all(data["poses"][:, 66:] == 0)
+    assert data["image_size"].tolist() == [[64, 48]] * 7
+    np.testing.assert_allclose(data["timestamps_s"], np.arange(7) / 25)
+
+
+def test_values_are_those_of_the_results(tmp_path: Path, make_result: Make) -> None:
+    results = [make_result(i) for i in range(5)]
+    data = _record(tmp_path / "o.npz", results)
+    for row, result in enumerate(results):
+        person = result.people[0]
+        np.testing.assert_array_equal(data["joints_camera"][row], person.mesh.joints)
+        np.testing.assert_array_equal(data["transl_camera"][row], person.mesh.transl)
+        np.testing.assert_array_equal(data["weak_camera"][row], person.params.weak_camera)
+        np.testing.assert_array_equal(data["betas_per_row"][row], person.params.betas)
+        rotmats = rotmat_from_axis_angle(data["poses"][row, :66].reshape(22, 3))
+        np.testing.assert_allclose(
+            rotmats[0], R_WORLD_CAMERA @ person.params.global_orient, atol=1e-5
+        )
+        np.testing.assert_allclose(rotmats[1:], person.params.body_pose[:21], atol=1e-5)
+    np.testing.assert_array_equal(data["betas"][:10], results[-1].people[0].params.betas)
+
+
+def test_posing_the_file_gives_the_camera_joints_turned_to_z_up(
+    tmp_path: Path, make_result: Make
+) -> None:
+    results = [make_result(i) for i in range(4)]
+    data = _record(tmp_path / "o.npz", results)
+    for row, result in enumerate(results):
+        mesh, params = result.people[0].mesh, result.people[0].params
+        rest_pelvis = mesh.joints[0] - mesh.transl
+        # A vertex v of the body in its rest frame, posed by the root alone (the other joints turn
+        # the same way in both frames): once by the camera's numbers, once by the file's.
+        v = np.float32([0.3, 0.9, -0.1])
+        camera = params.global_orient @ (v - rest_pelvis) + rest_pelvis + mesh.transl
+        orient = rotmat_from_axis_angle(data["poses"][row, :3])
+        world = orient @ (v - rest_pelvis) + rest_pelvis + data["trans"][row]
+        np.testing.assert_allclose(world, R_WORLD_CAMERA @ camera, atol=1e-5)
+
+
+def test_world_is_z_up_and_right_handed() -> None:
+    down_in_camera, forward_in_camera = np.float32([0, 1, 0]), np.float32([0, 0, 1])
+    np.testing.assert_array_equal(R_WORLD_CAMERA @ down_in_camera, [0, 0, -1])
+    np.testing.assert_array_equal(R_WORLD_CAMERA @ forward_in_camera, [0, 1, 0])
+    assert np.linalg.det(R_WORLD_CAMERA) == pytest.approx(1.0)
+
+
+def test_nobody_holds_the_last_pose_and_is_invalid(tmp_path: Path, make_result: Make) -> None:
+    people = [(), (3,), (), (), (4,)]
+    data = _record(tmp_path / "o.npz", [make_result(i, ids) for i, ids in enumerate(people)])
+    assert data["valid"].tolist() == [False, True, False, False, True]
+    assert data["person_id"].tolist() == [NOBODY, 3, NOBODY, NOBODY, 4]
+    for name in ("poses", "trans", "joints_camera", "transl_camera", "weak_camera"):
+        assert np.isfinite(data[name]).all()
+        assert np.all(data[name][0] == 0)
+        np.testing.assert_array_equal(data[name][2], data[name][1])
+        np.testing.assert_array_equal(data[name][3], data[name][1])
+        assert not np.array_equal(data[name][4], data[name][1])
+
+
+def test_two_people_have_a_row_each(tmp_path: Path, make_result: Make) -> None:
+    results = [make_result(0, (7, 2)), make_result(1, (2,)), make_result(2, (7, 2))]
+    data = _record(tmp_path / "o.npz", results)
+    assert data["person_id"].tolist() == [7, 2, 2, 7, 2]
+    assert data["frame_index"].tolist() == [0, 0, 1, 2, 2]
+    assert data["mocap_framerate"] == pytest.approx(25.0)
+    # `betas` is the shape of the person with most rows.
+    np.testing.assert_array_equal(data["betas"][:10], results[2].people[1].params.betas)
+
+
+def test_long_recordings_cross_the_chunks_unharmed(tmp_path: Path, make_result: Make) -> None:
+    result = make_result(5)
+    path = tmp_path / "o.npz"
+    with NpzRecorder(path) as recorder:
+        for _ in range(5000):
+            recorder.write(result)
+    with np.load(path) as data:
+        assert data["poses"].shape == (5000, 156)
+        assert np.all(data["poses"] == data["poses"][0])
+        assert data["valid"].all()
+
+
+def test_one_frame_has_a_rate(tmp_path: Path, make_result: Make) -> None:
+    data = _record(tmp_path / "o.npz", [make_result(0)])
+    assert data["mocap_framerate"] == FALLBACK_RATE_HZ
+
+
+def test_only_invalid_rows_are_a_recording(tmp_path: Path, make_result: Make) -> None:
+    data = _record(tmp_path / "o.npz", [make_result(i, ()) for i in range(3)])
+    assert not data["valid"].any()
+    assert np.all(data["poses"] == 0)
+    assert np.all(data["betas"] == 0)
+
+
+def test_nothing_recorded_writes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    NpzRecorder(tmp_path / "o.npz").close()
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing was recorded" in caplog.text
+
+
+def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "o.npz"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="--overwrite"):
+        NpzRecorder(path)
+    assert path.read_bytes() == b"precious"
+    assert not spool_path(path).exists()
+
+
+def test_overwrite_replaces_only_at_the_end(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    path.write_bytes(b"old")
+    with NpzRecorder(path, overwrite=True) as recorder:
+        recorder.write(make_result(0))
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes()[:2] == b"PK"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["o.npz"]
+
+
+def test_an_exception_in_the_run_keeps_the_recording(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+
+    def run() -> None:
+        with NpzRecorder(path) as recorder:
+            recorder.write(make_result(0))
+            raise RuntimeError("camera")
+
+    with pytest.raises(RuntimeError, match="camera"):
+        run()
+    assert np.load(path)["valid"].tolist() == [True]
+
+
+_CRASH = """
+import os, sys
+import numpy as np
+from pathlib import Path
+from realtime_vibe.outputs.npz_recorder import NpzRecorder
+from realtime_vibe.packets import Frame, FrameResult
+
+recorder = NpzRecorder(Path(sys.argv[1]))
+for index in range(40):
+    frame = Frame(
+        image_bgr=np.zeros((4, 6, 3), np.uint8), index=index, captured_at_s=index / 50, grabbed_at_s=0
+    )
+    recorder.write(FrameResult(frame=frame, people=(), stage_ms={}, focal_px=5.0))
+os._exit(9)
+"""
+
+
+def _crash(path: Path) -> Path:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", _CRASH, str(path)], cwd=root, check=False)
+    assert done.returncode == 9
+    return spool_path(path)
+
+
+def test_a_killed_run_loses_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "o.npz"
+    part = _crash(path)
+    with part.open("ab") as file:
+        file.write(b"half a row")
+    assert recover(part) == path
+    assert np.load(path)["frame_index"].tolist() == list(range(40))
+    assert np.load(path)["mocap_framerate"] == pytest.approx(50.0)
+    assert not part.exists()
+
+
+def test_a_leftover_is_refused_or_moved_aside_never_lost(
+    tmp_path: Path, make_result: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "o.npz"
+    part = _crash(path)
+    with pytest.raises(OutputError, match=r"realtime-vibe recover .*o\.npz\.part"):
+        NpzRecorder(path)
+    with caplog.at_level(logging.WARNING), NpzRecorder(path, overwrite=True) as recorder:
+        recorder.write(make_result(0))
+    aside = part.with_name("o.npz.part.1")
+    assert aside.name in caplog.text
+    with pytest.raises(OutputError, match="exists"):
+        recover(aside)
+    other = tmp_path / "other.npz"
+    assert recover(aside, other) == other
+    assert len(np.load(other)["valid"]) == 40
+
+
+def test_two_runs_cannot_record_to_one_file(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    with NpzRecorder(path) as recorder:
+        recorder.write(make_result(0))
+        with pytest.raises(OutputError, match="another run"):
+            NpzRecorder(path, overwrite=True)
+        with pytest.raises(OutputError, match="still being written"):
+            recover(spool_path(path))
+    assert len(np.load(path)["valid"]) == 1
+
+
+@contextmanager
+def _largest_file(num_bytes: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_clear_error_and_keeps_the_rows(
+    tmp_path: Path, make_result: Make
+) -> None:
+    path = tmp_path / "o.npz"
+    recorder = NpzRecorder(path)
+
+    def write_until_full() -> None:
+        for index in range(100):
+            recorder.write(make_result(index))
+
+    with _largest_file(10_000), pytest.raises(OutputError, match=r"first \d+ rows are kept"):
+        write_until_full()
+    recorded = recorder.num_rows
+    assert recorded > 5
+    recorder.close()
+    assert np.load(path)["frame_index"][:recorded].tolist() == list(range(recorded))
+
+
+def test_an_npz_that_cannot_be_written_keeps_the_spool(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    recorder = NpzRecorder(path)
+    recorder.write(make_result(0))
+    path.mkdir()  # somebody took the name meanwhile
+    with pytest.raises(OutputError, match=r"kept in .*o\.npz\.part"):
+        recorder.close()
+    path.rmdir()
+    assert recover(spool_path(path)) == path
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b'{"format": 3}\n', b"x" * 9000])
+def test_foreign_files_are_not_recovered(tmp_path: Path, content: bytes) -> None:
+    part = tmp_path / "o.npz.part"
+    part.write_bytes(content)
+    with pytest.raises(OutputError, match="not a recording"):
+        recover(part)
+    assert part.read_bytes() == content
+
+
+def test_recover_names_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot read"):
+        recover(tmp_path / "gone.npz.part")
+    with pytest.raises(OutputError, match="--output"):
+        recover(tmp_path / "odd-name")
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path, make_result: Make) -> None:
+    result = make_result(0)
+    page = os.sysconf("SC_PAGE_SIZE")
+
+    def resident_bytes() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * page
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("no /proc on this system")
+    with NpzRecorder(tmp_path / "o.npz") as recorder:
+        for _ in range(1000):
+            recorder.write(result)
+        before = resident_bytes()
+        for _ in range(9000):
+            recorder.write(result)
+        assert resident_bytes() - before < 2_000_000

@@ -1,0 +1,153 @@
+"""Covers the settings: their defaults, the TOML file, precedence, and what is said about mistakes."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_vibe.config import (
+    LiveConfig,
+    build_config,
+    option_name,
+    read_settings_file,
+    setting_names,
+)
+from realtime_vibe.errors import ConfigError
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    return tmp_path / "settings.toml"
+
+
+def test_defaults_are_the_live_run() -> None:
+    config = LiveConfig()
+    assert config.source == "auto"
+    assert config.engine == "blazepose-gru"
+    assert config.view == "both"
+    assert config.every_frame is None
+    assert config.record is None
+    assert 0 <= config.smooth <= 1
+
+
+def test_file_takes_both_spellings_and_every_type(settings: Path) -> None:
+    settings.write_text(
+        'source = 0\nmax-frames = 7\nevery_frame = true\nsmooth = "off"\nrecord = "a/o.npz"\n'
+        "fps = 30\nfov-deg = 70.5\nmirror = true\nview = 'none'\nwidth = 640\nheight = 480\n"
+    )
+    config = build_config({}, settings)
+    assert config.source == "0"
+    assert config.max_frames == 7
+    assert config.every_frame is True
+    assert config.smooth == 0.0
+    assert config.record == Path("a/o.npz")
+    assert config.fps == 30.0
+    assert config.fov_deg == 70.5
+    assert config.mirror
+    assert (config.width, config.height) == (640, 480)
+
+
+def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
+    lines = {
+        "source": "'x.mp4'",
+        "engine": "'e'",
+        "backend": "'onnxruntime'",
+        "tracker": "'mediapipe'",
+        "temporal": "'window'",
+        "smooth": "0.5",
+        "view": "'preview'",
+        "every-frame": "false",
+        "max-frames": "1",
+        "record": "'r.npz'",
+        "save-video": "'v.mkv'",
+        "snapshot": "'s.png'",
+        "stats": "'s.json'",
+        "overwrite": "true",
+        "mirror": "true",
+        "width": "1",
+        "height": "1",
+        "fps": "1",
+        "fov-deg": "60",
+        "log-level": "'debug'",
+    }
+    assert set(lines) == set(setting_names())
+    settings.write_text("\n".join(f"{name} = {value}" for name, value in lines.items()))
+    config = build_config({}, settings)
+    default = LiveConfig()
+    for field in fields(LiveConfig):
+        assert getattr(config, field.name) != getattr(default, field.name), field.name
+
+
+def test_command_line_beats_file_beats_default(settings: Path) -> None:
+    settings.write_text("smooth = 0.9\nview = 'preview'\nmirror = true\n")
+    config = build_config({"smooth": 0.1, "mirror": False}, settings)
+    assert config.smooth == 0.1
+    assert config.mirror is False
+    assert config.view == "preview"
+    assert config.temporal == LiveConfig().temporal
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sorce = 'x'", "unknown setting 'sorce' (did you mean 'source'?)"),
+        ("max_frame = 3", "did you mean 'max-frames'?"),
+        ("zzz = 3", "unknown setting 'zzz'; expected one of source, engine"),
+        ("max-frames = 0", "max-frames is 0, expected a whole number of 1 or more"),
+        ("max-frames = 2.5", "max-frames is 2.5, expected a whole number"),
+        ("max-frames = true", "max-frames is True, expected a whole number"),
+        ("smooth = 1.5", "smooth is 1.5, expected off or a number from 0 to 1"),
+        ("smooth = nan", "smooth is nan, expected off or a number from 0 to 1"),
+        ("smooth = true", "smooth is True, expected off"),
+        ("mirror = 'yes'", "mirror is 'yes', expected true or false"),
+        ("view = 'all'", "view is 'all', expected one of both, open3d, preview, none"),
+        ("view = ['both']", "expected one of both"),
+        ("source = -1", "source is -1, expected auto, a camera number"),
+        ("source = ''", "source is '', expected auto"),
+        ("record = 3", "record is 3, expected the path of a file"),
+        ("fov-deg = 200", "fov-deg is 200, expected a number from 5 to 170"),
+        ("[view]\nname = 1", "expected one of both"),
+        ("max-frames = 1\nmax_frames = 2", "'max-frames' is given twice"),
+        ("max-frames = ", "is not valid TOML"),
+    ],
+)
+def test_mistakes_name_file_setting_and_cure(settings: Path, line: str, told: str) -> None:
+    settings.write_text(line)
+    with pytest.raises(ConfigError) as caught:
+        read_settings_file(settings)
+    assert str(settings) in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*gone\.toml: No such file"):
+        read_settings_file(tmp_path / "gone.toml")
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_settings_file(tmp_path)
+    binary = tmp_path / "b.toml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        read_settings_file(binary)
+
+
+def test_camera_size_comes_as_a_pair() -> None:
+    with pytest.raises(ConfigError, match="width is set without height"):
+        LiveConfig(width=640)
+    with pytest.raises(ConfigError, match="height is set without width"):
+        LiveConfig(height=480)
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_smooth_is_in_range_or_refused(value: float) -> None:
+    if 0 <= value <= 1:
+        assert LiveConfig(smooth=value).smooth == value
+    else:
+        with pytest.raises(ConfigError, match="smooth"):
+            LiveConfig(smooth=value)
+
+
+def test_names_are_spelled_as_options() -> None:
+    assert option_name("save_video") == "save-video"
+    assert "fov-deg" in setting_names()
