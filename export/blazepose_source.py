@@ -1,0 +1,88 @@
+"""Gets BlazePose's two TensorFlow Lite files out of the pinned MediaPipe wheel.
+
+Later wheels carry no models; this release is the last on PyPI that does (Apache-2.0). It is only
+unpacked, never installed: its own pins (NumPy 1) do not fit beside this project.
+"""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from realtime_vibe.errors import ExportError
+
+REQUIREMENT = "mediapipe==0.10.21"
+_WHEEL_TAGS = ("--python-version=311", "--implementation=cp", "--platform=manylinux_2_28_x86_64")
+_WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+_DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
+_LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
+TFLITE_SHA256 = {
+    _DETECTOR: "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+    _LANDMARKS: "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlazePoseFiles:
+    """The unpacked originals."""
+
+    detector: Path
+    landmarks: Path
+
+
+def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
+    """Unpacks the two files.
+
+    Args:
+        folder: where to put them.
+        wheel: a MediaPipe 0.10.21 wheel for any platform; downloaded with pip when left out.
+
+    Raises:
+        ExportError: the download fails, or a file is not the one this project was built with.
+    """
+    if wheel is None:
+        wheel = _download(folder)
+        _check_sha256(wheel.name, wheel.read_bytes(), _WHEEL_SHA256)
+    if not wheel.is_file():
+        raise ExportError(f"no wheel at {wheel}")
+    paths: dict[str, Path] = {}
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member, sha256 in TFLITE_SHA256.items():
+                data = archive.read(member)
+                _check_sha256(member, data, sha256)
+                paths[member] = folder / Path(member).name
+                paths[member].write_bytes(data)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ExportError(f"{wheel} is not a wheel of {REQUIREMENT}: {error}") from error
+    return BlazePoseFiles(detector=paths[_DETECTOR], landmarks=paths[_LANDMARKS])
+
+
+def _download(folder: Path) -> Path:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
+    command += [*_WHEEL_TAGS, "--dest", str(folder), REQUIREMENT]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("mediapipe-*.whl"))
+    if result.returncode != 0 or not wheels:
+        last_line = result.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise ExportError(
+            f"pip cannot download {REQUIREMENT} ({last_line[0]}): fetch the wheel yourself and pass "
+            "it with --wheel"
+        )
+    return wheels[0]
+
+
+def _check_sha256(name: str, data: bytes, expected: str) -> None:
+    got = hashlib.sha256(data).hexdigest()
+    if got != expected:
+        raise ExportError(f"{name} has sha256 {got}, expected {expected}: not from {REQUIREMENT}")

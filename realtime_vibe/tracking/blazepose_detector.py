@@ -1,0 +1,159 @@
+"""BlazePose's person detector: a single-shot network on the whole, letterboxed image.
+
+Legend: A = 2254 anchors, N detections, K = 4 keypoints (0 middle of the hips, 1 the circle around
+the whole body, 2 middle of the shoulders, 3 the circle around the upper body).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.geometry.crop import RotatedSquare, crop_square, crop_to_image, letterbox_square
+from realtime_vibe.packets import FloatArray, ImageArray
+from realtime_vibe.tracking.regions import region_from_alignment
+
+INPUT_SIZE = 224
+NUM_KEYPOINTS = 4
+_ANCHORS_PER_CELL = ((8, 2), (16, 2), (32, 6))
+"""(stride [px], anchors per cell) of the three feature maps; all anchors have size one."""
+_SAME_PERSON_IOU = 0.3
+_LARGEST_LOGIT = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """One person as the detector sees it."""
+
+    score: float
+    bbox_xyxy: FloatArray
+    """(4,) [px] around the head and shoulders, not the body."""
+    keypoints_px: FloatArray
+    """(4, 2), see the legend; may leave the image."""
+
+    @property
+    def region(self) -> RotatedSquare:
+        """Where to run the landmark network."""
+        return region_from_alignment(self.keypoints_px[0], self.keypoints_px[1])
+
+
+class BlazePoseDetector:
+    """Finds people in an image.
+
+    Args:
+        session: the exported detector.
+        min_score: detections below are dropped.
+    """
+
+    def __init__(self, session: InferenceSession, *, min_score: float = 0.5) -> None:
+        self._session = session
+        self._input_name = session.inputs[0].name
+        self._min_score = min_score
+        self._centers = anchor_centers()
+
+    def detect(self, image_bgr: ImageArray) -> tuple[Detection, ...]:
+        """Finds people, best score first.
+
+        Args:
+            image_bgr: (H, W, 3).
+
+        Returns:
+            One detection per person; empty when nobody is in view.
+        """
+        height, width = image_bgr.shape[:2]
+        square = letterbox_square(width, height)
+        crop = crop_square(image_bgr, square, INPUT_SIZE)
+        results = self._session.run({self._input_name: crop[None]})
+        scores, boxes, keypoints = decode(
+            results["boxes"][0], results["scores"][0, :, 0], self._centers, self._min_score
+        )
+        return tuple(
+            Detection(
+                score=score,
+                bbox_xyxy=crop_to_image(box.reshape(2, 2), square).reshape(4),
+                keypoints_px=crop_to_image(points, square),
+            )
+            for score, box, points in merge_overlapping(scores, boxes, keypoints)
+        )
+
+    def close(self) -> None:
+        """Frees the network; may be called twice."""
+        self._session.close()
+
+
+def anchor_centers() -> FloatArray:
+    """(A, 2) centres of the anchors in crop coordinates, in the order of the network's output."""
+    maps: list[NDArray[np.float32]] = []
+    for stride, per_cell in _ANCHORS_PER_CELL:
+        cells = INPUT_SIZE // stride
+        line = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        x, y = np.meshgrid(line, line)
+        maps.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), per_cell, axis=0))
+    return np.concatenate(maps)
+
+
+def decode(
+    raw_boxes: FloatArray, logits: FloatArray, centers: FloatArray, min_score: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Turns the network's numbers into boxes.
+
+    Args:
+        raw_boxes: (A, 12) x, y, w, h and 4 keypoints, in input pixels relative to the anchor.
+        logits: (A,).
+        centers: (A, 2) from `anchor_centers`.
+        min_score: lower ones are left out.
+
+    Returns:
+        scores (N,), boxes (N, 4) as x1, y1, x2, y2 and keypoints (N, 4, 2) in crop coordinates.
+    """
+    clipped = np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT)
+    scores = (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
+    kept = np.flatnonzero(scores >= min_score)
+    raw = raw_boxes[kept] / np.float32(INPUT_SIZE)
+    middle = raw[:, :2] + centers[kept]
+    half = raw[:, 2:4] / np.float32(2)
+    keypoints = raw[:, 4:].reshape(-1, NUM_KEYPOINTS, 2) + centers[kept][:, None]
+    return scores[kept], np.concatenate([middle - half, middle + half], axis=1), keypoints
+
+
+def merge_overlapping(
+    scores: FloatArray, boxes: FloatArray, keypoints: FloatArray
+) -> list[tuple[float, FloatArray, FloatArray]]:
+    """Weighted non-maximum suppression: overlapping answers are averaged by score, not dropped.
+
+    Args:
+        scores: (N,).
+        boxes: (N, 4) x1, y1, x2, y2.
+        keypoints: (N, K, 2).
+
+    Returns:
+        (score, box (4,), keypoints (K, 2)) per person, best score first.
+    """
+    merged: list[tuple[float, FloatArray, FloatArray]] = []
+    left = np.argsort(-scores, kind="stable")
+    while left.size:
+        best = left[0]
+        same = _iou(boxes[best], boxes[left]) > _SAME_PERSON_IOU
+        same[0] = True  # also where the box is empty and overlaps nothing, itself included
+        group = left[same]
+        weights = scores[group] / scores[group].sum()
+        merged.append(
+            (
+                float(scores[best]),
+                np.tensordot(weights, boxes[group], axes=1).astype(np.float32),
+                np.tensordot(weights, keypoints[group], axes=1).astype(np.float32),
+            )
+        )
+        left = left[~same]
+    return merged
+
+
+def _iou(box: FloatArray, others: FloatArray) -> FloatArray:
+    corner_low = np.maximum(box[:2], others[:, :2])
+    corner_high = np.minimum(box[2:], others[:, 2:])
+    overlap = np.prod(np.maximum(corner_high - corner_low, 0.0), axis=1)
+    area = np.prod(np.maximum(box[2:] - box[:2], 0.0))
+    areas = np.prod(np.maximum(others[:, 2:] - others[:, :2], 0.0), axis=1)
+    iou: FloatArray = overlap / np.maximum(area + areas - overlap, 1e-12)
+    return iou

@@ -1,0 +1,82 @@
+"""Opens BlazePose's engine folder: checks it against its manifest, then loads the graphs."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from realtime_vibe.backends.base import InferenceSession, TensorSpec
+from realtime_vibe.backends.factory import open_session
+from realtime_vibe.errors import EngineError
+from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
+
+MANIFEST = "blazepose.json"
+FORMAT_VERSION = 1
+_REBUILD = "rebuild it with: python -m export.blazepose"
+
+
+def make_blazepose_tracker(engine_dir: Path, backend: str = "auto") -> BlazePoseTracker:
+    """Builds the tracker from an engine folder.
+
+    Args:
+        engine_dir: holds `blazepose.json` and the two graphs it names.
+        backend: see `realtime_vibe.backends.factory.open_session`.
+
+    Raises:
+        EngineError: a file is missing or is not what the manifest says.
+        BackendUnavailableError: the backend cannot run here.
+    """
+    graphs = _read_manifest(engine_dir / MANIFEST)
+    detector = _open_graph(engine_dir, "detector", graphs, backend)
+    try:
+        landmarks = _open_graph(engine_dir, "landmarks", graphs, backend)
+    except Exception:
+        detector.close()
+        raise
+    return BlazePoseTracker(detector, landmarks)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise EngineError(f"no {path.name} in {path.parent}: {_REBUILD}")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version, graphs = manifest["format_version"], dict(manifest["graphs"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"{path} is damaged ({error!r}): {_REBUILD}") from error
+    if version != FORMAT_VERSION:
+        raise EngineError(f"{path} has format {version}, expected {FORMAT_VERSION}: {_REBUILD}")
+    return graphs
+
+
+def _open_graph(
+    engine_dir: Path, name: str, graphs: dict[str, Any], backend: str
+) -> InferenceSession:
+    try:
+        entry = graphs[name]
+        path, expected_sha256 = engine_dir / entry["file"], entry["sha256"]
+        inputs, outputs = _specs(entry["inputs"]), _specs(entry["outputs"])
+    except (KeyError, TypeError) as error:
+        raise EngineError(
+            f"{engine_dir / MANIFEST} does not describe '{name}' ({error!r}): {_REBUILD}"
+        ) from error
+    if not path.is_file():
+        raise EngineError(f"{path} is missing: {_REBUILD}")
+    got_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if got_sha256 != expected_sha256:
+        raise EngineError(
+            f"{path} has sha256 {got_sha256[:12]}..., expected {expected_sha256[:12]}...: {_REBUILD}"
+        )
+    session = open_session(path, backend)
+    for got, expected in ((session.inputs, inputs), (session.outputs, outputs)):
+        if got != expected:
+            session.close()
+            raise EngineError(f"{path} has {got}, expected {expected}: {_REBUILD}")
+    return session
+
+
+def _specs(entries: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(name=entry["name"], shape=tuple(entry["shape"]), dtype=entry["dtype"])
+        for entry in entries
+    )

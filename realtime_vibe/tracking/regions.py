@@ -1,0 +1,52 @@
+"""Where BlazePose looks: an upright-turned square about the hips, big enough for the whole body.
+
+Both the detector and the landmark network predict two points for this: the middle of the hips and
+a point on the circle around the whole body, above the head when the person stands (Bazarevsky et
+al. 2020, sec. 2.1). The circle gives the size, the line between the points the roll.
+"""
+
+import math
+
+from realtime_vibe.geometry.crop import RotatedSquare
+from realtime_vibe.packets import FloatArray
+
+_MARGIN = 1.25
+"""Side of the square against the circle's diameter; the network was trained with it."""
+
+
+def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> RotatedSquare:
+    """The square to run the landmark network on.
+
+    Args:
+        hips_px: (2,) middle of the hips.
+        circle_px: (2,) a point on the circle around the body, in the direction of the head.
+
+    Returns:
+        A square whose own "up" points from the hips to the circle point. Equal points give a square
+        of size zero, which `is_usable` refuses.
+    """
+    dx = float(circle_px[0] - hips_px[0])
+    dy = float(circle_px[1] - hips_px[1])
+    return RotatedSquare(
+        center_x_px=float(hips_px[0]),
+        center_y_px=float(hips_px[1]),
+        side_px=2.0 * _MARGIN * math.hypot(dx, dy),
+        roll_rad=math.atan2(dx, -dy),
+    )
+
+
+def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:
+    """Whether a region can be the person that was in `last` a while ago.
+
+    The side is about 1.25 body heights, so the allowed way is some 0.5 m plus 2 m/s.
+
+    Args:
+        candidate: a region found now.
+        last: the region where the person was last seen.
+        gap_s: time between the two [s].
+    """
+    way_px = math.hypot(
+        candidate.center_x_px - last.center_x_px, candidate.center_y_px - last.center_y_px
+    )
+    size_ratio = candidate.side_px / last.side_px
+    return way_px <= last.side_px * (0.25 + gap_s) and 0.5 <= size_ratio <= 2.0
