@@ -1,16 +1,20 @@
-"""Results with random but valid poses, for every sink."""
+"""Results with random but valid poses for every sink, and shapes to draw for every picture."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.packets import (
     BodyMesh,
+    FloatArray,
     Frame,
     FrameResult,
     PersonResult,
+    PoseLandmarks,
     SmplParams,
     TrackedPerson,
 )
@@ -60,5 +64,126 @@ def make_result() -> ResultFactory:
         )
         people = tuple(_person(rng, track_id, 1 / 25) for track_id in ids)
         return FrameResult(frame=frame, people=people, stage_ms=STAGE_MS, focal_px=80.0)
+
+    return make
+
+
+FACING_CAMERA = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
+"""From the rest frame (y up, facing +z) to the camera frame of a person who faces it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A closed surface in the rest frame (y up, facing +z)."""
+
+    vertices: FloatArray
+    faces: NDArray[np.int32]
+
+
+def _make_sphere(radius: float = 1.0, rings: int = 48) -> Shape:
+    """A sphere around the origin with outward faces."""
+    latitude = np.linspace(0.0, np.pi, rings + 1)[1:-1]
+    longitude = np.arange(2 * rings) * (np.pi / rings)
+    side = np.stack(
+        [
+            np.outer(np.sin(latitude), np.cos(longitude)),
+            np.repeat(np.cos(latitude)[:, None], 2 * rings, axis=1),
+            -np.outer(np.sin(latitude), np.sin(longitude)),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
+    vertices = np.concatenate([side, [[0, 1, 0], [0, -1, 0]]]) * radius
+    count, top, bottom = 2 * rings, len(side), len(side) + 1
+    faces = []
+    for k in range(count):
+        after = (k + 1) % count
+        faces.append((top, k, after))
+        faces.append((bottom, (rings - 2) * count + after, (rings - 2) * count + k))
+        for ring in range(rings - 2):
+            a, b = ring * count + k, ring * count + after
+            faces.extend([(a, a + count, b), (b, a + count, b + count)])
+    return Shape(vertices=vertices.astype(np.float32), faces=np.array(faces, np.int32))
+
+
+def _make_figure() -> Shape:
+    """Head, trunk, legs and one raised left hand, 1.7 m tall, feet at y = -0.95 m."""
+    parts = [
+        ((0.0, 0.65, 0.0), (0.11, 0.14, 0.12)),
+        ((0.0, 0.2, 0.0), (0.2, 0.35, 0.13)),
+        ((0.1, -0.5, 0.0), (0.08, 0.45, 0.09)),
+        ((-0.1, -0.5, 0.0), (0.08, 0.45, 0.09)),
+        ((0.55, 0.45, 0.0), (0.07, 0.07, 0.07)),
+    ]
+    ball = _make_sphere(rings=12)
+    vertices = [ball.vertices * size + middle for middle, size in parts]
+    faces = [ball.faces + k * len(ball.vertices) for k in range(len(parts))]
+    return Shape(
+        vertices=np.concatenate(vertices).astype(np.float32),
+        faces=np.concatenate(faces).astype(np.int32),
+    )
+
+
+def _drawn_person(shape: Shape, at: tuple[float, float, float], track_id: int = 0) -> PersonResult:
+    """A person who faces the camera with the pelvis at `at` [m, camera frame]."""
+    transl = np.array(at, np.float32)
+    points = np.linspace(100.0, 200.0, 66, dtype=np.float32).reshape(33, 2)
+    return PersonResult(
+        person=TrackedPerson(
+            track_id=track_id,
+            bbox_xyxy=np.array([100, 100, 200, 200], np.float32),
+            score=0.9,
+            dt_s=1 / 30,
+            landmarks=PoseLandmarks(
+                image_px=np.concatenate([points, np.zeros((33, 1), np.float32)], axis=1),
+                world_m=np.zeros((33, 3), np.float32),
+                visibility=np.linspace(0.0, 1.0, 33, dtype=np.float32),
+                presence=0.9,
+            ),
+        ),
+        params=SmplParams(
+            global_orient=FACING_CAMERA,
+            body_pose=np.tile(np.eye(3, dtype=np.float32), (23, 1, 1)),
+            betas=np.zeros(10, np.float32),
+            weak_camera=np.array([1, 0, 0], np.float32),
+        ),
+        mesh=BodyMesh(
+            vertices=shape.vertices @ FACING_CAMERA.T + transl,
+            joints=np.tile(transl, (24, 1)),
+            transl=transl,
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def sphere() -> Shape:
+    """A unit sphere of about 9,000 faces."""
+    return _make_sphere()
+
+
+@pytest.fixture(scope="session")
+def figure() -> Shape:
+    """A rough person, the left hand raised to the side."""
+    return _make_figure()
+
+
+@pytest.fixture(scope="session")
+def result_of() -> ResultFactory:
+    """Makes a `FrameResult` from people's positions; none gives an empty frame."""
+
+    def make(
+        shape: Shape,
+        *positions: tuple[float, float, float],
+        size: tuple[int, int] = (640, 480),
+        at_s: float = 0.0,
+    ) -> FrameResult:
+        width, height = size
+        image = np.random.default_rng(0).integers(60, 120, (height, width, 3), np.uint8)
+        people = tuple(_drawn_person(shape, at, track_id=k) for k, at in enumerate(positions))
+        return FrameResult(
+            frame=Frame(image_bgr=image, index=0, captured_at_s=at_s, grabbed_at_s=at_s),
+            people=people,
+            stage_ms={},
+            focal_px=float(np.hypot(width, height)),
+        )
 
     return make

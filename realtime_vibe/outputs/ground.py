@@ -1,0 +1,74 @@
+"""Where the floor is and where to look, both steady over time."""
+
+import math
+
+import numpy as np
+
+from realtime_vibe.packets import FloatArray
+
+FALL_S = 0.08
+"""Time constant when somebody reaches below the floor: feet must not sink in [s]."""
+RISE_S = 3.0
+"""Time constant when the lowest point is above the floor: a jump must show as a jump [s]."""
+FOLLOW_S = 0.5
+"""Time constant of the point looked at [s]."""
+_JUMP_S = 1.0
+"""After a gap this long, or when time runs back, everything starts afresh [s]."""
+
+
+def smoothing_share(dt_s: float, time_constant_s: float) -> float:
+    """Share in [0, 1] of the new value in a first-order low-pass; 1 means take it as it is."""
+    if not 0.0 <= dt_s < _JUMP_S:
+        return 1.0
+    return 1.0 - math.exp(-dt_s / time_constant_s)
+
+
+class GroundLevel:
+    """Floor height from the lowest vertices, quick to go down and slow to come up.
+
+    y is that of the OpenCV camera frame: larger is lower.
+    """
+
+    def __init__(self) -> None:
+        self._level_m = math.nan
+        self._last_s = math.nan
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody was seen yet."""
+        return math.isfinite(self._level_m)
+
+    @property
+    def level_m(self) -> float:
+        """Y of the floor [m]; NaN before the first `update`."""
+        return self._level_m
+
+    def update(self, lowest_m: float, now_s: float) -> float:
+        """Takes in the lowest vertex (largest y [m]) at `now_s` [s] and returns the floor's y."""
+        if math.isfinite(lowest_m):
+            dt_s = now_s - self._last_s if self.is_known else math.inf
+            constant_s = FALL_S if lowest_m > self._level_m else RISE_S
+            share = smoothing_share(dt_s, constant_s)
+            self._level_m = (
+                lowest_m if share == 1.0 else (self._level_m + share * (lowest_m - self._level_m))
+            )
+            self._last_s = now_s
+        return self._level_m
+
+
+class SteadyPoint:
+    """A point that follows another one smoothly."""
+
+    def __init__(self) -> None:
+        self._value: FloatArray | None = None
+        self._last_s = math.nan
+
+    def update(self, value: FloatArray, now_s: float) -> FloatArray:
+        """Takes in `value` (N,) at `now_s` [s] and returns the smoothed one."""
+        if self._value is None:
+            self._value = value.astype(np.float32)
+        else:
+            share = smoothing_share(now_s - self._last_s, FOLLOW_S)
+            self._value = (self._value + share * (value - self._value)).astype(np.float32)
+        self._last_s = now_s
+        return self._value
