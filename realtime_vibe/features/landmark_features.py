@@ -1,0 +1,101 @@
+"""BlazePose landmarks as the feature vector of one frame: the default engine's f(I_t).
+
+Layout (version 1), 235 numbers a person, L = 33 landmarks:
+
+| slice | content |
+|---|---|
+| 0:66 | x, y of each landmark in the square crop, -1 to 1 across the square |
+| 66:99 | z of each landmark in the same unit, relative to the middle of the hips |
+| 99:198 | world landmarks x, y, z [m], camera axes, origin at the middle of the hips |
+| 198:231 | visibility in [0, 1] |
+| 231:234 | crop centre relative to the principal point, and crop side, in focal lengths |
+| 234 | time since this person was last seen [s], at most 1; 0 on the first frame |
+"""
+
+import numpy as np
+
+from realtime_vibe.errors import ShapeError
+from realtime_vibe.geometry.boxes import SquareBox, square_of_bbox
+from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
+
+FEATURE_LAYOUT = "blazepose-landmarks"
+FEATURE_LAYOUT_VERSION = 1
+FEATURE_SIZE = 235
+MAX_DT_S = 1.0
+"""Longer gaps say no more than that the past is stale."""
+
+_L = NUM_LANDMARKS
+
+
+def landmark_features(
+    image_px: FloatArray,
+    world_m: FloatArray,
+    visibility: FloatArray,
+    view: FloatArray,
+) -> FloatArray:
+    """Packs landmarks; any leading batch shape, so training packs whole sequences at once.
+
+    Args:
+        image_px: (..., 33, 3) as in `PoseLandmarks.image_px`.
+        world_m: (..., 33, 3).
+        visibility: (..., 33).
+        view: (..., 7): crop centre x, y and side [px], principal point x, y [px], focal length
+            [px], dt [s].
+
+    Returns:
+        (..., 235) float32.
+    """
+    center, side = view[..., None, 0:2], view[..., 2:3]
+    half = 0.5 * side[..., None]
+    lead = view.shape[:-1]
+    out = np.empty((*lead, FEATURE_SIZE), np.float32)
+    out[..., 0 : 2 * _L] = ((image_px[..., :2] - center) / half).reshape(*lead, 2 * _L)
+    out[..., 2 * _L : 3 * _L] = image_px[..., 2] / half[..., 0]
+    out[..., 3 * _L : 6 * _L] = world_m.reshape(*lead, 3 * _L)
+    out[..., 6 * _L : 7 * _L] = visibility
+    out[..., 231:233] = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
+    out[..., 233] = view[..., 2] / view[..., 5]
+    out[..., 234] = np.clip(view[..., 6], 0.0, MAX_DT_S)
+    return out
+
+
+class LandmarkFeatures:
+    """Features of tracked people whose tracker gives landmarks.
+
+    Args:
+        crop_scale: margin of the square crop around a person's box.
+    """
+
+    def __init__(self, crop_scale: float) -> None:
+        self._crop_scale = crop_scale
+
+    @property
+    def feature_size(self) -> int:
+        """F."""
+        return FEATURE_SIZE
+
+    def square(self, person: TrackedPerson) -> SquareBox:
+        """The crop in which the person's weak-perspective camera lives."""
+        return square_of_bbox(person.bbox_xyxy, self._crop_scale)
+
+    def extract(
+        self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
+    ) -> FloatArray:
+        """Features (P, 235) of the people in one frame; (0, 235) when there are none.
+
+        Raises:
+            ShapeError: a person has no landmarks (the tracker does not fit the engine).
+        """
+        features = np.empty((len(people), FEATURE_SIZE), np.float32)
+        height, width = frame.image_bgr.shape[:2]
+        for row, person in enumerate(people):
+            marks = person.landmarks
+            if marks is None:
+                raise ShapeError(
+                    f"person {person.track_id} has no landmarks: the blazepose-gru engine needs a "
+                    "landmark tracker (--tracker blazepose)"
+                )
+            square = self.square(person)
+            view = np.array([*square, 0.5 * width, 0.5 * height, focal_px, person.dt_s], np.float32)
+            features[row] = landmark_features(marks.image_px, marks.world_m, marks.visibility, view)
+        return features

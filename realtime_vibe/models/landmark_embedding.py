@@ -1,0 +1,35 @@
+"""From raw landmark features to the feature vector f(I_t) that the temporal encoder reads."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class LandmarkEmbedding(nn.Module):
+    """Standardises, clips and lifts landmark features.
+
+    Clipping keeps one wild landmark (a tracker glitch) from throwing the recurrent state far from
+    anything seen in training.
+
+    Args:
+        mean: (F,) mean of each raw feature over the training data.
+        std: (F,) standard deviation, floored by the caller.
+        embedded_size: width of the result.
+        clip: largest standardised magnitude.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor, embedded_size: int, clip: float = 6.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self.clip = clip
+        self.fc1 = nn.Linear(mean.shape[0], embedded_size)
+        self.fc2 = nn.Linear(embedded_size, embedded_size)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(..., F) to (..., embedded_size)."""
+        standard = torch.clamp((features - self.mean) / self.std, -self.clip, self.clip)
+        return functional.relu(self.fc2(functional.relu(self.fc1(standard))))

@@ -1,0 +1,103 @@
+"""SMPL parameters from features by iterative error feedback (Kanazawa et al. 2018, HMR).
+
+Starting from mean parameters, the same layers look three times at (features, current estimate) and
+add a correction. Pose is 24 rotations in 6D, shape is 10 betas, the camera is weak perspective.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from realtime_vibe.models.rotation6d import rotmat_from_rot6d
+
+POSE_SIZE = 144
+"""24 joints, 6 numbers each."""
+SHAPE_SIZE = 10
+CAMERA_SIZE = 3
+
+
+class MeanParams(NamedTuple):
+    """Where the iteration starts."""
+
+    pose: Tensor
+    """(144,) 6D rotations."""
+    shape: Tensor
+    """(10,) betas."""
+    camera: Tensor
+    """(3,) s, tx, ty."""
+
+
+class RegressorOutput(NamedTuple):
+    """Parameters after the last iteration; leading shape as the features."""
+
+    rotmat: Tensor
+    """(..., 24, 3, 3); the first is the root, rest frame to camera."""
+    betas: Tensor
+    """(..., 10)."""
+    weak_camera: Tensor
+    """(..., 3) s, tx, ty."""
+
+
+class Regressor(nn.Module):
+    """Layer names are the released checkpoints' (fc1, fc2, decpose, decshape, deccam, init_*).
+
+    Args:
+        mean_params: start of the iteration; stored as buffers, so checkpoints carry it.
+        feature_size: F.
+        hidden_size: width of fc1 and fc2.
+        num_iterations: how often the estimate is corrected.
+        dropout: chance to drop a unit while training.
+        activation: a ReLU after fc1 and fc2. The released network has none; small networks gain.
+    """
+
+    init_pose: Tensor
+    init_shape: Tensor
+    init_cam: Tensor
+
+    def __init__(
+        self,
+        mean_params: MeanParams,
+        feature_size: int = 2048,
+        hidden_size: int = 1024,
+        *,
+        num_iterations: int = 3,
+        dropout: float = 0.5,
+        activation: bool = False,
+    ) -> None:
+        super().__init__()
+        estimate_size = POSE_SIZE + SHAPE_SIZE + CAMERA_SIZE
+        self.fc1 = nn.Linear(feature_size + estimate_size, hidden_size)
+        self.fc2 = nn.Linear(hidden_size, hidden_size)
+        self.decpose = nn.Linear(hidden_size, POSE_SIZE)
+        self.decshape = nn.Linear(hidden_size, SHAPE_SIZE)
+        self.deccam = nn.Linear(hidden_size, CAMERA_SIZE)
+        for head in (self.decpose, self.decshape, self.deccam):
+            nn.init.xavier_uniform_(head.weight, gain=0.01)
+        self.num_iterations = num_iterations
+        self.dropout = dropout
+        self.activation = activation
+        self.register_buffer("init_pose", mean_params.pose.reshape(1, POSE_SIZE))
+        self.register_buffer("init_shape", mean_params.shape.reshape(1, SHAPE_SIZE))
+        self.register_buffer("init_cam", mean_params.camera.reshape(1, CAMERA_SIZE))
+
+    def forward(self, features: Tensor) -> RegressorOutput:
+        """Regresses every item of (..., F) on its own."""
+        lead = features.shape[:-1]
+        pose = self.init_pose.squeeze(0).expand(*lead, POSE_SIZE)
+        shape = self.init_shape.squeeze(0).expand(*lead, SHAPE_SIZE)
+        camera = self.init_cam.squeeze(0).expand(*lead, CAMERA_SIZE)
+        for _ in range(self.num_iterations):
+            x = torch.cat([features, pose, shape, camera], dim=-1)
+            x = self._layer(self.fc2, self._layer(self.fc1, x))
+            pose = pose + self.decpose(x)
+            shape = shape + self.decshape(x)
+            camera = camera + self.deccam(x)
+        return RegressorOutput(rotmat_from_rot6d(pose.unflatten(-1, (24, 6))), shape, camera)
+
+    def _layer(self, linear: nn.Linear, x: Tensor) -> Tensor:
+        x = linear(x)
+        if self.activation:
+            x = functional.relu(x)
+        return functional.dropout(x, self.dropout, self.training)

@@ -1,0 +1,102 @@
+"""The GRU over per-frame features (Kocabas et al. 2020, sec. 3.1), as a function of its state.
+
+Legend: T time, P people, F feature size, L layers, H hidden size. The encoder is unidirectional, so
+running it frame by frame with the state carried equals running the whole sequence.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class EncoderOutput(NamedTuple):
+    """What the encoder says and what it remembers."""
+
+    features: Tensor
+    """(T, P, F) features that know the past."""
+    hidden: Tensor
+    """(L, P, H) state after the last frame."""
+
+
+class TemporalEncoder(nn.Module):
+    """GRU, then optionally ReLU and a linear layer back to F, then optionally the input added.
+
+    Args:
+        feature_size: F.
+        hidden_size: H.
+        num_layers: L.
+        add_linear: map H back to F (the released VIBE does).
+        residual: add the input; needs an output of size F.
+
+    Raises:
+        ValueError: `residual` with an output size other than F.
+    """
+
+    def __init__(
+        self,
+        feature_size: int = 2048,
+        hidden_size: int = 1024,
+        num_layers: int = 2,
+        *,
+        add_linear: bool = True,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        self.gru = nn.GRU(feature_size, hidden_size, num_layers)
+        self.linear = nn.Linear(hidden_size, feature_size) if add_linear else None
+        self.residual = residual
+        if residual and not add_linear and hidden_size != feature_size:
+            raise ValueError(
+                f"residual needs equal sizes: features {feature_size}, hidden {hidden_size}; "
+                "set add_linear or make them equal"
+            )
+
+    def initial_hidden(self, num_people: int) -> Tensor:
+        """Zeros (L, P, H): the state before the first frame."""
+        weight = next(self.gru.parameters())
+        return weight.new_zeros(self.gru.num_layers, num_people, self.gru.hidden_size)
+
+    def forward(self, features: Tensor, hidden: Tensor) -> EncoderOutput:
+        """Runs a sequence.
+
+        Args:
+            features: (T, P, F).
+            hidden: (L, P, H).
+        """
+        recurrent, hidden = self.gru(features, hidden)
+        return EncoderOutput(self._head(recurrent, features), hidden)
+
+    def step(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs one frame, (P, F) and (L, P, H) in and out, spelled out as matrix products.
+
+        Exporters turn `nn.GRU` into a loop node that TensorRT runs slowly and that old exporters got
+        wrong; plain products export the same everywhere. Equal to `forward` on one frame.
+        """
+        current = features
+        states = []
+        for layer in range(self.gru.num_layers):
+            current = self._cell(layer, current, hidden[layer])
+            states.append(current)
+        return self._head(current, features), torch.stack(states)
+
+    def _cell(self, layer: int, x: Tensor, h: Tensor) -> Tensor:
+        """One GRU cell: gates r (reset), z (update), n (new), in PyTorch's order."""
+        gate_input = functional.linear(x, *self._weights(layer, "ih"))
+        gate_hidden = functional.linear(h, *self._weights(layer, "hh"))
+        size = self.gru.hidden_size
+        both = torch.sigmoid(gate_input[..., : 2 * size] + gate_hidden[..., : 2 * size])
+        reset, update = both[..., :size], both[..., size:]
+        new = torch.tanh(gate_input[..., 2 * size :] + reset * gate_hidden[..., 2 * size :])
+        return new + update * (h - new)
+
+    def _weights(self, layer: int, kind: str) -> tuple[Tensor, Tensor]:
+        weight: Tensor = getattr(self.gru, f"weight_{kind}_l{layer}")
+        bias: Tensor = getattr(self.gru, f"bias_{kind}_l{layer}")
+        return weight, bias
+
+    def _head(self, recurrent: Tensor, features: Tensor) -> Tensor:
+        if self.linear is not None:
+            recurrent = self.linear(functional.relu(recurrent))
+        return recurrent + features if self.residual else recurrent

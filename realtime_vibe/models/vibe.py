@@ -1,0 +1,53 @@
+"""VIBE's video half: features in, SMPL parameters out, the memory an argument and a result.
+
+Legend: T time, P people, F feature size, L layers, H hidden size.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from realtime_vibe.models.regressor import Regressor, RegressorOutput
+from realtime_vibe.models.temporal_encoder import TemporalEncoder
+
+
+class VibeOutput(NamedTuple):
+    """Parameters of each frame and the state to carry on with."""
+
+    params: RegressorOutput
+    """Leading shape (T, P) from `forward`, (P,) from `step`."""
+    hidden: Tensor
+    """(L, P, H)."""
+
+
+class VIBE(nn.Module):
+    """Temporal encoder and regressor, after an embedding that fits raw features to the encoder.
+
+    Args:
+        encoder: the GRU.
+        regressor: parameters from its output.
+        embedding: from the engine's per-frame features to the encoder's; None passes them on, as the
+            ResNet-50 engine does.
+    """
+
+    def __init__(
+        self, encoder: TemporalEncoder, regressor: Regressor, embedding: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Identity() if embedding is None else embedding
+        self.encoder = encoder
+        self.regressor = regressor
+
+    def initial_hidden(self, num_people: int) -> Tensor:
+        """Zeros (L, P, H)."""
+        return self.encoder.initial_hidden(num_people)
+
+    def forward(self, features: Tensor, hidden: Tensor) -> VibeOutput:
+        """Runs a whole sequence: (T, P, F), (L, P, H)."""
+        encoded, hidden = self.encoder(self.embedding(features), hidden)
+        return VibeOutput(self.regressor(encoded), hidden)
+
+    def step(self, features: Tensor, hidden: Tensor) -> VibeOutput:
+        """Runs one frame: (P, F), (L, P, H); equal to `forward` frame by frame."""
+        encoded, hidden = self.encoder.step(self.embedding(features), hidden)
+        return VibeOutput(self.regressor(encoded), hidden)

@@ -1,0 +1,123 @@
+"""The hot path: one frame in, posed bodies out. Read this file first.
+
+    track -> features -> temporal -> body
+
+No threads and no input or output here: `app.py` builds the stages and feeds them.
+"""
+
+from typing import Protocol
+
+from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
+from realtime_vibe.packets import (
+    BodyMesh,
+    FloatArray,
+    Frame,
+    FrameResult,
+    PersonResult,
+    SmplParams,
+    TrackedPerson,
+)
+from realtime_vibe.timing import StageTimer
+
+
+class _Tracker(Protocol):
+    def update(self, frame: Frame) -> tuple[TrackedPerson, ...]: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Features(Protocol):
+    def square(self, person: TrackedPerson) -> SquareBox: ...
+    def extract(
+        self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
+    ) -> FloatArray: ...
+
+
+class _Temporal(Protocol):
+    def step(
+        self, people: tuple[TrackedPerson, ...], features: FloatArray, now_s: float
+    ) -> tuple[SmplParams, ...]: ...
+    def place(self, track_id: int, transl: FloatArray, now_s: float) -> FloatArray: ...
+    def reset(self) -> None: ...
+    def reset_shape(self) -> None: ...
+
+
+class _Body(Protocol):
+    def forward(
+        self,
+        global_orient: FloatArray,
+        body_pose: FloatArray,
+        betas: FloatArray,
+        transl: FloatArray,
+    ) -> BodyMesh: ...
+
+
+class MotionCapturePipeline:
+    """Runs the stages in order on one frame at a time.
+
+    Args:
+        tracker: frame to people.
+        features: people to feature vectors.
+        temporal: features and memory to SMPL parameters.
+        body: parameters to a mesh.
+        fov_deg: the camera's horizontal field of view [deg]; None assumes a usual webcam.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracker: _Tracker,
+        features: _Features,
+        temporal: _Temporal,
+        body: _Body,
+        fov_deg: float | None = None,
+    ) -> None:
+        self._tracker = tracker
+        self._features = features
+        self._temporal = temporal
+        self._body = body
+        self._fov_deg = fov_deg
+
+    def step(self, frame: Frame) -> FrameResult:
+        """Everything that is known about one frame; `people` is empty when nobody is in view."""
+        height, width = frame.image_bgr.shape[:2]
+        focal_px = nominal_focal_px(width, height, self._fov_deg)
+        timer = StageTimer()
+        with timer.stage("step"):
+            with timer.stage("track"):
+                people = self._tracker.update(frame)
+            with timer.stage("features"):
+                features = self._features.extract(frame, people, focal_px)
+            with timer.stage("temporal"):
+                params = self._temporal.step(people, features, frame.captured_at_s)
+            with timer.stage("body"):
+                results = tuple(
+                    self._posed(person, smpl, frame, focal_px)
+                    for person, smpl in zip(people, params, strict=True)
+                )
+        return FrameResult(frame=frame, people=results, stage_ms=timer.stage_ms, focal_px=focal_px)
+
+    def reset(self) -> None:
+        """Forgets everybody, as after a camera was away."""
+        self._tracker.reset()
+        self._temporal.reset()
+
+    def reset_shape(self) -> None:
+        """Starts everybody's body shape over."""
+        self._temporal.reset_shape()
+
+    def close(self) -> None:
+        """Frees the networks."""
+        self._tracker.close()
+
+    def _posed(
+        self, person: TrackedPerson, params: SmplParams, frame: Frame, focal_px: float
+    ) -> PersonResult:
+        height, width = frame.image_bgr.shape[:2]
+        transl = transl_from_weak_camera(
+            params.weak_camera, self._features.square(person), (width, height), focal_px
+        )
+        transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
+        mesh = self._body.forward(params.global_orient, params.body_pose, params.betas, transl)
+        return PersonResult(person=person, params=params, mesh=mesh)

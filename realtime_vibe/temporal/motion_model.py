@@ -1,0 +1,63 @@
+"""The exported network: features and carried state in, parameters and new state out.
+
+Legend: P people, F features, L layers, H hidden size.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.packets import FloatArray
+
+STEP_INPUTS = ("features", "hidden")
+STEP_OUTPUTS = ("rotmat", "betas", "weak_camera", "next_hidden")
+
+
+class StepOutput(NamedTuple):
+    """Parameters of P people and the state to carry on with."""
+
+    rotmat: FloatArray
+    """(P, 24, 3, 3), root first, rest frame to camera."""
+    betas: FloatArray
+    """(P, 10)."""
+    weak_camera: FloatArray
+    """(P, 3)."""
+    hidden: FloatArray
+    """(L, P, H)."""
+
+
+class MotionModel:
+    """One frame of GRU and regressor on any backend; holds no state of its own.
+
+    Args:
+        session: the engine's `step` graph, with inputs `STEP_INPUTS` and outputs `STEP_OUTPUTS`.
+    """
+
+    def __init__(self, session: InferenceSession) -> None:
+        self._session = session
+        hidden = next(spec for spec in session.inputs if spec.name == "hidden")
+        self._layers, self._hidden_size = int(hidden.shape[0]), int(hidden.shape[2])
+
+    @property
+    def backend(self) -> str:
+        """What runs the graph."""
+        return self._session.backend
+
+    def initial_hidden(self, num_people: int) -> FloatArray:
+        """Zeros (L, P, H)."""
+        return np.zeros((self._layers, num_people, self._hidden_size), np.float32)
+
+    def step(self, features: FloatArray, hidden: FloatArray) -> StepOutput:
+        """Runs one frame.
+
+        Args:
+            features: (P, F).
+            hidden: (L, P, H).
+        """
+        out = self._session.run({"features": features, "hidden": hidden})
+        return StepOutput(out["rotmat"], out["betas"], out["weak_camera"], out["next_hidden"])
+
+    def close(self) -> None:
+        """Frees the graph."""
+        self._session.close()

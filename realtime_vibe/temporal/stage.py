@@ -1,0 +1,142 @@
+"""Features of tracked people to SMPL parameters, with each person's memory.
+
+Legend: P people, F features.
+"""
+
+import numpy as np
+
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
+from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
+from realtime_vibe.temporal.ring_buffer import FeatureRing
+from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
+from realtime_vibe.temporal.state import RunningShape, TemporalState
+
+WINDOW_FRAMES = 16
+"""Sequence length of the paper (Kocabas et al. 2020, sec. 4.1)."""
+MAX_GAP_S = 1.0
+"""A track not seen for longer starts with an empty memory."""
+
+
+class TemporalStage:
+    """Runs the motion model in `stream` or `window` mode.
+
+    `stream` carries the recurrent state for ever: one model step a frame. `window` starts from zeros
+    and re-runs the last 16 features each frame, as the paper evaluates: 16 steps a frame.
+
+    Args:
+        model: the network.
+        feature_size: F.
+        mode: `stream` or `window`.
+        smooth: strength in [0, 1]; 0 is off.
+
+    Raises:
+        ConfigError: the mode is unknown.
+    """
+
+    def __init__(
+        self, model: MotionModel, feature_size: int, *, mode: str = "stream", smooth: float = 0.0
+    ) -> None:
+        if mode not in ("stream", "window"):
+            raise ConfigError(f"unknown temporal mode '{mode}': expected stream or window")
+        self._model = model
+        self._feature_size = feature_size
+        self._mode = mode
+        self._smooth = smooth
+        self._states: dict[int, TemporalState] = {}
+
+    def step(
+        self, people: tuple[TrackedPerson, ...], features: FloatArray, now_s: float
+    ) -> tuple[SmplParams, ...]:
+        """Parameters of the people in one frame.
+
+        Args:
+            people: P tracked people.
+            features: (P, F).
+            now_s: the frame's capture time [s].
+        """
+        states = [self._state(person.track_id, now_s) for person in people]
+        self._forget_lost(now_s)
+        if not states:
+            return ()
+        for state, row in zip(states, features, strict=True):
+            state.ring.append(row)
+        out = self._stream(states, features) if self._mode == "stream" else self._window(states)
+        params = []
+        for index, state in enumerate(states):
+            dt_s = now_s - state.last_seen_s
+            rotmat = out.rotmat[index]
+            if state.rotations is not None:
+                rotmat = state.rotations.update(rotmat, dt_s)
+            params.append(
+                SmplParams(
+                    global_orient=rotmat[0],
+                    body_pose=rotmat[1:],
+                    betas=state.shape.update(out.betas[index]),
+                    weak_camera=out.weak_camera[index],
+                )
+            )
+        return tuple(params)
+
+    def place(self, track_id: int, transl: FloatArray, now_s: float) -> FloatArray:
+        """Smooths where a person stands and closes the person's frame.
+
+        Args:
+            track_id: one of the people of the last `step`.
+            transl: (3,) camera frame [m].
+            now_s: the frame's capture time [s].
+        """
+        state = self._states[track_id]
+        dt_s = now_s - state.last_seen_s
+        state.last_seen_s = now_s
+        return transl if state.position is None else state.position.update(transl, dt_s)
+
+    def reset(self) -> None:
+        """Forgets everybody."""
+        self._states.clear()
+
+    def reset_shape(self) -> None:
+        """Starts everybody's body shape over."""
+        for state in self._states.values():
+            state.shape.reset()
+
+    def _stream(self, states: list[TemporalState], features: FloatArray) -> StepOutput:
+        hidden = np.concatenate([state.hidden for state in states], axis=1)
+        out = self._model.step(features, hidden)
+        for index, state in enumerate(states):
+            state.hidden = out.hidden[:, index : index + 1]
+        return out
+
+    def _window(self, states: list[TemporalState]) -> StepOutput:
+        outputs = [self._rerun(state.ring.window()) for state in states]
+        return StepOutput(
+            np.concatenate([out.rotmat for out in outputs]),
+            np.concatenate([out.betas for out in outputs]),
+            np.concatenate([out.weak_camera for out in outputs]),
+            np.concatenate([out.hidden for out in outputs], axis=1),
+        )
+
+    def _rerun(self, window: FloatArray) -> StepOutput:
+        out = self._model.step(window[:1], self._model.initial_hidden(1))
+        for row in range(1, len(window)):
+            out = self._model.step(window[row : row + 1], out.hidden)
+        return out
+
+    def _state(self, track_id: int, now_s: float) -> TemporalState:
+        state = self._states.get(track_id)
+        if state is None or now_s - state.last_seen_s > MAX_GAP_S:
+            state = TemporalState(
+                hidden=self._model.initial_hidden(1),
+                ring=FeatureRing(WINDOW_FRAMES, self._feature_size),
+                shape=RunningShape() if state is None else state.shape,
+                rotations=RotationSmoother(self._smooth) if self._smooth > 0 else None,
+                position=PositionSmoother(self._smooth) if self._smooth > 0 else None,
+                last_seen_s=now_s,
+            )
+            self._states[track_id] = state
+        return state
+
+    def _forget_lost(self, now_s: float) -> None:
+        lost = [key for key, state in self._states.items() if now_s - state.last_seen_s > 10.0]
+        for key in lost:
+            del self._states[key]

@@ -1,0 +1,45 @@
+"""What is remembered of each person between frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime_vibe.packets import NUM_BETAS, FloatArray
+from realtime_vibe.temporal.ring_buffer import FeatureRing
+from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
+
+MAX_SHAPE_FRAMES = 600
+"""The running mean of betas forgets beyond this many frames, so a wrong start heals."""
+
+
+class RunningShape:
+    """Mean of betas: a person has one body shape (Kocabas et al. 2020, sec. 3.1)."""
+
+    def __init__(self) -> None:
+        self._mean: FloatArray = np.zeros(NUM_BETAS, np.float32)
+        self._frames = 0
+
+    def update(self, betas: FloatArray) -> FloatArray:
+        """Takes one (10,) estimate and returns the mean (10,)."""
+        self._frames = min(self._frames + 1, MAX_SHAPE_FRAMES)
+        self._mean = self._mean + (betas - self._mean) / np.float32(self._frames)
+        return self._mean
+
+    def reset(self) -> None:
+        """Starts over with the next estimate."""
+        self._frames = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class TemporalState:
+    """Memory of one track; replaced, not repaired, after a long gap."""
+
+    hidden: FloatArray
+    """(L, 1, H) recurrent state."""
+    ring: FeatureRing
+    """The last features, for window mode."""
+    shape: RunningShape
+    rotations: RotationSmoother | None
+    """None when smoothing is off."""
+    position: PositionSmoother | None
+    last_seen_s: float

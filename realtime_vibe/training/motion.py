@@ -1,0 +1,179 @@
+"""AMASS-layout motion clips, joined into long, varied sequences.
+
+Legend: N frames, J = 24 SMPL joints. World frame of AMASS files: Z up [m].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import DatasetError
+from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat, rotmat_from_axis_angle
+
+FloatArray = NDArray[np.float32]
+
+POOL_RATE_HZ = 60.0
+_BLEND_FRAMES = 24
+"""0.4 s of cross-fade where one clip follows another."""
+_LOWER_BODY = (0, 1, 2, 4, 5, 7, 8, 10, 11)
+"""Pelvis and legs: the part that stays when upper bodies are exchanged."""
+_CLIP_FILE_KEYS = ("poses", "trans", "mocap_framerate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionClip:
+    """One recorded motion at 60 frames a second."""
+
+    name: str
+    quats: FloatArray
+    """(N, 24, 4) local rotations, wxyz, neighbouring frames in one hemisphere."""
+    trans: FloatArray
+    """(N, 3) pelvis [m], Z up."""
+
+
+def load_clip(path: Path) -> MotionClip:
+    """Reads one AMASS `.npz` and resamples it to `POOL_RATE_HZ`.
+
+    Raises:
+        DatasetError: the file lacks a key or an array has the wrong shape.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [key for key in _CLIP_FILE_KEYS if key not in archive]
+            if missing:
+                raise DatasetError(f"{path}: no {', '.join(missing)}; expected an AMASS npz")
+            poses, trans = archive["poses"], archive["trans"]
+            rate_hz = float(archive["mocap_framerate"])
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not a readable npz file ({error})") from error
+    if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3):
+        raise DatasetError(
+            f"{path}: poses {poses.shape} and trans {trans.shape}, expected (N, >= 66) and (N, 3)"
+        )
+    axis_angle = np.zeros((len(poses), 24, 3), np.float64)
+    axis_angle[:, :22] = poses[:, :66].reshape(-1, 22, 3)
+    quats = _continuous(quat_wxyz_from_rotmat(rotmat_from_axis_angle(axis_angle)))
+    times = (
+        np.arange(0.0, (len(poses) - 1) * POOL_RATE_HZ / rate_hz + 1e-6) * rate_hz / POOL_RATE_HZ
+    )
+    return MotionClip(
+        name=path.stem, quats=_resample_quats(quats, times), trans=_lerp(trans, times)
+    )
+
+
+def load_clips(folder: Path) -> list[MotionClip]:
+    """Reads every `.npz` in a folder, in name order; clips shorter than 0.3 s are left out.
+
+    Raises:
+        DatasetError: there is none, or one cannot be read.
+    """
+    clips = [load_clip(path) for path in sorted(folder.glob("*.npz"))]
+    clips = [clip for clip in clips if len(clip.trans) > 18]
+    if not clips:
+        raise DatasetError(f"no motion clips (*.npz) in {folder}")
+    return clips
+
+
+class MotionPool:
+    """Equally long sequences, each spliced from random clips with cross-fades.
+
+    Args:
+        clips: what to splice.
+        num_sequences: how many sequences to make.
+        num_frames: length of each at `POOL_RATE_HZ`.
+        rng: source of all choices.
+        weights: chance of each clip; None weights clips by the square root of their length, so that
+            the many minutes of walking do not drown the rare motions.
+    """
+
+    def __init__(
+        self,
+        clips: Sequence[MotionClip],
+        num_sequences: int,
+        num_frames: int,
+        rng: np.random.Generator,
+        weights: FloatArray | None = None,
+    ) -> None:
+        if weights is None:
+            weights = np.sqrt([min(len(clip.trans), 1200) for clip in clips]).astype(np.float32)
+        chances = np.asarray(weights, np.float64)
+        chances /= chances.sum()
+        self.quats: FloatArray = np.empty((num_sequences, num_frames, 24, 4), np.float32)
+        self.trans: FloatArray = np.empty((num_sequences, num_frames, 3), np.float32)
+        for row in range(num_sequences):
+            quats, trans = _spliced(clips, chances, num_frames, rng)
+            if rng.random() < 0.2:
+                other, _ = _spliced(clips, chances, num_frames, rng)
+                lower = quats[:, _LOWER_BODY].copy()
+                quats = other
+                quats[:, _LOWER_BODY] = lower
+            self.quats[row], self.trans[row] = _continuous(quats), trans
+
+
+def _spliced(
+    clips: Sequence[MotionClip],
+    chances: NDArray[np.float64],
+    num_frames: int,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Joins random pieces until `num_frames` are full."""
+    quats = np.empty((0, 24, 4), np.float32)
+    trans = np.empty((0, 3), np.float32)
+    while len(trans) < num_frames:
+        clip = clips[int(rng.choice(len(clips), p=chances))]
+        start = int(rng.integers(0, max(1, len(clip.trans) - 60)))
+        piece_quats, piece_trans = clip.quats[start:], clip.trans[start:]
+        if rng.random() < 0.15:
+            piece_quats, piece_trans = piece_quats[::-1], piece_trans[::-1]
+        quats, trans = _append(quats, trans, piece_quats, piece_trans)
+    return quats[:num_frames].copy(), trans[:num_frames].copy()
+
+
+def _append(
+    quats: FloatArray, trans: FloatArray, new_quats: FloatArray, new_trans: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    if not len(trans):
+        return new_quats, new_trans
+    # The new piece starts above the point where the old one ended; heights keep their own value.
+    offset = trans[-1] - new_trans[0]
+    offset[2] = 0.0
+    new_trans = new_trans + offset
+    fade = min(_BLEND_FRAMES, len(trans), len(new_trans))
+    share = np.linspace(0.0, 1.0, fade + 2, dtype=np.float32)[1:-1]
+    near = np.where(np.sum(quats[-fade:] * new_quats[:fade], axis=-1, keepdims=True) < 0, -1.0, 1.0)
+    mixed = (
+        quats[-fade:] * (1 - share[:, None, None]) + near * new_quats[:fade] * share[:, None, None]
+    )
+    mixed_trans = trans[-fade:] * (1 - share[:, None]) + new_trans[:fade] * share[:, None]
+    return (
+        np.concatenate([quats[:-fade], _normalised(mixed), new_quats[fade:]]).astype(np.float32),
+        np.concatenate([trans[:-fade], mixed_trans, new_trans[fade:]]).astype(np.float32),
+    )
+
+
+def _normalised(quats: FloatArray) -> FloatArray:
+    return (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _continuous(quats: FloatArray) -> FloatArray:
+    """Flips signs so that neighbours have a positive dot product."""
+    dots = np.sum(quats[1:] * quats[:-1], axis=-1)
+    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
+    out = quats.copy()
+    out[1:] *= signs[..., None]
+    return out.astype(np.float32)
+
+
+def _resample_quats(quats: FloatArray, times: NDArray[np.float64]) -> FloatArray:
+    return _normalised(_lerp(quats, times))
+
+
+def _lerp(values: NDArray[np.floating], times: NDArray[np.float64]) -> FloatArray:
+    """Linear interpolation along the first axis at fractional indices."""
+    low = np.clip(np.floor(times).astype(np.int64), 0, len(values) - 1)
+    high = np.minimum(low + 1, len(values) - 1)
+    share = (times - low).reshape(-1, *([1] * (values.ndim - 1)))
+    return (values[low] * (1 - share) + values[high] * share).astype(np.float32)

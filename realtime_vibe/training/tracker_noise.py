@@ -1,0 +1,208 @@
+"""How a landmark tracker errs, as a random process on exact landmarks.
+
+BlazePose is precise in the image and vague in depth. Its errors last: a misjudged depth stays
+misjudged while the pose lasts. White noise alone would teach a network to average, which does
+nothing against that, so most of the error here is a bias that holds over a sequence and a drift that
+changes within tenths of seconds. Hidden landmarks err several times more, limbs are swapped now and
+then, and the image landmarks lag or lead by some milliseconds.
+
+Legend: S time, B streams, L = 33 landmarks. All maths in torch, batched.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_LEFT = (1, 2, 3, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+_RIGHT = (4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32)
+_ARMS_LEFT, _ARMS_RIGHT = (13, 15, 17, 19, 21), (14, 16, 18, 20, 22)
+_LEGS_LEFT, _LEGS_RIGHT = (25, 27, 29, 31), (26, 28, 30, 32)
+_SHOULDERS, _HIPS = (11, 12), (23, 24)
+_FAR = (15, 16, 17, 18, 19, 20, 21, 22, 27, 28, 29, 30, 31, 32)
+"""Hands and feet: at the end of a chain errors add up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseLevels:
+    """Standard deviations; lengths in metres on a body of average size."""
+
+    image_white_m: float = 0.006
+    image_drift_m: float = 0.014
+    image_bias_m: float = 0.016
+    depth_white_m: float = 0.008
+    depth_drift_m: float = 0.050
+    depth_bias_m: float = 0.045
+    world_drift_m: float = 0.014
+    world_bias_m: float = 0.022
+    tilt_bias_rad: float = 0.14
+    tilt_drift_rad: float = 0.07
+    hidden_factor: float = 3.0
+    swaps_per_s: float = 0.05
+    shift_s: float = 0.008
+
+
+class NoisyLandmarks(NamedTuple):
+    """What a tracker would have said."""
+
+    image_m: Tensor
+    """(S, B, 33, 2) image position, as metres at the body's depth."""
+    depth_m: Tensor
+    """(S, B, 33) image landmarks' z, relative to the hips' middle."""
+    world_m: Tensor
+    """(S, B, 33, 3) relative to the hips' middle."""
+    visibility: Tensor
+    """(S, B, 33)."""
+
+
+def corrupt(
+    image_m: Tensor, landmarks: Tensor, in_frame: Tensor, dt_s: Tensor, levels: NoiseLevels
+) -> NoisyLandmarks:
+    """Applies the whole error process.
+
+    Args:
+        image_m: (S, B, 33, 2) exact image position times depth over focal length [m].
+        landmarks: (S, B, 33, 3) exact, camera axes [m].
+        in_frame: (S, B, 33) bool.
+        dt_s: (S, B) time since the frame before [s].
+        levels: strengths.
+    """
+    size, streams = dt_s.shape
+    # Some sequences are clean, some terrible: the network must judge for itself.
+    strength = torch.exp(0.5 * torch.randn(1, streams, 1, 1))
+    hidden = _hidden(landmarks) | ~in_frame
+    softened = _smoothed(hidden.float(), dt_s, tau_s=0.1)
+    grow = strength * (1 + (levels.hidden_factor - 1) * softened[..., None]) * _reach()[..., None]
+
+    swapped_image, swapped_landmarks = _swap_limbs(image_m, landmarks, dt_s, levels.swaps_per_s)
+    middle = swapped_landmarks[:, :, _HIPS].mean(2, keepdim=True)
+    relative = swapped_landmarks - middle
+
+    image = _shifted_in_time(swapped_image, dt_s, levels.shift_s)
+    image = image + grow * _error(
+        (size, streams, 33, 2),
+        dt_s,
+        levels.image_white_m,
+        levels.image_drift_m,
+        levels.image_bias_m,
+    )
+    depth_error = grow * _error(
+        (size, streams, 33, 1),
+        dt_s,
+        levels.depth_white_m,
+        levels.depth_drift_m,
+        levels.depth_bias_m,
+    )
+    side_error = grow * _error(
+        (size, streams, 33, 2), dt_s, 0.004, levels.world_drift_m, levels.world_bias_m
+    )
+    world = _tilted(relative, dt_s, strength, levels) + torch.cat([side_error, depth_error], -1)
+    own = grow * _error((size, streams, 33, 1), dt_s, 0.006, 0.03, 0.03)
+    depth = (relative[..., 2:] * _around_one(streams, 0.2) + depth_error + own).squeeze(-1)
+    # World landmarks are those of an average person: true size is mostly lost.
+    scale = _around_one(streams, 0.06)
+    world = world * scale
+    world = world - world[:, :, _HIPS].mean(2, keepdim=True)
+    visible = 0.97 - softened * (0.25 + 0.6 * torch.rand(1, streams, 33))
+    visible = visible + 0.05 * torch.randn(size, streams, 33)
+    return NoisyLandmarks(image, depth, world, visible.clamp(0.0, 1.0))
+
+
+def _hidden(landmarks: Tensor) -> Tensor:
+    """(S, B, 33) whether the torso or the head hides a landmark from the camera.
+
+    The torso is taken as a capsule from the shoulders' to the hips' middle.
+    """
+    top = landmarks[:, :, _SHOULDERS].mean(2)
+    bottom = landmarks[:, :, _HIPS].mean(2)
+    axis = bottom - top
+    width = (landmarks[:, :, 11, :2] - landmarks[:, :, 12, :2]).norm(dim=-1)
+    along = ((landmarks - top[:, :, None]) * axis[:, :, None]).sum(-1)
+    along = along / axis.square().sum(-1, keepdim=True).clamp_min(1e-4)
+    nearest = top[:, :, None] + along.clamp(0, 1)[..., None] * axis[:, :, None]
+    beside = (landmarks[..., :2] - nearest[..., :2]).norm(dim=-1)
+    radius = (0.5 * width).clamp(0.10, 0.2)[..., None]
+    behind = landmarks[..., 2] - nearest[..., 2] > 0.07
+    hidden = behind & (beside < radius)
+    hidden[..., 11:13] = False
+    hidden[..., 23:25] = False
+    # The face is seen only when the nose points towards the camera.
+    ears = landmarks[:, :, 7:9].mean(2)
+    turned_away = landmarks[:, :, 0, 2] - ears[..., 2] > 0.03
+    hidden[..., 0:11] |= turned_away[..., None]
+    return hidden
+
+
+def _swap_limbs(
+    image_m: Tensor, landmarks: Tensor, dt_s: Tensor, per_s: float
+) -> tuple[Tensor, Tensor]:
+    """Exchanges left and right arms, legs or everything for a few frames now and then."""
+    image_m, landmarks = image_m.clone(), landmarks.clone()
+    for left, right, share in (
+        (_ARMS_LEFT, _ARMS_RIGHT, 0.4),
+        (_LEGS_LEFT, _LEGS_RIGHT, 0.4),
+        (_LEFT, _RIGHT, 0.2),
+    ):
+        starts = torch.rand_like(dt_s) < dt_s * per_s * share
+        on = torch.zeros_like(starts)
+        for offset in range(int(torch.randint(2, 9, ()))):
+            on |= torch.roll(starts, offset, 0)
+        both, other = list(left + right), list(right + left)
+        for points in (image_m, landmarks):
+            points[:, :, both] = torch.where(
+                on[..., None, None], points[:, :, other], points[:, :, both]
+            )
+    return image_m, landmarks
+
+
+def _tilted(relative: Tensor, dt_s: Tensor, strength: Tensor, levels: NoiseLevels) -> Tensor:
+    """Leans, turns and flattens the body: the usual way a depth network is wrong."""
+    size, streams = dt_s.shape
+    angles = _error((size, streams, 2), dt_s, 0.0, levels.tilt_drift_rad, levels.tilt_bias_rad)
+    angles = angles * strength[..., 0]
+    flatten = _around_one(streams, 0.18).squeeze(-1).clamp(0.5, 1.3)
+    lean, turn = angles[..., 0, None], angles[..., 1, None]
+    x, y, z = relative.unbind(-1)
+    z = z * flatten
+    y, z = y * lean.cos() - z * lean.sin(), y * lean.sin() + z * lean.cos()
+    x, z = x * turn.cos() + z * turn.sin(), z * turn.cos() - x * turn.sin()
+    return torch.stack([x, y, z], -1)
+
+
+def _shifted_in_time(points: Tensor, dt_s: Tensor, shift_s: float) -> Tensor:
+    velocity = torch.zeros_like(points)
+    velocity[1:] = (points[1:] - points[:-1]) / dt_s[1:, :, None, None].clamp_min(1e-3)
+    return points + velocity * shift_s * torch.randn(*dt_s.shape, 1, 1)
+
+
+def _error(shape: tuple[int, ...], dt_s: Tensor, white: float, drift: float, bias: float) -> Tensor:
+    """White noise + two Ornstein-Uhlenbeck drifts + a constant, each of the given deviation."""
+    fast = _smoothed(torch.randn(shape), dt_s, 0.08, unit_variance=True)
+    slow = _smoothed(torch.randn(shape), dt_s, 0.6, unit_variance=True)
+    constant = torch.randn(1, *shape[1:])
+    return white * torch.randn(shape) + drift * (0.6 * fast + 0.8 * slow) + bias * constant
+
+
+def _smoothed(values: Tensor, dt_s: Tensor, tau_s: float, *, unit_variance: bool = False) -> Tensor:
+    """First-order low pass with real time steps; with unit variance it is an OU process."""
+    keep = torch.exp(-dt_s / tau_s).reshape(*dt_s.shape, *([1] * (values.ndim - 2)))
+    gain = (1 - keep.square()).sqrt() if unit_variance else 1 - keep
+    out = torch.empty_like(values)
+    current = values[0]
+    out[0] = current
+    for step in range(1, len(values)):
+        current = keep[step] * current + gain[step] * values[step]
+        out[step] = current
+    return out
+
+
+def _around_one(streams: int, spread: float) -> Tensor:
+    return torch.exp(spread * torch.randn(1, streams, 1, 1))
+
+
+def _reach() -> Tensor:
+    """(33,) how much more than the torso each landmark errs."""
+    factor = torch.ones(33)
+    factor[list(_FAR)] = 1.4
+    return factor

@@ -1,0 +1,102 @@
+"""The network: streaming equals the whole sequence, people do not mix, layers match the formats."""
+
+import pytest
+import torch
+
+from realtime_vibe.models.regressor import MeanParams, Regressor
+from realtime_vibe.models.temporal_encoder import TemporalEncoder
+from realtime_vibe.models.vibe import VIBE
+
+
+def _network(feature_size: int = 20, hidden: int = 12, layers: int = 2, **options: bool) -> VIBE:
+    torch.manual_seed(0)
+    mean = MeanParams(torch.randn(144), torch.randn(10), torch.tensor([0.9, 0.0, 0.0]))
+    encoder = TemporalEncoder(feature_size, hidden, layers, **options)
+    return VIBE(encoder, Regressor(mean, feature_size, 16)).eval()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("residual", [False, True])
+@torch.no_grad()
+def test_frame_by_frame_equals_the_whole_sequence(layers, residual):
+    network = _network(layers=layers, residual=residual)
+    features = torch.randn(40, 3, 20)
+    whole = network(features, network.initial_hidden(3))
+    hidden = network.initial_hidden(3)
+    for frame in range(40):
+        out = network.step(features[frame], hidden)
+        hidden = out.hidden
+        for streamed, expected in zip(out.params, whole.params, strict=True):
+            torch.testing.assert_close(streamed, expected[frame], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(hidden, whole.hidden, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_sequence_may_be_cut_anywhere():
+    network = _network()
+    features = torch.randn(30, 2, 20)
+    whole = network(features, network.initial_hidden(2))
+    first = network(features[:11], network.initial_hidden(2))
+    second = network(features[11:], first.hidden)
+    joined = torch.cat([first.params.rotmat, second.params.rotmat])
+    torch.testing.assert_close(joined, whole.params.rotmat, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_past_never_depends_on_the_future():
+    network = _network()
+    features = torch.randn(20, 1, 20)
+    changed = features.clone()
+    changed[10:] += 1.0
+    before = network(features, network.initial_hidden(1)).params.rotmat[:10]
+    after = network(changed, network.initial_hidden(1)).params.rotmat[:10]
+    torch.testing.assert_close(before, after)
+
+
+@torch.no_grad()
+def test_people_do_not_mix():
+    network = _network()
+    features, hidden = torch.randn(4, 20), torch.randn(2, 4, 12)
+    together = network.step(features, hidden)
+    alone = network.step(features[2:3], hidden[:, 2:3])
+    torch.testing.assert_close(together.params.rotmat[2:3], alone.params.rotmat)
+    torch.testing.assert_close(together.hidden[:, 2:3], alone.hidden)
+
+
+@torch.no_grad()
+def test_rotations_are_rotations():
+    network = _network()
+    rotmat = network.step(torch.randn(5, 20), network.initial_hidden(5)).params.rotmat
+    identity = torch.eye(3).expand_as(rotmat)
+    torch.testing.assert_close(rotmat @ rotmat.mT, identity, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(rotmat), torch.ones(5, 24), atol=1e-5, rtol=0)
+
+
+def test_residual_needs_matching_sizes():
+    with pytest.raises(ValueError, match="features 20, hidden 12"):
+        TemporalEncoder(20, 12, add_linear=False, residual=True)
+    TemporalEncoder(20, 20, add_linear=False, residual=True)
+
+
+@torch.no_grad()
+def test_paper_sizes_have_the_released_names_and_shapes():
+    mean = MeanParams(torch.zeros(144), torch.zeros(10), torch.zeros(3))
+    state = VIBE(TemporalEncoder(), Regressor(mean)).state_dict()
+    assert state["encoder.gru.weight_ih_l0"].shape == (3072, 2048)
+    assert state["encoder.gru.weight_hh_l1"].shape == (3072, 1024)
+    assert state["encoder.linear.weight"].shape == (2048, 1024)
+    assert state["regressor.fc1.weight"].shape == (1024, 2205)
+    assert state["regressor.decpose.weight"].shape == (144, 1024)
+    assert state["regressor.init_pose"].shape == (1, 144)
+
+
+@torch.no_grad()
+def test_without_corrections_the_regressor_returns_the_mean():
+    mean = MeanParams(torch.randn(144), torch.randn(10), torch.tensor([0.9, 0.1, -0.1]))
+    regressor = Regressor(mean, 8, 16).eval()
+    for head in (regressor.decpose, regressor.decshape, regressor.deccam):
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    out = regressor(torch.randn(2, 5, 8))
+    torch.testing.assert_close(out.betas, mean.shape.expand(2, 5, 10))
+    torch.testing.assert_close(out.weak_camera, mean.camera.expand(2, 5, 3))

@@ -1,0 +1,68 @@
+"""One-Euro smoothing: still poses stay still, fast moves pass, real time steps count."""
+
+import numpy as np
+import pytest
+
+from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
+from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, rest_cutoff_hz
+
+
+def _angles(rotmat: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(axis_angle_from_rotmat(rotmat), axis=-1)
+
+
+def test_strength_lowers_the_cutoff():
+    cutoffs = [rest_cutoff_hz(strength) for strength in (0.01, 0.3, 0.6, 1.0)]
+    assert cutoffs == sorted(cutoffs, reverse=True)
+    assert cutoffs[-1] == pytest.approx(0.4)
+
+
+def test_noise_around_a_still_pose_shrinks():
+    rng = np.random.default_rng(0)
+    smoother = RotationSmoother(0.6)
+    noisy = rotmat_from_axis_angle(0.02 * rng.standard_normal((200, 24, 3)).astype(np.float32))
+    smooth = np.stack([smoother.update(rotmat, 1 / 30) for rotmat in noisy])
+    assert _angles(smooth[50:]).mean() < 0.45 * _angles(noisy[50:]).mean()
+
+
+def test_a_fast_turn_is_followed():
+    smoother = RotationSmoother(0.5)
+    angle = 0.0
+    for _ in range(60):
+        angle += 6.0 / 60
+        out = smoother.update(
+            rotmat_from_axis_angle(np.array([[0.0, 0.0, angle]], np.float32)), 1 / 60
+        )
+    lag = _angles(
+        out.swapaxes(-1, -2) @ rotmat_from_axis_angle(np.array([[0, 0, angle]], np.float32))
+    )
+    assert lag.item() < 0.35
+
+
+def test_the_result_does_not_depend_on_the_frame_rate():
+    """One second towards a step at 30 and at 120 frames a second ends in about the same place."""
+    ends = []
+    for rate in (30, 120):
+        smoother = PositionSmoother(0.8)
+        smoother.update(np.zeros(3, np.float32), 1 / rate)
+        for _ in range(rate // 2):
+            end = smoother.update(np.full(3, 0.02, np.float32), 1 / rate)
+        ends.append(end[0])
+    assert ends[0] == pytest.approx(ends[1], rel=0.15)
+
+
+@pytest.mark.parametrize("dt_s", [0.0, -1.0])
+def test_no_time_step_passes_the_input(dt_s):
+    smoother = PositionSmoother(0.5)
+    smoother.update(np.zeros(3, np.float32), 0.03)
+    np.testing.assert_array_equal(smoother.update(np.ones(3, np.float32), dt_s), np.ones(3))
+
+
+def test_output_stays_a_rotation():
+    rng = np.random.default_rng(1)
+    smoother = RotationSmoother(0.9)
+    for _ in range(300):
+        target = rotmat_from_axis_angle(rng.standard_normal((24, 3)).astype(np.float32))
+        out = smoother.update(target, 1 / 30)
+    product = out @ out.swapaxes(-1, -2)
+    np.testing.assert_allclose(product, np.broadcast_to(np.eye(3), product.shape), atol=1e-3)
