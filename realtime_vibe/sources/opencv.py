@@ -11,6 +11,7 @@ from realtime_vibe.errors import ShapeError
 from realtime_vibe.packets import ImageArray
 
 MAX_PLAUSIBLE_FPS = 1000.0  # streams without a rate report 0, NaN, 90000 or 180000 (their clock)
+MAX_PLAUSIBLE_COUNT = 1e9  # a year at 30 fps
 
 
 class Capture(Protocol):
@@ -48,6 +49,11 @@ def quiet_opencv() -> None:
 def plausible_fps(fps: float) -> float | None:
     """`fps` if it can be a frame rate, else None (0, negative, NaN, a clock rate)."""
     return fps if math.isfinite(fps) and 0 < fps <= MAX_PLAUSIBLE_FPS else None
+
+
+def plausible_count(count: float) -> int | None:
+    """`count` if it can be a number of frames, else None (streams report 0 or less)."""
+    return int(count) if math.isfinite(count) and 0 < count < MAX_PLAUSIBLE_COUNT else None
 
 
 def to_bgr8(image: Any) -> ImageArray | None:

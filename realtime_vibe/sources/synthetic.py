@@ -137,7 +137,8 @@ class SyntheticSource(OpenedByWith):
             _view((still.shape[1], still.shape[0]), self._size, time_s),
             self._size,
             flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(96, 96, 96),
         )
         image = np.asarray(warped, np.uint8)
         stamp_index(image, index)

@@ -12,7 +12,13 @@ import cv2
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import OpenedByWith, SourceInfo
-from realtime_vibe.sources.opencv import Capture, plausible_fps, quiet_opencv, to_bgr8
+from realtime_vibe.sources.opencv import (
+    Capture,
+    plausible_count,
+    plausible_fps,
+    quiet_opencv,
+    to_bgr8,
+)
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.timing import Clock
 
@@ -117,8 +123,7 @@ class VideoFile(OpenedByWith):
             )
         self._pending: Picture | None = first
         fps = plausible_fps(self._capture.get(cv2.CAP_PROP_FPS))
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self._expected_count = int(count) if math.isfinite(count) and count > 0 else None
+        self._expected_count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._media_clock = MediaClock(fps)
         self._info = SourceInfo(
             name=self._path.name,
@@ -190,14 +195,18 @@ class VideoFile(OpenedByWith):
         if self._at_end or self._closed.is_set():
             return
         self._at_end = True
-        expected = self._expected_count
-        if expected is not None and self._index < expected * (1 - TOLERATED_LOSS) - 1:
-            logger.warning(
-                "%s: %d of %d frames could be read; the file is cut off or damaged",
-                self._path,
-                self._index,
-                expected,
-            )
+        warn_if_cut_off(str(self._path), self._index, self._expected_count)
+
+
+def warn_if_cut_off(name: str, count: int, expected: int | None) -> None:
+    """Logs it when clearly fewer frames came than the container promised."""
+    if expected is not None and count < expected * (1 - TOLERATED_LOSS) - 1:
+        logger.warning(
+            "%s: %d of %d frames could be read; the file is cut off or damaged",
+            name,
+            count,
+            expected,
+        )
 
 
 def check_video_path(path: Path) -> None:

@@ -1,0 +1,78 @@
+"""The first camera that works, else the bundled demo clip."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.packets import Frame
+from realtime_vibe.sources.base import FrameSource, OpenedByWith, SourceInfo
+from realtime_vibe.sources.cameras import CameraInfo, list_cameras
+from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import VideoFile
+
+logger = logging.getLogger(__name__)
+
+
+class AutoSource(OpenedByWith):
+    """Tries every camera in turn; where none delivers, plays the demo clip and says so.
+
+    Args:
+        new_camera: makes the source of a camera.
+        paced: play the clip at its own speed, for ever; else once, as fast as it is read.
+        cameras: lists the cameras to try.
+    """
+
+    def __init__(
+        self,
+        new_camera: Callable[[int], FrameSource],
+        *,
+        paced: bool,
+        cameras: Callable[[], tuple[CameraInfo, ...]] = list_cameras,
+    ) -> None:
+        self._new_camera = new_camera
+        self._cameras = cameras
+        self._chosen: FrameSource = VideoFile(demo_clip_path(), paced=paced, loop=paced)
+        self._plays_demo_clip = True
+
+    @property
+    def plays_demo_clip(self) -> bool:
+        """Whether no camera delivered; valid after `open`."""
+        return self._plays_demo_clip
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the chosen source is like; valid after `open`."""
+        return self._chosen.info
+
+    @property
+    def status(self) -> str:
+        """What the chosen source says."""
+        return self._chosen.status
+
+    def open(self) -> None:
+        """Opens the first camera that delivers, else the clip.
+
+        Raises:
+            SourceError: not even the clip can be played.
+        """
+        for camera in self._cameras():
+            source = self._new_camera(camera.index)
+            try:
+                source.open()
+            except SourceError as error:
+                logger.warning("%s", error)
+                continue
+            self._chosen, self._plays_demo_clip = source, False
+            logger.info('using camera %d "%s"', camera.index, camera.name)
+            return
+        logger.warning("no camera found: playing the bundled demo clip")
+        self._chosen.open()
+
+    def read(self, stop: threading.Event) -> Frame | None:
+        """The next frame of the chosen source."""
+        return self._chosen.read(stop)
+
+    def close(self) -> None:
+        """Closes the chosen source."""
+        self._chosen.close()

@@ -1,0 +1,101 @@
+"""From what the user typed to a source."""
+
+import logging
+import math
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.auto import AutoSource
+from realtime_vibe.sources.base import FrameSource
+from realtime_vibe.sources.image_folder import (
+    DEFAULT_FPS,
+    ImageFolder,
+    folder_source,
+    glob_source,
+    is_image,
+)
+from realtime_vibe.sources.stream_url import is_url, stream_source
+from realtime_vibe.sources.synthetic import SyntheticSource
+from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.sources.video_pipe import is_pipe, pipe_source
+from realtime_vibe.sources.webcam import CameraRequest, webcam_source
+
+logger = logging.getLogger(__name__)
+
+GLOB_MARKS = re.compile(r"[*?\[]")
+
+
+def open_source(
+    spec: str,
+    *,
+    paced: bool,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+) -> FrameSource:
+    """Makes the source that `spec` names; the caller opens it.
+
+    Args:
+        spec: `auto`, a camera's index or device file, a video, an image, a folder or a pattern of
+            images, a URL, or `synthetic`.
+        paced: play recorded media at its own speed, as for live viewing, else as fast as it is read.
+        size: (width, height) [px] to ask a camera or the synthetic source for.
+        fps: rate to ask a camera or the synthetic source for, or to assume for images.
+
+    Raises:
+        SourceError: nothing can be made of `spec`, `size` or `fps`.
+    """
+    check_request(size, fps)
+    request = CameraRequest(size=size or (640, 480), fps=fps or DEFAULT_FPS)
+    if spec == "auto":
+        return AutoSource(lambda index: webcam_source(index, request), paced=paced)
+    if spec == "synthetic":
+        return SyntheticSource(size=request.size, fps=request.fps, paced=paced)
+    if spec.isascii() and spec.isdigit():
+        return webcam_source(int(spec), request)
+    if spec.startswith("/dev/v"):  # video0, v4l/by-id/..
+        return webcam_source(spec, request)
+    if size is not None:
+        logger.warning("%s: a size can only be asked of cameras; left as it is", spec)
+    if is_url(spec) and not spec.lower().startswith("file:"):
+        return stream_source(spec, paced=paced)
+    return recorded_source(spec, paced=paced, fps=fps)
+
+
+def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource:
+    """A source for something in the file system; see `open_source`.
+
+    Raises:
+        SourceError: `spec` is empty, or names no images where images are expected.
+    """
+    if not spec.strip():
+        raise SourceError("the source is empty, expected auto, 0, FILE, FOLDER, URL or synthetic")
+    path = Path(spec)
+    if is_url(spec):
+        path = Path(url2pathname(urlsplit(spec).path))
+    assumed_fps = fps or DEFAULT_FPS
+    if path.is_dir():
+        return folder_source(path, fps=assumed_fps, paced=paced)
+    if is_image(path):
+        return ImageFolder(path.name, [path], fps=assumed_fps, paced=paced)
+    if not path.exists() and GLOB_MARKS.search(spec):
+        return glob_source(spec, fps=assumed_fps, paced=paced)
+    if fps is not None:
+        logger.warning("%s: a video has its own frame rate; the one given is not used", spec)
+    if is_pipe(path):
+        return pipe_source(path, paced=paced)
+    return VideoFile(path, paced=paced)
+
+
+def check_request(size: tuple[int, int] | None, fps: float | None) -> None:
+    """Refuses impossible sizes and rates.
+
+    Raises:
+        SourceError: names the value.
+    """
+    if size is not None and min(size) < 1:
+        raise SourceError(f"got a size of {size[0]}x{size[1]} px, expected at least 1x1")
+    if fps is not None and not (math.isfinite(fps) and fps > 0):
+        raise SourceError(f"got a frame rate of {fps}, expected more than 0 per second")

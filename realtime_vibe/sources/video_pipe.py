@@ -1,0 +1,132 @@
+"""Video that another program writes into a named pipe."""
+
+import logging
+import os
+import select
+import stat
+import threading
+from pathlib import Path
+
+import cv2
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.opencv import Capture, quiet_opencv
+from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
+from realtime_vibe.threads import Worker
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.1
+OPEN_LIMIT_S = 15.0
+JOIN_S = 1.5
+CHUNK_BYTES = 1 << 16
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether `path` is a named pipe (FIFO) or a shell's process substitution."""
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def pipe_source(
+    path: Path, *, paced: bool = False, open_limit_s: float = OPEN_LIMIT_S
+) -> StreamedVideo:
+    """A source for a named pipe with a streamable video in it (MKV, MPEG-TS, MJPEG).
+
+    Nothing is ever sought in a pipe and its length is unknown. Its bytes pass through a pump that can
+    be shut off, so neither a writer that never comes nor one that falls silent can hang `close`.
+
+    Args:
+        path: the pipe.
+        paced: hold each frame back until its media time.
+        open_limit_s: how long to wait for a writer and its first frame [s].
+    """
+    return StreamedVideo(
+        StreamedMedium(
+            name=str(path),
+            open_capture=lambda stop: open_pipe(path, stop),
+            open_limit_s=open_limit_s,
+            if_silent="start the program that writes the video into the pipe",
+        ),
+        paced=paced,
+    )
+
+
+def open_pipe(path: Path, stop: threading.Event) -> Capture:
+    """Opens a pipe behind a pump that ends when `stop` is set.
+
+    Raises:
+        SourceError: what comes through is no video that can be streamed.
+    """
+    quiet_opencv()
+    source = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    drain, feed = os.pipe()
+
+    def log_breakage(error: BaseException | None) -> None:
+        # A broken pipe only says that the decoder left first.
+        if error is not None and not isinstance(error, BrokenPipeError):
+            logger.error("%s: the pipe broke: %s", path, error)
+
+    pump = Worker(f"pump {path}", lambda: _pump(source, feed, stop), log_breakage)
+    pump.start()
+    capture = _PipedCapture(cv2.VideoCapture(f"pipe:{drain}", cv2.CAP_FFMPEG), drain, pump)
+    if not capture.is_open:
+        capture.release()
+        raise SourceError(
+            f"{path}: what comes through the pipe is no streamable video; write MKV, "
+            "MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
+        )
+    return capture
+
+
+class _PipedCapture:
+    """A capture that also owns the pipe it reads and the pump behind it."""
+
+    def __init__(self, capture: cv2.VideoCapture, drain: int, pump: Worker) -> None:
+        self._capture = capture
+        self._drain = drain
+        self._pump = pump
+        self.is_open = capture.isOpened()
+        self.grab = capture.grab
+        self.retrieve = capture.retrieve
+        self.get = capture.get
+        self.set = capture.set
+
+    def release(self) -> None:
+        """Ends the decoder first: the pump may be waiting for room in the pipe."""
+        self._capture.release()
+        os.close(self._drain)
+        self._pump.join(JOIN_S)
+
+
+def _pump(source: int, feed: int, stop: threading.Event) -> None:
+    """Copies bytes until the writer has gone or `stop` is set; closes both ends.
+
+    Before the first writer comes, a pipe opened without blocking reads as ended; `poll` tells the
+    two apart, as it reports a hang-up only once there was a writer.
+    """
+    poller = select.poll()
+    poller.register(source, select.POLLIN)
+    try:
+        while not stop.is_set():
+            if not poller.poll(POLL_S * 1e3):
+                continue
+            chunk = os.read(source, CHUNK_BYTES)
+            if not chunk:
+                return
+            _feed(feed, chunk, stop)
+    finally:
+        os.close(source)
+        os.close(feed)
+
+
+def _feed(feed: int, chunk: bytes, stop: threading.Event) -> None:
+    poller = select.poll()
+    poller.register(feed, select.POLLOUT)
+    rest = memoryview(chunk)
+    while rest and not stop.is_set():
+        if poller.poll(POLL_S * 1e3):
+            # A write no longer than PIPE_BUF never blocks once poll has said that there is room.
+            rest = rest[os.write(feed, rest[: select.PIPE_BUF]) :]
