@@ -1,0 +1,73 @@
+# Two commands matter: `make live` sets up and runs the app, `make test` sets up and runs every check.
+# Options go through ARGS: make live ARGS="--source 1 --mirror"
+
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+.PHONY: live setup test setup-test lint format types imports pytest bench export wheel clean help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+live: setup ## set up and run the live app (no torch)
+	@if [ "$$(uname -s)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+	  echo "no display here: running without windows (--view none)"; \
+	  exec $(PY) run_live.py --view none $(ARGS); \
+	else exec $(PY) run_live.py $(ARGS); fi
+
+test: setup-test lint types imports pytest ## set up and run every check; pytest comes last
+
+setup: $(VENV)/.live ## install what the live app needs
+setup-test: $(VENV)/.test ## install what every check needs
+
+$(VENV)/bin/python:
+	@sh scripts/make_venv.sh $(VENV) $(PYTHON)
+
+$(VENV)/.live: pyproject.toml | $(VENV)/bin/python
+	@sh scripts/system_packages.sh
+	@echo "installing the live app into $(VENV)"
+	@$(PIP) install -e '.[cpu,viewer]'
+	@touch $@
+
+# torch by itself first: where pip knows a CPU build of that release, it is taken, not the CUDA one.
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	@sh scripts/system_packages.sh test
+	@echo "installing everything the checks need into $(VENV); this takes minutes"
+	@$(PIP) install 'torch==2.13.0'
+	@$(PIP) install -e '.[all]'
+	@touch $@ $(VENV)/.live
+
+lint: setup-test ## style and names
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: setup-test ## let ruff rewrite the files
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+types: setup-test ## mypy, strict
+	$(VENV)/bin/mypy
+
+imports: setup-test ## the architecture
+	$(VENV)/bin/lint-imports
+
+pytest: setup-test ## the tests alone
+	$(VENV)/bin/pytest $(ARGS)
+
+bench: setup-test ## latency of our step, then beside MediaPipe's
+	$(PY) -m benchmarks.latency
+	$(PY) -m benchmarks.peers
+
+export: setup-test ## rebuild the tracker's graphs and the body
+	$(PY) -m export.blazepose
+	$(PY) -m export.body
+
+wheel: $(VENV)/bin/python ## build dist/*.whl, engines included
+	$(PIP) wheel --no-deps --wheel-dir dist .
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
