@@ -5,7 +5,7 @@ VENV ?= .venv
 PYTHON ?=
 ARGS ?=
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check --quiet
+PIP := $(PY) -m pip --disable-pip-version-check -qq
 
 .PHONY: live setup test setup-test lint format types imports pytest bench export wheel clean help
 
