@@ -31,6 +31,7 @@ DETECTOR_NORMALISATION = Normalisation(mean=127.5, scale=127.5)
 LANDMARK_OUTPUTS = {
     "Identity": "landmarks",
     "Identity_1": "presence",
+    "Identity_3": "heatmaps",
     "Identity_4": "world_landmarks",
 }
 LANDMARK_NORMALISATION = Normalisation(mean=0.0, scale=255.0)

@@ -14,6 +14,7 @@ from realtime_vibe.packets import ImageArray
 TOLERANCES = {
     "landmarks": 0.05,  # input pixels of 256, and logits
     "presence": 1e-4,
+    "heatmaps": 0.05,  # logits
     "world_landmarks": 1e-3,  # metres
     "boxes": 0.05,  # input pixels of 224
     "scores": 0.05,  # logits of up to several hundred
@@ -84,7 +85,9 @@ def check_graph(
             for detail in interpreter.get_output_details()
         }
         for (old, new), values in zip(outputs.items(), got, strict=True):
-            worst[new] = max(worst[new], float(np.abs(values - wanted[old]).max()))
+            # Pictures come out of the original with the channels last.
+            expected = wanted[old].transpose(0, 3, 1, 2) if values.ndim == 4 else wanted[old]
+            worst[new] = max(worst[new], float(np.abs(values - expected).max()))
     for name, error in worst.items():
         if not error <= TOLERANCES[name]:
             raise ExportError(

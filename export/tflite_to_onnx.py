@@ -62,7 +62,7 @@ def convert(
         [helper.make_tensor_value_info(INPUT_NAME, TensorProto.UINT8, input_shape)],
         [
             helper.make_tensor_value_info(
-                new, TensorProto.FLOAT, list(graph.shapes[graph.outputs[old]])
+                new, TensorProto.FLOAT, _channels_first(graph.shapes[graph.outputs[old]])
             )
             for old, new in outputs.items()
         ],
@@ -265,6 +265,13 @@ class _Translator:
 
     def _emit_logistic(self, operator: TfliteOperator) -> None:
         self._node("Sigmoid", [self._names[operator.inputs[0]]], self._names[operator.output])
+
+
+def _channels_first(shape: tuple[int, ...]) -> list[int]:
+    if len(shape) != 4:
+        return list(shape)
+    batch, height, width, channels = shape
+    return [batch, channels, height, width]
 
 
 def _same_pads(size: tuple[int, ...], kernel: tuple[int, ...], strides: list[int]) -> list[int]:
