@@ -8,7 +8,7 @@ computed; Anny's mesh is mirror-symmetric and so is the result. Legend: N people
 import numpy as np
 
 from export.anny_source import AnnyBodies, Array
-from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
@@ -93,9 +93,8 @@ class TPose:
             posed[person] += bodies.bone_weights @ shifts[person]
         return posed
 
-    def points(self, bodies: AnnyBodies, rest: Array) -> Array:
-        """(N, B, 3): points given per bone, each moved with its own bone."""
-        del bodies
+    def points(self, rest: Array) -> Array:
+        """(N, B, 3): one point per bone, each moved with its bone."""
         rotations, shifts = self._bone_motions()
         moved: Array = np.einsum("nbij,nbj->nbi", rotations, rest) + shifts
         return moved
@@ -112,7 +111,6 @@ class TPose:
                 continue
             rotation, shift = self._motion(carriers[part], is_right=side == "right")
             posed[:, index] = np.einsum("nij,nj->ni", rotation, joints[:, index]) + shift
-        assert len(PARENTS) == posed.shape[1]
         return posed
 
     def _bone_motions(self) -> tuple[Array, Array]:

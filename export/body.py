@@ -21,12 +21,14 @@ from export.anny_regressors import joint_regressor, landmark_regressor, mirror_o
 from export.anny_skinning import smpl_weights
 from export.anny_source import AnnyBodies, Array, IntArray, sample_bodies
 from export.anny_tpose import TPose
-from realtime_vibe.body.joints import PARENTS
+from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.packets import NUM_BETAS
 
 PELVIS_M = (0.0, -0.22, 0.03)
 NUM_PEOPLE = 600
 SEED = 20
+FITTED = 300
+"""People the regressors are fitted to; the rest measures their error."""
 JOINT_VERTICES = 24
 _GRID_M = 2.0**-21
 """Vertices are rounded to half a micrometre: the file packs better and rebuilds to equal bytes."""
@@ -41,16 +43,18 @@ def build_body(num_people: int = NUM_PEOPLE, seed: int = SEED) -> dict[str, np.n
     """
     bodies = sample_bodies(num_people, seed)
     pose = TPose(bodies)
-    joints = pose.joints(bodies)
-    shift = np.array(PELVIS_M) - joints[:, :1]
-    people = pose.vertices(bodies) + shift
-    joints = joints + shift
-    bone_points = pose.points(bodies, bodies.bone_heads) + shift
+    people, joints = pose.vertices(bodies), pose.joints(bodies)
+    bone_points = pose.points(bodies.bone_heads)
+    mean = people.mean(axis=0)
+    weights = smpl_weights(bodies, mean, joints.mean(axis=0))
+    mesh = mirror_of(mean, weights)
+    joint_rows = joint_regressor(mesh, people[:FITTED], joints[:FITTED], JOINT_VERTICES)
+    landmark_rows = landmark_regressor(
+        mesh, bodies, joint_rows, people[:FITTED], bone_points[:FITTED]
+    )
+    fit_error_m = np.linalg.norm(joint_rows @ people[FITTED:] - joints[FITTED:], axis=-1)
+    people += np.array(PELVIS_M) - joint_rows[:1] @ people
     template, shapedirs = shape_space(people, bodies.faces)
-    mesh = mirror_of(template)
-    joint_rows = joint_regressor(mesh, people[:200], joints[:200], JOINT_VERTICES)
-    landmark_rows = landmark_regressor(mesh, bodies, joint_rows, people[:100], bone_points[:100])
-    fit_error_m = np.linalg.norm(joint_rows @ people[200:] - joints[200:], axis=-1)
     metadata = _metadata(bodies, template, shapedirs, fit_error_m, (num_people, seed))
     parents = np.array([2**32 - 1, *PARENTS[1:]], np.uint32)
     return {
@@ -58,7 +62,7 @@ def build_body(num_people: int = NUM_PEOPLE, seed: int = SEED) -> dict[str, np.n
         "shapedirs": _rounded(shapedirs),
         "posedirs": np.zeros((len(template), 3, 0), np.float32),
         "J_regressor": joint_rows.astype(np.float32),
-        "weights": smpl_weights(bodies, template, joints.mean(axis=0)).astype(np.float32),
+        "weights": weights.astype(np.float32),
         "kintree_table": np.stack([parents, np.arange(len(PARENTS), dtype=np.uint32)]),
         "f": bodies.faces.astype(np.uint32),
         "blazepose_regressor": landmark_rows.astype(np.float32),
@@ -70,7 +74,7 @@ def shape_space(people: Array, faces: IntArray) -> tuple[Array, Array]:
     """Mean (V, 3) and the first 10 principal directions (V, 3, 10), scaled to unit variance.
 
     Vertices count by the area around them: without it the dense face and hands rule. The first
-    component grows with height; the sign of the others makes their largest entry positive.
+    component is height; the sign of each is chosen so that the head's top rises.
     """
     mean = people.mean(axis=0)
     root_area = np.sqrt(_vertex_areas(mean, faces))[:, None]
@@ -120,9 +124,9 @@ def _metadata(
         "height_m_at_beta0_minus2_plus2": [
             round(_height_m(template + sigma * tall), 4) for sigma in (-2.0, 2.0)
         ],
-        "joint_regressor_error_mm": {
-            "mean": round(float(fit_error_m.mean()) * 1e3, 2),
-            "max": round(float(fit_error_m.max()) * 1e3, 2),
+        "joints_to_anny_mean_mm": {
+            name: round(float(error) * 1e3, 1)
+            for name, error in zip(SMPL_JOINT_NAMES, fit_error_m.mean(axis=0), strict=True)
         },
         "pose_blend_shapes": "none: posedirs has no components",
         "build": "python -m export.body",
