@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.outputs.hud import HudState, draw_hud
-from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer
+from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.scene import SceneRenderer
 from realtime_vibe.packets import FrameResult, ImageArray
 
@@ -56,9 +56,7 @@ class CompositeRenderer:
         right = self._scene.draw(result, width=width, height=height, mirror=self.mirror)
         if hud is not None:
             draw_hud(left, hud)
-        picture = np.concatenate([left, right], axis=1)
-        picture[:, left.shape[1] - 1 : left.shape[1] + 1] = _DIVIDER_BGR
-        return picture
+        return beside(left, right)
 
     def _height(self, frame_height: int) -> int:
         height = min(max(frame_height, MIN_HEIGHT_PX), self._max_height)
@@ -69,6 +67,13 @@ class CompositeRenderer:
         if height == frame_height:
             return frame_width
         return max(1, round(frame_width * height / frame_height))
+
+
+def beside(left: ImageArray, right: ImageArray) -> ImageArray:
+    """Two pictures side by side, a thin line between them; `right` is scaled to `left`'s height."""
+    picture = np.concatenate([left, resized_to_height(right, left.shape[0])], axis=1)
+    picture[:, left.shape[1] - 1 : left.shape[1] + 1] = _DIVIDER_BGR
+    return picture
 
 
 def _scene_width(left_width: int, height: int) -> int:

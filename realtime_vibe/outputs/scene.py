@@ -110,7 +110,7 @@ class SceneRenderer:
         x, z, spread_m = (float(value) for value in self._look_at)
         distance_m = 0.5 * _VISIBLE_HEIGHT_M / _HALF_FOV_TAN
         # The people's spread and an arm's length each side must fit the width, too.
-        distance_m = max(distance_m, (spread_m + 0.7) * focal_px / (0.5 * width) + spread_m)
+        distance_m = max(distance_m, (spread_m + 0.85) * focal_px / (0.5 * width) + spread_m)
         back = np.array(
             [
                 np.sin(YAW_RAD) * np.cos(PITCH_RAD),

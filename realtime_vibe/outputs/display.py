@@ -1,0 +1,183 @@
+"""The windows of a live run behind one door."""
+
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.outputs.composite import CompositeRenderer, beside
+from realtime_vibe.outputs.hud import HudState, draw_hud
+from realtime_vibe.outputs.keys import Action
+from realtime_vibe.outputs.open3d_viewer import Open3dViewer
+from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer
+from realtime_vibe.outputs.preview_window import PreviewWindow
+from realtime_vibe.packets import FrameResult, ImageArray
+
+View = Literal["both", "open3d", "preview", "none"]
+"""Which windows a run opens."""
+
+_MIN_HEIGHT_PX, _MAX_HEIGHT_PX = 360, 1080
+"""Of the preview: a small frame is enlarged so that the HUD can be read, a 4K one reduced."""
+
+
+class Display:
+    """Shows the newest result; use it on the main thread only.
+
+    Args:
+        faces: (F, 3) of the body that the meshes come from.
+        view: which windows to open; `none` opens nothing and still makes `last_picture`.
+        options: what is drawn over the camera's picture.
+        mirror: shows everything as a mirror would.
+    """
+
+    def __init__(
+        self,
+        faces: NDArray[np.integer],
+        *,
+        view: View = "both",
+        options: OverlayOptions | None = None,
+        mirror: bool = False,
+    ) -> None:
+        self._faces = faces
+        self._options = options or OverlayOptions(skeleton=True)
+        self._overlay = OverlayRenderer(faces, self._options)
+        self._viewer = Open3dViewer(faces) if view in {"both", "open3d"} else None
+        if self._viewer is not None:
+            self._viewer.mirror = mirror
+        self._preview = PreviewWindow() if view in {"both", "preview"} else None
+        self._result: FrameResult | None = None
+        self._picture: ImageArray | None = None
+        self._hud = HudState()
+        self.mirror = mirror
+        """Whether everything is shown as in a mirror; the m key toggles it."""
+        self.hud_visible = True
+        """Whether the HUD is written; the h key toggles it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any window is on the screen."""
+        return any(window is not None and window.is_open for window in self._windows())
+
+    def open(self) -> None:
+        """Opens the windows of the chosen view.
+
+        Raises:
+            OutputError: no display, or a library is missing; no window stays open then.
+        """
+        try:
+            for window in self._windows():
+                if window is not None:
+                    window.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def show(self, result: FrameResult | None, hud: HudState) -> None:
+        """Shows a result, or only new numbers.
+
+        Args:
+            result: the newest result; None when there is none since the last call. The overlay is
+                drawn for new results only.
+            hud: what the HUD says; it is written again when it changed.
+        """
+        if result is not None:
+            self._result = result
+            if self._viewer is not None:
+                self._viewer.show(result)
+            if self._preview is not None and self._preview.is_open:
+                self._draw_overlay()
+        if self._preview is not None and (result is not None or hud != self._hud):
+            self._hud = hud
+            self._refresh_preview()
+        self._hud = hud
+
+    def poll(self) -> list[Action]:
+        """Handles the windows' events and returns what the user asked for, in order.
+
+        MIRROR, HUD and RESET_VIEW were carried out already and are returned for information. QUIT
+        comes from a key, or once no window is left on the screen.
+        """
+        had_window = self.is_open
+        actions: list[Action] = []
+        if self._viewer is not None and self._viewer.is_open:
+            self._viewer.poll()
+            actions += self._viewer.take_actions()
+        if self._preview is not None and self._preview.is_open:
+            actions += self._preview.poll()
+        for action in actions:
+            self._carry_out(action)
+        if had_window and not self.is_open:
+            actions.append(Action.QUIT)
+        return actions
+
+    def last_picture(self) -> ImageArray | None:
+        """The last result's overlay beside its mesh, for a screenshot; None before the first result.
+
+        The mesh is as the 3D window shows it, or from the usual side view where there is no window.
+        """
+        if self._result is None:
+            return None
+        if self._viewer is not None and self._viewer.is_open:
+            height = max(self._result.frame.image_bgr.shape[0], _MIN_HEIGHT_PX)
+            overlay = self._overlay.draw(
+                self._result, height=min(height, _MAX_HEIGHT_PX), mirror=self.mirror
+            )
+            return beside(overlay, self._viewer.capture())
+        composite = CompositeRenderer(
+            self._faces, max_height=_MAX_HEIGHT_PX, options=self._options, mirror=self.mirror
+        )
+        return composite.draw(self._result)
+
+    def close(self) -> None:
+        """Closes the windows; harmless when they are closed."""
+        for window in self._windows():
+            if window is not None:
+                window.close()
+
+    def _windows(self) -> tuple[Open3dViewer | None, PreviewWindow | None]:
+        return self._viewer, self._preview
+
+    def _carry_out(self, action: Action) -> None:
+        if action is Action.MIRROR:
+            self.mirror = not self.mirror
+            if self._viewer is not None:
+                self._viewer.mirror = self.mirror
+                self._viewer.show(self._result)
+            self._draw_overlay()
+        elif action is Action.HUD:
+            self.hud_visible = not self.hud_visible
+        elif action is Action.RESET_VIEW and self._viewer is not None:
+            self._viewer.reset_view()
+        if action in {Action.MIRROR, Action.HUD}:
+            self._refresh_preview()
+
+    def _draw_overlay(self) -> None:
+        """Draws the last result, without the HUD."""
+        if self._result is None or self._preview is None:
+            return
+        height = self._result.frame.image_bgr.shape[0]
+        height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
+        self._picture = self._overlay.draw(self._result, height=height, mirror=self.mirror)
+
+    def _refresh_preview(self) -> None:
+        """Writes the HUD on a copy of the overlay and puts it into the window."""
+        if self._preview is None or self._picture is None:
+            return
+        picture = self._picture
+        if self.hud_visible:
+            picture = picture.copy()
+            draw_hud(picture, self._hud)
+        self._preview.show(picture)
+
+    def __enter__(self) -> "Display":
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

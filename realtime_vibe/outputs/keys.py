@@ -1,0 +1,75 @@
+"""What the keys do: one table for both windows."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Action(Enum):
+    """What a user asks for with a key or by closing a window."""
+
+    QUIT = "quit"
+    PAUSE = "pause"
+    RECORD = "record"
+    MIRROR = "mirror"
+    HUD = "hud"
+    RESET_VIEW = "reset view"
+    SCREENSHOT = "screenshot"
+    RESET_SHAPE = "reset body shape"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyBinding:
+    """A key and what it does."""
+
+    label: str
+    """As written in the help."""
+    character: int
+    """ASCII code that OpenCV reports; letters in lower case."""
+    glfw_code: int
+    """Key code that Open3D (GLFW) reports."""
+    action: Action
+
+
+def _letter(letter: str, action: Action) -> KeyBinding:
+    return KeyBinding(
+        label=letter, character=ord(letter), glfw_code=ord(letter.upper()), action=action
+    )
+
+
+KEY_BINDINGS: tuple[KeyBinding, ...] = (
+    _letter("q", Action.QUIT),
+    KeyBinding(label="Esc", character=27, glfw_code=256, action=Action.QUIT),
+    KeyBinding(label="space", character=32, glfw_code=32, action=Action.PAUSE),
+    _letter("r", Action.RECORD),
+    _letter("m", Action.MIRROR),
+    _letter("h", Action.HUD),
+    _letter("v", Action.RESET_VIEW),
+    _letter("s", Action.SCREENSHOT),
+    _letter("b", Action.RESET_SHAPE),
+)
+"""Every key, in the order of the help."""
+
+_ACTION_OF_CHARACTER = {binding.character: binding.action for binding in KEY_BINDINGS}
+
+
+def action_of_character(code: int) -> Action | None:
+    """The action for a code of `cv2.waitKeyEx`; None for no key (-1) and for other keys.
+
+    Upper-case letters count as lower-case ones. Arrow and function keys carry bits above the low
+    byte (left is 0xFF51, and 0x51 alone would be Q), so codes with any of bits 8-15 are ignored;
+    the bits above are the state of Num Lock and Caps Lock on some systems.
+    """
+    if code < 0 or code & 0xFF00:
+        return None
+    character = code & 0xFF
+    if ord("A") <= character <= ord("Z"):
+        character += 32
+    return _ACTION_OF_CHARACTER.get(character)
+
+
+def key_help() -> str:
+    """One line: `q/Esc quit, space pause, ...`."""
+    labels: dict[Action, list[str]] = {}
+    for binding in KEY_BINDINGS:
+        labels.setdefault(binding.action, []).append(binding.label)
+    return ", ".join(f"{'/'.join(keys)} {action.value}" for action, keys in labels.items())

@@ -1,0 +1,133 @@
+"""The camera's picture in a window of its own (OpenCV's highgui)."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.keys import Action, action_of_character
+from realtime_vibe.outputs.screen import require_x_display
+from realtime_vibe.packets import ImageArray
+
+_LOG = logging.getLogger(__name__)
+_FONT_FOLDERS = (
+    "/usr/share/fonts/truetype/dejavu",
+    "/usr/share/fonts/dejavu",
+    "/usr/share/fonts/TTF",
+    "/usr/share/fonts",
+)
+_FIRST_WIDTH, _FIRST_HEIGHT = 640, 720
+"""The picture is shown no larger than this at first; the user may resize the window [px]."""
+_LEFT_PX, _TOP_PX = 40, 60
+
+
+class PreviewWindow:
+    """A window for pictures; use it on the main thread only (macOS aborts otherwise).
+
+    Args:
+        title: of the window.
+    """
+
+    def __init__(self, title: str = "realtime-vibe") -> None:
+        self._title = title
+        self._is_open = False
+        self._was_shown = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the window is on the screen: opened, and not closed by anybody."""
+        return self._is_open
+
+    def open(self) -> None:
+        """Opens the window; a second call does nothing.
+
+        Raises:
+            OutputError: there is no display, or this OpenCV was built without windows.
+        """
+        if self._is_open:
+            return
+        require_x_display()
+        _quiet_qt()
+        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        try:
+            cv2.namedWindow(self._title, flags)
+        except cv2.error as error:
+            raise OutputError(
+                f"OpenCV cannot open a window ({str(error).strip()}): install "
+                "opencv-contrib-python instead of a headless build, or use --view none"
+            ) from error
+        self._is_open = True
+        self._was_shown = False
+
+    def show(self, image: ImageArray) -> None:
+        """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
+        if not self._is_open:
+            return
+        if not self._was_shown:
+            height, width = image.shape[:2]
+            fit = min(1.0, _FIRST_WIDTH / width, _FIRST_HEIGHT / height)
+            cv2.resizeWindow(self._title, max(1, round(width * fit)), max(1, round(height * fit)))
+            cv2.moveWindow(self._title, _LEFT_PX, _TOP_PX)
+            self._was_shown = True
+        cv2.imshow(self._title, image)
+
+    def poll(self) -> list[Action]:
+        """Handles the window's events; returns the keys' actions. `is_open` tells of a closing."""
+        if not self._is_open:
+            return []
+        action = action_of_character(cv2.waitKeyEx(1))
+        actions = [] if action is None else [action]
+        # Before the first picture, some systems report a window that is not visible yet.
+        if self._was_shown and not self._is_visible():
+            _LOG.info("preview window closed")
+            self.close()
+        return actions
+
+    def close(self) -> None:
+        """Closes the window; harmless when it is closed."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            cv2.destroyWindow(self._title)
+            cv2.waitKeyEx(1)  # highgui takes the window away only while it handles events
+        except cv2.error as error:
+            _LOG.debug("window was gone already: %s", error)
+
+    def _is_visible(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1.0
+        except cv2.error:
+            return False  # GTK raises for a window that is gone
+
+    def __enter__(self) -> "PreviewWindow":
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _quiet_qt() -> None:
+    """Points Qt at fonts that exist: OpenCV's wheel points it at a folder that it does not ship.
+
+    Without any, Qt writes two lines to the terminal for each font it looks for.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    folder = os.environ.get("QT_QPA_FONTDIR")
+    if folder is None or not Path(folder).is_dir():
+        existing = next((name for name in _FONT_FOLDERS if Path(name).is_dir()), None)
+        if existing is not None:
+            os.environ["QT_QPA_FONTDIR"] = existing
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false;qt.qpa.*=false")
+    os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
