@@ -1,0 +1,311 @@
+"""`realtime-vibe doctor`: what is installed, what works, and whether the live job can run here.
+
+Nothing but the standard library is imported at the top: a broken or missing package is a finding.
+"""
+
+import ctypes
+import importlib
+import json
+import logging
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from realtime_vibe import __version__
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import OutputError, RealtimeVibeError
+from realtime_vibe.machine import machine_facts, package_version
+
+OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
+"""Works; not here and not needed for the live job; the live job cannot run until this is cured."""
+
+SELF_TEST_FRAMES = 60
+"""Two seconds of the synthetic source."""
+
+_REQUIRED = (("numpy", "numpy"), ("opencv-contrib-python", "cv2"), ("tqdm", "tqdm"))
+"""(distribution, module)."""
+
+_EXTRAS = (
+    ("cpu", ("onnxruntime",), "the networks on the CPU"),
+    ("gpu", ("onnxruntime-gpu",), "the networks on CUDA, instead of cpu"),
+    ("viewer", ("open3d-cpu", "open3d"), "the 3D window"),
+    ("mediapipe", ("mediapipe",), "--tracker mediapipe and the comparison with it"),
+    ("train", ("torch",), "training; never used live"),
+    ("export", ("onnx", "onnxscript"), "making engines; never used live"),
+)
+"""(extra, any of these distributions, what it adds)."""
+
+_CLASHES = (
+    (
+        (
+            "opencv-contrib-python",
+            "opencv-python",
+            "opencv-python-headless",
+            "opencv-contrib-python-headless",
+        ),
+        "opencv-contrib-python",
+    ),
+    (
+        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
+        "onnxruntime (or onnxruntime-gpu for CUDA)",
+    ),
+)
+"""Distributions that write the same folder, and what to install instead of several."""
+
+_LIBRARIES = (
+    ("libGL.so.1", "libgl1", "OpenCV and Open3D"),
+    ("libgthread-2.0.so.0", "libglib2.0-0", "OpenCV"),
+    ("libusb-1.0.so.0", "libusb-1.0-0", "Open3D"),
+    ("libgomp.so.1", "libgomp1", "Open3D"),
+)
+"""(library, Debian package, who needs it) on Linux."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    level: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.text}"
+
+
+def run_doctor(*, engine: str, backend: str) -> int:
+    """Prints every finding as it is made.
+
+    Args:
+        engine: as `--engine`.
+        backend: as `--backend`.
+
+    Returns:
+        0 when the live job can run here, else 1.
+    """
+    checks: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
+        ("system", check_system),
+        ("packages", check_packages),
+        ("clashes", check_clashes),
+        ("system libraries", check_libraries),
+        ("backends", lambda: check_backends(engine)),
+        ("display", check_display),
+        ("cameras", check_cameras),
+        ("engine", lambda: check_engine(engine)),
+        ("self-test", lambda: check_live(engine, backend)),
+    )
+    broken = 0
+    for name, check in checks:
+        for finding in _guarded(name, check):
+            print(finding, flush=True)
+            broken += finding.level == BROKEN
+    if broken:
+        print(f"\n{broken} to cure before the live job can run (lines with {BROKEN})")
+        return 1
+    print("\nthe live job can run")
+    return 0
+
+
+def print_cameras() -> int:
+    """Prints one line per camera, the number for `--source` first; returns the exit code 0."""
+    from realtime_vibe.sources.cameras import list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        print(f"{camera.index}  {camera.name}  {camera.path}".rstrip())
+    if not cameras:
+        print("found no camera", file=sys.stderr)
+    return 0
+
+
+def check_system() -> Iterable[Finding]:
+    """Python, operating system and processor."""
+    facts = machine_facts()
+    yield Finding(OK, f"realtime-vibe {__version__}, Python {platform.python_version()}")
+    yield Finding(
+        OK, f"{facts['system']} {facts['architecture']}, {facts['cpu']}, {facts['cores']} cores"
+    )
+
+
+def check_packages() -> Iterable[Finding]:
+    """Required packages, then each extra."""
+    for distribution, module in _REQUIRED:
+        version = package_version(distribution)
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            yield Finding(BROKEN, f"{distribution} cannot be imported: {_first_line(error)}")
+        else:
+            yield Finding(OK, f"{distribution} {version or '(installed under another name)'}")
+    for extra, distributions, adds in _EXTRAS:
+        found = [
+            f"{name} {package_version(name)}" for name in distributions if package_version(name)
+        ]
+        if found:
+            yield Finding(OK, f"{', '.join(found)}: {adds}")
+        else:
+            yield Finding(ABSENT, f"no {extra}: pip install 'realtime-vibe[{extra}]' adds {adds}")
+
+
+def check_clashes() -> Iterable[Finding]:
+    """Wheels that overwrite each other's files."""
+    for rivals, choice in _CLASHES:
+        found = [name for name in rivals if package_version(name)]
+        if len(found) < 2:
+            continue
+        yield Finding(
+            BROKEN,
+            f"{' and '.join(found)} overwrite each other: pip uninstall -y {' '.join(found)} && "
+            f"pip install {choice}",
+        )
+
+
+def check_libraries() -> Iterable[Finding]:
+    """Shared libraries that wheels expect from the system."""
+    if sys.platform != "linux":
+        return
+    missing = []
+    for library, package, user in _LIBRARIES:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(package)
+            level = BROKEN if "OpenCV" in user else ABSENT
+            yield Finding(level, f"no {library}, which {user} need{'' if ' and ' in user else 's'}")
+    if missing:
+        yield Finding(ABSENT, f"to install them: sudo apt-get install -y {' '.join(missing)}")
+    else:
+        yield Finding(OK, f"system libraries: {', '.join(library for library, *_ in _LIBRARIES)}")
+
+
+def check_backends(engine: str) -> Iterable[Finding]:
+    """Runs a graph on every backend that is installed."""
+    from realtime_vibe.backends.factory import BACKENDS, installed_backends
+
+    installed = installed_backends()
+    for name in BACKENDS:
+        if name == "auto":
+            continue
+        if name not in installed:
+            level = ABSENT if installed else BROKEN
+            extra = "gpu" if "cuda" in name else "cpu"
+            yield Finding(level, f"no backend {name}: pip install 'realtime-vibe[{extra}]'")
+            continue
+        try:
+            yield Finding(OK, f"backend {name}: {_run_smallest_graph(engine, name)}")
+        except RealtimeVibeError as error:
+            yield Finding(BROKEN, f"backend {name}: {error}")
+
+
+def check_display() -> Iterable[Finding]:
+    """Whether a window can be opened."""
+    from realtime_vibe.outputs.screen import require_display
+
+    try:
+        require_display()
+    except OutputError as error:
+        yield Finding(ABSENT, str(error))
+    else:
+        yield Finding(OK, "a display for windows")
+
+
+def check_cameras() -> Iterable[Finding]:
+    """The cameras of this machine."""
+    from realtime_vibe.sources.cameras import list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        yield Finding(OK, f"camera {camera.index}: {camera.name} {camera.path}".rstrip())
+    if not cameras:
+        yield Finding(ABSENT, "no camera: --source auto plays the demo clip")
+
+
+def check_engine(engine: str) -> Iterable[Finding]:
+    """Whether the engine's files are there and have the stated sha256s."""
+    from realtime_vibe.backends.engine_folder import engine_folder
+    from realtime_vibe.backends.manifest import load_manifest
+
+    manifest = load_manifest(engine_folder(engine))
+    files = len(manifest.graphs) + 1
+    yield Finding(
+        OK,
+        f"engine {manifest.name} ({manifest.precision}): {files} files match their sha256s, "
+        f"{manifest.folder}",
+    )
+
+
+def check_live(engine: str, backend: str) -> Iterable[Finding]:
+    """Two seconds of the whole live path on the synthetic source."""
+    import numpy as np
+
+    from realtime_vibe.app import run
+
+    level = logging.getLogger("realtime_vibe").level
+    with tempfile.TemporaryDirectory() as folder:
+        motion, stats = Path(folder) / "motion.npz", Path(folder) / "stats.json"
+        code = run(
+            LiveConfig(
+                source="synthetic",
+                view="none",
+                engine=engine,
+                backend=backend,
+                max_frames=SELF_TEST_FRAMES,
+                record=motion,
+                stats=stats,
+            )
+        )
+        logging.getLogger("realtime_vibe").setLevel(level)
+        if code != 0:
+            yield Finding(BROKEN, f"self-test: the run ended with exit code {code}")
+            return
+        document: dict[str, Any] = json.loads(stats.read_text(encoding="utf-8"))
+        with np.load(motion, allow_pickle=False) as recorded:
+            num_bodies = int(np.count_nonzero(recorded["valid"]))
+    processed = document["frames"]["processed"]
+    summary = (
+        f"self-test: {processed} frames, a body in {num_bodies}, "
+        f"step p50 {_ms(document, 'step')}, grab to mesh p50 {_ms(document, 'end_to_end')}, "
+        f"{document['backend']}"
+    )
+    good = processed > 0 and num_bodies > 0
+    yield Finding(OK if good else BROKEN, summary)
+
+
+def _guarded(name: str, check: Callable[[], Iterable[Finding]]) -> Iterable[Finding]:
+    try:
+        yield from check()
+    except RealtimeVibeError as error:
+        yield Finding(BROKEN, f"{name}: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever a broken installation raises is a finding
+        yield Finding(BROKEN, f"{name}: {type(error).__name__}: {_first_line(error)}")
+
+
+def _run_smallest_graph(engine: str, backend: str) -> str:
+    """Runs the engine's smallest graph on zeros; says what was run and by what."""
+    import numpy as np
+
+    from realtime_vibe.backends.engine_folder import engine_folder
+    from realtime_vibe.backends.factory import open_session
+    from realtime_vibe.backends.manifest import load_manifest
+
+    graphs = load_manifest(engine_folder(engine)).graphs.values()
+    graph = min((graph.path for graph in graphs), key=lambda path: path.stat().st_size)
+    with open_session(graph, backend) as session:
+        shapes = {
+            spec.name: [size if isinstance(size, int) else 1 for size in spec.shape]
+            for spec in session.inputs
+        }
+        session.run({spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in session.inputs})
+        return f"ran {graph.name} as {session.backend}"
+
+
+def _ms(document: dict[str, Any], stage: str) -> str:
+    value = document["stages"][stage]["p50_ms"]
+    return "not measured" if value is None else f"{value:.1f} ms"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
