@@ -24,6 +24,7 @@ from export.tflite_reader import read_tflite
 from export.tflite_to_onnx import Normalisation, convert
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.tracking.factory import FORMAT_VERSION, MANIFEST
+from realtime_vibe.tracking.mediapipe_tracker import default_task_path
 
 _ROOT = Path(__file__).resolve().parent.parent
 DETECTOR_OUTPUTS = {"Identity": "boxes", "Identity_1": "scores"}
@@ -97,7 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folder searched for .mp4 files to check on, besides random images",
     )
     parser.add_argument(
-        "--task", type=Path, help="write MediaPipe's .task bundle here instead of the engine"
+        "--task",
+        type=Path,
+        nargs="?",
+        const=default_task_path(),
+        help="write MediaPipe's .task bundle instead of the engine; without a path into the cache",
     )
     options = parser.parse_args(arguments)
     try:

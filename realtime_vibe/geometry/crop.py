@@ -27,7 +27,7 @@ class RotatedSquare:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the square is finite and at least a pixel wide."""
+        """Whether the square is finite, of a sane size and at least a pixel wide."""
         values = (self.center_x_px, self.center_y_px, self.side_px)
         return self.side_px >= 1.0 and all(abs(value) < _LARGEST_COORDINATE_PX for value in values)
 

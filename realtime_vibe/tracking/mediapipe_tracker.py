@@ -1,0 +1,149 @@
+"""Google's own pose tracker, MediaPipe Tasks in VIDEO mode: an opt-in, and the yardstick of tests.
+
+Same networks as `BlazePoseTracker`, but filtered landmarks (One-Euro inside MediaPipe), no choice
+of person, four times the time per frame, and usage metrics that go to Google.
+"""
+
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+
+from realtime_vibe.errors import BackendUnavailableError, TrackerError
+from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.tracking.blazepose_tracker import MAX_GAP_S, landmark_box
+
+_log = logging.getLogger(__name__)
+_INSTALL = "pip install 'realtime-vibe[mediapipe]'"
+_BUILD = "build it, in a checkout, with: python -m export.blazepose --task"
+
+
+def default_task_path() -> Path:
+    """Where the `.task` bundle is kept: the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "realtime-vibe" / "pose_landmarker.task"
+
+
+def make_mediapipe_tracker(
+    task_path: Path | None = None, *, min_presence: float = 0.5, min_detection_score: float = 0.5
+) -> "MediaPipeTracker":
+    """Starts MediaPipe.
+
+    Args:
+        task_path: the `.task` bundle; `default_task_path` when left out.
+        min_presence: the landmark network must be this sure to go on.
+        min_detection_score: the detector must be this sure.
+
+    Raises:
+        BackendUnavailableError: MediaPipe is not installed.
+        TrackerError: the bundle is missing or MediaPipe refuses it.
+    """
+    path = default_task_path() if task_path is None else task_path
+    try:
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise BackendUnavailableError(
+            f"MediaPipe is not installed ({error}): {_INSTALL}"
+        ) from error
+    if not path.is_file():
+        raise TrackerError(f"MediaPipe's model bundle {path} is missing: {_BUILD} {path}")
+    _log.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(path)),
+        running_mode=vision.RunningMode.VIDEO,
+        min_pose_detection_confidence=min_detection_score,
+        min_pose_presence_confidence=min_presence,
+        min_tracking_confidence=min_presence,
+    )
+    try:
+        landmarker = vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise TrackerError(f"MediaPipe cannot load {path} ({error}): {_BUILD} {path}") from error
+    return MediaPipeTracker(landmarker)
+
+
+class MediaPipeTracker:
+    """Wraps a running `PoseLandmarker`; one person at a time.
+
+    Args:
+        landmarker: in VIDEO mode; the tracker closes it.
+    """
+
+    def __init__(self, landmarker: Any) -> None:
+        self._landmarker = landmarker
+        self._last_stamp_ms = -1
+        self._last_seen_s: float | None = None
+        self._track_id = -1
+
+    def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
+        """Looks at the next frame; see `PersonTracker.update`."""
+        import mediapipe as mp
+
+        image_rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
+        # MediaPipe raises unless every stamp is later than the one before.
+        self._last_stamp_ms = max(self._last_stamp_ms + 1, int(frame.captured_at_s * 1e3))
+        result = self._landmarker.detect_for_video(
+            mp.Image(image_format=mp.ImageFormat.SRGB, data=image_rgb), self._last_stamp_ms
+        )
+        if not result.pose_landmarks:
+            return ()
+        height, width = frame.image_bgr.shape[:2]
+        landmarks = _landmarks(result, width, height)
+        dt_s = self._identify(frame.captured_at_s)
+        return (
+            TrackedPerson(
+                track_id=self._track_id,
+                bbox_xyxy=landmark_box(landmarks),
+                score=landmarks.presence,
+                dt_s=dt_s,
+                landmarks=landmarks,
+            ),
+        )
+
+    def reset(self) -> None:
+        """Gives the next person a new identity; MediaPipe itself cannot be told to forget."""
+        self._last_seen_s = None
+
+    def close(self) -> None:
+        """Stops MediaPipe; may be called twice."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _identify(self, now_s: float) -> float:
+        """Starts a new identity after a long gap; gives the time since the last sight [s]."""
+        gap_s = -1.0 if self._last_seen_s is None else now_s - self._last_seen_s
+        self._last_seen_s = now_s
+        if 0.0 <= gap_s <= MAX_GAP_S:
+            return gap_s
+        self._track_id += 1
+        return 0.0
+
+
+def _landmarks(result: Any, width: int, height: int) -> PoseLandmarks:
+    points = result.pose_landmarks[0]
+    # z comes in the scale of x.
+    image = np.array([[p.x * width, p.y * height, p.z * width] for p in points], np.float32)
+    world = np.array([[p.x, p.y, p.z] for p in result.pose_world_landmarks[0]], np.float32)
+    return PoseLandmarks(
+        image_px=image,
+        world_m=world,
+        visibility=np.array([p.visibility for p in points], np.float32),
+        # The chance for the whole person stays inside MediaPipe.
+        presence=float(np.mean([p.presence for p in points])),
+    )

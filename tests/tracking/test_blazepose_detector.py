@@ -1,0 +1,60 @@
+"""Decoding of the detector's numbers, and the merging of overlapping answers."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_vibe.tracking.blazepose_detector import anchor_centers, decode, merge_overlapping
+
+
+def test_anchors_cover_the_input_evenly() -> None:
+    centers = anchor_centers()
+    assert centers.shape == (2254, 2)
+    np.testing.assert_allclose(centers.mean(axis=0), 0.5, atol=1e-6)
+    np.testing.assert_allclose(centers[0], 0.5 / 28)
+    np.testing.assert_allclose(centers[-1], 1 - 0.5 / 7)
+    # The second column of cells lies to the right of the first, not below it.
+    np.testing.assert_allclose(centers[2], [1.5 / 28, 0.5 / 28])
+
+
+def test_decode_adds_the_anchor_and_divides_by_the_input_size() -> None:
+    centers = anchor_centers()
+    raw, logits = np.zeros((2254, 12), np.float32), np.full(2254, -50.0, np.float32)
+    raw[700] = [22.4, 0, 44.8, 22.4, 0, 22.4, 0, -22.4, 1, 2, 3, 4]
+    logits[700] = 2.0
+    scores, boxes, keypoints = decode(raw, logits, centers, 0.5)
+    x, y = centers[700]
+    np.testing.assert_allclose(scores, [1 / (1 + np.exp(-2.0))], rtol=1e-6)
+    np.testing.assert_allclose(boxes, [[x, y - 0.05, x + 0.2, y + 0.05]], atol=1e-6)
+    np.testing.assert_allclose(keypoints[0, :2], [[x, y + 0.1], [x, y - 0.1]], atol=1e-6)
+
+
+def test_huge_logits_neither_overflow_nor_warn() -> None:
+    logits = np.full(2254, -1e4, np.float32)
+    logits[5] = 1e4
+    scores, _, _ = decode(np.zeros((2254, 12), np.float32), logits, anchor_centers(), 0.5)
+    np.testing.assert_allclose(scores, [1.0])
+
+
+def test_overlapping_boxes_are_averaged_by_score() -> None:
+    boxes = np.array([[0, 0, 1, 1], [0.1, 0, 1.1, 1], [5, 5, 6, 6]], np.float32)
+    scores = np.array([0.9, 0.6, 0.7], np.float32)
+    keypoints = np.arange(3, dtype=np.float32).reshape(3, 1, 1) * np.ones((1, 4, 2), np.float32)
+    merged = merge_overlapping(scores, boxes, keypoints)
+    assert [round(score, 3) for score, _, _ in merged] == [0.9, 0.7]
+    np.testing.assert_allclose(merged[0][1], [0.04, 0, 1.04, 1], atol=1e-6)
+    np.testing.assert_allclose(merged[0][2], 0.4, atol=1e-6)
+    np.testing.assert_allclose(merged[1][2], 2.0)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 30))
+def test_merging_keeps_the_best_and_leaves_no_strong_overlap_uncovered(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 1, (n, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(0, 0.4, (n, 2))], 1).astype(np.float32)
+    scores = rng.uniform(0.5, 1, n).astype(np.float32)
+    merged = merge_overlapping(scores, boxes, np.zeros((n, 4, 2), np.float32))
+    found = [score for score, _, _ in merged]
+    assert found == sorted(found, reverse=True)
+    assert len(found) <= n
+    assert (not n) or found[0] == np.float32(scores.max())

@@ -1,0 +1,82 @@
+"""Decoding of the landmark network: region to image, region axes to camera axes, heat maps."""
+
+import math
+
+import numpy as np
+import pytest
+
+from realtime_vibe.geometry.crop import RotatedSquare
+from realtime_vibe.tracking.blazepose_landmarks import decode, refine
+
+
+def _region(roll_rad: float) -> RotatedSquare:
+    return RotatedSquare(center_x_px=300, center_y_px=200, side_px=512, roll_rad=roll_rad)
+
+
+def _raw() -> np.ndarray:
+    raw = np.random.default_rng(1).uniform(60, 200, (39, 5)).astype(np.float32)
+    raw[:, 3] = np.linspace(-80, 80, 39)
+    raw[33, :2], raw[34, :2] = (128, 128), (128, 28)
+    return raw
+
+
+def test_an_upright_region_scales_and_shifts() -> None:
+    raw = _raw()
+    world = np.random.default_rng(2).normal(size=(39, 3)).astype(np.float32)
+    pose = decode(raw, world, 0.8, _region(0.0))
+    np.testing.assert_allclose(
+        pose.landmarks.image_px[:, :2], raw[:33, :2] * 2 + [300 - 256, 200 - 256], atol=1e-3
+    )
+    np.testing.assert_allclose(pose.landmarks.image_px[:, 2], raw[:33, 2] * 2, rtol=1e-5)
+    np.testing.assert_allclose(pose.landmarks.world_m, world[:33])
+    assert pose.landmarks.presence == 0.8
+    visibility = pose.landmarks.visibility
+    assert visibility.min() < 1e-6
+    assert np.all(np.diff(visibility) >= 0)
+
+
+@pytest.mark.parametrize("roll_rad", [0.3, -2.0, math.pi / 2])
+def test_world_landmarks_turn_with_the_region(roll_rad: float) -> None:
+    world = np.zeros((39, 3), np.float32)
+    world[0] = [0.0, -0.5, 0.2]  # above the hips in the region's axes
+    pose = decode(_raw(), world, 1.0, _region(roll_rad))
+    expected = [0.5 * math.sin(roll_rad), -0.5 * math.cos(roll_rad), 0.2]
+    np.testing.assert_allclose(pose.landmarks.world_m[0], expected, atol=1e-6)
+
+
+def test_the_next_region_follows_the_auxiliary_points() -> None:
+    pose = decode(_raw(), np.zeros((39, 3), np.float32), 1.0, _region(0.7))
+    assert pose.next_region.roll_rad == pytest.approx(0.7, abs=1e-5)
+    assert pose.next_region.side_px == pytest.approx(2.5 * 200, rel=1e-5)
+    assert pose.next_region.center_x_px == pytest.approx(300, abs=1e-3)
+
+
+def test_cold_heat_maps_change_nothing() -> None:
+    raw = _raw()
+    np.testing.assert_array_equal(refine(raw, np.full((39, 64, 64), -9.0, np.float32)), raw)
+
+
+def test_a_hot_cell_near_the_point_attracts_it_and_a_far_one_does_not() -> None:
+    raw = _raw()
+    raw[:2, :2] = 100.0  # cell (25, 25)
+    heat = np.full((39, 64, 64), -40.0, np.float32)
+    heat[0, 24, 27] = 40.0
+    heat[1, 40, 40] = 40.0
+    refined = refine(raw, heat)
+    np.testing.assert_allclose(refined[0, :2], [27 * 4, 24 * 4], atol=1e-3)
+    np.testing.assert_array_equal(refined[1:], raw[1:])
+    np.testing.assert_array_equal(raw[0, :2], 100.0)
+
+
+def test_points_outside_the_input_are_left_alone() -> None:
+    raw = _raw()
+    raw[0, :2], raw[1, :2] = (-20.0, 300.0), (1e9, -1e9)
+    refined = refine(raw, np.full((39, 64, 64), 9.0, np.float32))
+    np.testing.assert_array_equal(refined[:2], raw[:2])
+
+
+def test_a_window_over_the_border_averages_only_what_is_inside() -> None:
+    raw = _raw()
+    raw[0, :2] = 1.0
+    refined = refine(raw, np.full((39, 64, 64), 9.0, np.float32))
+    np.testing.assert_allclose(refined[0, :2], 1.5 * 4, atol=1e-4)  # cells 0..3

@@ -1,0 +1,265 @@
+"""The tracker's decisions, on scripted networks; then the real networks on real clips."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime_vibe.backends.base import TensorSpec
+from realtime_vibe.packets import Frame
+from realtime_vibe.tracking.blazepose_detector import anchor_centers
+from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
+from realtime_vibe.tracking.factory import make_blazepose_tracker
+
+ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
+SIZE = 400
+"""Side of the scripted frames [px]."""
+
+
+class ScriptedSession:
+    """A graph whose answers the test sets."""
+
+    inputs = (TensorSpec(name="image_bgr", shape=(1, 1, 1, 3), dtype="uint8"),)
+    outputs: tuple[TensorSpec, ...] = ()
+    backend = "scripted"
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.is_closed = False
+
+    def answer(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls += 1
+        assert feeds["image_bgr"].dtype == np.uint8
+        return self.answer()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def __enter__(self) -> "ScriptedSession":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+class ScriptedDetector(ScriptedSession):
+    """Sees people as (x, y, radius) [px]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.people: list[tuple[float, float, float]] = []
+
+    def answer(self) -> dict[str, Any]:
+        boxes = np.zeros((1, 2254, 12), np.float32)
+        scores = np.full((1, 2254, 1), -50.0, np.float32)
+        centers = anchor_centers()
+        for row, (x, y, radius) in enumerate(self.people):
+            hips = np.array([x, y]) / SIZE
+            top = np.array([x, y - radius]) / SIZE
+            points = np.concatenate([hips, top, hips, top]) - np.tile(centers[row], 4)
+            boxes[0, row] = np.concatenate([hips - centers[row], [0.01, 0.01], points]) * 224
+            scores[0, row] = 5.0
+        return {"boxes": boxes, "scores": scores}
+
+
+class ScriptedLandmarks(ScriptedSession):
+    """Keeps the region where it is; gives the presence the test sets, then the last for ever."""
+
+    def __init__(self, *presence: float) -> None:
+        super().__init__()
+        self.presence = list(presence)
+
+    def answer(self) -> dict[str, Any]:
+        points = np.full((39, 5), 128.0, np.float32)
+        points[34, 1] = 128 - 256 / 2.5
+        presence = self.presence.pop(0) if len(self.presence) > 1 else self.presence[0]
+        return {
+            "landmarks": points.reshape(1, 195),
+            "world_landmarks": np.zeros((1, 117), np.float32),
+            "presence": np.array([[presence]], np.float32),
+            "heatmaps": np.full((1, 39, 64, 64), -50.0, np.float32),
+        }
+
+
+def _frame(time_s: float, image: np.ndarray | None = None) -> Frame:
+    if image is None:
+        image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    return Frame(image_bgr=image, index=0, captured_at_s=time_s, grabbed_at_s=time_s)
+
+
+def _tracker(
+    people: list[tuple[float, float, float]], *presence: float
+) -> tuple[BlazePoseTracker, ScriptedDetector, ScriptedLandmarks]:
+    detector, landmarks = ScriptedDetector(), ScriptedLandmarks(*presence)
+    detector.people = people
+    return BlazePoseTracker(detector, landmarks), detector, landmarks
+
+
+def test_the_detector_runs_once_and_dt_is_the_real_one() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 60)], 1.0)
+    people = [tracker.update(_frame(time_s))[0] for time_s in (1.0, 1.02, 1.1)]
+    assert detector.calls == 1
+    assert [person.track_id for person in people] == [0, 0, 0]
+    assert [person.dt_s for person in people] == pytest.approx([0.0, 0.02, 0.08])
+    np.testing.assert_allclose(people[0].bbox_xyxy, [100, 200, 100, 200], atol=0.01)
+
+
+def test_the_largest_person_wins_at_first() -> None:
+    tracker, _, _ = _tracker([(80, 200, 40), (300, 200, 70)], 1.0)
+    (person,) = tracker.update(_frame(0.0))
+    assert person.bbox_xyxy[0] == pytest.approx(300, abs=0.01)
+
+
+def test_nobody_gives_an_empty_answer_and_one_detection_a_frame() -> None:
+    tracker, detector, landmarks = _tracker([], 1.0)
+    assert [tracker.update(_frame(time_s)) for time_s in (0.0, 0.1, 0.2)] == [(), (), ()]
+    assert (detector.calls, landmarks.calls) == (3, 0)
+
+
+def test_a_detection_without_presence_is_not_a_person() -> None:
+    tracker, _, _ = _tracker([(100, 200, 60)], 0.45)
+    assert tracker.update(_frame(0.0)) == ()
+
+
+def test_a_followed_person_survives_a_dip_below_the_threshold() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9, 0.45, 0.9)
+    assert len([tracker.update(_frame(t))[0] for t in (0.0, 0.1, 0.2)]) == 3
+    assert detector.calls == 1
+
+
+def test_a_lost_person_is_searched_at_once_and_keeps_the_identity() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9, 0.1, 0.8, 0.9)
+    tracker.update(_frame(0.0))
+    (person,) = tracker.update(_frame(0.1))
+    assert (person.track_id, person.dt_s) == (0, pytest.approx(0.1))
+    assert detector.calls == 2
+
+
+def test_after_a_loss_the_nearest_wins_over_the_largest() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 50)], 0.9, 0.1, 0.9)
+    tracker.update(_frame(0.0))
+    detector.people = [(330, 200, 70), (110, 205, 50)]
+    (person,) = tracker.update(_frame(0.1))
+    assert person.track_id == 0
+    assert person.bbox_xyxy[0] == pytest.approx(110, abs=0.01)
+
+
+def test_a_bystander_must_wait_and_then_gets_another_identity() -> None:
+    tracker, detector, _ = _tracker([(60, 200, 50)], 0.9, 0.1, 0.9)
+    tracker.update(_frame(0.0))
+    detector.people = [(340, 200, 50)]
+    assert tracker.update(_frame(0.1)) == ()
+    assert tracker.update(_frame(0.4)) == ()
+    (person,) = tracker.update(_frame(0.6))
+    assert (person.track_id, person.dt_s) == (1, 0.0)
+
+
+def test_a_person_back_after_more_than_a_second_is_a_new_one() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 50)], 0.9, 0.1, 0.9)
+    tracker.update(_frame(0.0))
+    detector.people = []
+    assert tracker.update(_frame(0.2)) == ()
+    detector.people = [(100, 200, 50)]
+    (person,) = tracker.update(_frame(1.3))
+    assert (person.track_id, person.dt_s) == (1, 0.0)
+
+
+def test_time_that_goes_back_starts_a_new_track() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 50)], 0.9)
+    tracker.update(_frame(9.0))
+    (person,) = tracker.update(_frame(0.0))
+    assert (person.track_id, person.dt_s, detector.calls) == (1, 0.0, 2)
+
+
+def test_reset_never_reuses_an_identity() -> None:
+    tracker, _, _ = _tracker([(100, 200, 50)], 0.9)
+    tracker.update(_frame(0.0))
+    tracker.reset()
+    assert tracker.update(_frame(0.1))[0].track_id == 1
+
+
+def test_a_detection_of_no_size_is_passed_over() -> None:
+    tracker, _, landmarks = _tracker([(100, 200, 0.0)], 0.9)
+    assert tracker.update(_frame(0.0)) == ()
+    assert landmarks.calls == 0
+
+
+def test_closing_twice_frees_both_networks() -> None:
+    tracker, detector, landmarks = _tracker([], 0.9)
+    with tracker:
+        pass
+    tracker.close()
+    assert detector.is_closed
+    assert landmarks.is_closed
+
+
+@pytest.fixture(scope="module")
+def real_tracker() -> Iterator[BlazePoseTracker]:
+    pytest.importorskip("onnxruntime")
+    with make_blazepose_tracker(ENGINE) as tracker:
+        yield tracker
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (480, 640), (1280, 720), (2160, 3840)])
+def test_flat_grey_frames_of_any_size_hold_nobody(
+    real_tracker: BlazePoseTracker, shape: tuple[int, int]
+) -> None:
+    real_tracker.reset()
+    image = np.full((*shape, 3), 127, np.uint8)
+    before = image.copy()
+    assert real_tracker.update(_frame(0.0, image)) == ()
+    np.testing.assert_array_equal(image, before)
+
+
+def _read(path: Path, count: int) -> list[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    images = [capture.read()[1] for _ in range(count)]
+    capture.release()
+    return [np.asarray(image, np.uint8) for image in images if image is not None]
+
+
+def test_a_bystander_does_not_steal_the_track(
+    real_tracker: BlazePoseTracker, shared_data: Path
+) -> None:
+    folder = shared_data / "real3d" / "pose2sim_cam2"
+    truth = np.load(folder / "truth.npz")
+    first, fps = int(truth["first_frame"]), float(truth["fps"])
+    real_tracker.reset()
+    worst = 0.0
+    ids = set()
+    for index, image in enumerate(_read(folder / "video.mp4", 100)):
+        (person,) = real_tracker.update(_frame(index / fps, image))
+        ids.add(person.track_id)
+        if index < first or person.landmarks is None:
+            continue
+        joints = truth["joints_camera"][index - first].astype(np.float64)
+        zero = np.zeros(3)
+        true_px = cv2.projectPoints(joints, zero, zero, truth["K"], truth["dist"])[0][:, 0]
+        height_px = np.ptp(true_px[:, 1])
+        hips_px = person.landmarks.image_px[23:25, :2].mean(axis=0)
+        worst = max(worst, float(np.linalg.norm(hips_px - true_px[6:8].mean(axis=0)) / height_px))
+    assert len(ids) == 1
+    assert worst < 0.1
+
+
+def test_a_small_grey_or_widened_copy_gives_the_same_person(
+    real_tracker: BlazePoseTracker, shared_data: Path
+) -> None:
+    image = _read(shared_data / "real3d" / "pose2sim_cam3" / "video.mp4", 1)[0]
+    height, width = image.shape[:2]
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    small = cv2.resize(image, (width // 3, height // 3), interpolation=cv2.INTER_AREA)
+    wide = np.concatenate([image, np.zeros_like(image)], axis=1)
+    boxes = []
+    for variant, scale in ((image, 1), (grey, 1), (small, 3), (wide, 1)):
+        real_tracker.reset()
+        (person,) = real_tracker.update(_frame(0.0, np.asarray(variant, np.uint8)))
+        boxes.append(person.bbox_xyxy * scale)
+    size = np.ptp(boxes[0])
+    np.testing.assert_allclose(boxes, np.broadcast_to(boxes[0], (4, 4)), atol=0.06 * size)

@@ -1,0 +1,71 @@
+"""Opening BlazePose's engine folder: what is refused, and with which advice."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime_vibe.errors import EngineError
+from realtime_vibe.tracking.factory import MANIFEST, make_blazepose_tracker
+
+ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ENGINE, tmp_path / "blazepose"))
+
+
+def _edit(engine: Path, **changes: Any) -> None:
+    manifest = json.loads((engine / MANIFEST).read_text())
+    manifest["graphs"]["landmarks"].update(changes)
+    (engine / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_the_committed_engine_opens(engine: Path) -> None:
+    make_blazepose_tracker(engine).close()
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"no blazepose\.json.*export\.blazepose"):
+        make_blazepose_tracker(tmp_path)
+
+
+def test_a_damaged_manifest_is_refused(engine: Path) -> None:
+    (engine / MANIFEST).write_text('{"format_version": 1, "graphs": ')
+    with pytest.raises(EngineError, match="damaged"):
+        make_blazepose_tracker(engine)
+
+
+def test_another_format_is_refused(engine: Path) -> None:
+    (engine / MANIFEST).write_text('{"format_version": 99, "graphs": {}}')
+    with pytest.raises(EngineError, match="format 99, expected 1"):
+        make_blazepose_tracker(engine)
+
+
+def test_a_changed_graph_is_refused(engine: Path) -> None:
+    with (engine / "detector.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(EngineError, match=r"detector\.onnx has sha256 .*, expected .*rebuild"):
+        make_blazepose_tracker(engine)
+
+
+def test_a_missing_graph_is_refused(engine: Path) -> None:
+    (engine / "landmarks.onnx").unlink()
+    with pytest.raises(EngineError, match=r"landmarks\.onnx is missing"):
+        make_blazepose_tracker(engine)
+
+
+def test_wrong_shapes_in_the_manifest_are_refused(engine: Path) -> None:
+    _edit(engine, outputs=[{"name": "landmarks", "shape": [1, 7], "dtype": "float32"}])
+    with pytest.raises(EngineError, match=r"landmarks\.onnx has .*, expected .*\(1, 7\)"):
+        make_blazepose_tracker(engine)
+
+
+def test_a_manifest_without_a_graph_is_refused(engine: Path) -> None:
+    (engine / MANIFEST).write_text('{"format_version": 1, "graphs": {}}')
+    with pytest.raises(EngineError, match="does not describe 'detector'"):
+        make_blazepose_tracker(engine)
