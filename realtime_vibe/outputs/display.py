@@ -11,14 +11,17 @@ from realtime_vibe.outputs.hud import HudState, draw_hud
 from realtime_vibe.outputs.keys import Action
 from realtime_vibe.outputs.open3d_viewer import Open3dViewer
 from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer
+from realtime_vibe.outputs.pacing import DrawingPace
 from realtime_vibe.outputs.preview_window import PreviewWindow
 from realtime_vibe.packets import FrameResult, ImageArray
 
 View = Literal["both", "open3d", "preview", "none"]
 """Which windows a run opens."""
 
-_MIN_HEIGHT_PX, _MAX_HEIGHT_PX = 360, 1080
-"""Of the preview: a small frame is enlarged so that the HUD can be read, a 4K one reduced."""
+_MIN_HEIGHT_PX, _MAX_HEIGHT_PX = 360, 720
+"""Of the preview: small frames are enlarged so that the HUD can be read, large ones reduced."""
+_MAX_PICTURE_HEIGHT_PX = 1080
+"""Of a screenshot."""
 
 
 class Display:
@@ -49,6 +52,9 @@ class Display:
         self._result: FrameResult | None = None
         self._picture: ImageArray | None = None
         self._hud = HudState()
+        self._pace = DrawingPace()
+        self._overlay_is_old = False
+        self._text_is_old = False
         self.mirror = mirror
         """Whether everything is shown as in a mirror; the m key toggles it."""
         self.hud_visible = True
@@ -78,19 +84,18 @@ class Display:
 
         Args:
             result: the newest result; None when there is none since the last call. The overlay is
-                drawn for new results only.
+                drawn for new results only, and only as often as half of the time allows.
             hud: what the HUD says; it is written again when it changed.
         """
         if result is not None:
             self._result = result
+            self._overlay_is_old = True
             if self._viewer is not None:
                 self._viewer.show(result)
-            if self._preview is not None and self._preview.is_open:
-                self._draw_overlay()
-        if self._preview is not None and (result is not None or hud != self._hud):
+        if hud != self._hud:
             self._hud = hud
-            self._refresh_preview()
-        self._hud = hud
+            self._text_is_old = True
+        self._draw_preview()
 
     def poll(self) -> list[Action]:
         """Handles the windows' events and returns what the user asked for, in order.
@@ -107,6 +112,7 @@ class Display:
             actions += self._preview.poll()
         for action in actions:
             self._carry_out(action)
+        self._draw_preview()
         if had_window and not self.is_open:
             actions.append(Action.QUIT)
         return actions
@@ -120,12 +126,14 @@ class Display:
             return None
         if self._viewer is not None and self._viewer.is_open:
             height = max(self._result.frame.image_bgr.shape[0], _MIN_HEIGHT_PX)
-            overlay = self._overlay.draw(
-                self._result, height=min(height, _MAX_HEIGHT_PX), mirror=self.mirror
-            )
+            height = min(height, _MAX_PICTURE_HEIGHT_PX)
+            overlay = self._overlay.draw(self._result, height=height, mirror=self.mirror)
             return beside(overlay, self._viewer.capture())
         composite = CompositeRenderer(
-            self._faces, max_height=_MAX_HEIGHT_PX, options=self._options, mirror=self.mirror
+            self._faces,
+            max_height=_MAX_PICTURE_HEIGHT_PX,
+            options=self._options,
+            mirror=self.mirror,
         )
         return composite.draw(self._result)
 
@@ -141,34 +149,34 @@ class Display:
     def _carry_out(self, action: Action) -> None:
         if action is Action.MIRROR:
             self.mirror = not self.mirror
+            self._overlay_is_old = True
             if self._viewer is not None:
                 self._viewer.mirror = self.mirror
                 self._viewer.show(self._result)
-            self._draw_overlay()
         elif action is Action.HUD:
             self.hud_visible = not self.hud_visible
+            self._text_is_old = True
         elif action is Action.RESET_VIEW and self._viewer is not None:
             self._viewer.reset_view()
-        if action in {Action.MIRROR, Action.HUD}:
-            self._refresh_preview()
 
-    def _draw_overlay(self) -> None:
-        """Draws the last result, without the HUD."""
-        if self._result is None or self._preview is None:
+    def _draw_preview(self) -> None:
+        """Brings the preview up to date when something changed and it is time to draw."""
+        preview, result = self._preview, self._result
+        if preview is None or result is None or not preview.is_open:
             return
-        height = self._result.frame.image_bgr.shape[0]
-        height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
-        self._picture = self._overlay.draw(self._result, height=height, mirror=self.mirror)
-
-    def _refresh_preview(self) -> None:
-        """Writes the HUD on a copy of the overlay and puts it into the window."""
-        if self._preview is None or self._picture is None:
+        if not (self._overlay_is_old or self._text_is_old) or not self._pace.is_due():
             return
-        picture = self._picture
-        if self.hud_visible:
-            picture = picture.copy()
-            draw_hud(picture, self._hud)
-        self._preview.show(picture)
+        with self._pace.drawing():
+            if self._overlay_is_old or self._picture is None:
+                height = result.frame.image_bgr.shape[0]
+                height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
+                self._picture = self._overlay.draw(result, height=height, mirror=self.mirror)
+            picture = self._picture
+            if self.hud_visible:
+                picture = picture.copy()
+                draw_hud(picture, self._hud)
+            preview.show(picture)
+        self._overlay_is_old = self._text_is_old = False
 
     def __enter__(self) -> "Display":
         self.open()

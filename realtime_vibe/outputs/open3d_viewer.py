@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
 from realtime_vibe.outputs.keys import KEY_BINDINGS, Action
+from realtime_vibe.outputs.pacing import DrawingPace
 from realtime_vibe.outputs.screen import require_display
 from realtime_vibe.outputs.shading import PERSON_COLORS
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
@@ -62,7 +63,7 @@ class Open3dViewer:
         height: of the window [px].
         title: of the window.
         offscreen: draws without a window (for pictures and tests).
-        clock: monotonic seconds, used to keep drawing from taking more than half of the time.
+        clock: monotonic seconds; drawing takes at most half of the time.
     """
 
     def __init__(
@@ -79,11 +80,10 @@ class Open3dViewer:
         self._size = (width, height)
         self._title = title
         self._offscreen = offscreen
-        self._clock = clock
+        self._pace = DrawingPace(clock)
         self._scene: _Scene | None = None
         self._actions: list[Action] = []
         self._waiting: FrameResult | None = None
-        self._draw_again_at_s = 0.0
         self._num_drawn = 0
         self.mirror = False
         """Shows the bodies as a mirror would; takes effect with the next `show`."""
@@ -133,30 +133,22 @@ class Open3dViewer:
             self._waiting = result
 
     def poll(self) -> bool:
-        """Draws what waits and handles the window's events; False once the window is closed.
-
-        Drawing holds Python's lock, and takes 1 ms on a graphics card but 40 ms without one. So
-        after each drawing, the next waits for as long as that took: inference keeps half the time.
-        """
+        """Draws what waits and handles the window's events; False once the window is closed."""
         scene = self._scene
         if scene is None:
             return False
-        started_s = self._clock()
-        draws = self._waiting is not None and started_s >= self._draw_again_at_s
-        if draws and self._waiting is not None:
-            scene.update(self._waiting, mirror=self.mirror)
-            self._waiting = None
-        if not scene.visualizer.poll_events():
-            _LOG.info("3D window closed")
-            self.close()
-            return False
-        if draws:
-            self._num_drawn += 1
+        if self._waiting is None or not self._pace.is_due():
+            is_alive = scene.visualizer.poll_events()
+        else:
+            with self._pace.drawing():
+                self._update_scene(scene)
+                is_alive = scene.visualizer.poll_events()
             if self._offscreen and self._num_drawn % _READ_BACK_EVERY == 0:
                 scene.visualizer.capture_screen_float_buffer(True)
-            now_s = self._clock()
-            self._draw_again_at_s = now_s + (now_s - started_s)
-        return True
+        if not is_alive:
+            _LOG.info("3D window closed")
+            self.close()
+        return bool(is_alive)
 
     def take_actions(self) -> list[Action]:
         """The actions of the keys pressed since the last call."""
@@ -184,8 +176,7 @@ class Open3dViewer:
         if self._scene is None:
             raise OutputError("the 3D window is closed, there is nothing to capture")
         if self._waiting is not None:
-            self._scene.update(self._waiting, mirror=self.mirror)
-            self._waiting = None
+            self._update_scene(self._scene)
             self._scene.visualizer.poll_events()
         # do_render must be True: without it a window gives a black picture.
         rgb = np.asarray(self._scene.visualizer.capture_screen_float_buffer(True))
@@ -199,6 +190,13 @@ class Open3dViewer:
         self._scene = None
         self._waiting = None
         visualizer.destroy_window()
+
+    def _update_scene(self, scene: "_Scene") -> None:
+        """Moves the bodies to where the waiting result has them; `poll_events` draws them."""
+        if self._waiting is not None:
+            scene.update(self._waiting, mirror=self.mirror)
+            self._waiting = None
+            self._num_drawn += 1
 
     def _register_keys(self, visualizer: Any) -> None:
         for binding in KEY_BINDINGS:
