@@ -190,7 +190,7 @@ def check_backends(engine: str) -> Iterable[Finding]:
         if name == "auto":
             continue
         if name not in installed:
-            level = ABSENT if installed else BROKEN
+            level = ABSENT if installed or name != "onnxruntime" else BROKEN  # one is enough
             extra = "gpu" if "cuda" in name else "cpu"
             yield Finding(level, f"no backend {name}: pip install 'realtime-vibe[{extra}]'")
             continue
