@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 Clock = Callable[[], float]
 """Returns seconds; the live app injects `time.perf_counter`."""
@@ -36,7 +37,8 @@ class StageTimer:
 class LatencyStats:
     """Percentiles of a series of durations, without the warm-up.
 
-    Memory is bounded: beyond `capacity` the oldest values leave, the count goes on.
+    Memory is taken once, 8 bytes a value, so a long run stays flat: beyond `capacity` the oldest
+    values leave, the count goes on.
 
     Args:
         warmup: how many first values to leave out (first runs allocate and tune).
@@ -45,7 +47,7 @@ class LatencyStats:
 
     def __init__(self, warmup: int = 0, capacity: int = 100_000) -> None:
         self._warmup = warmup
-        self._values_ms: deque[float] = deque(maxlen=capacity)
+        self._values_ms = np.full(capacity, np.nan)
         self.count = 0
         """Values taken into account, warm-up left out."""
         self.warmup_count = 0
@@ -56,26 +58,29 @@ class LatencyStats:
         if self.warmup_count < self._warmup:
             self.warmup_count += 1
             return
+        self._values_ms[self.count % self._values_ms.size] = value_ms
         self.count += 1
-        self._values_ms.append(value_ms)
 
     def percentile_ms(self, percent: float) -> float:
         """The given percentile [ms]; NaN while nothing was recorded."""
-        if not self._values_ms:
+        if self.count == 0:
             return float("nan")
-        return float(np.percentile(np.fromiter(self._values_ms, np.float64), percent))
+        return float(np.percentile(self._kept_ms(), percent))
 
     def summary(self) -> dict[str, float | int | None]:
         """`{"count", "p50_ms", "p95_ms", "p99_ms"}`; percentiles are None while count is 0."""
         if self.count == 0:
             return {"count": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None}
-        p50, p95, p99 = np.percentile(np.fromiter(self._values_ms, np.float64), [50, 95, 99])
+        p50, p95, p99 = np.percentile(self._kept_ms(), [50, 95, 99])
         return {
             "count": self.count,
             "p50_ms": round(float(p50), 4),
             "p95_ms": round(float(p95), 4),
             "p99_ms": round(float(p99), 4),
         }
+
+    def _kept_ms(self) -> NDArray[np.float64]:
+        return self._values_ms[: self.count]
 
 
 class RateMeter:
@@ -87,18 +92,25 @@ class RateMeter:
 
     def __init__(self, window_s: float = 2.0) -> None:
         self._window_s = window_s
-        self._stamps_s: deque[float] = deque()
+        self._stamps_s: deque[tuple[float, int]] = deque()
 
-    def tick(self, now_s: float) -> None:
-        """Records an event at `now_s`."""
-        self._stamps_s.append(now_s)
-        while now_s - self._stamps_s[0] > self._window_s:
+    def tick(self, now_s: float, events: int = 1) -> None:
+        """Records that `events` events happened up to `now_s`."""
+        self._stamps_s.append((now_s, events))
+        while now_s - self._stamps_s[0][0] > self._window_s:
             self._stamps_s.popleft()
 
     @property
     def rate_hz(self) -> float:
-        """Intervals per second in the window; 0 while there is no interval."""
-        if len(self._stamps_s) < 2:
+        """Events per second in the window; 0 while there is no interval."""
+        stamps = list(self._stamps_s)
+        if len(stamps) < 2:
             return 0.0
-        span_s = self._stamps_s[-1] - self._stamps_s[0]
-        return (len(self._stamps_s) - 1) / span_s if span_s > 0 else 0.0
+        span_s = stamps[-1][0] - stamps[0][0]
+        return sum(events for _, events in stamps[1:]) / span_s if span_s > 0 else 0.0
+
+    def rate_at(self, now_s: float) -> float:
+        """As `rate_hz`, but 0 once there was no tick for a whole window before `now_s`."""
+        if not self._stamps_s or now_s - self._stamps_s[-1] > self._window_s:
+            return 0.0
+        return self.rate_hz

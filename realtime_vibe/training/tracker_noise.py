@@ -40,6 +40,7 @@ class NoiseLevels:
     tilt_drift_rad: float = 0.07
     hidden_factor: float = 3.0
     swaps_per_s: float = 0.05
+    turns_per_s: float = 0.12
     shift_s: float = 0.008
 
 
@@ -48,8 +49,6 @@ class NoisyLandmarks(NamedTuple):
 
     image_m: Tensor
     """(S, B, 33, 2) image position, as metres at the body's depth."""
-    depth_m: Tensor
-    """(S, B, 33) image landmarks' z, relative to the hips' middle."""
     world_m: Tensor
     """(S, B, 33, 3) relative to the hips' middle."""
     visibility: Tensor
@@ -70,16 +69,17 @@ def corrupt(
     """
     size, streams = dt_s.shape
     # Some sequences are clean, some terrible: the network must judge for itself.
-    strength = torch.exp(0.5 * torch.randn(1, streams, 1, 1))
+    strength = torch.exp(0.3 * torch.randn(1, streams, 1, 1))
     hidden = _hidden(landmarks) | ~in_frame
     softened = _smoothed(hidden.float(), dt_s, tau_s=0.1)
     grow = strength * (1 + (levels.hidden_factor - 1) * softened[..., None]) * _reach()[..., None]
 
-    swapped_image, swapped_landmarks = _swap_limbs(image_m, landmarks, dt_s, levels.swaps_per_s)
-    middle = swapped_landmarks[:, :, _HIPS].mean(2, keepdim=True)
-    relative = swapped_landmarks - middle
+    image_m, landmarks = _swap_limbs(image_m, landmarks, dt_s, levels.swaps_per_s)
+    image_m, landmarks = _turn_about(image_m, landmarks, dt_s, levels.turns_per_s)
+    middle = landmarks[:, :, _HIPS].mean(2, keepdim=True)
+    relative = landmarks - middle
 
-    image = _shifted_in_time(swapped_image, dt_s, levels.shift_s)
+    image = _shifted_in_time(image_m, dt_s, levels.shift_s)
     image = image + grow * _error(
         (size, streams, 33, 2),
         dt_s,
@@ -98,15 +98,13 @@ def corrupt(
         (size, streams, 33, 2), dt_s, 0.004, levels.world_drift_m, levels.world_bias_m
     )
     world = _tilted(relative, dt_s, strength, levels) + torch.cat([side_error, depth_error], -1)
-    own = grow * _error((size, streams, 33, 1), dt_s, 0.006, 0.03, 0.03)
-    depth = (relative[..., 2:] * _around_one(streams, 0.2) + depth_error + own).squeeze(-1)
     # World landmarks are those of an average person: true size is mostly lost.
     scale = _around_one(streams, 0.06)
     world = world * scale
     world = world - world[:, :, _HIPS].mean(2, keepdim=True)
     visible = 0.97 - softened * (0.25 + 0.6 * torch.rand(1, streams, 33))
     visible = visible + 0.05 * torch.randn(size, streams, 33)
-    return NoisyLandmarks(image, depth, world, visible.clamp(0.0, 1.0))
+    return NoisyLandmarks(image, world, visible.clamp(0.0, 1.0))
 
 
 def _hidden(landmarks: Tensor) -> Tensor:
@@ -137,12 +135,11 @@ def _hidden(landmarks: Tensor) -> Tensor:
 def _swap_limbs(
     image_m: Tensor, landmarks: Tensor, dt_s: Tensor, per_s: float
 ) -> tuple[Tensor, Tensor]:
-    """Exchanges left and right arms, legs or everything for a few frames now and then."""
+    """Exchanges left and right arms or legs for a few frames now and then."""
     image_m, landmarks = image_m.clone(), landmarks.clone()
     for left, right, share in (
-        (_ARMS_LEFT, _ARMS_RIGHT, 0.4),
-        (_LEGS_LEFT, _LEGS_RIGHT, 0.4),
-        (_LEFT, _RIGHT, 0.2),
+        (_ARMS_LEFT, _ARMS_RIGHT, 0.5),
+        (_LEGS_LEFT, _LEGS_RIGHT, 0.5),
     ):
         starts = torch.rand_like(dt_s) < dt_s * per_s * share
         on = torch.zeros_like(starts)
@@ -154,6 +151,34 @@ def _swap_limbs(
                 on[..., None, None], points[:, :, other], points[:, :, both]
             )
     return image_m, landmarks
+
+
+def _turn_about(
+    image_m: Tensor, landmarks: Tensor, dt_s: Tensor, per_s: float
+) -> tuple[Tensor, Tensor]:
+    """Takes the person for one who faces the other way, in bursts of flickering frames.
+
+    A front and a back view have nearly the same outline; where the face is hard to see BlazePose
+    decides anew every frame. The image points stay, left and right change names, and depth is
+    mirrored, which is again a possible body.
+    """
+    size, streams = dt_s.shape
+    starts = torch.rand_like(dt_s) < dt_s * per_s
+    length_s = 0.2 + 1.3 * torch.rand(streams)
+    left_s = torch.zeros(streams)
+    active = torch.empty(size, streams, dtype=torch.bool)
+    for step in range(size):
+        left_s = torch.where(starts[step], length_s, left_s - dt_s[step])
+        active[step] = left_s > 0
+    flicker = torch.rand(size, streams) < 0.15 + 0.75 * torch.rand(1, streams)
+    on = (active & flicker)[..., None, None]
+    both, other = list(_LEFT + _RIGHT), list(_RIGHT + _LEFT)
+    order = torch.arange(33)
+    order[both] = torch.tensor(other)
+    mirrored = landmarks[:, :, order].clone()
+    middle = mirrored[:, :, _HIPS, 2].mean(2, keepdim=True)
+    mirrored[..., 2] = 2 * middle - mirrored[..., 2]
+    return torch.where(on, image_m[:, :, order], image_m), torch.where(on, mirrored, landmarks)
 
 
 def _tilted(relative: Tensor, dt_s: Tensor, strength: Tensor, levels: NoiseLevels) -> Tensor:

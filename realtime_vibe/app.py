@@ -1,0 +1,199 @@
+"""Builds everything a live run needs and runs it: the only module that constructs the stages."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import EngineError
+from realtime_vibe.features.landmark_features import (
+    FEATURE_LAYOUT,
+    FEATURE_LAYOUT_VERSION,
+    FEATURE_SIZE,
+    LandmarkFeatures,
+)
+from realtime_vibe.live_outputs import LiveOutputs
+from realtime_vibe.live_run import LiveRun
+from realtime_vibe.outputs.stats import RunFacts, StatsCollector
+from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.sources.base import FrameSource
+from realtime_vibe.sources.factory import open_source
+from realtime_vibe.temporal.motion_model import MotionModel
+from realtime_vibe.temporal.stage import TemporalStage
+from realtime_vibe.threads import SlotClosed
+from realtime_vibe.tracking.base import PersonTracker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltPipeline:
+    """A pipeline and what the outputs must know about it."""
+
+    pipeline: MotionCapturePipeline
+    faces: NDArray[np.integer]
+    """(F, 3) of the body's mesh."""
+    engine: str
+    backend: str
+    precision: str
+
+
+def build_pipeline(config: LiveConfig) -> BuiltPipeline:
+    """Opens the engine and the tracker the settings name.
+
+    Raises:
+        EngineError: an engine folder is missing, damaged or does not fit this version.
+        BackendUnavailableError: the backend or the tracker is not installed.
+        BodyModelError: the engine's body file is damaged.
+    """
+    manifest = load_manifest(engine_folder(config.engine))
+    _check_features(manifest)
+    model = MotionModel(open_graph(manifest, "step", config.backend))
+    body = SmplBody(load_body(manifest.body))
+    pipeline = MotionCapturePipeline(
+        tracker=_build_tracker(config),
+        features=LandmarkFeatures(manifest.crop_scale),
+        temporal=TemporalStage(
+            model, manifest.feature_size, mode=config.temporal, smooth=config.smooth
+        ),
+        body=body,
+        fov_deg=config.fov_deg,
+    )
+    return BuiltPipeline(
+        pipeline=pipeline,
+        faces=body.model.faces,
+        engine=manifest.name,
+        backend=model.backend,
+        precision=manifest.precision,
+    )
+
+
+def run(config: LiveConfig) -> int:
+    """Runs until the source ends, the user quits or a signal comes.
+
+    Returns:
+        0, or 128 + the signal's number.
+
+    Raises:
+        RealtimeVibeError: something the user can cure; every output was finished before.
+    """
+    outputs = LiveOutputs(config)
+    stats = StatsCollector()
+    with _signals() as caught:
+        built = build_pipeline(config)
+        with ExitStack() as cleanup:
+            cleanup.callback(built.pipeline.close)
+            # Windows come before the camera: without a display nothing needs to be opened.
+            display = None if config.view == "none" else outputs.open_display(built.faces)
+            if display is not None:
+                cleanup.callback(display.close)
+            source = _open_source(config)
+            cleanup.callback(source.close)
+            every_frame = _wants_every_frame(config, source)
+            live = LiveRun(
+                source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
+            )
+            cleanup.callback(_write_reports, outputs, live, stats, built)
+            cleanup.callback(live.close)
+            outputs.attach(live, built.faces, source.info, lossless=every_frame)
+            live.start()
+            if display is None:
+                _follow(live, config.max_frames or source.info.frame_count, caught)
+            else:
+                titles = (built.engine, f"{built.backend} {built.precision}")
+                while not caught and outputs.serve(display, live, stats, titles):
+                    pass
+    return 128 + caught[0] if caught else 0
+
+
+def _open_source(config: LiveConfig) -> FrameSource:
+    size = (config.width, config.height) if config.width and config.height else None
+    paced = config.view != "none" and not config.every_frame
+    source = open_source(config.source, paced=paced, size=size, fps=config.fps)
+    source.open()
+    return source
+
+
+def _wants_every_frame(config: LiveConfig, source: FrameSource) -> bool:
+    if config.every_frame is not None:
+        return config.every_frame
+    return config.view == "none" and not source.info.is_live
+
+
+def _follow(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
+    """Waits for the end with a progress bar."""
+    with tqdm(total=num_frames, unit="frame", file=sys.stderr, dynamic_ncols=True) as bar:
+        while not caught:
+            try:
+                live.take(0.2)
+            except SlotClosed:
+                break
+            finally:
+                bar.update(live.frames_processed - bar.n)
+
+
+def _write_reports(
+    outputs: LiveOutputs, live: LiveRun, stats: StatsCollector, built: BuiltPipeline
+) -> None:
+    facts = RunFacts(
+        frames_grabbed=live.frames_grabbed,
+        frames_dropped=live.rates.dropped,
+        engine=built.engine,
+        backend=built.backend,
+        precision=built.precision,
+    )
+    outputs.finish(live.latest_result, stats, facts, built.faces)
+
+
+def _check_features(manifest: EngineManifest) -> None:
+    found = manifest.feature_layout, manifest.feature_layout_version, manifest.feature_size
+    expected = FEATURE_LAYOUT, FEATURE_LAYOUT_VERSION, FEATURE_SIZE
+    if found != expected:
+        raise EngineError(
+            f"engine {manifest.name} wants features {found}, this version makes {expected}: "
+            "rebuild it with `python -m export.engine`"
+        )
+
+
+def _build_tracker(config: LiveConfig) -> PersonTracker:
+    match config.tracker:
+        case "mediapipe":
+            from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker
+
+            return MediaPipeTracker()
+        case _:
+            from realtime_vibe.tracking.factory import make_blazepose_tracker
+
+            return make_blazepose_tracker(engine_folder("blazepose"), config.backend)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of them; a second one falls through."""
+    caught: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(number, previous[number])
+
+    previous: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            previous[number] = signal.signal(number, note)
+        except ValueError:  # not the main thread: the caller owns the signals
+            break
+    try:
+        yield caught
+    finally:
+        for caught_number, handler in previous.items():
+            signal.signal(caught_number, handler)

@@ -1,0 +1,40 @@
+"""Finds engine folders: a path, or the name of one that ships with the project."""
+
+from pathlib import Path
+
+from realtime_vibe.backends.manifest import MANIFEST_NAME
+from realtime_vibe.errors import EngineError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_SHELVES = (_PACKAGE.parent / "engines", _PACKAGE / "engines")
+"""A checkout keeps its engines beside the package, a wheel inside."""
+
+
+def engine_folder(name_or_dir: str) -> Path:
+    """The folder of an engine.
+
+    Args:
+        name_or_dir: a folder's path, or a name such as `blazepose-gru`.
+
+    Raises:
+        EngineError: there is no such folder; the message lists the names there are.
+    """
+    as_path = Path(name_or_dir).expanduser()
+    if as_path.is_dir():
+        return as_path
+    if as_path.name == name_or_dir:
+        for shelf in _SHELVES:
+            if (shelf / name_or_dir).is_dir():
+                return shelf / name_or_dir
+    raise EngineError(
+        f"no engine '{name_or_dir}': expected a folder with {MANIFEST_NAME}, or one of "
+        f"{', '.join(engine_names()) or 'none installed (reinstall the package)'}"
+    )
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names of the engines that ship with the project."""
+    found = {
+        manifest.parent.name for shelf in _SHELVES for manifest in shelf.glob(f"*/{MANIFEST_NAME}")
+    }
+    return tuple(sorted(found))
