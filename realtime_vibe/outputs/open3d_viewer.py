@@ -104,8 +104,9 @@ class Open3dViewer:
         if not self._offscreen:
             require_display()
         open3d = _import_open3d()
-        # Normals of one body need one core; the others are for inference.
-        open3d.utility.set_max_threads(1)
+        # Normals of one body need one core; the others are for inference. 0.19 lacks the setting.
+        if hasattr(open3d.utility, "set_max_threads"):
+            open3d.utility.set_max_threads(1)
         visualizer = open3d.visualization.VisualizerWithKeyCallback()
         width, height = self._size
         quiet = open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error)

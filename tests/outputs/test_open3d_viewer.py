@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import distributions
 from importlib.util import find_spec
 
 import pytest
@@ -81,6 +82,9 @@ def report(figure, result_of, tmp_path_factory):
         pytest.skip("open3d is not installed")
     if not sys.platform.startswith("linux"):
         pytest.skip("drawing without a window needs Linux")
+    installed = [d.version for d in distributions() if d.name in {"open3d", "open3d-cpu"}]
+    if any(version.startswith("0.19.") for version in installed):
+        pytest.skip("Open3D 0.19 draws into windows only")
     scenes = (
         figure.faces,
         result_of(figure, (0, 0, 3)),
