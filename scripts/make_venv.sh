@@ -2,6 +2,12 @@
 # Makes a virtual environment: scripts/make_venv.sh FOLDER [PYTHON]
 set -eu
 
+quietly() { # shows what a command printed only when it fails
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; exit 1; }
+    rm -f "$log"
+}
+
 folder=$1
 python=${2:-}
 
@@ -27,7 +33,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     fi
     echo "installing system packages: $package"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq >/dev/null
-    apt-get install -y -qq --no-install-recommends "$package" >/dev/null
+    quietly apt-get update -qq
+    quietly apt-get install -y -qq --no-install-recommends "$package"
 fi
 "$python" -m venv "$folder"

@@ -7,6 +7,12 @@
 # Installs what is missing where the user is root and apt-get exists; else names it in one line.
 set -eu
 
+quietly() { # shows what a command printed only when it fails
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; exit 1; }
+    rm -f "$log"
+}
+
 [ "$(uname -s)" = Linux ] || exit 0 # the wheels for macOS and Windows carry all they need
 
 # library                Debian package    who needs it
@@ -49,6 +55,6 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "installing system packages: $missing"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq >/dev/null
+quietly apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
-apt-get install -y -qq --no-install-recommends $missing >/dev/null
+quietly apt-get install -y -qq --no-install-recommends $missing
