@@ -21,7 +21,7 @@ class SourceInfo:
     fps: float | None
     """Nominal frames per second; None where the source does not know."""
     frame_count: int | None
-    """Number of frames; None for live, endless and piped sources."""
+    """Number of frames, for some containers an estimate; None for live, endless and piped sources."""
     is_live: bool
     """Whether frames come at their own time and are lost when nobody reads them."""
 

@@ -70,8 +70,10 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
     Raises:
         SourceError: `spec` is empty, or names no images where images are expected.
     """
-    if not spec.strip():
-        raise SourceError("the source is empty, expected auto, 0, FILE, FOLDER, URL or synthetic")
+    if not spec.strip() or "\0" in spec:
+        raise SourceError(
+            f"got the source {spec!r}, expected auto, 0, FILE, FOLDER, GLOB, URL or synthetic"
+        )
     path = Path(spec)
     if is_url(spec):
         path = Path(url2pathname(urlsplit(spec).path))

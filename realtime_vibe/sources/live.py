@@ -67,6 +67,7 @@ class LiveSource(OpenedByWith):
         self._last_captured_s = float("-inf")
         self._back_off_s = FIRST_BACK_OFF_S
         self._lost_at_s: float | None = None
+        self._signal_since_s = clock()
 
     @property
     def info(self) -> SourceInfo:
@@ -138,6 +139,8 @@ class LiveSource(OpenedByWith):
     def close(self) -> None:
         """Ends `read` at once and the device's thread within 1.5 s, or logs that it hangs."""
         with self._lock:
+            if self._closed.is_set():
+                return
             self._closed.set()
             self._session.stop()
         if self._session.join(JOIN_S):
@@ -162,7 +165,7 @@ class LiveSource(OpenedByWith):
             away_s = self._clock() - self._lost_at_s
             logger.warning("%s: the signal is back after %.1f s", self._device.name, away_s)
             self._lost_at_s = None
-        self._back_off_s = FIRST_BACK_OFF_S
+            self._signal_since_s = self._clock()
         captured_at_s = max(picture.grabbed_at_s, self._last_captured_s + 1e-6)
         self._last_captured_s = captured_at_s
         index = self._first_index + picture.number
@@ -183,6 +186,9 @@ class LiveSource(OpenedByWith):
         if self._lost_at_s is not None:
             return
         self._lost_at_s = self._session.last_sign_s
+        # A device that delivers one picture per attempt is not well: it keeps its back-off.
+        if self._lost_at_s - self._signal_since_s > LONGEST_BACK_OFF_S:
+            self._back_off_s = FIRST_BACK_OFF_S
         logger.warning(
             "%s: the signal is lost%s; trying to reopen it until it is back",
             self._device.name,

@@ -115,6 +115,8 @@ class StreamedVideo(OpenedByWith):
 
     def close(self) -> None:
         """Ends the reading thread, or logs that it hangs."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         self._session.stop()
         if not self._session.join(JOIN_S):
@@ -135,4 +137,4 @@ class StreamedVideo(OpenedByWith):
     def _end(self) -> None:
         if not (self._at_end or self._closed.is_set()):
             self._at_end = True
-            warn_if_cut_off(self._medium.name, self._count, self._session.frame_count)
+            warn_if_cut_off(self._info, self._count, self._media_clock.elapsed_s)

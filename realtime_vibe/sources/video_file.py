@@ -60,6 +60,11 @@ class MediaClock:
         self._last_s = time_s
         return time_s
 
+    @property
+    def elapsed_s(self) -> float:
+        """From the start of the file's current round to the end of its last frame [s]."""
+        return self._last_s + self._period_s - self._offset_s
+
     def restart(self) -> None:
         """Continues one frame after the last one: the file starts over."""
         self._offset_s = self._last_s + self._period_s
@@ -123,14 +128,14 @@ class VideoFile(OpenedByWith):
             )
         self._pending: Picture | None = first
         fps = plausible_fps(self._capture.get(cv2.CAP_PROP_FPS))
-        self._expected_count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._media_clock = MediaClock(fps)
         self._info = SourceInfo(
             name=self._path.name,
             width=first.image_bgr.shape[1],
             height=first.image_bgr.shape[0],
             fps=fps,
-            frame_count=None if self._loop else self._expected_count,
+            frame_count=None if self._loop else count,
             is_live=False,
         )
 
@@ -195,17 +200,25 @@ class VideoFile(OpenedByWith):
         if self._at_end or self._closed.is_set():
             return
         self._at_end = True
-        warn_if_cut_off(str(self._path), self._index, self._expected_count)
+        warn_if_cut_off(self._info, self._index, self._media_clock.elapsed_s)
 
 
-def warn_if_cut_off(name: str, count: int, expected: int | None) -> None:
-    """Logs it when clearly fewer frames came than the container promised."""
-    if expected is not None and count < expected * (1 - TOLERATED_LOSS) - 1:
+def warn_if_cut_off(info: SourceInfo, count: int, elapsed_s: float) -> None:
+    """Logs it when clearly fewer frames came than the container promised.
+
+    Counts alone do not tell: containers without a frame count have it estimated from duration and
+    mean rate, which is wrong for a variable rate. Only a film that also ended early is cut off.
+    """
+    if info.frame_count is None or info.fps is None:
+        return
+    promised_s = info.frame_count / info.fps
+    is_short = count < info.frame_count * (1 - TOLERATED_LOSS) - 1
+    if is_short and elapsed_s < promised_s * (1 - TOLERATED_LOSS) - 1 / info.fps:
         logger.warning(
             "%s: %d of %d frames could be read; the file is cut off or damaged",
-            name,
+            info.name,
             count,
-            expected,
+            info.frame_count,
         )
 
 

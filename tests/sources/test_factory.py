@@ -1,0 +1,155 @@
+"""From what the user types to the right source, or to one clear line."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.auto import AutoSource
+from realtime_vibe.sources.cameras import CameraInfo, list_cameras
+from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.image_folder import ImageFolder
+from realtime_vibe.sources.live import LiveSource
+from realtime_vibe.sources.streamed_video import StreamedVideo
+from realtime_vibe.sources.synthetic import SyntheticSource
+from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.sources.webcam import CameraRequest, webcam_source
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "1.png"
+    path.write_bytes(cv2.imencode(".png", np.full((30, 40), 9, np.uint8))[1].tobytes())
+    return path
+
+
+def test_each_spelling_finds_its_source(image: Path, demo_clip: Path) -> None:
+    expected = {
+        "auto": AutoSource,
+        "0": LiveSource,
+        "12": LiveSource,
+        "/dev/video0": LiveSource,
+        "synthetic": SyntheticSource,
+        "http://127.0.0.1/live": LiveSource,
+        "rtsp://user:pw@127.0.0.1:554/live": LiveSource,
+        "http://127.0.0.1/clip.mp4": StreamedVideo,
+        str(demo_clip): VideoFile,
+        demo_clip.as_uri(): VideoFile,
+        "no/such/file.mp4": VideoFile,
+        str(image): ImageFolder,
+        str(image.parent): ImageFolder,
+        f"{image.parent}/*.png": ImageFolder,
+    }
+    for spec, kind in expected.items():
+        assert type(open_source(spec, paced=False)) is kind, spec
+
+
+def test_brackets_in_an_existing_name_are_no_pattern(
+    demo_clip: Path, tmp_path: Path, stop: threading.Event
+) -> None:
+    path = tmp_path / "take [1]*.mp4"
+    path.write_bytes(demo_clip.read_bytes())
+    with open_source(str(path), paced=False) as source:
+        assert source.read(stop) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert type(open_source(str(tmp_path / "pipe"), paced=False)) is StreamedVideo
+
+
+def test_file_url_with_escapes(demo_clip: Path, tmp_path: Path, stop: threading.Event) -> None:
+    path = tmp_path / "mit Leerzeichen ü.mp4"
+    path.write_bytes(demo_clip.read_bytes())
+    with open_source(path.as_uri(), paced=False) as source:
+        assert source.read(stop) is not None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["", "  ", "nope.mp4", "nope/*.png", "ftp://host/x", "-1", "webcam", "²", "a\0b"],
+)
+def test_one_clear_line_for_nonsense(spec: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source(spec, paced=False).open()
+    assert "\n" not in str(caught.value)
+    assert "expected" in str(caught.value) or "give" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "fps"), [((0, 1), None), (None, 0.0), (None, float("nan")), ((640, -480), None)]
+)
+def test_impossible_requests(size: tuple[int, int] | None, fps: float | None) -> None:
+    with pytest.raises(SourceError, match="expected"):
+        open_source("0", paced=False, size=size, fps=fps)
+
+
+def test_requests_reach_the_source(image: Path, stop: threading.Event) -> None:
+    with open_source("synthetic", paced=False, size=(320, 200), fps=12.0) as source:
+        assert (source.info.width, source.info.height, source.info.fps) == (320, 200, 12.0)
+    with open_source(str(image), paced=False, fps=5.0) as source:
+        assert source.info.fps == 5.0
+        assert source.info.frame_count == 1
+
+
+def test_requests_that_do_not_apply_are_said_so(
+    demo_clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_source(str(demo_clip), paced=False, size=(640, 480), fps=5.0)
+    assert "size can only be asked of cameras" in caplog.text
+    assert "its own frame rate" in caplog.text
+
+
+CAMERAS = (
+    CameraInfo(index=0, name="Broken", path="/dev/video0"),
+    CameraInfo(index=2, name="BRIO", path="/dev/video2"),
+)
+
+
+def test_auto_takes_the_first_camera_that_delivers(
+    new_camera: Callable[..., object], stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    cameras = {0: new_camera(opens=lambda _: False), 2: new_camera()}
+    auto = AutoSource(
+        lambda index: webcam_source(index, CameraRequest(), new_capture=cameras[index]),  # type: ignore[arg-type]
+        paced=True,
+        cameras=lambda: CAMERAS,
+    )
+    caplog.set_level(logging.INFO)
+    with auto:
+        assert not auto.plays_demo_clip
+        assert auto.info.name == "camera 2"
+        assert auto.read(stop) is not None
+        assert auto.status == "ok"
+    assert "camera 0" in caplog.text
+    assert "BRIO" in caplog.text
+
+
+@pytest.mark.parametrize("paced", [False, True])
+def test_auto_without_a_camera_plays_the_clip_and_says_so(
+    stop: threading.Event, caplog: pytest.LogCaptureFixture, paced: bool
+) -> None:
+    auto = AutoSource(webcam_source, paced=paced, cameras=tuple)
+    with auto:
+        assert auto.plays_demo_clip
+        assert auto.info.name == "demo.mp4"
+        assert auto.info.frame_count == (None if paced else 94)
+        assert auto.read(stop) is not None
+    assert "no camera found: playing the bundled demo clip" in caplog.text
+
+
+def test_absent_camera_is_one_clear_line(capfd: pytest.CaptureFixture[str]) -> None:
+    taken = {camera.index for camera in list_cameras()}
+    index = next(number for number in range(50, 100) if number not in taken)
+    with pytest.raises(SourceError, match=f"camera {index}") as caught:
+        open_source(str(index), paced=False).open()
+    assert "\n" not in str(caught.value)
+    assert "found" in str(caught.value)
+    assert capfd.readouterr() == ("", "")

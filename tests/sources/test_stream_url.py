@@ -1,0 +1,168 @@
+"""Network streams against a real MJPEG server: faults, time-outs, and coming back."""
+
+import http.server
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.stream_url import stream_source
+from realtime_vibe.sources.synthetic import decode_index
+
+NewServer = Callable[..., Any]
+
+
+def later(seconds: float, action: Callable[[], Any]) -> None:
+    timer = threading.Timer(seconds, action)
+    timer.start()
+
+
+def test_healthy_stream_in_order(new_server: NewServer, stop: threading.Event) -> None:
+    with stream_source(new_server().url) as source:
+        frames = [source.read(stop) for _ in range(20)]
+        assert source.status == "ok"
+        assert (source.info.width, source.info.height, source.info.is_live) == (320, 240, True)
+    for frame in frames:
+        assert frame is not None
+        assert decode_index(frame.image_bgr) == frame.index  # marks and indexes both start at 0
+
+
+@pytest.mark.parametrize("fault", ["stall", "garbage", "cut"])
+def test_faulty_stream_recovers(
+    new_server: NewServer,
+    stop: threading.Event,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
+    server = new_server()
+    with stream_source(server.url) as source:
+        last = source.read(stop)
+        assert last is not None
+        server.mode = fault
+        # A stall shorter than the time-out of reads, 2 s, is no loss.
+        later(3.0 if fault == "stall" else 0.8, lambda: setattr(server, "mode", "ok"))
+        deadline_s = time.monotonic() + 30
+        while "signal is back" not in caplog.text or server.mode != "ok":
+            assert time.monotonic() < deadline_s
+            frame = source.read(stop)
+            assert frame is not None
+            assert frame.index > last.index
+            assert frame.captured_at_s > last.captured_at_s
+            assert decode_index(frame.image_bgr) is not None
+            last = frame
+        assert source.status == "ok"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_server_dies_and_returns_on_its_port(
+    new_server: NewServer, stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = new_server()
+    with stream_source(server.url) as source:
+        before = source.read(stop)
+        server.close()
+        later(1.5, partial(new_server, server.port))
+        deadline_s = time.monotonic() + 30
+        after = before
+        while "signal is back" not in caplog.text:
+            assert time.monotonic() < deadline_s
+            after = source.read(stop)
+        assert before is not None
+        assert after is not None
+        assert after.index > before.index
+        assert caplog.text.count("signal is lost") == 1
+
+
+@pytest.mark.parametrize("fault", ["stall", "dead"])
+def test_stop_and_close_in_every_state(
+    new_server: NewServer, fault: str, stop: threading.Event
+) -> None:
+    server = new_server()
+    source = stream_source(server.url)
+    source.open()
+    reader = threading.Thread(target=lambda: [None for _ in iter(lambda: source.read(stop), None)])
+    reader.start()
+    if fault == "dead":
+        server.close()
+    else:
+        server.mode = fault
+    time.sleep(0.7)
+    started_s = time.monotonic()
+    source.close()
+    reader.join(10)
+    assert time.monotonic() - started_s < 2.0 + 1.0  # promised: 2 s
+    assert not reader.is_alive()
+
+
+def test_url_that_never_answers(silent_port: int) -> None:
+    started_s = time.monotonic()
+    with pytest.raises(SourceError, match="no video stream answers") as caught:
+        stream_source(f"rtsp://user:secret@127.0.0.1:{silent_port}/live").open()
+    assert time.monotonic() - started_s < 8.0  # 3 s on an idle machine
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_server_that_takes_the_request_and_says_nothing(new_server: NewServer) -> None:
+    server = new_server()
+    server.mode = "mute"
+    started_s = time.monotonic()
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1"):
+        stream_source(server.url).open()
+    assert time.monotonic() - started_s < 8.0
+
+
+def test_nobody_listens(silent_port: int) -> None:
+    with pytest.raises(SourceError, match="no video stream answers"):
+        stream_source("http://127.0.0.1:9/live").open()
+
+
+@pytest.mark.parametrize(
+    "url", ["gopher://host/x", "http:///x", "://", "http://[::1/x", "concat://a|b", "file://x"]
+)
+def test_urls_that_make_no_sense(url: str) -> None:
+    with pytest.raises(SourceError):
+        stream_source(url)
+
+
+@pytest.fixture
+def file_server(demo_clip: Path, tmp_path: Path) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    data = demo_clip.read_bytes()
+    (tmp_path / "whole.mp4").write_bytes(data)
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_recording_on_a_server_is_played_once(
+    file_server: str, stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    with stream_source(f"{file_server}/whole.mp4") as source:
+        frames = list(iter(lambda: source.read(stop), None))
+        assert source.status == "end of stream"
+        assert source.info.frame_count == 94
+    assert [frame.index for frame in frames] == list(range(94))
+    np.testing.assert_allclose([f.captured_at_s for f in frames], np.arange(94) / 30, atol=2e-3)
+    assert not caplog.records
+    with stream_source(f"{file_server}/cut.mp4") as source:
+        count = sum(1 for _ in iter(lambda: source.read(stop), None))
+    assert f"{count} of 94 frames" in caplog.text
+    with pytest.raises(SourceError, match="no video stream answers"):
+        stream_source(f"{file_server}/absent.mp4").open()
