@@ -13,6 +13,7 @@ from realtime_vibe.outputs.open3d_viewer import Open3dViewer
 from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer
 from realtime_vibe.outputs.pacing import DrawingPace
 from realtime_vibe.outputs.preview_window import PreviewWindow
+from realtime_vibe.outputs.scene import backdrop, write_centered
 from realtime_vibe.packets import FrameResult, ImageArray
 
 View = Literal["both", "open3d", "preview", "none"]
@@ -20,6 +21,7 @@ View = Literal["both", "open3d", "preview", "none"]
 
 _MIN_HEIGHT_PX, _MAX_HEIGHT_PX = 360, 720
 """Of the preview: small frames are enlarged so that the HUD can be read, large ones reduced."""
+_WAITING_SIZE = (640, 480)
 _MAX_PICTURE_HEIGHT_PX = 1080
 """Of a screenshot."""
 
@@ -50,11 +52,11 @@ class Display:
             self._viewer.mirror = mirror
         self._preview = PreviewWindow() if view in {"both", "preview"} else None
         self._result: FrameResult | None = None
-        self._picture: ImageArray | None = None
+        self._base = np.zeros((1, 1, 3), np.uint8)
         self._hud = HudState()
         self._pace = DrawingPace()
-        self._overlay_is_old = False
-        self._text_is_old = False
+        self._overlay_is_old = True
+        self._text_is_old = True
         self.mirror = mirror
         """Whether everything is shown as in a mirror; the m key toggles it."""
         self.hud_visible = True
@@ -161,22 +163,30 @@ class Display:
 
     def _draw_preview(self) -> None:
         """Brings the preview up to date when something changed and it is time to draw."""
-        preview, result = self._preview, self._result
-        if preview is None or result is None or not preview.is_open:
+        preview = self._preview
+        if preview is None or not preview.is_open:
             return
         if not (self._overlay_is_old or self._text_is_old) or not self._pace.is_due():
             return
         with self._pace.drawing():
-            if self._overlay_is_old or self._picture is None:
-                height = result.frame.image_bgr.shape[0]
-                height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
-                self._picture = self._overlay.draw(result, height=height, mirror=self.mirror)
-            picture = self._picture
+            if self._overlay_is_old:
+                self._base = self._draw_base()
+            picture = self._base
             if self.hud_visible:
                 picture = picture.copy()
                 draw_hud(picture, self._hud)
             preview.show(picture)
         self._overlay_is_old = self._text_is_old = False
+
+    def _draw_base(self) -> ImageArray:
+        """The preview without the HUD; before the first result, a note instead of a frame."""
+        if self._result is None:
+            waiting = backdrop(*_WAITING_SIZE)
+            write_centered(waiting, "waiting for the first frame")
+            return waiting
+        height = self._result.frame.image_bgr.shape[0]
+        height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
+        return self._overlay.draw(self._result, height=height, mirror=self.mirror)
 
     def __enter__(self) -> "Display":
         self.open()

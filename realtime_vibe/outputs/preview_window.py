@@ -35,7 +35,11 @@ class PreviewWindow:
     def __init__(self, title: str = "realtime-vibe") -> None:
         self._title = title
         self._is_open = False
-        self._was_shown = False
+        self._shown_size = (0, 0)
+
+    @property
+    def _was_shown(self) -> bool:
+        return self._shown_size != (0, 0)
 
     @property
     def is_open(self) -> bool:
@@ -61,18 +65,19 @@ class PreviewWindow:
                 "opencv-contrib-python instead of a headless build, or use --view none"
             ) from error
         self._is_open = True
-        self._was_shown = False
+        self._shown_size = (0, 0)
 
     def show(self, image: ImageArray) -> None:
         """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
         if not self._is_open:
             return
-        if not self._was_shown:
-            height, width = image.shape[:2]
+        height, width = image.shape[:2]
+        if (width, height) != self._shown_size:
             fit = min(1.0, _FIRST_WIDTH / width, _FIRST_HEIGHT / height)
             cv2.resizeWindow(self._title, max(1, round(width * fit)), max(1, round(height * fit)))
-            cv2.moveWindow(self._title, _LEFT_PX, _TOP_PX)
-            self._was_shown = True
+            if not self._was_shown:
+                cv2.moveWindow(self._title, _LEFT_PX, _TOP_PX)
+            self._shown_size = (width, height)
         cv2.imshow(self._title, image)
 
     def poll(self) -> list[Action]:

@@ -80,7 +80,7 @@ class SceneRenderer:
         if result.people:
             self._follow(result)
         camera = self._camera(width, height)
-        image = _backdrop(width, height)
+        image = backdrop(width, height)
         self._draw_grid(image, camera)
         for person in result.people:
             self._draw_shadow(image, person, camera)
@@ -89,7 +89,7 @@ class SceneRenderer:
         if mirror:
             image = np.ascontiguousarray(image[:, ::-1])
         if not result.people:
-            _write_centered(image, "nobody in view")
+            write_centered(image, "nobody in view")
         return image
 
     def _follow(self, result: FrameResult) -> None:
@@ -186,8 +186,8 @@ def _distance_m(person: PersonResult, camera: _Camera) -> float:
     return float(camera.to_camera(person.mesh.joints[:1])[0, 2])
 
 
-def _backdrop(width: int, height: int) -> ImageArray:
-    """Sky and floor, both shaded, meeting softly at the horizon."""
+def backdrop(width: int, height: int) -> ImageArray:
+    """A picture (height, width, 3) of sky and floor, meeting softly at the horizon."""
     horizon = height * (0.5 - 0.5 * np.tan(PITCH_RAD) / _HALF_FOV_TAN)
     rows = np.arange(height, dtype=np.float32)[:, None]
     sky = _gradient(rows / max(horizon, 1.0), _SKY_TOP, _SKY_LOW)
@@ -222,7 +222,8 @@ def _draw_segments(
         cv2.line(image, start, end, color, thickness, cv2.LINE_AA, 3)
 
 
-def _write_centered(image: ImageArray, text: str) -> None:
+def write_centered(image: ImageArray, text: str) -> None:
+    """Writes `text` into the middle of `image` (H, W, 3) in place."""
     height, width = image.shape[:2]
     scale = max(0.28, 0.75 * min(height, width) / 480.0)
     thickness = max(1, round(1.4 * scale))

@@ -27,6 +27,8 @@ from realtime_vibe.outputs.keys import Action
 
 faces, result = pickle.loads(Path(sys.argv[1]).read_bytes())
 display = Display(faces, view=sys.argv[2])
+if sys.argv[3:] == ["idle"]:
+    result = None
 display.open()
 end_s = time.monotonic() + 40
 step = 0
@@ -110,11 +112,11 @@ def screen():
 class WindowedRun:
     """A process that shows a result until QUIT, and hands at its windows."""
 
-    def __init__(self, display, path, view):
+    def __init__(self, display, *arguments):
         self.environment = {**os.environ, "DISPLAY": display}
         self.environment.pop("WAYLAND_DISPLAY", None)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(path), view],
+            [sys.executable, "-c", RUN, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -195,8 +197,8 @@ def start(screen, figure, result_of, tmp_path):
     path.write_bytes(pickle.dumps((figure.faces, result_of(figure, (0, 0, 3)))))
     runs = []
 
-    def start_run(view):
-        runs.append(WindowedRun(screen, path, view))
+    def start_run(*arguments):
+        runs.append(WindowedRun(screen, str(path), *arguments))
         return runs[-1]
 
     yield start_run
@@ -231,8 +233,9 @@ def test_preview_keys_reach_actions_and_nothing_is_printed_by_qt(start):
     assert run.finish() == (["open"], "")
 
 
-def test_closing_the_only_window_quits(start):
-    run = start("preview")
+@pytest.mark.parametrize("idle", [[], ["idle"]], ids=["running", "before the first frame"])
+def test_closing_the_only_window_quits(start, idle):
+    run = start("preview", *idle)
     time.sleep(0.3)
     run.click_close("realtime-vibe")
     assert run.next_line() == Action.QUIT.name
