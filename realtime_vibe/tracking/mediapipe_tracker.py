@@ -28,10 +28,45 @@ def default_task_path() -> Path:
     return Path(cache) / "realtime-vibe" / "pose_landmarker.task"
 
 
-def make_mediapipe_tracker(
-    task_path: Path | None = None, *, min_presence: float = 0.5, min_detection_score: float = 0.5
-) -> "MediaPipeTracker":
-    """Starts MediaPipe.
+def open_landmarker(task_path: Path, *, min_presence: float, min_detection_score: float) -> Any:
+    """Starts MediaPipe's `PoseLandmarker` in VIDEO mode for one person.
+
+    Args:
+        task_path: the `.task` bundle.
+        min_presence: the landmark network must be this sure to go on.
+        min_detection_score: the detector must be this sure.
+
+    Raises:
+        BackendUnavailableError: MediaPipe is not installed.
+        TrackerError: the bundle is missing or MediaPipe refuses it.
+    """
+    try:
+        from mediapipe.tasks.python import BaseOptions, vision
+    except ImportError as error:
+        raise BackendUnavailableError(
+            f"MediaPipe is not installed ({error}): {_INSTALL}"
+        ) from error
+    if not task_path.is_file():
+        raise TrackerError(f"MediaPipe's model bundle {task_path} is missing: {_BUILD} {task_path}")
+    _log.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(task_path)),
+        running_mode=vision.RunningMode.VIDEO,
+        min_pose_detection_confidence=min_detection_score,
+        min_pose_presence_confidence=min_presence,
+        min_tracking_confidence=min_presence,
+    )
+    try:
+        return vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrackerError(
+            f"MediaPipe cannot load {task_path} ({first_line}): {_BUILD} {task_path}"
+        ) from error
+
+
+class MediaPipeTracker:
+    """Runs MediaPipe's `PoseLandmarker`; one person at a time.
 
     Args:
         task_path: the `.task` bundle; `default_task_path` when left out.
@@ -42,39 +77,19 @@ def make_mediapipe_tracker(
         BackendUnavailableError: MediaPipe is not installed.
         TrackerError: the bundle is missing or MediaPipe refuses it.
     """
-    path = default_task_path() if task_path is None else task_path
-    try:
-        from mediapipe.tasks.python import BaseOptions, vision
-    except ImportError as error:
-        raise BackendUnavailableError(
-            f"MediaPipe is not installed ({error}): {_INSTALL}"
-        ) from error
-    if not path.is_file():
-        raise TrackerError(f"MediaPipe's model bundle {path} is missing: {_BUILD} {path}")
-    _log.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
-    options = vision.PoseLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(path)),
-        running_mode=vision.RunningMode.VIDEO,
-        min_pose_detection_confidence=min_detection_score,
-        min_pose_presence_confidence=min_presence,
-        min_tracking_confidence=min_presence,
-    )
-    try:
-        landmarker = vision.PoseLandmarker.create_from_options(options)
-    except (RuntimeError, ValueError) as error:
-        raise TrackerError(f"MediaPipe cannot load {path} ({error}): {_BUILD} {path}") from error
-    return MediaPipeTracker(landmarker)
 
-
-class MediaPipeTracker:
-    """Wraps a running `PoseLandmarker`; one person at a time.
-
-    Args:
-        landmarker: in VIDEO mode; the tracker closes it.
-    """
-
-    def __init__(self, landmarker: Any) -> None:
-        self._landmarker = landmarker
+    def __init__(
+        self,
+        task_path: Path | None = None,
+        *,
+        min_presence: float = 0.5,
+        min_detection_score: float = 0.5,
+    ) -> None:
+        self._landmarker: Any = open_landmarker(
+            default_task_path() if task_path is None else task_path,
+            min_presence=min_presence,
+            min_detection_score=min_detection_score,
+        )
         self._last_stamp_ms = -1
         self._last_seen_s: float | None = None
         self._track_id = -1
