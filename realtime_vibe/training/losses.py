@@ -39,7 +39,7 @@ class LossTerms:
     camera: Tensor
     """Absolute error of s, tx, ty."""
     velocity: Tensor
-    """Error of the joints' movement between frames [m], for smooth output."""
+    """Error of the joints' movement between frames [m], for smooth output; 0 for one frame."""
 
     def total(self, weights: LossWeights) -> Tensor:
         """The weighted sum."""
@@ -93,7 +93,8 @@ def supervised_losses(
         pose=(predicted.rotmat - truth.rotmat).square().sum((-1, -2)).mean(),
         shape=(predicted.betas - truth.betas).square().mean(),
         camera=(predicted.weak_camera - truth.weak_camera).abs().clamp_max(2.0).mean(),
-        velocity=_length(difference[1:] - difference[:-1]).mean(),
+        velocity=_length(difference[1:] - difference[:-1]).sum()
+        / max(1, difference[1:, ..., 0].numel()),
     )
 
 

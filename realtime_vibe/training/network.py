@@ -25,7 +25,7 @@ class NetworkSize:
     embedded: int = 256
     hidden: int = 256
     layers: int = 2
-    regressor: int = 384
+    regressor: int = 256
     dropout: float = 0.05
 
 

@@ -2,6 +2,9 @@
 
     python -m realtime_vibe.training.train_landmarks --motion DIR --body body.npz --out runs/first
 
+First each frame alone, from shuffled frames: consecutive frames teach the same lesson, and lifting a
+pose from one frame is most of the work. Then whole sequences with the recurrent encoder.
+
 Sequences are long; the state is carried from chunk to chunk and gradients stop at its borders
 (truncated back-propagation through time). Half the streams keep the state of an unrelated stream at
 the start, as happens live when the tracker changes person; the rest start from zeros.
@@ -45,6 +48,9 @@ class TrainSettings:
     """The recipe."""
 
     minutes: float = 60.0
+    per_frame_share: float = 0.3
+    """Part of the time spent on single frames."""
+    frames_per_step: int = 512
     learning_rate: float = 1.5e-3
     warmup_steps: int = 200
     chunk_frames: int = 32
@@ -60,28 +66,48 @@ def training_step(
     body: SmplLayer,
     optimizer: torch.optim.Optimizer,
     chunk: SequenceBatch,
-    hidden: Tensor,
+    hidden: Tensor | None,
     weights: LossWeights = LossWeights(),  # noqa: B008 - frozen
-) -> tuple[LossTerms, Tensor]:
+) -> tuple[LossTerms, Tensor | None]:
     """One gradient step on one chunk.
+
+    Args:
+        network: in training mode.
+        body: gives joints and landmarks of the prediction.
+        optimizer: of the network's parameters.
+        chunk: (T, B, ...).
+        hidden: (L, B, H); None leaves the temporal encoder out and looks at each frame alone.
+        weights: of the loss terms.
 
     Returns:
         The terms before the step and the state (L, B, H) to carry on with, cut from the graph.
     """
-    predicted, hidden = network(chunk.features, hidden)
+    if hidden is None:
+        predicted = network.regressor(network.embedding(chunk.features))
+    else:
+        predicted, hidden = network(chunk.features, hidden)
     joints, landmarks = body.light(predicted.rotmat, predicted.betas)
     terms = supervised_losses(predicted, joints, landmarks, chunk)
     optimizer.zero_grad(set_to_none=True)
     terms.total(weights).backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
-    return terms, hidden.detach()
+    return terms, None if hidden is None else hidden.detach()
 
 
 def chunks(batch: SequenceBatch, size: int) -> Iterator[SequenceBatch]:
     """Cuts a batch along time."""
     for start in range(0, len(batch.features), size):
         yield SequenceBatch(*(field[start : start + size] for field in batch))
+
+
+def shuffled_frames(batch: SequenceBatch, size: int) -> Iterator[SequenceBatch]:
+    """Cuts a batch into pieces (1, size, ...) of unrelated frames."""
+    order = torch.randperm(batch.features.shape[0] * batch.features.shape[1])
+    flat = [field.flatten(0, 1) for field in batch]
+    for start in range(0, len(order) - size + 1, size):
+        rows = order[start : start + size]
+        yield SequenceBatch(*(field[rows][None] for field in flat))
 
 
 def mean_parameters(pool: MotionPool) -> MeanParams:
@@ -178,10 +204,16 @@ def _loop(
         while (spent_s := time.monotonic() - started_s) < budget_s:
             batch = sampler.sample()
             network.train()
-            hidden = _start_state(network, batch, hidden)
-            for chunk in chunks(batch, settings.chunk_frames):
-                _set_rate(optimizer, settings, step, spent_s / budget_s)
-                terms, hidden = training_step(network, body, optimizer, chunk, hidden)
+            progress = spent_s / budget_s
+            if progress < settings.per_frame_share:
+                pieces = shuffled_frames(batch, settings.frames_per_step)
+                hidden = None
+            else:
+                pieces = chunks(batch, settings.chunk_frames)
+                hidden = _start_state(network, batch, hidden)
+            for piece in pieces:
+                _set_rate(optimizer, settings, step, progress)
+                terms, hidden = training_step(network, body, optimizer, piece, hidden)
                 averaged.update(network)
                 step += 1
                 bar.update()
