@@ -39,13 +39,14 @@ def blend_mesh(image: ImageArray, region: ShadedRegion, style: MeshStyle) -> Non
     shade[inner] = region.shade
 
     # Pixels just outside the silhouette take their neighbours' brightness: the soft edge needs it.
-    shade = np.where(mask > 0, shade, cv2.dilate(shade, np.ones((3, 3), np.uint8)))
-    opacity = _soft(mask) * np.float32(style.opacity)
-    blended = _mix(target, color_ramp(style.color)[shade], opacity)
+    spread = np.asarray(cv2.dilate(shade, np.ones((3, 3), np.uint8)), np.uint8)
+    np.copyto(spread, shade, where=mask > 0)
+    colored = np.asarray(cv2.applyColorMap(spread, color_ramp(style.color)[:, None]), np.uint8)
+    blended = _mix(target, colored, _soft(mask) * np.float32(style.opacity))
     if style.outline_px > 0:
         rim = np.asarray(cv2.dilate(mask, _disc(style.outline_px)), np.uint8) - mask
-        outline = np.broadcast_to(np.array(_OUTLINE_BGR, np.uint8), target.shape)
-        blended = _mix(blended, outline, _soft(rim) * np.float32(_OUTLINE_STRENGTH))
+        colored[:] = _OUTLINE_BGR
+        blended = _mix(blended, colored, _soft(rim) * np.float32(_OUTLINE_STRENGTH))
     target[:] = blended
 
 
@@ -67,9 +68,7 @@ def _soft(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _mix(below: ImageArray, above: ImageArray, opacity: NDArray[np.float32]) -> ImageArray:
-    return np.asarray(
-        cv2.blendLinear(np.ascontiguousarray(above), below, opacity, 1.0 - opacity), np.uint8
-    )
+    return np.asarray(cv2.blendLinear(above, below, opacity, 1.0 - opacity), np.uint8)
 
 
 def _disc(radius_px: int) -> NDArray[np.uint8]:

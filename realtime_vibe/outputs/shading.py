@@ -3,6 +3,8 @@
 V vertices, F faces. All in the frame of the camera that looks (OpenCV: x right, y down, z forward).
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,7 @@ PERSON_COLORS: tuple[Color, ...] = (
 """Base colours; people take them in turn by their track id."""
 
 
+@cache
 def color_ramp(color: Color) -> ImageArray:
     """(256, 3) uint8 BGR from a cool, deep shadow (0) over `color` (about 170) to a highlight (255).
 
