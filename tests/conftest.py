@@ -4,6 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from realtime_vibe.sources.opencv import quiet_opencv
+
+# OpenCV reads its settings once, at the first capture or writer of the process, whichever test that
+# is in; tests that nothing is printed would depend on the order otherwise.
+quiet_opencv()
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
