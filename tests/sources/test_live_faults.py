@@ -71,11 +71,10 @@ def test_frames_are_new_and_stamped(new_camera: MakeCamera, stop: threading.Even
 def test_slow_reader_gets_the_newest(new_camera: MakeCamera, stop: threading.Event) -> None:
     with source_of(new_camera()) as source:
         first = read(source, 1, stop)[0]
-        time.sleep(0.3)
-        now_s = time.perf_counter()
+        time.sleep(1.0)
         second = read(source, 1, stop)[0]
         assert second.index > first.index + 1
-        assert now_s - second.grabbed_at_s < 0.2
+        assert second.grabbed_at_s - first.grabbed_at_s > 0.5
 
 
 def test_camera_that_never_opens(new_camera: MakeCamera) -> None:
