@@ -35,14 +35,14 @@ class MirrorMesh:
     """(V, 24) skinning weights: a joint is found from the skin of the two bones that meet in it."""
 
 
-def mirror_of(template: Array, weights: Array) -> MirrorMesh:
-    """Pairs each vertex with the nearest to its image under x -> -x."""
+def mirror_vertices(template: Array) -> IntArray:
+    """(V,): pairs each vertex with the nearest to its image under x -> -x."""
     from scipy.spatial import cKDTree
 
     _, mirror = cKDTree(template).query(template * (-1.0, 1.0, 1.0))
     if not np.array_equal(mirror[mirror], np.arange(len(template))):
         raise ValueError("the template is not mirror-symmetric: cannot pair its vertices")
-    return MirrorMesh(template=template, mirror=mirror, weights=weights)
+    return np.asarray(mirror, np.int64)
 
 
 def joint_regressor(mesh: MirrorMesh, people: Array, joints: Array, num_vertices: int) -> Array:
@@ -158,7 +158,7 @@ def _surface_vertices(mesh: MirrorMesh, bodies: AnnyBodies, heads: Array) -> dic
     sole = points[in_foot, 1].min()
     # The ear landmark sits at the ear's opening: 2 cm below and 7.6 cm behind the eyeball's middle.
     ear = np.array([0.078, eye[1] - 0.021, eye[2] - 0.076])
-    pupil = points[eyelids].mean(axis=0) + (0.0, 0.0, 0.01)
+    pupil = points[eyelids].mean(axis=0) + np.array([0.0, 0.0, 0.01])
     return {
         "nose": _largest(points[:, 2], in_head & (np.abs(points[:, 0]) < 1e-4)),
         "left_eye_inner": int(eyelids[np.argmin(points[eyelids, 0])]),

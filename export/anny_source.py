@@ -97,7 +97,8 @@ def sample_bodies(num_people: int, seed: int) -> AnnyBodies:
 
     def rim(name: str) -> IntArray:
         shared = np.intersect1d(quads[segments[name]], quads[segments["head"]])
-        return renumbered[shared]
+        rim_vertices: IntArray = renumbered[shared]
+        return rim_vertices
 
     return AnnyBodies(
         vertices=vertices[:, kept],

@@ -5,6 +5,8 @@ left and right), so pose parameters made for SMPL look right on this body. Only 
 computed; Anny's mesh is mirror-symmetric and so is the result. Legend: N people, B bones, J = 24.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from export.anny_source import AnnyBodies, Array
@@ -80,22 +82,27 @@ class TPose:
         self._motions = {"torso": (identity, np.zeros((self._num_people, 3)))}
         self._pose_arm()
         self._pose_leg()
-        self._part_of_bone = tuple(_part_of(label) for label in bodies.bone_labels)
-        self._is_right = tuple(label.endswith(".R") for label in bodies.bone_labels)
+        self._side_of_bone = [
+            (_part_of(label), label.endswith(".R")) for label in bodies.bone_labels
+        ]
 
     def vertices(self, bodies: AnnyBodies) -> Array:
         """(N, V, 3): the people in the T-pose."""
-        rotations, shifts = self._bone_motions()
+        sides = list(dict.fromkeys(self._side_of_bone))
+        weights = np.zeros((bodies.vertices.shape[1], len(sides)))
+        for bone, side in enumerate(self._side_of_bone):
+            weights[:, sides.index(side)] += bodies.bone_weights[:, bone]
+        rotations, shifts = self._motions_of(sides)
+        turns = rotations.reshape(self._num_people, len(sides), 9)
         posed = np.empty_like(bodies.vertices)
         for person, rest in enumerate(bodies.vertices):
-            blended = np.tensordot(bodies.bone_weights, rotations[person], axes=1)
-            posed[person] = np.einsum("vij,vj->vi", blended, rest)
-            posed[person] += bodies.bone_weights @ shifts[person]
+            blended = (weights @ turns[person]).reshape(-1, 3, 3)
+            posed[person] = np.einsum("vij,vj->vi", blended, rest) + weights @ shifts[person]
         return posed
 
     def points(self, rest: Array) -> Array:
         """(N, B, 3): one point per bone, each moved with its bone."""
-        rotations, shifts = self._bone_motions()
+        rotations, shifts = self._motions_of(self._side_of_bone)
         moved: Array = np.einsum("nbij,nbj->nbi", rotations, rest) + shifts
         return moved
 
@@ -113,11 +120,9 @@ class TPose:
             posed[:, index] = np.einsum("nij,nj->ni", rotation, joints[:, index]) + shift
         return posed
 
-    def _bone_motions(self) -> tuple[Array, Array]:
-        motions = [
-            self._motion(part, is_right=is_right)
-            for part, is_right in zip(self._part_of_bone, self._is_right, strict=True)
-        ]
+    def _motions_of(self, sides: Sequence[tuple[str, bool]]) -> tuple[Array, Array]:
+        """Rotations (N, S, 3, 3) and shifts (N, S, 3) of S pairs (part, whether it is right)."""
+        motions = [self._motion(part, is_right=is_right) for part, is_right in sides]
         return (
             np.stack([rotation for rotation, _ in motions], axis=1),
             np.stack([shift for _, shift in motions], axis=1),

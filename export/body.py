@@ -11,15 +11,14 @@ import argparse
 import hashlib
 import io
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from export.anny_regressors import joint_regressor, landmark_regressor, mirror_of
+from export.anny_regressors import MirrorMesh, joint_regressor, landmark_regressor, mirror_vertices
 from export.anny_skinning import smpl_weights
-from export.anny_source import AnnyBodies, Array, IntArray, sample_bodies
+from export.anny_source import Array, IntArray, sample_bodies
 from export.anny_tpose import TPose
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.packets import NUM_BETAS
@@ -46,16 +45,18 @@ def build_body(num_people: int = NUM_PEOPLE, seed: int = SEED) -> dict[str, np.n
     people, joints = pose.vertices(bodies), pose.joints(bodies)
     bone_points = pose.points(bodies.bone_heads)
     mean = people.mean(axis=0)
-    weights = smpl_weights(bodies, mean, joints.mean(axis=0))
-    mesh = mirror_of(mean, weights)
+    mirror = mirror_vertices(mean)
+    weights = smpl_weights(bodies, mean, joints.mean(axis=0), mirror)
+    mesh = MirrorMesh(template=mean, mirror=mirror, weights=weights)
     joint_rows = joint_regressor(mesh, people[:FITTED], joints[:FITTED], JOINT_VERTICES)
     landmark_rows = landmark_regressor(
         mesh, bodies, joint_rows, people[:FITTED], bone_points[:FITTED]
     )
     fit_error_m = np.linalg.norm(joint_rows @ people[FITTED:] - joints[FITTED:], axis=-1)
     people += np.array(PELVIS_M) - joint_rows[:1] @ people
+    people = 0.5 * (people + people[:, mirror] * (-1.0, 1.0, 1.0))  # symmetric to the last bit
     template, shapedirs = shape_space(people, bodies.faces)
-    metadata = _metadata(bodies, template, shapedirs, fit_error_m, (num_people, seed))
+    metadata = _metadata(template, shapedirs, fit_error_m, (num_people, seed))
     parents = np.array([2**32 - 1, *PARENTS[1:]], np.uint32)
     return {
         "v_template": _rounded(template),
@@ -78,14 +79,15 @@ def shape_space(people: Array, faces: IntArray) -> tuple[Array, Array]:
     """
     mean = people.mean(axis=0)
     root_area = np.sqrt(_vertex_areas(mean, faces))[:, None]
-    offsets = ((people - mean) * root_area).reshape(len(people), -1)
-    _, spread, directions = np.linalg.svd(offsets, full_matrices=False)
-    deviations = spread[:NUM_BETAS] / np.sqrt(len(people) - 1)
-    scaled = directions[:NUM_BETAS] * deviations[:, None]
-    shapedirs = scaled.reshape(NUM_BETAS, *mean.shape) / root_area
-    for component in shapedirs:
-        if component[np.argmax(mean[:, 1]), 1] < 0.0:
-            component *= -1.0
+    offsets = people - mean
+    weighted = (offsets * root_area).reshape(len(people), -1)
+    # People are fewer than coordinates: their products give the same directions as the SVD,
+    # sooner. A unit step along a column of `scores` is one standard deviation of the people.
+    _, scores = np.linalg.eigh(weighted @ weighted.T)
+    scores = scores[:, : -NUM_BETAS - 1 : -1]
+    shapedirs = np.tensordot(scores.T, offsets, axes=1) / np.sqrt(len(people) - 1)
+    sinks = shapedirs[:, np.argmax(mean[:, 1]), 1] < 0.0
+    shapedirs[sinks] *= -1.0
     return mean, np.ascontiguousarray(np.moveaxis(shapedirs, 0, -1))
 
 
@@ -93,7 +95,8 @@ def _vertex_areas(vertices: Array, faces: IntArray) -> Array:
     corners = vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     share = np.linalg.norm(normals, axis=1) / 6.0
-    return np.bincount(faces.ravel(), np.repeat(share, 3), len(vertices))
+    areas = np.bincount(faces.ravel(), np.repeat(share, 3), len(vertices))
+    return areas.astype(np.float64)
 
 
 def _rounded(values: Array) -> np.ndarray:
@@ -105,7 +108,6 @@ def _height_m(vertices: Array) -> float:
 
 
 def _metadata(
-    bodies: AnnyBodies,
     template: Array,
     shapedirs: Array,
     fit_error_m: Array,
@@ -140,7 +142,7 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_bytes(buffer.getvalue())
-    os.replace(partial, path)
+    partial.replace(path)
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 

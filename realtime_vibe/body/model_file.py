@@ -6,6 +6,7 @@ Legend: V vertices, F triangles, J = 24 joints, K = 33 landmarks, P pose blend c
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,12 +46,12 @@ class BodyModel:
     """What the file says about itself: source, licence, heights; empty for imported bodies."""
 
     def __post_init__(self) -> None:
-        num_vertices = len(self.v_template)
+        num_vertices = self.v_template.size // 3
         _expect("v_template", self.v_template, (num_vertices, 3))
         _expect("shapedirs", self.shapedirs, (num_vertices, 3, NUM_BETAS))
         _expect("J_regressor", self.J_regressor, (NUM_SMPL_JOINTS, num_vertices))
         _expect("weights", self.weights, (num_vertices, NUM_SMPL_JOINTS))
-        _expect("f", self.faces, (len(self.faces), 3))
+        _expect("f", self.faces, (self.faces.size // 3, 3))
         components = self.posedirs.shape[-1] if self.posedirs.ndim == 3 else NUM_POSE_FEATURES
         if components != 0:
             components = NUM_POSE_FEATURES
@@ -80,9 +81,13 @@ def load_body(path: Path) -> BodyModel:
         BodyModelError: the file is missing or damaged, or an array is missing or unfit.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load given a path leaves the file open when the archive is damaged.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BodyModelError(
             f"cannot read the body file {path}: {error}; expected an .npz without pickled objects"
         ) from error

@@ -87,7 +87,8 @@ class SmplBody:
         return (positions + transl).astype(np.float32, copy=False)
 
     def _rest_joints_of(self, betas: FloatArray) -> FloatArray:
-        return self._rest_joints + self._joint_shapedirs @ betas.astype(np.float32, copy=False)
+        shaped: FloatArray = self._rest_joints + self._joint_shapedirs @ betas
+        return shaped.astype(np.float32, copy=False)
 
     def _shaped_template(self, betas: FloatArray) -> FloatArray:
         """(3V,) shaped rest vertices as planes; read only."""

@@ -6,12 +6,23 @@ pose blend components. Rotations are matrices relative to the parent joint; join
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realtime_vibe.body.joints import DEPTH_LEVELS, LANDMARK_JOINTS, PARENTS
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import BodyModelError
-from realtime_vibe.packets import NUM_LANDMARKS
+from realtime_vibe.packets import NUM_LANDMARKS, FloatArray
+
+_PARENTS_OF_ALL = list(PARENTS[1:])
+_LEVELS = [level.tolist() for level in DEPTH_LEVELS]
+_PARENT_SLOTS = [
+    [above.index(PARENTS[joint]) for joint in level]
+    for above, level in zip([[0], *_LEVELS], _LEVELS, strict=False)
+]
+"""Where the parent of each joint of a level stands in the level above."""
+_FROM_LEVELS = np.argsort([0, *(joint for level in _LEVELS for joint in level)]).tolist()
+"""Sorts joints that are listed level by level."""
 
 
 class SmplLayer(nn.Module):
@@ -20,6 +31,19 @@ class SmplLayer(nn.Module):
     Args:
         model: the body's arrays.
     """
+
+    v_template: Tensor
+    shapedirs: Tensor
+    posedirs: Tensor
+    weights: Tensor
+    rest_joints: Tensor
+    joint_shapedirs: Tensor
+    light_regressor: Tensor
+    light_template: Tensor
+    light_shapedirs: Tensor
+    light_posedirs: Tensor
+    light_weights: Tensor
+    light_order: Tensor
 
     def __init__(self, model: BodyModel) -> None:
         super().__init__()
@@ -98,16 +122,17 @@ class SmplLayer(nn.Module):
         pool = torch.cat([positions, surface], dim=-2)
         return positions, pool[..., self.light_order, :]
 
-    def _register(self, name: str, array: np.ndarray) -> None:
+    def _register(self, name: str, array: NDArray[np.floating]) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
         self.register_buffer(name, tensor, persistent=False)
 
-    def _register_landmarks(self, model: BodyModel, regressor: np.ndarray) -> None:
+    def _register_landmarks(self, model: BodyModel, regressor: FloatArray) -> None:
         """Keeps the vertices that landmarks need and the order that sorts the landmarks.
 
         The pool holds the 24 joints and then the surface landmarks; `light_order` picks from it.
         """
-        order, surface = [], []
+        order: list[int] = []
+        surface: list[int] = []
         for landmark in range(NUM_LANDMARKS):
             joint = LANDMARK_JOINTS.get(landmark)
             if joint is not None and np.array_equal(regressor[landmark], model.J_regressor[joint]):
@@ -127,18 +152,21 @@ class SmplLayer(nn.Module):
     def _kinematics(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Global rotations (..., 24, 3, 3), positions and rest positions (..., 24, 3)."""
         rest = self.rest_joints + torch.einsum("jcb,...b->...jc", self.joint_shapedirs, betas)
-        rotations: list[Tensor] = [rotmat[..., 0, :, :]] * len(PARENTS)
-        positions: list[Tensor] = [rest[..., 0, :]] * len(PARENTS)
-        bones = rest[..., 1:, :] - rest[..., list(PARENTS[1:]), :]
-        for level in DEPTH_LEVELS:
-            parents = [PARENTS[joint] for joint in level]
-            above = torch.stack([rotations[parent] for parent in parents], dim=-3)
-            turned = above @ rotmat[..., level.tolist(), :, :]
-            reached = (above @ bones[..., (level - 1).tolist(), :, None])[..., 0]
-            for place, joint in enumerate(level):
-                rotations[joint] = turned[..., place, :, :]
-                positions[joint] = positions[PARENTS[joint]] + reached[..., place, :]
-        return torch.stack(rotations, dim=-3), torch.stack(positions, dim=-2), rest
+        bones = rest[..., 1:, :] - rest[..., _PARENTS_OF_ALL, :]
+        rotation, position = rotmat[..., :1, :, :], rest[..., :1, :]
+        rotations, positions = [rotation], [position]
+        for level, slots in zip(_LEVELS, _PARENT_SLOTS, strict=True):
+            above = rotation[..., slots, :, :]
+            bone = bones[..., [joint - 1 for joint in level], :, None]
+            position = position[..., slots, :] + (above @ bone)[..., 0]
+            rotation = above @ rotmat[..., level, :, :]
+            rotations.append(rotation)
+            positions.append(position)
+        return (
+            torch.cat(rotations, dim=-3)[..., _FROM_LEVELS, :, :],
+            torch.cat(positions, dim=-2)[..., _FROM_LEVELS, :],
+            rest,
+        )
 
     def _rest_vertices(
         self, template: Tensor, shapedirs: Tensor, posedirs: Tensor, rotmat: Tensor, betas: Tensor
@@ -160,4 +188,5 @@ def _skin(vertices: Tensor, weights: Tensor, rotations: Tensor, offsets: Tensor)
     motions = torch.cat([rotations.flatten(-2), offsets], dim=-1)
     blended = torch.matmul(weights, motions)
     turn = blended[..., :9].unflatten(-1, (3, 3))
-    return (turn * vertices[..., None, :]).sum(dim=-1) + blended[..., 9:]
+    moved: Tensor = (turn * vertices[..., None, :]).sum(dim=-1) + blended[..., 9:]
+    return moved
