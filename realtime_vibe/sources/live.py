@@ -123,6 +123,8 @@ class LiveSource(OpenedByWith):
             try:
                 picture = self._session.take(0.0 if self._pending else POLL_S) or self._pending
             except (SlotClosed, RealtimeVibeError) as error:
+                if self._closed.is_set():
+                    return None
                 self._pending = None
                 self._lose(str(error))
                 self._reopen(stop)

@@ -77,6 +77,21 @@ def test_slow_reader_gets_the_newest(new_camera: MakeCamera, stop: threading.Eve
         assert second.grabbed_at_s - first.grabbed_at_s > 0.5
 
 
+def test_closing_a_healthy_camera_is_no_loss(
+    new_camera: MakeCamera, stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        source = source_of(new_camera(lambda _: time.sleep(0.05) or "new"))
+        source.open()
+        reader = threading.Thread(target=lambda s=source: list(iter(lambda: s.read(stop), None)))
+        reader.start()
+        source.close()
+        reader.join(5)
+        assert not reader.is_alive()
+    assert "lost" not in caplog.text
+    assert "does not return" not in caplog.text
+
+
 def test_camera_that_never_opens(new_camera: MakeCamera) -> None:
     with pytest.raises(SourceError, match="camera 0") as caught:
         source_of(new_camera(opens=lambda _: False)).open()
