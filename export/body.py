@@ -4,7 +4,8 @@
 
 The file has SMPL's array names and axes (T-pose, y up, facing +z, left arm along +x, metres). The
 pelvis of every shape lies at `PELVIS_M`, close to where SMPL's mean has it, so `transl` means the
-same for all betas. Legend: N sampled people, V vertices, F triangles.
+same for all betas. The mean body is 1.69 m tall; beta 0 at -2 and +2 gives 1.46 m and 1.92 m. The
+first run lets Anny build its cache, which takes two minutes. Legend: N sampled people, V vertices, F triangles.
 """
 
 import argparse
