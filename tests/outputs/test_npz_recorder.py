@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.npz_recorder import (
@@ -22,7 +25,7 @@ from realtime_vibe.outputs.npz_recorder import (
     recover,
     spool_path,
 )
-from realtime_vibe.packets import FrameResult
+from realtime_vibe.packets import Frame, FrameResult, PersonResult, SmplParams, TrackedPerson
 
 Make = Callable[..., FrameResult]
 
@@ -95,6 +98,40 @@ def test_posing_the_file_gives_the_camera_joints_turned_to_z_up(
         orient = rotmat_from_axis_angle(data["poses"][row, :3])
         world = orient @ (v - rest_pelvis) + rest_pelvis + data["trans"][row]
         np.testing.assert_allclose(world, R_WORLD_CAMERA @ camera, atol=1e-5)
+
+
+def test_a_real_body_posed_from_the_file_stands_where_it_was_recorded(tmp_path: Path) -> None:
+    body = SmplBody(load_body(engine_folder("blazepose-gru") / "body.npz"))
+    rng = np.random.default_rng(3)
+    betas = rng.normal(size=10).astype(np.float32)
+    path = tmp_path / "o.npz"
+    recorded = []
+    with NpzRecorder(path) as recorder:
+        for index in range(3):
+            rotmats = rotmat_from_axis_angle(rng.normal(size=(24, 3)).astype(np.float32))
+            transl = rng.normal(size=3).astype(np.float32)
+            mesh = body.forward(rotmats[0], rotmats[1:], betas, transl)
+            recorded.append(mesh)
+            params = SmplParams(
+                global_orient=rotmats[0],
+                body_pose=rotmats[1:],
+                betas=betas,
+                weak_camera=np.zeros(3, np.float32),
+            )
+            person = TrackedPerson(track_id=0, bbox_xyxy=np.zeros(4, np.float32), score=1, dt_s=0)
+            frame = Frame(
+                image_bgr=np.zeros((2, 2, 3), np.uint8),
+                index=index,
+                captured_at_s=index,
+                grabbed_at_s=0,
+            )
+            people = (PersonResult(person=person, params=params, mesh=mesh),)
+            recorder.write(FrameResult(frame=frame, people=people, stage_ms={}, focal_px=1.0))
+    data = np.load(path)
+    for row, mesh in enumerate(recorded):
+        rotmats = rotmat_from_axis_angle(data["poses"][row, :72].reshape(24, 3))
+        replayed = body.forward(rotmats[0], rotmats[1:], data["betas"][:10], data["trans"][row])
+        np.testing.assert_allclose(replayed.joints, mesh.joints @ R_WORLD_CAMERA.T, atol=1e-5)
 
 
 def test_world_is_z_up_and_right_handed() -> None:
