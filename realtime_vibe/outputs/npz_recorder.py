@@ -313,4 +313,4 @@ class _Columns:
         new_frame = np.flatnonzero(np.diff(index, prepend=index[:1] - 1) != 0)
         steps_s = np.diff(np.asarray(self._rows["timestamp_s"])[new_frame])
         steps_s = steps_s[steps_s > 0]
-        return float(1.0 / np.median(steps_s)) if len(steps_s) else FALLBACK_RATE_HZ
+        return round(float(1.0 / np.median(steps_s)), 6) if len(steps_s) else FALLBACK_RATE_HZ
