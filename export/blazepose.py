@@ -20,6 +20,7 @@ import onnx
 from export.blazepose_check import check_graph, sample_images
 from export.blazepose_source import REQUIREMENT, TFLITE_SHA256, BlazePoseFiles, fetch_blazepose
 from export.blazepose_task import write_task
+from export.heat_windows import add_heat_windows
 from export.tflite_reader import read_tflite
 from export.tflite_to_onnx import Normalisation, convert
 from realtime_vibe.errors import RealtimeVibeError
@@ -137,6 +138,7 @@ def _make_engine(files: BlazePoseFiles, clips: Path, out: Path) -> None:
             sample_images(clips),
         ),
     }
+    graphs["landmarks"] = add_heat_windows(graphs["landmarks"])
     for name, by_output in errors.items():
         print(f"{name}: largest difference from the original {by_output}")
     write_engine(graphs, errors, out)

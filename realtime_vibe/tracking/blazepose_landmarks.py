@@ -7,6 +7,7 @@ body, from which the next frame's region follows.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare, crop_square, crop_to_image
@@ -17,9 +18,10 @@ INPUT_SIZE = 256
 NUM_POINTS = 39
 """33 landmarks and 6 auxiliary points."""
 _HIPS, _CIRCLE = 33, 34
-_HEATMAP_SIZE = 64
-_WINDOW = np.arange(-3, 4)
-"""Cells around the predicted one over which a heat map is averaged."""
+HEATMAP_SIZE = 64
+WINDOW_REACH = 3
+"""Cells to each side of the predicted one over which a heat map is averaged."""
+_STEPS = np.arange(-WINDOW_REACH, WINDOW_REACH + 1)
 _MIN_HEAT = 0.5
 
 
@@ -57,7 +59,7 @@ class BlazePoseLandmarks:
         results = self._session.run({self._input_name: crop[None]})
         raw = results["landmarks"].reshape(NUM_POINTS, 5)
         return decode(
-            refine(raw, results["heatmaps"].reshape(NUM_POINTS, _HEATMAP_SIZE, _HEATMAP_SIZE)),
+            refine(raw, results["heat"]),
             results["world_landmarks"].reshape(NUM_POINTS, 3),
             float(results["presence"].flat[0]),
             region,
@@ -68,40 +70,40 @@ class BlazePoseLandmarks:
         self._session.close()
 
 
-def refine(raw: FloatArray, heatmaps: FloatArray) -> FloatArray:
+def window_places(middles: NDArray[np.intp]) -> NDArray[np.intp]:
+    """(39, 49) places of the windows' cells in all heat maps laid end to end.
+
+    Args:
+        middles: (39, 2) column and row of each window's middle.
+    """
+    window = (_STEPS[:, None] * HEATMAP_SIZE + _STEPS).reshape(-1)
+    starts = np.arange(NUM_POINTS) * HEATMAP_SIZE**2 + middles[:, 1] * HEATMAP_SIZE + middles[:, 0]
+    return starts[:, None] + window
+
+
+def refine(raw: FloatArray, heat: FloatArray) -> FloatArray:
     """Moves each point to the centre of its heat, where there is any near it.
 
-    Costs 0.1 ms and takes a quarter off the pixel error on real clips.
+    It takes a quarter off the pixel error on real clips.
 
     Args:
         raw: (39, 5) x, y in input pixels first.
-        heatmaps: (39, 64, 64) logits over the network's input.
+        heat: (39, 49) logits of the 7x7 heat map cells around each point; near the border the
+            window lies moved inside.
 
     Returns:
-        (39, 5) a copy with x and y refined.
+        (39, 5) a copy with x and y refined. Points outside the input stay as they are.
     """
-    cell_px = INPUT_SIZE / _HEATMAP_SIZE
-    cells = np.floor(np.clip(raw[:, :2] / cell_px, -8.0, _HEATMAP_SIZE + 8.0)).astype(np.int64)
-    columns = cells[:, :1] + _WINDOW  # (39, 7)
-    rows = cells[:, 1:] + _WINDOW
-    last = _HEATMAP_SIZE - 1
-    logits = heatmaps[
-        np.arange(NUM_POINTS)[:, None, None],
-        np.clip(rows, 0, last)[:, :, None],
-        np.clip(columns, 0, last)[:, None, :],
-    ]
-    is_inside = ((rows >= 0) & (rows <= last))[:, :, None] & ((columns >= 0) & (columns <= last))[
-        :, None, :
-    ]
-    heat = np.where(is_inside, _sigmoid(logits), np.float32(0.0))  # (39, 7, 7)
-    total = heat.sum(axis=(1, 2))
-    is_hot = heat.max(axis=(1, 2)) >= _MIN_HEAT
-    is_hot &= np.all((cells >= 0) & (cells <= last), axis=1)
+    cell_px = np.float32(INPUT_SIZE / HEATMAP_SIZE)
+    cells = np.floor(raw[:, :2] / cell_px)
+    middles = cells.clip(WINDOW_REACH, HEATMAP_SIZE - 1 - WINDOW_REACH)
+    share = _sigmoid(heat).reshape(NUM_POINTS, _STEPS.size, _STEPS.size)
+    is_inside = ((cells >= 0) & (cells < HEATMAP_SIZE)).all(axis=1)
+    is_hot = (share.max(axis=(1, 2)) >= _MIN_HEAT) & is_inside
+    over_x, over_y = share.sum(axis=1), share.sum(axis=2)
+    shift = np.stack([over_x @ _STEPS, over_y @ _STEPS], axis=1) / over_x.sum(axis=1)[:, None]
     refined = raw.copy()
-    x = (heat.sum(axis=1) * columns).sum(axis=1)[is_hot] / total[is_hot]
-    y = (heat.sum(axis=2) * rows).sum(axis=1)[is_hot] / total[is_hot]
-    refined[is_hot, 0] = x * cell_px
-    refined[is_hot, 1] = y * cell_px
+    refined[is_hot, :2] = ((middles + shift) * cell_px)[is_hot]
     return refined
 
 

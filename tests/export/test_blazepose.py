@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("tflite")
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
 from export.blazepose import main  # noqa: E402
 from export.blazepose_check import sample_images  # noqa: E402
 from export.blazepose_source import fetch_blazepose  # noqa: E402
+from export.heat_windows import add_heat_windows  # noqa: E402
 from export.tflite_reader import TfliteGraph, TfliteOperator, densify  # noqa: E402
 from export.tflite_to_onnx import Normalisation, convert  # noqa: E402
 from realtime_vibe.errors import ExportError  # noqa: E402
@@ -137,6 +138,36 @@ def test_what_is_not_understood_is_refused() -> None:
     graph = _graph("RESHAPE", (1, 4, 4, 3), (1, 16, 3), {1: np.array([1, 16, 3])}, None)
     with pytest.raises(ExportError, match=r"no outputs \['other'\]"):
         convert(graph, outputs={"other": "y"}, normalisation=RAW, name="test")
+
+
+def test_heat_windows_are_the_cells_around_each_point() -> None:
+    points = np.random.default_rng(5).uniform(-60, 320, (39, 5)).astype(np.float32)
+    maps = np.random.default_rng(6).normal(size=(1, 39, 64, 64)).astype(np.float32)
+    nodes = [
+        onnx.helper.make_node("Identity", ["a"], ["landmarks"]),
+        onnx.helper.make_node("Identity", ["b"], ["heatmaps"]),
+    ]
+    values = {
+        name: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in {
+            "a": [1, 195],
+            "b": [1, 39, 64, 64],
+            "landmarks": [1, 195],
+            "heatmaps": [1, 39, 64, 64],
+        }.items()
+    }
+    graph = onnx.helper.make_graph(
+        nodes, "g", [values["a"], values["b"]], [values["landmarks"], values["heatmaps"]]
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    model = add_heat_windows(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8))
+    assert [output.name for output in model.graph.output] == ["landmarks", "heat"]
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    heat = session.run(["heat"], {"a": points.reshape(1, 195), "b": maps})[0]
+    middles = np.floor(points[:, :2] / 4).clip(3, 60).astype(int)
+    for index, (x, y) in enumerate(middles.tolist()):
+        window = maps[0, index, y - 3 : y + 4, x - 3 : x + 4]
+        np.testing.assert_array_equal(heat[index], window.reshape(-1))
 
 
 def test_a_wheel_with_other_models_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.geometry.crop import RotatedSquare
-from realtime_vibe.tracking.blazepose_landmarks import decode, refine
+from realtime_vibe.tracking.blazepose_landmarks import decode, refine, window_places
 
 
 def _region(roll_rad: float) -> RotatedSquare:
@@ -51,32 +51,41 @@ def test_the_next_region_follows_the_auxiliary_points() -> None:
     assert pose.next_region.center_x_px == pytest.approx(300, abs=1e-3)
 
 
-def test_cold_heat_maps_change_nothing() -> None:
+def test_cold_heat_changes_nothing() -> None:
     raw = _raw()
-    np.testing.assert_array_equal(refine(raw, np.full((39, 64, 64), -9.0, np.float32)), raw)
+    np.testing.assert_array_equal(refine(raw, np.full((39, 49), -9.0, np.float32)), raw)
 
 
-def test_a_hot_cell_near_the_point_attracts_it_and_a_far_one_does_not() -> None:
+def test_a_hot_cell_attracts_its_point_and_no_other() -> None:
     raw = _raw()
-    raw[:2, :2] = 100.0  # cell (25, 25)
-    heat = np.full((39, 64, 64), -40.0, np.float32)
-    heat[0, 24, 27] = 40.0
-    heat[1, 40, 40] = 40.0
+    raw[:2, :2] = 101.0  # cell (25, 25)
+    heat = np.full((39, 49), -40.0, np.float32)
+    heat[0].reshape(7, 7)[2, 5] = 40.0  # one row up, two columns right of the middle
     refined = refine(raw, heat)
     np.testing.assert_allclose(refined[0, :2], [27 * 4, 24 * 4], atol=1e-3)
     np.testing.assert_array_equal(refined[1:], raw[1:])
-    np.testing.assert_array_equal(raw[0, :2], 100.0)
+    np.testing.assert_array_equal(raw[0, :2], 101.0)
 
 
 def test_points_outside_the_input_are_left_alone() -> None:
     raw = _raw()
     raw[0, :2], raw[1, :2] = (-20.0, 300.0), (1e9, -1e9)
-    refined = refine(raw, np.full((39, 64, 64), 9.0, np.float32))
+    refined = refine(raw, np.full((39, 49), 9.0, np.float32))
     np.testing.assert_array_equal(refined[:2], raw[:2])
 
 
-def test_a_window_over_the_border_averages_only_what_is_inside() -> None:
+def test_a_window_at_the_border_is_moved_inside() -> None:
     raw = _raw()
     raw[0, :2] = 1.0
-    refined = refine(raw, np.full((39, 64, 64), 9.0, np.float32))
-    np.testing.assert_allclose(refined[0, :2], 1.5 * 4, atol=1e-4)  # cells 0..3
+    refined = refine(raw, np.full((39, 49), 9.0, np.float32))
+    np.testing.assert_allclose(refined[0, :2], 3 * 4, atol=1e-4)  # cells 0..6
+
+
+def test_window_places_run_over_rows_of_one_map_per_point() -> None:
+    middles = np.random.default_rng(0).integers(3, 61, (39, 2))
+    maps = np.arange(39 * 64 * 64).reshape(39, 64, 64)
+    expected = [
+        maps[index, y - 3 : y + 4, x - 3 : x + 4].reshape(-1)
+        for index, (x, y) in enumerate(middles.tolist())
+    ]
+    np.testing.assert_array_equal(maps.reshape(-1)[window_places(middles)], expected)
