@@ -14,6 +14,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -74,7 +75,7 @@ def load_truth(path: Path) -> ClipTruth:
                 first_frame=int(archive["first_frame"]),
                 fps=float(archive["fps"]),
             )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise DatasetError(f"{path} cannot be read ({error}); expected an npz file") from error
 
 

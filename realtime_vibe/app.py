@@ -132,6 +132,7 @@ def _wants_every_frame(config: LiveConfig, source: FrameSource) -> bool:
 
 def _follow(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
     """Waits for the end with a progress bar."""
+    tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
     with tqdm(total=num_frames, unit="frame", file=sys.stderr, dynamic_ncols=True) as bar:
         while not caught:
             try:

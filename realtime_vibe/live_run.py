@@ -83,6 +83,7 @@ class LiveRun:
         self._capture_rate, self._inference_rate = RateMeter(), RateMeter()
         self._latest_result: FrameResult | None = None
         self._last_index = -1
+        self._dropped = 0
 
     def start(self) -> None:
         """Starts both threads."""
@@ -150,10 +151,11 @@ class LiveRun:
     @property
     def rates(self) -> RunRates:
         """Current rates."""
+        now_s = time.perf_counter()
         return RunRates(
-            capture_fps=self._capture_rate.rate_hz,
-            inference_fps=self._inference_rate.rate_hz,
-            dropped=self._frames.overwritten,
+            capture_fps=self._capture_rate.rate_at(now_s),
+            inference_fps=self._inference_rate.rate_at(now_s),
+            dropped=self._dropped,
         )
 
     def close(self) -> None:
@@ -202,8 +204,11 @@ class LiveRun:
         self._results.put(result)
 
     def _count_grabbed(self, frame: Frame) -> None:
-        """Counts grabbed frames, those that were overwritten included."""
-        self._capture_rate.tick(frame.grabbed_at_s, events=max(1, frame.index - self._last_index))
+        """Keeps the rate and the number of drops."""
+        step = frame.index - self._last_index
+        self._capture_rate.tick(frame.grabbed_at_s, events=max(1, step))
+        # Gaps in the index are frames that a newer one replaced, in the slot or inside the source.
+        self._dropped += max(0, step - 1)
         self._last_index = frame.index
 
     def _done(self) -> bool:

@@ -41,6 +41,7 @@ class _Temporal(Protocol):
     def place(self, track_id: int, transl: FloatArray, now_s: float) -> FloatArray: ...
     def reset(self) -> None: ...
     def reset_shape(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class _Body(Protocol):
@@ -110,6 +111,7 @@ class MotionCapturePipeline:
     def close(self) -> None:
         """Frees the networks."""
         self._tracker.close()
+        self._temporal.close()
 
     def _posed(
         self, person: TrackedPerson, params: SmplParams, frame: Frame, focal_px: float

@@ -100,6 +100,10 @@ class TemporalStage:
         for state in self._states.values():
             state.shape.reset()
 
+    def close(self) -> None:
+        """Frees the network."""
+        self._model.close()
+
     def _stream(self, states: list[TemporalState], features: FloatArray) -> StepOutput:
         hidden = np.concatenate([state.hidden for state in states], axis=1)
         out = self._model.step(features, hidden)

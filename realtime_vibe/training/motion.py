@@ -6,6 +6,7 @@ Legend: N frames, J = 24 SMPL joints. World frame of AMASS files: Z up [m].
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,16 @@ FloatArray = NDArray[np.float32]
 POOL_RATE_HZ = 60.0
 _BLEND_FRAMES = 24
 """0.4 s of cross-fade where one clip follows another."""
-_LOWER_BODY = (0, 1, 2, 4, 5, 7, 8, 10, 11)
-"""Pelvis and legs: the part that stays when upper bodies are exchanged."""
+_PARTS = (
+    (1, 4, 7, 10),
+    (2, 5, 8, 11),
+    (16, 18, 20, 22),
+    (17, 19, 21, 23),
+    (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23),
+)
+"""Left leg, right leg, left arm, right arm, upper body: what may come from another clip."""
+_EXCHANGE_CHANCE = 0.12
+"""Of each part: few hours of motion hold too few combinations of arms and legs."""
 _CLIP_FILE_KEYS = ("poses", "trans", "mocap_framerate")
 
 
@@ -47,7 +56,7 @@ def load_clip(path: Path) -> MotionClip:
                 raise DatasetError(f"{path}: no {', '.join(missing)}; expected an AMASS npz")
             poses, trans = archive["poses"], archive["trans"]
             rate_hz = float(archive["mocap_framerate"])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise DatasetError(f"{path}: not a readable npz file ({error})") from error
     if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3):
         raise DatasetError(
@@ -105,11 +114,10 @@ class MotionPool:
         self.trans: FloatArray = np.empty((num_sequences, num_frames, 3), np.float32)
         for row in range(num_sequences):
             quats, trans = _spliced(clips, chances, num_frames, rng)
-            if rng.random() < 0.2:
-                other, _ = _spliced(clips, chances, num_frames, rng)
-                lower = quats[:, _LOWER_BODY].copy()
-                quats = other
-                quats[:, _LOWER_BODY] = lower
+            for part in _PARTS:
+                if rng.random() < _EXCHANGE_CHANCE:
+                    other, _ = _spliced(clips, chances, num_frames, rng)
+                    quats[:, part] = other[:, part]
             self.quats[row], self.trans[row] = _continuous(quats), trans
 
 

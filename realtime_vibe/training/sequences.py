@@ -49,9 +49,9 @@ class SequenceSettings:
     num_frames: int = 192
     num_streams: int = 48
     rate_hz: tuple[float, float] = (12.0, 60.0)
-    pitch_std_rad: float = 0.20
+    pitch_std_rad: float = 0.26
     roll_std_rad: float = 0.05
-    pose_jitter_rad: float = 0.10
+    pose_jitter_rad: float = 0.28
     betas_limit: float = 2.5
 
 
@@ -223,7 +223,7 @@ class SequenceSampler:
         portrait = rng.random(streams) < 0.3
         half = np.where(portrait[:, None], [[360.0, 480.0]], [[480.0, 360.0]])
         nominal = 2 * np.linalg.norm(half, axis=1)
-        true = nominal * np.exp(rng.normal(0.0, 0.22, streams))
+        true = nominal * np.exp(rng.normal(0.0, 0.28, streams))
         # How much of the image height a 1.7 m figure spans; above 1 it is cut off.
         span = np.exp(rng.uniform(np.log(0.2), np.log(1.5), streams))
         depth = true * 1.7 / (2 * half[:, 1] * span)

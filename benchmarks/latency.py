@@ -1,0 +1,222 @@
+"""Latency of the live path, per stage and from grab to mesh.
+
+    python -m benchmarks.latency                      # bundled demo clip at 640x480
+    python -m benchmarks.latency --source CLIP --size 1280x720 --json latency.json
+
+Frames are decoded and scaled to memory first, so only our own stages are timed: track, features,
+temporal, body, and their sum `step`. The first frames warm up and are left out. A second part runs
+the real threads over the same frames as a live source would and reports `end_to_end`: from the grab
+to the finished mesh, hand-over between threads included.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from realtime_vibe.app import build_pipeline
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import RealtimeVibeError, SourceError
+from realtime_vibe.live_run import LiveRun
+from realtime_vibe.outputs.stats import RunFacts, StatsCollector
+from realtime_vibe.packets import Frame, ImageArray
+from realtime_vibe.sources.base import OpenedByWith, SourceInfo
+from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.threads import SlotClosed
+
+WARMUP_FRAMES = 50
+_ORDER = ("track", "features", "temporal", "body", "step", "end_to_end")
+
+
+def decoded_frames(path: Path, size: tuple[int, int], limit: int) -> list[ImageArray]:
+    """The first frames of a clip, scaled to fit into `size` (width, height) on black.
+
+    Raises:
+        SourceError: the clip cannot be read.
+    """
+    capture = cv2.VideoCapture(str(path))
+    frames: list[ImageArray] = []
+    while len(frames) < limit:
+        is_read, image = capture.read()
+        if not is_read:
+            break
+        frames.append(_letterboxed(np.asarray(image, np.uint8), size))
+    capture.release()
+    if not frames:
+        raise SourceError(f"{path} cannot be read as a video")
+    return frames
+
+
+class MemorySource(OpenedByWith):
+    """Plays frames from memory, back and forth so that no jump breaks the track.
+
+    Args:
+        images: what to play.
+        count: how many frames to deliver.
+        rate_hz: frames a second; None as fast as they are taken.
+    """
+
+    def __init__(self, images: list[ImageArray], count: int, rate_hz: float | None) -> None:
+        self._images = images + images[-2:0:-1]
+        self._count = count
+        self._rate_hz = rate_hz
+        self._index = 0
+        self._started_s = 0.0
+
+    @property
+    def info(self) -> SourceInfo:
+        """A live source when paced."""
+        height, width = self._images[0].shape[:2]
+        return SourceInfo(
+            name="memory",
+            width=width,
+            height=height,
+            fps=self._rate_hz,
+            frame_count=self._count,
+            is_live=self._rate_hz is not None,
+        )
+
+    @property
+    def status(self) -> str:
+        """Always well."""
+        return "ok"
+
+    def open(self) -> None:
+        """Starts the clock."""
+        self._started_s = time.perf_counter()
+
+    def read(self, stop: threading.Event) -> Frame | None:
+        """The next frame at its time."""
+        if self._index >= self._count or stop.is_set():
+            return None
+        if self._rate_hz is not None:
+            due_s = self._started_s + self._index / self._rate_hz
+            time.sleep(max(0.0, due_s - time.perf_counter()))
+        now_s = time.perf_counter()
+        frame = Frame(
+            image_bgr=self._images[self._index % len(self._images)],
+            index=self._index,
+            captured_at_s=now_s if self._rate_hz is not None else self._index / 30.0,
+            grabbed_at_s=now_s,
+        )
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Ends the stream."""
+        self._count = 0
+
+
+def measure(
+    images: list[ImageArray], config: LiveConfig, count: int, rate_hz: float | None
+) -> dict[str, object]:
+    """Runs the threads of the live app over frames from memory and returns its statistics."""
+    built = build_pipeline(config)
+    stats = StatsCollector(warmup=WARMUP_FRAMES)
+    source = MemorySource(images, count, rate_hz)
+    with source:
+        live = LiveRun(source, built.pipeline, stats, every_frame=rate_hz is None, max_frames=None)
+        live.start()
+        with tqdm(total=count, unit="frame", leave=False) as bar:
+            try:
+                while True:
+                    live.take(0.2)
+                    bar.update(live.frames_processed - bar.n)
+            except SlotClosed:
+                pass
+            finally:
+                live.close()
+        built.pipeline.close()
+    facts = RunFacts(
+        frames_grabbed=live.frames_grabbed,
+        frames_dropped=live.rates.dropped,
+        engine=built.engine,
+        backend=built.backend,
+        precision=built.precision,
+    )
+    return stats.document(facts)
+
+
+def as_table(document: dict[str, object]) -> str:
+    """Stages as rows."""
+    stages = document["stages"]
+    assert isinstance(stages, dict)
+    lines = [f"{'stage':<12}{'count':>8}{'p50 ms':>10}{'p95 ms':>10}{'p99 ms':>10}"]
+    for name in _ORDER:
+        row = stages[name]
+        lines.append(
+            f"{name:<12}{row['count']:>8}{row['p50_ms']:>10.2f}{row['p95_ms']:>10.2f}{row['p99_ms']:>10.2f}"
+        )
+    return "\n".join(lines)
+
+
+def _letterboxed(image: ImageArray, size: tuple[int, int]) -> ImageArray:
+    width, height = size
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner = cv2.resize(
+        image,
+        (round(image.shape[1] * scale), round(image.shape[0] * scale)),
+        interpolation=cv2.INTER_AREA,
+    )
+    out = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - inner.shape[0]) // 2, (width - inner.shape[1]) // 2
+    out[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return out
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.lower().split("x")
+    return int(width), int(height)
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.latency", description="Latency of the live path on this machine."
+    )
+    parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
+    parser.add_argument("--size", type=_size, default=(640, 480), help="frame size, 640x480")
+    parser.add_argument("--frames", type=int, default=1000, help="frames to process in each part")
+    parser.add_argument("--rate", type=float, default=60.0, help="camera rate of the second part")
+    parser.add_argument("--engine", default="blazepose-gru")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--temporal", choices=("stream", "window"), default="stream")
+    parser.add_argument("--json", type=Path, help="also write both results to this file")
+    arguments = parser.parse_args()
+    config = replace(
+        LiveConfig(view="none"),
+        engine=arguments.engine,
+        backend=arguments.backend,
+        temporal=arguments.temporal,
+    )
+    try:
+        images = decoded_frames(arguments.source, arguments.size, limit=300)
+        fast = measure(images, config, arguments.frames, None)
+        live = measure(images, config, arguments.frames, arguments.rate)
+    except RealtimeVibeError as error:
+        print(f"benchmarks.latency: error: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{arguments.source.name} at {arguments.size[0]}x{arguments.size[1]}, {fast['engine']}, "
+        f"{fast['backend']}, {arguments.temporal}, {WARMUP_FRAMES} warm-up frames left out\n"
+        f"machine: {fast['machine']}\n\nevery frame, as fast as possible: {fast['fps']} fps"
+    )
+    print(as_table(fast))
+    print(f"\nas a {arguments.rate:g} fps camera: {live['frames']}")
+    print(as_table(live))
+    if arguments.json:
+        arguments.json.write_text(
+            json.dumps({"every_frame": fast, "camera": live}, indent=2) + "\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

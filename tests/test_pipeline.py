@@ -1,0 +1,163 @@
+"""The hot path on small stand-ins: order, empty frames, placement, identity, memory."""
+
+import numpy as np
+import pytest
+
+from realtime_vibe.backends.base import TensorSpec
+from realtime_vibe.features.landmark_features import FEATURE_SIZE, LandmarkFeatures
+from realtime_vibe.geometry.camera import project
+from realtime_vibe.packets import BodyMesh, Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.temporal.motion_model import MotionModel
+from realtime_vibe.temporal.stage import TemporalStage
+
+
+class ScriptedTracker:
+    """Gives people with the ids of the script, one entry a frame."""
+
+    def __init__(self, script):
+        self.script = iter(script)
+        self.last_s = {}
+        self.closed = False
+
+    def update(self, frame):
+        people = []
+        for track_id in next(self.script):
+            rng = np.random.default_rng(track_id)
+            image = rng.uniform(100, 300, (33, 3)).astype(np.float32)
+            marks = PoseLandmarks(
+                image_px=image,
+                world_m=rng.standard_normal((33, 3)).astype(np.float32),
+                visibility=np.ones(33, np.float32),
+                presence=1.0,
+            )
+            dt_s = frame.captured_at_s - self.last_s.get(track_id, frame.captured_at_s)
+            self.last_s[track_id] = frame.captured_at_s
+            box = np.array([100, 100, 300, 300], np.float32)
+            people.append(
+                TrackedPerson(
+                    track_id=track_id, bbox_xyxy=box, score=1.0, dt_s=dt_s, landmarks=marks
+                )
+            )
+        return tuple(people)
+
+    def reset(self):
+        self.last_s.clear()
+
+    def close(self):
+        self.closed = True
+
+
+class CountingSession:
+    """A motion model whose state counts the frames it has seen."""
+
+    inputs = (
+        TensorSpec(name="features", shape=("P", FEATURE_SIZE), dtype="float32"),
+        TensorSpec(name="hidden", shape=(1, "P", 1), dtype="float32"),
+    )
+    outputs = ()
+    backend = "counting"
+
+    def run(self, feeds):
+        people = len(feeds["features"])
+        hidden = feeds["hidden"] + 1
+        rotmat = np.broadcast_to(np.eye(3, dtype=np.float32), (people, 24, 3, 3))
+        betas = np.repeat(hidden[0], 10, axis=1).astype(np.float32)
+        camera = np.tile(np.array([1.0, 0.0, 0.0], np.float32), (people, 1))
+        return {"rotmat": rotmat, "betas": betas, "weak_camera": camera, "next_hidden": hidden}
+
+    def close(self):
+        pass
+
+
+class PointBody:
+    """A body of one vertex at its origin."""
+
+    def forward(self, global_orient, body_pose, betas, transl):
+        return BodyMesh(
+            vertices=transl[None], joints=np.tile(transl, (24, 1)).astype(np.float32), transl=transl
+        )
+
+
+def _pipeline(script, mode="stream", smooth=0.0):
+    return MotionCapturePipeline(
+        tracker=ScriptedTracker(script),
+        features=LandmarkFeatures(1.1),
+        temporal=TemporalStage(
+            MotionModel(CountingSession()), FEATURE_SIZE, mode=mode, smooth=smooth
+        ),
+        body=PointBody(),
+    )
+
+
+def _frame(index, at_s=None):
+    at_s = index / 30 if at_s is None else at_s
+    image = np.zeros((480, 640, 3), np.uint8)
+    return Frame(image_bgr=image, index=index, captured_at_s=at_s, grabbed_at_s=at_s)
+
+
+def _counts(pipeline, frames):
+    """Frames the state of the first person has seen, per frame; betas are their running mean."""
+    return [float(pipeline.step(frame).people[0].params.betas[0]) for frame in frames]
+
+
+def test_nobody_in_view_is_no_error():
+    result = _pipeline([()]).step(_frame(0))
+    assert result.people == ()
+    assert set(result.stage_ms) == {"track", "features", "temporal", "body", "step"}
+
+
+def test_stages_add_up_to_the_step():
+    result = _pipeline([(0,)]).step(_frame(0))
+    parts = sum(result.stage_ms[name] for name in ("track", "features", "temporal", "body"))
+    assert parts <= result.stage_ms["step"]
+
+
+def test_the_body_stands_where_the_crop_was():
+    """A weak camera of scale 1 without offset puts the origin in the crop's middle."""
+    result = _pipeline([(0,)]).step(_frame(0))
+    pixel = project(result.people[0].mesh.vertices, (640, 480), result.focal_px)
+    np.testing.assert_allclose(pixel[0], [200, 200], atol=0.1)
+
+
+def test_stream_carries_the_state_and_betas_are_averaged():
+    counts = _counts(_pipeline([(0,)] * 4), [_frame(index) for index in range(4)])
+    np.testing.assert_allclose(counts, [1, 1.5, 2, 2.5])
+
+
+def test_window_forgets_beyond_sixteen_frames():
+    pipeline = _pipeline([(0,)] * 30, mode="window")
+    seen = _counts(pipeline, [_frame(index) for index in range(30)])
+    expected = [min(index + 1, 16) for index in range(30)]
+    np.testing.assert_allclose(seen, np.cumsum(expected) / np.arange(1, 31), rtol=1e-5)
+
+
+def test_a_long_gap_starts_the_memory_over_but_keeps_the_shape():
+    pipeline = _pipeline([(0,)] * 3)
+    pipeline.step(_frame(0, 0.0))
+    pipeline.step(_frame(1, 0.03))
+    after = pipeline.step(_frame(2, 5.0)).people[0].params.betas[0]
+    assert after == pytest.approx((1 + 2 + 1) / 3)
+
+
+def test_two_people_have_two_memories():
+    pipeline = _pipeline([(0,), (0, 1), (1, 0)])
+    pipeline.step(_frame(0))
+    second = pipeline.step(_frame(1))
+    third = pipeline.step(_frame(2))
+    assert [float(p.params.betas[0]) for p in second.people] == [1.5, 1.0]
+    assert [float(p.params.betas[0]) for p in third.people] == [1.5, 2.0]
+
+
+def test_reset_shape_takes_the_next_estimate():
+    pipeline = _pipeline([(0,)] * 3)
+    pipeline.step(_frame(0))
+    pipeline.step(_frame(1))
+    pipeline.reset_shape()
+    assert pipeline.step(_frame(2)).people[0].params.betas[0] == 3.0
+
+
+def test_close_reaches_the_tracker():
+    tracker_pipeline = _pipeline([()])
+    tracker_pipeline.close()
+    assert tracker_pipeline._tracker.closed
