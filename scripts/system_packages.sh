@@ -2,7 +2,7 @@
 # Makes sure that the shared libraries behind OpenCV and Open3D are here.
 #
 #   scripts/system_packages.sh          what the live app needs
-#   scripts/system_packages.sh test     and what the window tests need
+#   scripts/system_packages.sh test     and what the tests of windows and of MediaPipe need
 #
 # Installs what is missing where the user is root and apt-get exists; else names it in one line.
 set -eu
@@ -41,6 +41,7 @@ tools=
 if [ "${1:-}" = test ]; then
     command -v Xvfb >/dev/null || tools="$tools xvfb"
     command -v xdotool >/dev/null || tools="$tools xdotool"
+    case "$cache" in *"libGLESv2.so.2 "*) ;; *) tools="$tools libgles2" ;; esac # mediapipe
 fi
 missing="$libraries$tools"
 [ -n "$missing" ] || exit 0
@@ -53,7 +54,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "system packages are missing, paste this line and try again:" >&2
     echo "sudo apt-get install -y --no-install-recommends $missing" >&2
     [ -z "$libraries" ] || exit 1
-    exit 0 # without the tools the window tests skip themselves and say why
+    exit 0 # without the tools some tests skip themselves and say why
 fi
 echo "installing system packages: $missing"
 export DEBIAN_FRONTEND=noninteractive
