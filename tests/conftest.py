@@ -1,8 +1,13 @@
 """Fixtures every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# OpenMP's waiting threads burn the core they wait for; beside another busy process torch slows down
+# a hundredfold. Must be set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from realtime_vibe.sources.opencv import quiet_opencv
 

@@ -102,9 +102,26 @@ def corrupt(
     scale = _around_one(streams, 0.06)
     world = world * scale
     world = world - world[:, :, _HIPS].mean(2, keepdim=True)
-    visible = 0.97 - softened * (0.25 + 0.6 * torch.rand(1, streams, 33))
-    visible = visible + 0.05 * torch.randn(size, streams, 33)
-    return NoisyLandmarks(image, world, visible.clamp(0.0, 1.0))
+    return NoisyLandmarks(image, world, _visibility(softened, in_frame, dt_s))
+
+
+def _visibility(hidden: Tensor, in_frame: Tensor, dt_s: Tensor) -> Tensor:
+    """(S, B, 33) as BlazePose reports it.
+
+    It calls the face, shoulders and hips visible whenever they are in the picture, also from behind,
+    so visibility says nothing about which way a person faces.
+    """
+    streams = hidden.shape[1]
+    torso = torch.zeros(33)
+    torso[:13] = 1.0
+    torso[23:25] = 1.0
+    outside = _smoothed((~in_frame).float(), dt_s, tau_s=0.1)
+    unseen = torch.maximum(hidden * (1 - torso), outside)
+    visible = 0.995 - unseen * (0.1 + 0.7 * torch.rand(1, streams, 33))
+    wobble = (0.01 + 0.09 * unseen) * torch.randn_like(visible)
+    return (visible + wobble * (1 - torso) - 0.05 * torch.rand(1, streams, 33) * (1 - torso)).clamp(
+        0.0, 1.0
+    )
 
 
 def _hidden(landmarks: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class TrainSettings:
     """The recipe."""
 
     minutes: float = 60.0
-    per_frame_share: float = 0.35
+    per_frame_share: float = 0.25
     """Part of the time spent on single frames."""
     frames_per_step: int = 512
     learning_rate: float = 1.5e-3
