@@ -1,0 +1,67 @@
+"""Covers what the documents promise: options, keys, extras, arrays and links that really exist."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe import __version__
+from realtime_vibe.body.joints import PARENTS
+from realtime_vibe.cli import live_parser
+from realtime_vibe.config import setting_names
+from realtime_vibe.outputs.keys import KEY_BINDINGS
+from realtime_vibe.outputs.npz_recorder import R_WORLD_CAMERA, NpzRecorder
+from realtime_vibe.packets import Frame, FrameResult
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONVENTIONS = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def test_the_readme_names_every_setting() -> None:
+    unnamed = [name for name in setting_names() if f"--{name}" not in README]
+    assert unnamed == ["log-level"]  # not worth a line there; --help has it
+
+
+def test_the_readme_names_every_extra() -> None:
+    for extra in PYPROJECT["project"]["optional-dependencies"]:
+        assert re.search(rf"^\| .*`{extra}`.* \|", README, re.MULTILINE), extra
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_the_readme_and_the_help_name_every_key() -> None:
+    text = live_parser().format_help().split("keys in the windows:")[1]
+    for binding in KEY_BINDINGS:
+        assert re.search(rf"`?\b{binding.label}\b`?", README.split("## Windows and keys")[1])
+        assert re.search(rf"\b{binding.label}\b", text), binding.label
+
+
+def test_the_readme_lists_the_arrays_of_a_recording(tmp_path: Path) -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    frame = Frame(image_bgr=picture, index=0, captured_at_s=0.0, grabbed_at_s=0.0)
+    with NpzRecorder(tmp_path / "o.npz") as recorder:
+        recorder.write(FrameResult(frame=frame, people=(), stage_ms={}, focal_px=1.0))
+    table = README.split("## The recording")[1].split("## ")[0]
+    named = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, re.M))))
+    with np.load(tmp_path / "o.npz") as archive:
+        assert named == set(archive.files)
+
+
+def test_the_conventions_state_the_matrix_and_the_tree_that_are_used() -> None:
+    rows = re.findall(r"\[ +(-?\d) +(-?\d) +(-?\d) +\]", CONVENTIONS)
+    np.testing.assert_array_equal(np.array(rows, float), R_WORLD_CAMERA)
+    assert "`" + " ".join(map(str, PARENTS)) + "`" in CONVENTIONS
+
+
+def test_one_version_everywhere() -> None:
+    assert PYPROJECT["project"]["version"] == __version__
