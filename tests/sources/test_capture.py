@@ -133,7 +133,7 @@ def test_a_thread_that_hangs_is_left_behind_loudly(
         def open(self) -> None:
             pass
 
-        def read(self, stop: threading.Event) -> Frame | None:  # noqa: ARG002 - deaf to it
+        def read(self, stop: threading.Event) -> Frame | None:
             release.wait(60)
             return None
 
