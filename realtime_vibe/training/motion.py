@@ -50,7 +50,8 @@ def load_clip(path: Path) -> MotionClip:
         DatasetError: the file lacks a key or an array has the wrong shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a damaged file open when it is given a path.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = [key for key in _CLIP_FILE_KEYS if key not in archive]
             if missing:
                 raise DatasetError(f"{path}: no {', '.join(missing)}; expected an AMASS npz")
@@ -163,7 +164,8 @@ def _append(
 
 
 def _normalised(quats: FloatArray) -> FloatArray:
-    return (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
+    unit: FloatArray = (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def _continuous(quats: FloatArray) -> FloatArray:
