@@ -27,7 +27,13 @@ OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
 SELF_TEST_FRAMES = 60
 """Two seconds of the synthetic source."""
 
-_REQUIRED = (("numpy", "numpy"), ("opencv-contrib-python", "cv2"), ("tqdm", "tqdm"))
+_REQUIRED = (
+    ("numpy", "numpy"),
+    ("opencv-contrib-python", "cv2"),
+    ("cv2-enumerate-cameras", "cv2_enumerate_cameras"),
+    ("threadpoolctl", "threadpoolctl"),
+    ("tqdm", "tqdm"),
+)
 """(distribution, module)."""
 
 _EXTRAS = (
