@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from realtime_vibe.backends.engine_folder import engine_folder
@@ -56,6 +57,9 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
         BackendUnavailableError: the backend or the tracker is not installed.
         BodyModelError: the engine's body file is damaged.
     """
+    # OpenBLAS's workers spin after the body's matrix products, into the next run of the landmark
+    # network, and doubled its time on two cores. One thread is as fast for products of this size.
+    threadpool_limits(1, user_api="blas")
     manifest = load_manifest(engine_folder(config.engine))
     _check_features(manifest)
     model = MotionModel(open_graph(manifest, "step", config.backend))

@@ -111,6 +111,6 @@ class RateMeter:
 
     def rate_at(self, now_s: float) -> float:
         """As `rate_hz`, but 0 once there was no tick for a whole window before `now_s`."""
-        if not self._stamps_s or now_s - self._stamps_s[-1] > self._window_s:
+        if not self._stamps_s or now_s - self._stamps_s[-1][0] > self._window_s:
             return 0.0
         return self.rate_hz

@@ -49,8 +49,10 @@ class OnnxRuntimeSession:
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Spinning workers steal the second core from the capture and viewer threads.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Waking sleeping workers for each operator costs 2 ms a frame; spinning ones are there at
+        # once, and stop when the run ends so that the other threads get the core back.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session: Any = ort.InferenceSession(str(path), options, providers=[wanted])
         except Exception as error:  # ORT raises its own undocumented classes

@@ -29,7 +29,13 @@ def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:
     first = _unit(columns[..., 0])
     second = columns[..., 1]
     second = _unit(second - np.sum(first * second, axis=-1, keepdims=True) * first)
-    return np.stack([first, second, np.cross(first, second)], axis=-1)
+    rotmat: FloatingArray = np.empty((*rot6d.shape[:-1], 3, 3), rot6d.dtype)
+    rotmat[..., 0], rotmat[..., 1] = first, second
+    # Spelled out: np.cross costs more than all the rest together.
+    rotmat[..., 0, 2] = first[..., 1] * second[..., 2] - first[..., 2] * second[..., 1]
+    rotmat[..., 1, 2] = first[..., 2] * second[..., 0] - first[..., 0] * second[..., 2]
+    rotmat[..., 2, 2] = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+    return rotmat
 
 
 def rot6d_from_rotmat(rotmat: FloatingArray) -> FloatingArray:

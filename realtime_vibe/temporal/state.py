@@ -10,6 +10,8 @@ from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
 
 MAX_SHAPE_FRAMES = 600
 """The running mean of betas forgets beyond this many frames, so a wrong start heals."""
+SHAPE_STEP = 0.02
+"""A new mean is told when a coefficient moved this far [standard deviations]: under a millimetre."""
 
 
 class RunningShape:
@@ -17,13 +19,19 @@ class RunningShape:
 
     def __init__(self) -> None:
         self._mean: FloatArray = np.zeros(NUM_BETAS, np.float32)
+        self._told: FloatArray = self._mean
         self._frames = 0
 
     def update(self, betas: FloatArray) -> FloatArray:
-        """Takes one (10,) estimate and returns the mean (10,)."""
+        """Takes one (10,) estimate and returns the mean (10,), the same array while it hardly moves.
+
+        An unchanged shape saves the body half its work and keeps the mesh from breathing.
+        """
         self._frames = min(self._frames + 1, MAX_SHAPE_FRAMES)
         self._mean = self._mean + (betas - self._mean) / np.float32(self._frames)
-        return self._mean
+        if self._frames == 1 or np.abs(self._mean - self._told).max() > SHAPE_STEP:
+            self._told = self._mean
+        return self._told
 
     def reset(self) -> None:
         """Starts over with the next estimate."""

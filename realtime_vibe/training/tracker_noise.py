@@ -3,7 +3,7 @@
 BlazePose is precise in the image and vague in depth. Its errors last: a misjudged depth stays
 misjudged while the pose lasts. White noise alone would teach a network to average, which does
 nothing against that, so most of the error here is a bias that holds over a sequence and a drift that
-changes within tenths of seconds. Hidden landmarks err several times more, limbs are swapped now and
+changes within tenths of seconds; in depth it turns whole bones (`bone_noise`). Hidden landmarks err several times more, limbs are swapped now and
 then, and the image landmarks lag or lead by some milliseconds.
 
 Legend: S time, B streams, L = 33 landmarks. All maths in torch, batched.
@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from realtime_vibe.training.bone_noise import NUM_BONES, bone_of_landmark, turn_bones
 
 _LEFT = (1, 2, 3, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 _RIGHT = (4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32)
@@ -28,17 +30,21 @@ _FAR = (15, 16, 17, 18, 19, 20, 21, 22, 27, 28, 29, 30, 31, 32)
 class NoiseLevels:
     """Standard deviations; lengths in metres on a body of average size."""
 
-    image_white_m: float = 0.006
-    image_drift_m: float = 0.014
-    image_bias_m: float = 0.016
-    depth_white_m: float = 0.008
-    depth_drift_m: float = 0.050
-    depth_bias_m: float = 0.045
-    world_drift_m: float = 0.014
-    world_bias_m: float = 0.022
-    tilt_bias_rad: float = 0.14
-    tilt_drift_rad: float = 0.07
-    hidden_factor: float = 3.0
+    image_white_m: float = 0.005
+    image_drift_m: float = 0.013
+    image_bias_m: float = 0.015
+    world_white_m: float = 0.004
+    world_drift_m: float = 0.010
+    world_bias_m: float = 0.012
+    elevation_white_rad: float = 0.03
+    elevation_drift_rad: float = 0.13
+    elevation_bias_rad: float = 0.20
+    azimuth_drift_rad: float = 0.06
+    azimuth_bias_rad: float = 0.09
+    tilt_bias_rad: float = 0.08
+    tilt_drift_rad: float = 0.04
+    flatten_spread: float = 0.45
+    hidden_factor: float = 2.5
     swaps_per_s: float = 0.05
     turns_per_s: float = 0.12
     shift_s: float = 0.008
@@ -87,20 +93,16 @@ def corrupt(
         levels.image_drift_m,
         levels.image_bias_m,
     )
-    depth_error = grow * _error(
-        (size, streams, 33, 1),
+    world = _misjudged(relative, softened, dt_s, strength, levels)
+    world = world + grow * _error(
+        (size, streams, 33, 3),
         dt_s,
-        levels.depth_white_m,
-        levels.depth_drift_m,
-        levels.depth_bias_m,
+        levels.world_white_m,
+        levels.world_drift_m,
+        levels.world_bias_m,
     )
-    side_error = grow * _error(
-        (size, streams, 33, 2), dt_s, 0.004, levels.world_drift_m, levels.world_bias_m
-    )
-    world = _tilted(relative, dt_s, strength, levels) + torch.cat([side_error, depth_error], -1)
     # World landmarks are those of an average person: true size is mostly lost.
-    scale = _around_one(streams, 0.06)
-    world = world * scale
+    world = world * 0.95 * _around_one(streams, 0.06)
     world = world - world[:, :, _HIPS].mean(2, keepdim=True)
     return NoisyLandmarks(image, world, _visibility(softened, in_frame, dt_s))
 
@@ -119,9 +121,8 @@ def _visibility(hidden: Tensor, in_frame: Tensor, dt_s: Tensor) -> Tensor:
     unseen = torch.maximum(hidden * (1 - torso), outside)
     visible = 0.995 - unseen * (0.1 + 0.7 * torch.rand(1, streams, 33))
     wobble = (0.01 + 0.09 * unseen) * torch.randn_like(visible)
-    return (visible + wobble * (1 - torso) - 0.05 * torch.rand(1, streams, 33) * (1 - torso)).clamp(
-        0.0, 1.0
-    )
+    limbs = wobble - 0.05 * torch.rand(1, streams, 33)
+    return torch.clamp(visible + limbs * (1 - torso), 0.0, 1.0)
 
 
 def _hidden(landmarks: Tensor) -> Tensor:
@@ -139,7 +140,7 @@ def _hidden(landmarks: Tensor) -> Tensor:
     beside = (landmarks[..., :2] - nearest[..., :2]).norm(dim=-1)
     radius = (0.5 * width).clamp(0.10, 0.2)[..., None]
     behind = landmarks[..., 2] - nearest[..., 2] > 0.07
-    hidden = behind & (beside < radius)
+    hidden: Tensor = behind & (beside < radius)
     hidden[..., 11:13] = False
     hidden[..., 23:25] = False
     # The face is seen only when the nose points towards the camera.
@@ -198,15 +199,33 @@ def _turn_about(
     return torch.where(on, image_m[:, :, order], image_m), torch.where(on, mirrored, landmarks)
 
 
+def _misjudged(
+    relative: Tensor, hidden: Tensor, dt_s: Tensor, strength: Tensor, levels: NoiseLevels
+) -> Tensor:
+    """Turns every bone by its own error, then the whole body by a common one."""
+    size, streams = dt_s.shape
+    shape = (size, streams, NUM_BONES)
+    grow = strength[..., 0] * (1 + 0.7 * bone_of_landmark(hidden))
+    elevation = grow * _error(
+        shape,
+        dt_s,
+        levels.elevation_white_rad,
+        levels.elevation_drift_rad,
+        levels.elevation_bias_rad,
+    )
+    azimuth = grow * _error(shape, dt_s, 0.01, levels.azimuth_drift_rad, levels.azimuth_bias_rad)
+    flatten = 1.05 - levels.flatten_spread * torch.rand(1, streams, NUM_BONES)
+    turned = turn_bones(relative, elevation, azimuth, flatten.expand(shape))
+    return _tilted(turned, dt_s, strength, levels)
+
+
 def _tilted(relative: Tensor, dt_s: Tensor, strength: Tensor, levels: NoiseLevels) -> Tensor:
-    """Leans, turns and flattens the body: the usual way a depth network is wrong."""
+    """Leans and turns the whole body."""
     size, streams = dt_s.shape
     angles = _error((size, streams, 2), dt_s, 0.0, levels.tilt_drift_rad, levels.tilt_bias_rad)
     angles = angles * strength[..., 0]
-    flatten = _around_one(streams, 0.18).squeeze(-1).clamp(0.5, 1.3)
     lean, turn = angles[..., 0, None], angles[..., 1, None]
     x, y, z = relative.unbind(-1)
-    z = z * flatten
     y, z = y * lean.cos() - z * lean.sin(), y * lean.sin() + z * lean.cos()
     x, z = x * turn.cos() + z * turn.sin(), z * turn.cos() - x * turn.sin()
     return torch.stack([x, y, z], -1)

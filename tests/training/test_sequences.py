@@ -1,5 +1,7 @@
 """Training batches: targets fit the input, noise behaves, losses vanish at the truth."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -16,11 +18,7 @@ from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
 from realtime_vibe.training.tracker_noise import NoiseLevels, corrupt
 from realtime_vibe.training.train_landmarks import chunks, shuffled_frames, training_step
 
-SILENT = NoiseLevels(
-    image_white_m=0, image_drift_m=0, image_bias_m=0, depth_white_m=0, depth_drift_m=0,
-    depth_bias_m=0, world_drift_m=0, world_bias_m=0, tilt_bias_rad=0, tilt_drift_rad=0,
-    swaps_per_s=0, turns_per_s=0, shift_s=0,
-)  # fmt: skip
+SILENT = NoiseLevels(**dict.fromkeys((field.name for field in fields(NoiseLevels)), 0.0))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,34 @@
+"""One body shape per person: a mean that settles and is only told when it moves."""
+
+import numpy as np
+
+from realtime_vibe.temporal.state import SHAPE_STEP, RunningShape
+
+
+def test_the_mean_is_told():
+    shape = RunningShape()
+    shape.update(np.zeros(10, np.float32))
+    np.testing.assert_allclose(shape.update(np.ones(10, np.float32)), np.full(10, 0.5))
+
+
+def test_small_changes_give_the_same_array():
+    shape = RunningShape()
+    first = shape.update(np.ones(10, np.float32))
+    again = shape.update(np.full(10, 1 + SHAPE_STEP, np.float32))
+    assert again is first
+
+
+def test_noise_settles():
+    rng = np.random.default_rng(0)
+    shape = RunningShape()
+    for _ in range(400):
+        told = shape.update(1 + rng.standard_normal(10).astype(np.float32))
+    assert np.abs(told - 1).max() < 0.25
+
+
+def test_a_reset_believes_the_next_estimate():
+    shape = RunningShape()
+    for _ in range(50):
+        shape.update(np.zeros(10, np.float32))
+    shape.reset()
+    np.testing.assert_array_equal(shape.update(np.full(10, 2.0, np.float32)), np.full(10, 2.0))
