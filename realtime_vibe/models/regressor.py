@@ -83,21 +83,28 @@ class Regressor(nn.Module):
         self.register_buffer("init_cam", mean_params.camera.reshape(1, CAMERA_SIZE))
 
     def forward(self, features: Tensor) -> RegressorOutput:
-        """Regresses every item of (..., F) on its own."""
+        """Regresses every item of (..., F) on its own.
+
+        The part of fc1 that looks at the features is the same in every iteration and is computed
+        once, and the three heads run as one product: the same sums in another order, a third fewer
+        operations in the exported graph.
+        """
         lead = features.shape[:-1]
-        pose = self.init_pose.squeeze(0).expand(*lead, POSE_SIZE)
-        shape = self.init_shape.squeeze(0).expand(*lead, SHAPE_SIZE)
-        camera = self.init_cam.squeeze(0).expand(*lead, CAMERA_SIZE)
+        start = torch.cat([self.init_pose, self.init_shape, self.init_cam], dim=-1)
+        estimate = start.squeeze(0).expand(*lead, POSE_SIZE + SHAPE_SIZE + CAMERA_SIZE)
+        of_features, of_estimate = self.fc1.weight.tensor_split([features.shape[-1]], dim=-1)
+        seen = functional.linear(features, of_features, self.fc1.bias)
+        heads = (self.decpose, self.decshape, self.deccam)
+        weight = torch.cat([head.weight for head in heads])
+        bias = torch.cat([head.bias for head in heads])
         for _ in range(self.num_iterations):
-            x = torch.cat([features, pose, shape, camera], dim=-1)
-            x = self._layer(self.fc2, self._layer(self.fc1, x))
-            pose = pose + self.decpose(x)
-            shape = shape + self.decshape(x)
-            camera = camera + self.deccam(x)
+            x = self._activated(seen + functional.linear(estimate, of_estimate))
+            x = self._activated(self.fc2(x))
+            estimate = estimate + functional.linear(x, weight, bias)
+        pose, shape, camera = estimate.split([POSE_SIZE, SHAPE_SIZE, CAMERA_SIZE], dim=-1)
         return RegressorOutput(rotmat_from_rot6d(pose.unflatten(-1, (24, 6))), shape, camera)
 
-    def _layer(self, linear: nn.Linear, x: Tensor) -> Tensor:
-        x = linear(x)
+    def _activated(self, x: Tensor) -> Tensor:
         if self.activation:
             x = functional.relu(x)
         return functional.dropout(x, self.dropout, self.training)

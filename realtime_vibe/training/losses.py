@@ -17,7 +17,7 @@ class LossWeights:
     """Factors of the terms in `LossTerms`."""
 
     joints: float = 12.0
-    image: float = 3.0
+    image: float = 8.0
     pose: float = 4.0
     shape: float = 0.01
     camera: float = 1.0

@@ -95,8 +95,7 @@ class MotionPool:
         num_sequences: how many sequences to make.
         num_frames: length of each at `POOL_RATE_HZ`.
         rng: source of all choices.
-        weights: chance of each clip; None weights clips by the square root of their length, so that
-            the many minutes of walking do not drown the rare motions.
+        weights: chance of each clip; None uses `rarity_weights`.
     """
 
     def __init__(
@@ -108,7 +107,7 @@ class MotionPool:
         weights: FloatArray | None = None,
     ) -> None:
         if weights is None:
-            weights = np.sqrt([min(len(clip.trans), 1200) for clip in clips]).astype(np.float32)
+            weights = rarity_weights(clips)
         chances = np.asarray(weights, np.float64)
         chances /= chances.sum()
         self.quats: FloatArray = np.empty((num_sequences, num_frames, 24, 4), np.float32)
@@ -120,6 +119,20 @@ class MotionPool:
                     other, _ = _spliced(clips, chances, num_frames, rng)
                     quats[:, part] = other[:, part]
             self.quats[row], self.trans[row] = _continuous(quats), trans
+
+
+def rarity_weights(clips: Sequence[MotionClip]) -> FloatArray:
+    """Chance of each clip: longer ones more, and those far from the average pose much more.
+
+    Most recorded minutes are walking; people in front of a camera do other things.
+    """
+    body = [clip.quats[:, 1:22] for clip in clips]
+    mean = np.mean(np.concatenate([part[::10] for part in body]), axis=0)
+    mean /= np.linalg.norm(mean, axis=-1, keepdims=True)
+    angles = [2 * np.arccos(np.clip(np.abs(np.sum(part * mean, axis=-1)), 0, 1)) for part in body]
+    rarity = np.array([np.mean(angle) for angle in angles])
+    length = np.sqrt([min(len(clip.trans), 1200) for clip in clips])
+    return (length * (rarity / rarity.mean()) ** 2).astype(np.float32)
 
 
 def _spliced(

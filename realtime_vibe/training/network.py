@@ -26,7 +26,7 @@ class NetworkSize:
     hidden: int = 256
     layers: int = 2
     regressor: int = 256
-    dropout: float = 0.05
+    dropout: float = 0.0
 
 
 def build_network(size: NetworkSize, mean: Tensor, std: Tensor, mean_params: MeanParams) -> VIBE:

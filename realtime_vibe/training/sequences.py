@@ -51,7 +51,7 @@ class SequenceSettings:
     rate_hz: tuple[float, float] = (12.0, 60.0)
     pitch_std_rad: float = 0.26
     roll_std_rad: float = 0.05
-    pose_jitter_rad: float = 0.28
+    pose_jitter_rad: tuple[float, float] = (0.04, 0.60)
     betas_limit: float = 2.5
 
 
@@ -127,9 +127,12 @@ class SequenceSampler:
         return quats, (trans - trans.mean(0)) * flip
 
     def _jittered(self, quats: Tensor, dt_s: Tensor) -> Tensor:
-        """Adds slow random rotations, so that more poses are seen than were recorded."""
+        """Adds slow random rotations, mostly small, so that more poses are seen than recorded."""
         size, streams = dt_s.shape
-        level = self._settings.pose_jitter_rad * torch.rand(1, streams, 1, 1)
+        low, high = np.log(self._settings.pose_jitter_rad)
+        level = torch.from_numpy(
+            np.exp(self._rng.uniform(low, high, (1, streams, 1, 1))).astype(np.float32)
+        )
         knots = torch.randn(max(2, size // 24 + 2), streams * 72)
         wander = torch.nn.functional.interpolate(
             knots.T[None], size=size, mode="linear", align_corners=True

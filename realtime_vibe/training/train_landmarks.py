@@ -48,10 +48,10 @@ class TrainSettings:
     """The recipe."""
 
     minutes: float = 60.0
-    per_frame_share: float = 0.25
+    per_frame_share: float = 0.3
     """Part of the time spent on single frames."""
     frames_per_step: int = 512
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1.2e-3
     warmup_steps: int = 200
     chunk_frames: int = 32
     ema_decay: float = 0.998
@@ -177,6 +177,7 @@ def train(
         )
     else:
         network = load_network(start_from)[0]
+        network.regressor.dropout = size.dropout
     _LOGGER.info("pool of %d sequences, %d parameters", len(pool.quats), _count(network))
     return _loop(network, size, body, sampler, out, settings)
 

@@ -100,3 +100,23 @@ def test_without_corrections_the_regressor_returns_the_mean():
     out = regressor(torch.randn(2, 5, 8))
     torch.testing.assert_close(out.betas, mean.shape.expand(2, 5, 10))
     torch.testing.assert_close(out.weak_camera, mean.camera.expand(2, 5, 3))
+
+
+@torch.no_grad()
+def test_the_regressor_equals_its_definition():
+    """Kanazawa et al. 2018: concatenate, fc1, fc2, add each head's correction; three times."""
+    torch.manual_seed(3)
+    mean = MeanParams(torch.randn(144), torch.randn(10), torch.randn(3))
+    regressor = Regressor(mean, 20, 16, activation=True).eval()
+    features = torch.randn(6, 20)
+    pose, shape, camera = (part.expand(6, -1) for part in mean)
+    for _ in range(3):
+        x = torch.cat([features, pose, shape, camera], dim=-1)
+        x = torch.relu(regressor.fc2(torch.relu(regressor.fc1(x))))
+        pose = pose + regressor.decpose(x)
+        shape = shape + regressor.decshape(x)
+        camera = camera + regressor.deccam(x)
+    out = regressor(features)
+    torch.testing.assert_close(out.betas, shape, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(out.weak_camera, camera, atol=1e-5, rtol=1e-5)
+    assert out.rotmat.shape == (6, 24, 3, 3)
