@@ -12,6 +12,8 @@ RISE_S = 3.0
 """Time constant when the lowest point is above the floor: a jump must show as a jump [s]."""
 FOLLOW_S = 0.5
 """Time constant of the point looked at [s]."""
+JUMP_M = 2.5
+"""A target this far off is cut to: the estimate of a distant person's depth can leap [m]."""
 _JUMP_S = 1.0
 """After a gap this long, or when time runs back, everything starts afresh [s]."""
 
@@ -65,7 +67,7 @@ class SteadyPoint:
 
     def update(self, value: FloatArray, now_s: float) -> FloatArray:
         """Takes in `value` (N,) at `now_s` [s] and returns the smoothed one."""
-        if self._value is None:
+        if self._value is None or float(np.abs(value - self._value).max()) > JUMP_M:
             self._value = value.astype(np.float32)
         else:
             share = smoothing_share(now_s - self._last_s, FOLLOW_S)

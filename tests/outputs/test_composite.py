@@ -87,3 +87,11 @@ def test_steady_point_follows_and_settles():
     values = [point.update(np.ones(2), k / 30) for k in range(1, 120)]
     assert np.all(np.diff([value[0] for value in values]) >= 0)
     np.testing.assert_allclose(values[-1], 1.0, atol=0.01)
+
+
+def test_the_view_cuts_to_a_target_that_leaps():
+    aim = SteadyPoint()
+    aim.update(np.array([0.0, 5.0, 0.0]), 0.0)
+    near = aim.update(np.array([0.5, 5.0, 0.0]), 0.03)
+    assert 0 < near[0] < 0.1
+    np.testing.assert_allclose(aim.update(np.array([0.0, 25.0, 0.0]), 0.06), [0.0, 25.0, 0.0])
