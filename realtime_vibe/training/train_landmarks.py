@@ -42,6 +42,8 @@ from realtime_vibe.training.tracker_noise import NoiseLevels
 
 _LOGGER = logging.getLogger(__name__)
 
+PAIR_EVERY = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
@@ -82,10 +84,13 @@ def training_step(
     Returns:
         The terms before the step and the state (L, B, H) to carry on with, cut from the graph.
     """
-    if hidden is None:
-        predicted = network.regressor(network.embedding(chunk.features))
-    else:
-        predicted, hidden = network(chunk.features, hidden)
+    encoded = network.embedding(chunk.features)
+    if hidden is not None:
+        encoded, hidden = network.encoder(encoded, hidden)
+        first = int(torch.randint(PAIR_EVERY - 1, ()))
+        encoded = frame_pairs(encoded, first)
+        chunk = SequenceBatch(*(frame_pairs(field, first) for field in chunk))
+    predicted = network.regressor(encoded)
     joints, landmarks = body.light(predicted.rotmat, predicted.betas)
     terms = supervised_losses(predicted, joints, landmarks, chunk)
     optimizer.zero_grad(set_to_none=True)
@@ -99,6 +104,16 @@ def chunks(batch: SequenceBatch, size: int) -> Iterator[SequenceBatch]:
     """Cuts a batch along time."""
     for start in range(0, len(batch.features), size):
         yield SequenceBatch(*(field[start : start + size] for field in batch))
+
+
+def frame_pairs(values: Tensor, first: int) -> Tensor:
+    """Picks two neighbouring frames of every `PAIR_EVERY`: (T, B, ...) to (2, K * B, ...).
+
+    The encoder runs over all frames, but neighbours say nearly the same, so regressor, body and
+    losses look at these only; a pair has a movement between its frames.
+    """
+    starts = torch.arange(first, values.shape[0] - 1, PAIR_EVERY)
+    return torch.stack([values[starts], values[starts + 1]]).flatten(1, 2)
 
 
 def shuffled_frames(batch: SequenceBatch, size: int) -> Iterator[SequenceBatch]:
@@ -277,11 +292,21 @@ def main() -> None:
     parser.add_argument("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--minutes", type=float, default=TrainSettings().minutes)
+    parser.add_argument(
+        "--per-frame-share",
+        type=float,
+        default=TrainSettings().per_frame_share,
+        help="part of the time spent on single frames",
+    )
     parser.add_argument("--start-from", type=Path, help="checkpoint to go on from")
     parser.add_argument("--seed", type=int, default=TrainSettings().seed)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings = TrainSettings(minutes=arguments.minutes, seed=arguments.seed)
+    settings = TrainSettings(
+        minutes=arguments.minutes,
+        seed=arguments.seed,
+        per_frame_share=arguments.per_frame_share,
+    )
     path = train(arguments.motion, arguments.body, arguments.out, settings, arguments.start_from)
     _LOGGER.info("wrote %s", path)
 

@@ -16,7 +16,13 @@ from realtime_vibe.training.motion import MotionClip, MotionPool
 from realtime_vibe.training.network import NetworkSize, build_network, load_network, save_network
 from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
 from realtime_vibe.training.tracker_noise import NoiseLevels, corrupt
-from realtime_vibe.training.train_landmarks import chunks, shuffled_frames, training_step
+from realtime_vibe.training.train_landmarks import (
+    PAIR_EVERY,
+    chunks,
+    frame_pairs,
+    shuffled_frames,
+    training_step,
+)
 
 SILENT = NoiseLevels(**dict.fromkeys((field.name for field in fields(NoiseLevels)), 0.0))
 
@@ -138,3 +144,10 @@ def test_a_checkpoint_gives_the_same_network(tmp_path):
     assert provenance == {"steps": "0"}
     for name, value in network.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value)
+
+
+def test_pairs_are_neighbours():
+    values = torch.arange(40.0)[:, None].expand(40, 3) + torch.tensor([0.0, 100.0, 200.0])
+    pairs = frame_pairs(values, 2)
+    assert pairs.shape == (2, 3 * len(range(2, 39, PAIR_EVERY)))
+    torch.testing.assert_close(pairs[1] - pairs[0], torch.ones_like(pairs[0]))
