@@ -1,9 +1,12 @@
 """Makes BlazePose's engine: `python -m export.blazepose`.
 
 Takes the two TensorFlow Lite files from the pinned MediaPipe wheel, converts them to ONNX, checks
-the result against the originals run by LiteRT, and writes `detector.onnx`, `landmarks.onnx` and
-`blazepose.json` with their sha256. The converted files are part of the repository; this command
-only reproduces them.
+the result against the originals run by LiteRT, and writes `detector.onnx`, `landmarks.onnx`,
+`landmarks_heat.onnx` and `blazepose.json` with their sha256. The converted files are part of the
+repository; this command only reproduces them.
+
+The landmark network comes twice, without and with its heat maps: they take a third off the pixel
+error and cost a seventh of the network's time, so that the user chooses.
 """
 
 import argparse
@@ -11,9 +14,10 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 
@@ -28,40 +32,64 @@ from realtime_vibe.tracking.factory import FORMAT_VERSION, MANIFEST
 from realtime_vibe.tracking.mediapipe_tracker import default_task_path
 
 _ROOT = Path(__file__).resolve().parent.parent
-DETECTOR_OUTPUTS = {"Identity": "boxes", "Identity_1": "scores"}
-DETECTOR_NORMALISATION = Normalisation(mean=127.5, scale=127.5)
-LANDMARK_OUTPUTS = {
-    "Identity": "landmarks",
-    "Identity_1": "presence",
-    "Identity_3": "heatmaps",
-    "Identity_4": "world_landmarks",
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How one graph is made."""
+
+    source: Literal["detector", "landmarks"]
+    """The file it comes from: a field of `BlazePoseFiles`."""
+    outputs: Mapping[str, str]
+    """New name of each output to keep, by its name in the file; the rest is cut off."""
+    normalisation: Normalisation
+
+
 LANDMARK_NORMALISATION = Normalisation(mean=0.0, scale=255.0)
+RECIPES: Mapping[str, Recipe] = {
+    "detector": Recipe(
+        source="detector",
+        outputs={"Identity": "boxes", "Identity_1": "scores"},
+        normalisation=Normalisation(mean=127.5, scale=127.5),
+    ),
+    "landmarks": Recipe(
+        source="landmarks",
+        outputs={
+            "Identity": "landmarks",
+            "Identity_1": "presence",
+            "Identity_4": "world_landmarks",
+        },
+        normalisation=LANDMARK_NORMALISATION,
+    ),
+    "landmarks_heat": Recipe(
+        source="landmarks",
+        outputs={
+            "Identity": "landmarks",
+            "Identity_1": "presence",
+            "Identity_3": "heatmaps",
+            "Identity_4": "world_landmarks",
+        },
+        normalisation=LANDMARK_NORMALISATION,
+    ),
+}
+"""By the name of the graph. A graph with heat maps gets their windows cut out after the check."""
 
 
-def build_graphs(files: BlazePoseFiles) -> dict[str, onnx.ModelProto]:
-    """Converts both files; by the name of the graph, `detector` and `landmarks`."""
-    return {
-        "detector": convert(
-            read_tflite(files.detector),
-            outputs=DETECTOR_OUTPUTS,
-            normalisation=DETECTOR_NORMALISATION,
-            name="blazepose_detector",
-        ),
-        "landmarks": convert(
-            read_tflite(files.landmarks),
-            outputs=LANDMARK_OUTPUTS,
-            normalisation=LANDMARK_NORMALISATION,
-            name="blazepose_landmarks",
-        ),
-    }
+def build_graph(files: BlazePoseFiles, recipe: Recipe) -> onnx.ModelProto:
+    """Converts one file to one graph, with whole heat maps where the recipe has them."""
+    return convert(
+        read_tflite(getattr(files, recipe.source)),
+        outputs=recipe.outputs,
+        normalisation=recipe.normalisation,
+        name=f"blazepose_{recipe.source}",
+    )
 
 
 def write_engine(graphs: dict[str, onnx.ModelProto], errors: dict[str, Any], folder: Path) -> None:
     """Writes the graphs and the manifest that names them.
 
     Args:
-        graphs: from `build_graphs`.
+        graphs: by their names.
         errors: measured largest difference from the original by graph and output.
         folder: of the engine; made when absent.
     """
@@ -121,26 +149,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _make_engine(files: BlazePoseFiles, clips: Path, out: Path) -> None:
-    graphs = build_graphs(files)
-    errors = {
-        "detector": check_graph(
-            graphs["detector"],
-            files.detector,
-            DETECTOR_OUTPUTS,
-            DETECTOR_NORMALISATION,
-            sample_images(clips),
-        ),
-        "landmarks": check_graph(
-            graphs["landmarks"],
-            files.landmarks,
-            LANDMARK_OUTPUTS,
-            LANDMARK_NORMALISATION,
-            sample_images(clips),
-        ),
-    }
-    graphs["landmarks"] = add_heat_windows(graphs["landmarks"])
-    for name, by_output in errors.items():
-        print(f"{name}: largest difference from the original {by_output}")
+    images = sample_images(clips)
+    graphs: dict[str, onnx.ModelProto] = {}
+    errors: dict[str, Any] = {}
+    for name, recipe in RECIPES.items():
+        graph = build_graph(files, recipe)
+        original = getattr(files, recipe.source)
+        errors[name] = check_graph(graph, original, recipe.outputs, recipe.normalisation, images)
+        has_maps = "heatmaps" in recipe.outputs.values()
+        graphs[name] = add_heat_windows(graph) if has_maps else graph
+        print(f"{name}: largest difference from the original {errors[name]}")
     write_engine(graphs, errors, out)
     print(f"wrote {out}")
 

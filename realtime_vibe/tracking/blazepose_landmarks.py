@@ -38,12 +38,13 @@ class BlazePoseLandmarks:
     """Finds the landmarks of the person in a region.
 
     Args:
-        session: the exported landmark network.
+        session: the exported landmark network. When it has an output `heat`, points are refined.
     """
 
     def __init__(self, session: InferenceSession) -> None:
         self._session = session
         self._input_name = session.inputs[0].name
+        self._has_heat = any(output.name == "heat" for output in session.outputs)
 
     def estimate(self, image_bgr: ImageArray, region: RotatedSquare) -> RegionPose:
         """Runs the network once.
@@ -59,7 +60,7 @@ class BlazePoseLandmarks:
         results = self._session.run({self._input_name: crop[None]})
         raw = results["landmarks"].reshape(NUM_POINTS, 5)
         return decode(
-            refine(raw, results["heat"]),
+            refine(raw, results["heat"]) if self._has_heat else raw,
             results["world_landmarks"].reshape(NUM_POINTS, 3),
             float(results["presence"].flat[0]),
             region,

@@ -15,12 +15,15 @@ FORMAT_VERSION = 1
 _REBUILD = "rebuild it with: python -m export.blazepose"
 
 
-def make_blazepose_tracker(engine_dir: Path, backend: str = "auto") -> BlazePoseTracker:
+def make_blazepose_tracker(
+    engine_dir: Path, backend: str = "auto", *, refine: bool = False
+) -> BlazePoseTracker:
     """Builds the tracker from an engine folder.
 
     Args:
-        engine_dir: holds `blazepose.json` and the two graphs it names.
+        engine_dir: holds `blazepose.json` and the graphs it names.
         backend: see `realtime_vibe.backends.factory.open_session`.
+        refine: take the landmark graph with heat maps: more exact in pixels, and slower.
 
     Raises:
         EngineError: a file is missing or is not what the manifest says.
@@ -29,7 +32,9 @@ def make_blazepose_tracker(engine_dir: Path, backend: str = "auto") -> BlazePose
     graphs = _read_manifest(engine_dir / MANIFEST)
     detector = _open_graph(engine_dir, "detector", graphs, backend)
     try:
-        landmarks = _open_graph(engine_dir, "landmarks", graphs, backend)
+        landmarks = _open_graph(
+            engine_dir, "landmarks_heat" if refine else "landmarks", graphs, backend
+        )
     except Exception:
         detector.close()
         raise

@@ -14,7 +14,7 @@ pytest.importorskip("tflite")
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
-from export.blazepose import main  # noqa: E402
+from export.blazepose import RECIPES, main  # noqa: E402
 from export.blazepose_check import sample_images  # noqa: E402
 from export.blazepose_source import fetch_blazepose  # noqa: E402
 from export.heat_windows import add_heat_windows  # noqa: E402
@@ -22,6 +22,7 @@ from export.tflite_reader import TfliteGraph, TfliteOperator, densify  # noqa: E
 from export.tflite_to_onnx import Normalisation, convert  # noqa: E402
 from realtime_vibe.errors import ExportError  # noqa: E402
 
+ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 RAW = Normalisation(mean=0.0, scale=1.0)
 
 
@@ -168,6 +169,27 @@ def test_heat_windows_are_the_cells_around_each_point() -> None:
     for index, (x, y) in enumerate(middles.tolist()):
         window = maps[0, index, y - 3 : y + 4, x - 3 : x + 4]
         np.testing.assert_array_equal(heat[index], window.reshape(-1))
+
+
+def test_the_committed_graphs_follow_their_recipes() -> None:
+    for name, recipe in RECIPES.items():
+        graph = onnx.load(ENGINE / f"{name}.onnx").graph
+        found = {output.name for output in graph.output}
+        wanted = {new.replace("heatmaps", "heat") for new in recipe.outputs.values()}
+        assert found == wanted, name
+        used = {value for node in graph.node for value in node.input} | found
+        assert all(set(node.output) & used for node in graph.node), name
+
+
+def test_without_heat_maps_the_decoder_is_gone() -> None:
+    plain, heat = (onnx.load(ENGINE / f"{name}.onnx") for name in ("landmarks", "landmarks_heat"))
+    kept, all_nodes = ({node.name for node in model.graph.node} for model in (plain, heat))
+    assert kept < all_nodes
+    convolutions = [
+        sum(node.op_type == "Conv" for node in model.graph.node) for model in (plain, heat)
+    ]
+    assert convolutions[1] - convolutions[0] >= 3
+    assert plain.ByteSize() < heat.ByteSize()
 
 
 def test_a_wheel_with_other_models_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,21 @@
 """Decoding of the landmark network: region to image, region axes to camera axes, heat maps."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from realtime_vibe.backends.factory import open_session
 from realtime_vibe.geometry.crop import RotatedSquare
-from realtime_vibe.tracking.blazepose_landmarks import decode, refine, window_places
+from realtime_vibe.tracking.blazepose_landmarks import (
+    BlazePoseLandmarks,
+    decode,
+    refine,
+    window_places,
+)
+
+ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 
 
 def _region(roll_rad: float) -> RotatedSquare:
@@ -89,3 +98,26 @@ def test_window_places_run_over_rows_of_one_map_per_point() -> None:
         for index, (x, y) in enumerate(middles.tolist())
     ]
     np.testing.assert_array_equal(maps.reshape(-1)[window_places(middles)], expected)
+
+
+def test_the_graph_decides_whether_points_are_refined(shared_data: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from benchmarks.clips import read_clip
+
+    clip = read_clip(shared_data / "real3d" / "pose2sim_cam3" / "video.mp4", 1)
+    height, width = clip.images[0].shape[:2]
+    region = RotatedSquare(
+        center_x_px=width / 2, center_y_px=height / 2, side_px=height, roll_rad=0.0
+    )
+    poses = []
+    for name in ("landmarks", "landmarks_heat"):
+        network = BlazePoseLandmarks(open_session(ENGINE / f"{name}.onnx"))
+        poses.append(network.estimate(clip.images[0], region).landmarks)
+        network.close()
+    plain, refined = poses
+    assert plain.presence > 0.9
+    assert refined.presence == pytest.approx(plain.presence, abs=1e-4)
+    np.testing.assert_allclose(refined.world_m, plain.world_m, atol=1e-3)
+    np.testing.assert_allclose(refined.image_px[:, 2], plain.image_px[:, 2], atol=0.1)
+    moved_px = np.linalg.norm(refined.image_px - plain.image_px, axis=1)
+    assert 0.2 < np.median(moved_px) < 0.03 * height

@@ -83,7 +83,6 @@ class ScriptedLandmarks(ScriptedSession):
             "landmarks": points.reshape(1, 195),
             "world_landmarks": np.zeros((1, 117), np.float32),
             "presence": np.array([[presence]], np.float32),
-            "heat": np.full((39, 49), -50.0, np.float32),
         }
 
 

@@ -25,8 +25,26 @@ def _edit(engine: Path, **changes: Any) -> None:
     (engine / MANIFEST).write_text(json.dumps(manifest))
 
 
-def test_the_committed_engine_opens(engine: Path) -> None:
-    make_blazepose_tracker(engine).close()
+@pytest.mark.parametrize("refine", [False, True])
+def test_each_choice_needs_its_own_graph_only(engine: Path, refine: bool) -> None:
+    used, unused = "landmarks.onnx", "landmarks_heat.onnx"
+    if refine:
+        used, unused = unused, used
+    (engine / unused).unlink()
+    make_blazepose_tracker(engine, refine=refine).close()
+    (engine / used).unlink()
+    with pytest.raises(EngineError, match=rf"/{used} is missing"):
+        make_blazepose_tracker(engine, refine=refine)
+
+
+def test_only_the_larger_graph_makes_heat() -> None:
+    graphs = json.loads((ENGINE / MANIFEST).read_text())["graphs"]
+    names = {
+        graph: [output["name"] for output in graphs[graph]["outputs"]]
+        for graph in ("landmarks", "landmarks_heat")
+    }
+    assert names["landmarks"] == ["landmarks", "presence", "world_landmarks"]
+    assert names["landmarks_heat"] == [*names["landmarks"], "heat"]
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -50,12 +68,6 @@ def test_a_changed_graph_is_refused(engine: Path) -> None:
     with (engine / "detector.onnx").open("ab") as file:
         file.write(b"\0")
     with pytest.raises(EngineError, match=r"detector\.onnx has sha256 .*, expected .*rebuild"):
-        make_blazepose_tracker(engine)
-
-
-def test_a_missing_graph_is_refused(engine: Path) -> None:
-    (engine / "landmarks.onnx").unlink()
-    with pytest.raises(EngineError, match=r"landmarks\.onnx is missing"):
         make_blazepose_tracker(engine)
 
 

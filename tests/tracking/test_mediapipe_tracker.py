@@ -55,13 +55,16 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
 def test_our_landmarks_agree_with_mediapipes(
     task: Path, shared_data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # Heat maps on: MediaPipe refines too.
     from benchmarks.agreement import measure_agreement
     from benchmarks.clips import read_clip
 
     clip = read_clip(shared_data / "real3d" / "pose2sim_cam3" / "video.mp4", 20)
     with caplog.at_level(logging.WARNING):
         result = measure_agreement(
-            clip, lambda: make_blazepose_tracker(ENGINE), lambda: MediaPipeTracker(task)
+            clip,
+            lambda: make_blazepose_tracker(ENGINE, refine=True),
+            lambda: MediaPipeTracker(task),
         )
     assert "Google" in caplog.text
     assert result.both == 20
