@@ -179,7 +179,8 @@ def _build_tracker(config: LiveConfig) -> PersonTracker:
         case _:
             from realtime_vibe.tracking.factory import make_blazepose_tracker
 
-            return make_blazepose_tracker(engine_folder("blazepose"), config.backend)
+            folder = engine_folder("blazepose")
+            return make_blazepose_tracker(folder, config.backend, refine=config.refine)
 
 
 @contextmanager

@@ -34,6 +34,8 @@ class LiveConfig:
     """Inference backend; `auto` takes the fastest that is installed."""
     tracker: str = "blazepose"
     """One of `TRACKERS`."""
+    refine: bool = False
+    """Refine landmarks with heat maps: pixel error a third smaller, about 1 ms slower."""
     temporal: str = "stream"
     """One of `TEMPORAL_MODES`: carried state, or the last 16 features run again."""
     smooth: float = DEFAULT_SMOOTH
@@ -235,6 +237,7 @@ _RULES: dict[str, _Rule] = {
     "engine": _text,
     "backend": _text,
     "tracker": _one_of(TRACKERS),
+    "refine": _flag,
     "temporal": _one_of(TEMPORAL_MODES),
     "smooth": _smooth,
     "view": _one_of(VIEWS),

@@ -57,8 +57,8 @@ def test_no_words_are_the_defaults(runs: list[LiveConfig]) -> None:
 
 def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
     given = (
-        "--source 1 --engine e --backend onnxruntime --tracker mediapipe --temporal window "
-        "--smooth off --view none --every-frame --max-frames 9 --record o.npz --save-video o.mkv "
+        "--source 1 --engine e --backend onnxruntime --tracker mediapipe --refine "
+        "--temporal window --smooth off --view none --every-frame --max-frames 9 --record o.npz --save-video o.mkv "
         "--snapshot o.png --stats o.json --overwrite --mirror --width 640 --height 480 --fps 30 "
         "--fov-deg 70 --log-level debug"
     )
@@ -68,6 +68,7 @@ def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
         engine="e",
         backend="onnxruntime",
         tracker="mediapipe",
+        refine=True,
         temporal="window",
         smooth=0.0,
         view="none",

@@ -55,6 +55,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "engine": "'e'",
         "backend": "'onnxruntime'",
         "tracker": "'mediapipe'",
+        "refine": "true",
         "temporal": "'window'",
         "smooth": "0.5",
         "view": "'preview'",
