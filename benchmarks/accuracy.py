@@ -197,12 +197,17 @@ def main() -> int:
     )
     parser.add_argument("folder", type=Path, help="folder of clip folders")
     parser.add_argument("--engine", default="blazepose-gru", help="engine name or folder")
+    parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=("stream", "window"), default="stream")
     parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     arguments = parser.parse_args()
     config = LiveConfig(
-        engine=arguments.engine, temporal=arguments.temporal, smooth=arguments.smooth, view="none"
+        engine=arguments.engine,
+        temporal=arguments.temporal,
+        smooth=arguments.smooth,
+        refine=arguments.refine,
+        view="none",
     )
     try:
         results = evaluate(arguments.folder, config)

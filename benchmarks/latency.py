@@ -187,6 +187,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=60.0, help="camera rate of the second part")
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
+    parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=("stream", "window"), default="stream")
     parser.add_argument("--json", type=Path, help="also write both results to this file")
     arguments = parser.parse_args()
@@ -195,6 +196,7 @@ def main() -> int:
         engine=arguments.engine,
         backend=arguments.backend,
         temporal=arguments.temporal,
+        refine=arguments.refine,
     )
     try:
         images = decoded_frames(arguments.source, arguments.size, limit=300)
@@ -205,7 +207,9 @@ def main() -> int:
         return 2
     print(
         f"{arguments.source.name} at {arguments.size[0]}x{arguments.size[1]}, {fast['engine']}, "
-        f"{fast['backend']}, {arguments.temporal}, {WARMUP_FRAMES} warm-up frames left out\n"
+        f"{fast['backend']}, {arguments.temporal}, "
+        f"landmarks {'refined' if arguments.refine else 'not refined'}, "
+        f"{WARMUP_FRAMES} warm-up frames left out\n"
         f"machine: {fast['machine']}\n\nevery frame, as fast as possible: {fast['fps']} fps"
     )
     print(as_table(fast))

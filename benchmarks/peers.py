@@ -55,18 +55,21 @@ def ensure_task(path: Path) -> Path:
     return path
 
 
-def compare_speed(clip: Clip, num_frames: int, task: Path) -> dict[str, Any]:
+def compare_speed(
+    clip: Clip, num_frames: int, task: Path, *, refine: bool = False
+) -> dict[str, Any]:
     """Times both in turn.
 
     Args:
         clip: played forwards and backwards until there are enough frames.
         num_frames: counted frames, after 20 of warm-up.
         task: MediaPipe's bundle.
+        refine: ours refines landmarks with heat maps, as MediaPipe does.
 
     Returns:
         The report, ready for JSON.
     """
-    built = build_pipeline(LiveConfig())
+    built = build_pipeline(LiveConfig(refine=refine))
     landmarker = open_landmarker(task, min_presence=0.5, min_detection_score=0.5)
     ours, peer = LatencyStats(_WARMUP), LatencyStats(_WARMUP)
     try:
@@ -90,18 +93,23 @@ def compare_speed(clip: Clip, num_frames: int, task: Path) -> dict[str, Any]:
         "warmup_frames": ours.warmup_count,
         "engine": built.engine,
         "backend": built.backend,
+        "refine": refine,
         "ours_track_to_mesh": ours.summary(),
         "mediapipe_landmarks": peer.summary(),
         "ratio_p50": round(peer.percentile_ms(50) / ours.percentile_ms(50), 2),
     }
 
 
-def compare_landmarks(clips: Sequence[Clip], task: Path) -> list[Agreement]:
+def compare_landmarks(
+    clips: Sequence[Clip], task: Path, *, refine: bool = False
+) -> list[Agreement]:
     """Measures the agreement on each clip with fresh trackers."""
     engine = engine_folder("blazepose")
     return [
         measure_agreement(
-            clip, lambda: make_blazepose_tracker(engine), lambda: MediaPipeTracker(task)
+            clip,
+            lambda: make_blazepose_tracker(engine, refine=refine),
+            lambda: MediaPipeTracker(task),
         )
         for clip in clips
     ]
@@ -138,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--agreement", action="store_true", help="compare landmarks, not time")
     parser.add_argument(
+        "--refine", action="store_true", help="ours refines landmarks too; MediaPipe always does"
+    )
+    parser.add_argument(
         "--task", type=Path, default=default_task_path(), help="MediaPipe's bundle; built if absent"
     )
     return parser
@@ -147,10 +158,12 @@ def _speed(options: argparse.Namespace) -> dict[str, Any]:
     if not options.source:
         raise ConfigError("no clip: pass --source CLIP")
     clip = read_clip(options.source[0], options.frames)
-    report = compare_speed(clip, options.frames, ensure_task(options.task))
+    task = ensure_task(options.task)
+    report = compare_speed(clip, options.frames, task, refine=options.refine)
     print(
         f"{clip.name}, scaled to {clip.size}, {report['frames']} frames taken in turn after "
-        f"{report['warmup_frames']} of warm-up, {report['engine']} on {report['backend']}"
+        f"{report['warmup_frames']} of warm-up, {report['engine']} on {report['backend']}, "
+        f"landmarks {'refined' if options.refine else 'not refined'}"
     )
     print(f"{'':32}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
     for label, key in (
@@ -170,7 +183,7 @@ def _agreement(options: argparse.Namespace) -> dict[str, Any]:
     if not paths:
         raise ConfigError(f"no clips in {_DATA}: pass --source CLIP")
     clips = [read_clip(path, options.frames) for path in paths]
-    results = compare_landmarks(clips, ensure_task(options.task))
+    results = compare_landmarks(clips, ensure_task(options.task), refine=options.refine)
     print("difference of landmarks in % of the longer side of the person's box")
     print(f"{'clip':36}{'both':>6}{'ours':>6}{'peer':>6}{'median':>9}{'p95':>9}")
     for row in results:
