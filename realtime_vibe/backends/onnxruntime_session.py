@@ -49,10 +49,8 @@ class OnnxRuntimeSession:
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Waking sleeping workers for each operator costs 2 ms a frame; spinning ones are there at
-        # once, and stop when the run ends so that the other threads get the core back.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry(*end_of_spinning(ort.__version__))
         try:
             self._session: Any = ort.InferenceSession(str(path), options, providers=[wanted])
         except Exception as error:  # ORT raises its own undocumented classes
@@ -103,6 +101,27 @@ class OnnxRuntimeSession:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def end_of_spinning(version: str) -> tuple[str, str]:
+    """The session entry that sends idle workers to sleep.
+
+    Spinning workers take the next operator at once; a sleeping virtual CPU is slow to wake, which
+    costs 2 ms a frame. Left alone they spin longer than a frame lasts and burn a core at 30 frames
+    a second. A millisecond bridges the gaps inside a run and is over before the other stages need
+    the core.
+
+    Args:
+        version: of ONNX Runtime. Before 1.26 it ignores a duration, so that spinning has to stop
+            with each run.
+
+    Returns:
+        Key and value.
+    """
+    major, minor = (int(part) for part in version.split(".")[:2])
+    if (major, minor) >= (1, 26):
+        return "session.intra_op.spin_duration_us", "1000"
+    return "session.force_spinning_stop", "1"
 
 
 def _spec(node: Any) -> TensorSpec:
