@@ -6,7 +6,7 @@ the result against the originals run by LiteRT, and writes `detector.onnx`, `lan
 repository; this command only reproduces them.
 
 The landmark network comes twice, without and with its heat maps: they take a third off the pixel
-error and cost a seventh of the network's time, so that the user chooses.
+error and cost an eighth of the network's time, so that the user chooses.
 """
 
 import argparse
