@@ -5,7 +5,7 @@
 Every clip folder holds `video.mp4` and `truth.npz` (`joints_camera` (F, 12, 3) [m], `joint_names`,
 `first_frame`, `fps`). Both methods see the same frames in the same run, tracked once, unsmoothed
 unless --smooth is given: ours through the whole pipeline, BlazePose's world landmarks straight from
-the tracker. The root for MPJPE is the middle of the 12 joints of each method. Accel is the norm of
+the tracker. The root is the middle of the 12 joints of each method. Accel is the norm of
 the difference of second differences at 30 frames a second.
 """
 
@@ -65,7 +65,7 @@ def load_truth(path: Path) -> ClipTruth:
         DatasetError: the file is missing, damaged or lacks a key.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = [key for key in _TRUTH_KEYS if key not in archive]
             if missing:
                 raise DatasetError(f"{path} lacks {', '.join(missing)}")
@@ -138,10 +138,10 @@ def score(predicted: FloatArray, truth: ClipTruth) -> Scores:
     if not found.any():
         return Scores(mpjpe_mm=np.nan, pa_mpjpe_mm=np.nan, accel_mm=np.nan, coverage=0.0)
     stride = max(1, round(truth.fps / ACCEL_RATE_HZ))
-    accel = [
-        accel_error(predicted[start::stride], truth.joints[start::stride])
-        for start in range(stride)
-    ]
+    # About the root, as for MPJPE: BlazePose's world landmarks do not move through the room.
+    moved = predicted - predicted.mean(axis=1, keepdims=True)
+    true = truth.joints - truth.joints.mean(axis=1, keepdims=True)
+    accel = [accel_error(moved[start::stride], true[start::stride]) for start in range(stride)]
     return Scores(
         mpjpe_mm=float(mpjpe(predicted[found], truth.joints[found]).mean() * 1e3),
         pa_mpjpe_mm=float(pa_mpjpe(predicted[found], truth.joints[found]).mean() * 1e3),

@@ -292,6 +292,7 @@ def main() -> None:
     parser.add_argument("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--minutes", type=float, default=TrainSettings().minutes)
+    parser.add_argument("--learning-rate", type=float, default=TrainSettings().learning_rate)
     parser.add_argument(
         "--per-frame-share",
         type=float,
@@ -306,6 +307,7 @@ def main() -> None:
         minutes=arguments.minutes,
         seed=arguments.seed,
         per_frame_share=arguments.per_frame_share,
+        learning_rate=arguments.learning_rate,
     )
     path = train(arguments.motion, arguments.body, arguments.out, settings, arguments.start_from)
     _LOGGER.info("wrote %s", path)
