@@ -69,7 +69,6 @@ class LiveRun:
         self.pipeline = pipeline
         """Touch it only by `post`."""
         self._stats = stats
-        self._every_frame = every_frame
         self._max_frames = max_frames
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._results: LatestSlot[FrameResult] = LatestSlot()

@@ -107,6 +107,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tensor_spec(item: dict[str, Any]) -> TensorSpec:
+    """One input or output as manifests write it: name, shape, dtype.
+
+    Raises:
+        KeyError: one of the three is missing.
+    """
+    shape = tuple(size if isinstance(size, int) else str(size) for size in item["shape"])
+    return TensorSpec(name=str(item["name"]), shape=shape, dtype=str(item["dtype"]))
+
+
 def _parsed(folder: Path, content: dict[str, Any]) -> EngineManifest:
     version = content["format_version"]
     if version != FORMAT_VERSION:
@@ -138,14 +148,9 @@ def _graph(folder: Path, graph: dict[str, Any]) -> GraphSpec:
     return GraphSpec(
         path=_checked_file(folder, graph["file"], graph["sha256"]),
         sha256=graph["sha256"],
-        inputs=tuple(_tensor(item) for item in graph["inputs"]),
-        outputs=tuple(_tensor(item) for item in graph["outputs"]),
+        inputs=tuple(tensor_spec(item) for item in graph["inputs"]),
+        outputs=tuple(tensor_spec(item) for item in graph["outputs"]),
     )
-
-
-def _tensor(item: dict[str, Any]) -> TensorSpec:
-    shape = tuple(size if isinstance(size, int) else str(size) for size in item["shape"])
-    return TensorSpec(name=str(item["name"]), shape=shape, dtype=str(item["dtype"]))
 
 
 def _checked_file(folder: Path, name: str, sha256: str) -> Path:

@@ -69,11 +69,6 @@ class LandmarkFeatures:
     def __init__(self, crop_scale: float) -> None:
         self._crop_scale = crop_scale
 
-    @property
-    def feature_size(self) -> int:
-        """F."""
-        return FEATURE_SIZE
-
     def square(self, person: TrackedPerson) -> SquareBox:
         """The crop in which the person's weak-perspective camera lives."""
         return square_of_bbox(person.bbox_xyxy, self._crop_scale)

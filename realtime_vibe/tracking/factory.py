@@ -1,12 +1,12 @@
 """Opens BlazePose's engine folder: checks it against its manifest, then loads the graphs."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from realtime_vibe.backends.base import InferenceSession, TensorSpec
+from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.factory import open_session
+from realtime_vibe.backends.manifest import file_sha256, tensor_spec
 from realtime_vibe.errors import EngineError
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 
@@ -60,14 +60,15 @@ def _open_graph(
     try:
         entry = graphs[name]
         path, expected_sha256 = engine_dir / entry["file"], entry["sha256"]
-        inputs, outputs = _specs(entry["inputs"]), _specs(entry["outputs"])
+        inputs = tuple(tensor_spec(item) for item in entry["inputs"])
+        outputs = tuple(tensor_spec(item) for item in entry["outputs"])
     except (KeyError, TypeError) as error:
         raise EngineError(
             f"{engine_dir / MANIFEST} does not describe '{name}' ({error!r}): {_REBUILD}"
         ) from error
     if not path.is_file():
         raise EngineError(f"{path} is missing: {_REBUILD}")
-    got_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    got_sha256 = file_sha256(path)
     if got_sha256 != expected_sha256:
         raise EngineError(
             f"{path} has sha256 {got_sha256[:12]}..., expected {expected_sha256[:12]}...: {_REBUILD}"
@@ -78,10 +79,3 @@ def _open_graph(
             session.close()
             raise EngineError(f"{path} has {got}, expected {expected}: {_REBUILD}")
     return session
-
-
-def _specs(entries: list[dict[str, Any]]) -> tuple[TensorSpec, ...]:
-    return tuple(
-        TensorSpec(name=entry["name"], shape=tuple(entry["shape"]), dtype=entry["dtype"])
-        for entry in entries
-    )
