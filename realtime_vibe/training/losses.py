@@ -1,6 +1,6 @@
 """What the network is told to get right (Kocabas et al. 2020, eq. 1-3, without the adversary).
 
-Every term is a mean over all its items, so weights do not depend on the batch.
+Every term is a mean over the items whose truth is known, so weights do not depend on the batch.
 """
 
 from dataclasses import dataclass, fields
@@ -87,15 +87,31 @@ def supervised_losses(
     centered = points - joints[:, :, :1]
     target = torch.cat([truth.joints, truth.landmarks], dim=2)
     difference = centered - target
+    known = truth.body_weight
+    both = known[1:] * known[:-1]
     return LossTerms(
-        joints=_length(difference).mean(),
-        image=_length(crop - truth.crop_points).clamp_max(1.0).mean(),
-        pose=(predicted.rotmat - truth.rotmat).square().sum((-1, -2)).mean(),
-        shape=(predicted.betas - truth.betas).square().mean(),
-        camera=(predicted.weak_camera - truth.weak_camera).abs().clamp_max(2.0).mean(),
-        velocity=_length(difference[1:] - difference[:-1]).sum()
-        / max(1, difference[1:, ..., 0].numel()),
+        joints=weighted_mean(_length(difference), known[..., None]),
+        image=weighted_mean(_length(crop - truth.crop_points).clamp_max(1.0), truth.point_weight),
+        pose=weighted_mean(
+            (predicted.rotmat - truth.rotmat).square().sum((-1, -2)), known[..., None]
+        ),
+        shape=weighted_mean((predicted.betas - truth.betas).square(), known[..., None]),
+        camera=weighted_mean(
+            (predicted.weak_camera - truth.weak_camera).abs().clamp_max(2.0), known[..., None]
+        ),
+        velocity=weighted_mean(_length(difference[1:] - difference[:-1]), both[..., None]),
     )
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of the values with weight; 0 where nothing has any.
+
+    Args:
+        values: any shape.
+        weight: broadcasts to `values`, 0 to 1.
+    """
+    weight = weight.expand_as(values)
+    return (values * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
 def _length(vectors: Tensor) -> Tensor:

@@ -40,6 +40,10 @@ class SequenceBatch(NamedTuple):
     """(S, B, 57, 2) joints and landmarks in the crop, -1 to 1."""
     view: Tensor
     """(S, B, 7) crop centre, side, principal point, nominal focal [px]; dt [s]."""
+    body_weight: Tensor
+    """(S, B) 1 where rotations, betas, camera, joints and landmarks are known, 0 where only 2D is."""
+    point_weight: Tensor
+    """(S, B, 57) confidence of each of `crop_points`, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,8 @@ class SequenceSampler:
             landmarks=landmarks - pelvis,
             crop_points=crop_points,
             view=view,
+            body_weight=torch.ones(crop_points.shape[:2]),
+            point_weight=torch.ones(crop_points.shape[:3]),
         )
 
     def _placement(self, trans: Tensor) -> "_Placement":
