@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.features.landmark_features import FEATURE_SIZE
 from realtime_vibe.models.landmark_embedding import LandmarkEmbedding
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams, Regressor
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
@@ -58,6 +59,14 @@ def save_network(path: Path, network: VIBE, size: NetworkSize, provenance: dict[
     part.replace(path)
 
 
+class SavedNetwork(NamedTuple):
+    """A network from a file, in eval mode."""
+
+    network: VIBE
+    size: NetworkSize
+    provenance: dict[str, str]
+
+
 def load_network(path: Path) -> tuple[VIBE, dict[str, str]]:
     """Reads what `save_network` wrote; runs no code from the file.
 
@@ -67,17 +76,37 @@ def load_network(path: Path) -> tuple[VIBE, dict[str, str]]:
     Raises:
         DatasetError: the file is missing, damaged or of another layout.
     """
+    saved = read_network(path)
+    return saved.network, saved.provenance
+
+
+def read_network(path: Path) -> SavedNetwork:
+    """As `load_network`, with the sizes.
+
+    Raises:
+        DatasetError: the file is missing, damaged or of another layout.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
         raise DatasetError(f"{path}: not a readable checkpoint ({error})") from error
     if not isinstance(content, dict) or set(content) != _CHECKPOINT_KEYS:
         raise DatasetError(f"{path}: expected a checkpoint with {sorted(_CHECKPOINT_KEYS)}")
     size = NetworkSize(**content["size"])
-    blank = MeanParams(torch.zeros(POSE_SIZE), torch.zeros(SHAPE_SIZE), torch.zeros(CAMERA_SIZE))
-    network = build_network(size, torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE), blank)
+    network = blank_network(size, num_features(content["state_dict"]))
     network.load_state_dict(content["state_dict"], strict=True)
-    return network.eval(), content["provenance"]
+    return SavedNetwork(network.eval(), size, content["provenance"])
+
+
+def blank_network(size: NetworkSize, features: int) -> VIBE:
+    """A network to load a state dict into."""
+    blank = MeanParams(torch.zeros(POSE_SIZE), torch.zeros(SHAPE_SIZE), torch.zeros(CAMERA_SIZE))
+    return build_network(size, torch.zeros(features), torch.ones(features), blank)
+
+
+def num_features(state_dict: dict[str, Tensor]) -> int:
+    """Raw features per frame that a landmark network of these weights reads."""
+    return len(state_dict["embedding.mean"])
 
 
 def feature_statistics(network: VIBE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,0 +1,138 @@
+"""The motion discriminator D_M (Kocabas et al. 2020, sec. 3.2): does this body motion look recorded?
+
+Legend: T time, P sequences, F numbers per frame, H hidden size.
+
+A GRU reads the sequence; its states h_i are pooled into r, and a linear layer turns r into a score
+without a sigmoid (least squares: 1 is real, 0 is made up). The paper pools by self-attention,
+r = sum a_i h_i with a = softmax(phi(h)); mean and maximum are there to compare with.
+
+Sizes default to the released configuration, which differs from the paper's text in one point: phi's
+last layer, too, is followed by tanh and dropout. State-dict names are the released ones.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from realtime_vibe.models.rotation6d import rot6d_from_rotmat
+
+Pooling = Literal["attention", "mean", "max"]
+Representation = Literal["rot6d", "axis_angle"]
+
+NUM_BODY_JOINTS = 23
+"""All joints but the root: D_M judges the body's pose, not where it stands or faces."""
+MOTION_SIZES: dict[Representation, int] = {
+    "rot6d": 6 * NUM_BODY_JOINTS,
+    "axis_angle": 3 * NUM_BODY_JOINTS,
+}
+"""F of each representation; the released discriminator reads axis-angle."""
+
+
+class Attended(NamedTuple):
+    """A weighted sum over time and its weights."""
+
+    pooled: Tensor
+    """(P, H)."""
+    weights: Tensor
+    """(T, P), each sequence's sum to one."""
+
+
+class SelfAttention(nn.Module):
+    """Weighs the states of a sequence by an MLP of their own (sec. 3.2, eq. 6 and 7).
+
+    Args:
+        hidden_size: H.
+        num_layers: of phi, the last with one output.
+        dropout: after each layer while training.
+    """
+
+    def __init__(self, hidden_size: int, num_layers: int = 3, dropout: float = 0.2) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for layer in range(num_layers):
+            linear = nn.Linear(hidden_size, 1 if layer == num_layers - 1 else hidden_size)
+            nn.init.uniform_(linear.weight, -0.1, 0.1)
+            nn.init.constant_(linear.bias, 0.01)
+            layers += [linear, nn.Tanh(), nn.Dropout(dropout)]
+        self.attention = nn.Sequential(*layers)
+
+    def forward(self, states: Tensor) -> Attended:
+        """Pools (T, P, H)."""
+        weights = torch.softmax(self.attention(states).squeeze(-1), dim=0)
+        return Attended((states * weights[..., None]).sum(0), weights)
+
+
+class MotionDiscriminator(nn.Module):
+    """Scores body motion, (T, P, F) to (P,).
+
+    Args:
+        input_size: F.
+        hidden_size: H of the GRU and of phi.
+        num_layers: of the GRU.
+        pooling: how the states of a sequence become one.
+        attention_layers: of phi; unused by the other poolings.
+        dropout: in phi.
+    """
+
+    def __init__(
+        self,
+        input_size: int = MOTION_SIZES["axis_angle"],
+        hidden_size: int = 1024,
+        num_layers: int = 2,
+        pooling: Pooling = "attention",
+        attention_layers: int = 3,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.gru = nn.GRU(input_size, hidden_size, num_layers)
+        self.attention = (
+            SelfAttention(hidden_size, attention_layers, dropout)
+            if pooling == "attention"
+            else None
+        )
+        self.fc = nn.Linear(hidden_size, 1)
+
+    def forward(self, motion: Tensor) -> Tensor:
+        """Scores whole sequences, each on its own.
+
+        Args:
+            motion: (T, P, F).
+        """
+        states, _ = self.gru(motion)
+        if self.attention is not None:
+            pooled = self.attention(states).pooled
+        elif self.pooling == "mean":
+            pooled = states.mean(0)
+        else:
+            pooled = states.amax(0)
+        scores: Tensor = self.fc(pooled).squeeze(-1)
+        return scores
+
+
+def body_motion(rotmat: Tensor, representation: Representation) -> Tensor:
+    """What the discriminator reads of (T, P, 24, 3, 3): (T, P, F) of the 23 body joints."""
+    body = rotmat[..., 1:, :, :]
+    if representation == "rot6d":
+        return rot6d_from_rotmat(body).flatten(-2)
+    return axis_angle_from_rotmat(body).flatten(-2)
+
+
+def axis_angle_from_rotmat(rotmat: Tensor) -> Tensor:
+    """Rotation vectors (..., 3) [rad] of (..., 3, 3), with finite gradients everywhere.
+
+    Near no rotation the vector is the skew part itself. At half a turn, which the body's joints do
+    not reach, the axis is undefined and the result short.
+    """
+    skew = 0.5 * torch.stack(
+        [
+            rotmat[..., 2, 1] - rotmat[..., 1, 2],
+            rotmat[..., 0, 2] - rotmat[..., 2, 0],
+            rotmat[..., 1, 0] - rotmat[..., 0, 1],
+        ],
+        dim=-1,
+    )
+    sine = (skew.square().sum(-1) + 1e-12).sqrt()
+    cosine = 0.5 * (rotmat.diagonal(dim1=-2, dim2=-1).sum(-1) - 1.0)
+    return skew * (torch.atan2(sine, cosine) / sine)[..., None]

@@ -1,0 +1,233 @@
+"""One step of the generator and one of the motion discriminator (Kocabas et al. 2020, eq. 1 and 5).
+
+The generator is the network itself: it makes motion from a tracker's output. In the order of the
+released code: one forward pass, the generator's step, then the discriminator's on the same motion.
+
+Legend: T frames of a piece, B streams, W frames of a window, P windows.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from realtime_vibe.models.motion_discriminator import (
+    MotionDiscriminator,
+    Representation,
+    body_motion,
+)
+from realtime_vibe.models.regressor import RegressorOutput
+from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.training.learner import Learner
+from realtime_vibe.training.losses import (
+    LossTerms,
+    Objective,
+    adversarial_loss,
+    discriminator_loss,
+    supervised_losses,
+)
+from realtime_vibe.training.sequences import SequenceBatch
+
+PAIR_EVERY = 8
+
+
+class FramePlan(NamedTuple):
+    """Which frames of a piece are regressed, since neighbours say nearly the same."""
+
+    first_pair: int | None = None
+    """Two neighbouring frames of every `PAIR_EVERY` from this one on are supervised; None: all."""
+    first_window_frame: int = 0
+    window_frames: int = 0
+    window_streams: Tensor | None = None
+    """(P,) streams whose window goes to the discriminator; None: there is none."""
+
+
+class Generated(NamedTuple):
+    """What the network says about a piece."""
+
+    params: RegressorOutput
+    """Of the supervised frames, (2, K * B, ...) when pairs are, else (T, B, ...)."""
+    window_rotmat: Tensor | None
+    """(W, P, 24, 3, 3)."""
+    hidden: Tensor | None
+    """(L, B, H) after the last frame."""
+
+
+class GeneratorPass(nn.Module):
+    """The network's work in one step as one forward pass, which is what `DistributedDataParallel` wraps.
+
+    Args:
+        network: to train.
+        reset_every: the recurrent state is zeroed after so many frames; None keeps it.
+    """
+
+    def __init__(self, network: VIBE, reset_every: int | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.reset_every = reset_every
+
+    def forward(self, features: Tensor, hidden: Tensor | None, plan: FramePlan) -> Generated:
+        """Encodes all frames, regresses the planned ones in one go.
+
+        Args:
+            features: (T, B, F).
+            hidden: (L, B, H); None leaves the recurrent encoder out and looks at each frame alone.
+            plan: which frames.
+        """
+        encoded = self.network.embedding(features)
+        if hidden is not None:
+            encoded, hidden = self._encoded(encoded, hidden)
+        chosen = encoded if plan.first_pair is None else frame_pairs(encoded, plan.first_pair)
+        if plan.window_streams is None:
+            return Generated(self.network.regressor(chosen), None, hidden)
+        stop = plan.first_window_frame + plan.window_frames
+        window = encoded[plan.first_window_frame : stop, plan.window_streams]
+        sizes = [chosen[..., 0].numel(), window[..., 0].numel()]
+        both = self.network.regressor(torch.cat([chosen.flatten(0, 1), window.flatten(0, 1)]))
+        supervised, judged = zip(*(part.split(sizes) for part in both), strict=True)
+        params = RegressorOutput(*(part.unflatten(0, chosen.shape[:2]) for part in supervised))
+        return Generated(params, judged[0].unflatten(0, window.shape[:2]), hidden)
+
+    def _encoded(self, embedded: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        if self.reset_every is None:
+            features, hidden = self.network.encoder(embedded, hidden)
+            return features, hidden
+        blank = torch.zeros_like(hidden)
+        parts = [self.network.encoder(part, blank) for part in embedded.split(self.reset_every)]
+        return torch.cat([part.features for part in parts]), parts[-1].hidden
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generator:
+    """What a generator step needs besides the data."""
+
+    passes: nn.Module
+    """A `GeneratorPass`, perhaps wrapped."""
+    body: SmplLayer
+    learner: Learner
+    objective: Objective
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adversary:
+    """The discriminator with its optimizer."""
+
+    network: MotionDiscriminator
+    wrapped: nn.Module
+    """The same network, perhaps wrapped for several processes."""
+    learner: Learner
+    representation: Representation
+    weight: float
+    """Of the discriminator's own loss; the released code scales it as the generator's term."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorResult:
+    """A generator step's losses and what it hands on, cut from the graph."""
+
+    terms: LossTerms
+    adversarial: Tensor | None
+    """L_adv before weighting; None without a judged window."""
+    window_rotmat: Tensor | None
+    """(W, P, 24, 3, 3)."""
+    hidden: Tensor | None
+    """(L, B, H)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscriminatorTerms:
+    """A discriminator step's loss and mean scores, before the step."""
+
+    loss: Tensor
+    real_score: Tensor
+    """Mean of D(real); 1 is wanted."""
+    fake_score: Tensor
+    """Mean of D(fake); 0 is wanted, 1 when the generator fools it."""
+
+
+def generator_step(
+    generator: Generator,
+    piece: SequenceBatch,
+    hidden: Tensor | None,
+    plan: FramePlan,
+    adversary: Adversary | None = None,
+    adversarial_weight: float = 0.0,
+) -> GeneratorResult:
+    """One gradient step of the network; the discriminator is asked but not changed.
+
+    Args:
+        generator: the network in training mode and what it learns with.
+        piece: (T, B, ...) on the network's device.
+        hidden: (L, B, H), or None to look at each frame alone.
+        plan: which frames to supervise and to judge.
+        adversary: judges the plan's windows; None leaves L_adv out.
+        adversarial_weight: of L_adv.
+    """
+    with generator.learner.precision.autocast():
+        generated: Generated = generator.passes(piece.features, hidden, plan)
+    params = RegressorOutput(*(part.float() for part in generated.params))
+    truth = piece
+    if plan.first_pair is not None:
+        truth = SequenceBatch(*(frame_pairs(part, plan.first_pair) for part in piece))
+    joints, landmarks = generator.body.light(params.rotmat, params.betas)
+    objective = generator.objective
+    terms = supervised_losses(params, joints, landmarks, truth, objective.form)
+    loss = terms.total(objective.weights)
+    adversarial = None
+    if adversary is not None and generated.window_rotmat is not None:
+        adversary.network.requires_grad_(False)
+        adversarial = adversarial_loss(
+            _scores(adversary, adversary.network, generated.window_rotmat)
+        )
+        adversary.network.requires_grad_(True)
+        loss = loss + adversarial_weight * adversarial
+    generator.learner.descend(loss)
+    return GeneratorResult(
+        terms=terms,
+        adversarial=None if adversarial is None else adversarial.detach(),
+        window_rotmat=_detached(generated.window_rotmat),
+        hidden=_detached(generated.hidden),
+    )
+
+
+def discriminator_step(
+    adversary: Adversary, real_rotmat: Tensor, fake_rotmat: Tensor
+) -> DiscriminatorTerms:
+    """One gradient step of the discriminator; whoever made the motion is not changed.
+
+    Args:
+        adversary: the discriminator in training mode.
+        real_rotmat: (W, P, 24, 3, 3) recorded motion.
+        fake_rotmat: (W, P', 24, 3, 3) the network's.
+    """
+    motion = torch.cat([real_rotmat, fake_rotmat.detach()], dim=1)
+    scores = _scores(adversary, adversary.wrapped, motion)
+    real, fake = scores.tensor_split([real_rotmat.shape[1]])
+    loss = discriminator_loss(real, fake)
+    adversary.learner.descend(adversary.weight * loss)
+    return DiscriminatorTerms(
+        loss=loss.detach(), real_score=real.detach().mean(), fake_score=fake.detach().mean()
+    )
+
+
+def frame_pairs(values: Tensor, first: int) -> Tensor:
+    """Picks two neighbouring frames of every `PAIR_EVERY`: (T, B, ...) to (2, K * B, ...).
+
+    The encoder runs over all frames, but neighbours say nearly the same, so regressor, body and
+    losses look at these only; a pair has a movement between its frames.
+    """
+    starts = torch.arange(first, values.shape[0] - 1, PAIR_EVERY, device=values.device)
+    return torch.stack([values[starts], values[starts + 1]]).flatten(1, 2)
+
+
+def _scores(adversary: Adversary, network: nn.Module, rotmat: Tensor) -> Tensor:
+    motion = body_motion(rotmat.float(), adversary.representation)
+    with adversary.learner.precision.autocast():
+        scores: Tensor = network(motion)
+    return scores.float()
+
+
+def _detached(value: Tensor | None) -> Tensor | None:
+    return None if value is None else value.detach().float()

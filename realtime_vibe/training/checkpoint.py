@@ -1,0 +1,68 @@
+"""Everything a training run needs to go on as if it had never stopped, in one file."""
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from realtime_vibe.errors import ConfigError, DatasetError
+
+CHECKPOINT_NAME = "checkpoint.pt"
+_FORMAT_VERSION = 1
+_KEYS = {"format_version", "settings", "step", "elapsed_s", "ranks"}
+"""What every checkpoint has beside the states of the networks."""
+
+
+def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
+    """Writes `checkpoint.pt` in one step, so that a power cut leaves the old one.
+
+    Args:
+        folder: of the run.
+        content: plain values and tensors; see `read_checkpoint`.
+    """
+    path = folder / CHECKPOINT_NAME
+    part = path.with_suffix(".part")
+    torch.save({"format_version": _FORMAT_VERSION, **content}, part)
+    part.replace(path)
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """Reads what `write_checkpoint` wrote; runs no code from the file.
+
+    Raises:
+        DatasetError: there is none, or it is damaged or of another version.
+    """
+    path = folder / CHECKPOINT_NAME
+    if not path.is_file():
+        raise DatasetError(f"no {CHECKPOINT_NAME} in {folder}; leave --resume out to start anew")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise DatasetError(f"{path}: not a readable checkpoint ({error})") from error
+    if not isinstance(content, dict) or not set(content) >= _KEYS:
+        raise DatasetError(f"{path}: expected a checkpoint with {sorted(_KEYS)}")
+    if content["format_version"] != _FORMAT_VERSION:
+        raise DatasetError(
+            f"{path}: checkpoint version {content['format_version']}, expected {_FORMAT_VERSION}; "
+            "go on with the program that wrote it"
+        )
+    return content
+
+
+def check_same_settings(saved: dict[str, Any], current: dict[str, Any]) -> None:
+    """Refuses to go on under another recipe: rates follow from the number of steps.
+
+    Raises:
+        ConfigError: a setting differs.
+    """
+    different = [
+        f"{name} was {saved.get(name)}, is {current.get(name)}"
+        for name in sorted(saved.keys() | current.keys())
+        if saved.get(name) != current.get(name)
+    ]
+    if different:
+        raise ConfigError(
+            f"--resume with other settings: {'; '.join(different)}; expected those of the "
+            "checkpoint. Use --start-from network.pt to begin a new run with its weights"
+        )

@@ -1,0 +1,74 @@
+"""The learning curve: means of each term over some steps, one CSV line each."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Curve:
+    """Collects terms and writes their means; a column without any value stays empty.
+
+    Sums stay on the terms' device until a line is due, because asking a GPU for numbers stops it.
+
+    Args:
+        path: the CSV file; None collects and writes nothing.
+        terms: columns after step, seconds and rate.
+        every: steps in a line.
+    """
+
+    def __init__(self, path: Path | None, terms: Sequence[str], every: int) -> None:
+        self._path = path
+        self._terms = tuple(terms)
+        self._every = every
+        self._sums: dict[str, Tensor] = {}
+        self._counts = dict.fromkeys(self._terms, 0)
+
+    def begin(self, last_step: int) -> None:
+        """Starts the file anew, or cuts lines after `last_step` off when training goes on."""
+        if self._path is None:
+            return
+        lines: list[list[str]] = []
+        if last_step > 0 and self._path.is_file():
+            with self._path.open(newline="") as file:
+                lines = [row for row in list(csv.reader(file))[1:] if int(row[0]) <= last_step]
+        part = self._path.with_suffix(".part")
+        with part.open("w", newline="") as file:
+            csv.writer(file).writerows([["step", "seconds", "rate", *self._terms], *lines])
+        part.replace(self._path)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Takes one step's terms in, each a scalar."""
+        for name, value in values.items():
+            number = value.detach().double()
+            self._sums[name] = self._sums[name] + number if name in self._sums else number
+            self._counts[name] += 1
+
+    def line(self, step: int, seconds: float, rate: float) -> dict[str, float] | None:
+        """Writes a line when one is due at this step.
+
+        Returns:
+            The means of the line, None when none is due.
+        """
+        if step % self._every:
+            return None
+        means = {name: value.item() / self._counts[name] for name, value in self._sums.items()}
+        self._sums, self._counts = {}, dict.fromkeys(self._terms, 0)
+        if self._path is not None:
+            row = [f"{means[name]:.6g}" if name in means else "" for name in self._terms]
+            with self._path.open("a", newline="") as file:
+                csv.writer(file).writerow([step, f"{seconds:.1f}", f"{rate:.4g}", *row])
+        return means
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was collected since the last line."""
+        sums = {name: value.cpu() for name, value in self._sums.items()}
+        return {"sums": sums, "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Puts back what `state_dict` gave."""
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._counts = dict(state["counts"])

@@ -1,0 +1,79 @@
+"""The network a run begins with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from realtime_vibe.models.regressor import MeanParams
+from realtime_vibe.models.rotation6d import rot6d_from_rotmat
+from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.training.motion import MotionPool
+from realtime_vibe.training.network import (
+    NetworkSize,
+    blank_network,
+    build_network,
+    num_features,
+    read_network,
+)
+from realtime_vibe.training.sequences import SequenceSource
+from realtime_vibe.training.settings import TrainSettings
+from realtime_vibe.training.streams import rotmat_from_quat
+
+_STATISTICS_BATCHES = 4
+_LEAST_DEVIATION = 0.02
+
+
+def starting_network(
+    settings: TrainSettings,
+    source: SequenceSource,
+    pool: MotionPool,
+    weights: dict[str, Tensor] | Path | None,
+) -> tuple[VIBE, NetworkSize]:
+    """Builds the network.
+
+    Args:
+        settings: give the sizes, unless a file does.
+        source: its first batches give the features' mean and deviation for a new network.
+        pool: gives the mean pose.
+        weights: state dict of a checkpoint, file of an earlier network, or None for random weights.
+
+    Returns:
+        The network and its sizes.
+
+    Raises:
+        DatasetError: the file cannot be read.
+    """
+    size = settings.size
+    if isinstance(weights, dict):
+        network = blank_network(size, num_features(weights))
+        network.load_state_dict(weights)
+    elif weights is not None:
+        network, size, _ = read_network(weights)
+        size = replace(size, dropout=settings.size.dropout)
+    else:
+        batches = [source.sample().features.flatten(0, 1) for _ in range(_STATISTICS_BATCHES)]
+        features = torch.cat(batches)
+        deviation = features.std(0).clamp_min(_LEAST_DEVIATION)
+        network = build_network(size, features.mean(0), deviation, mean_parameters(pool))
+    network.regressor.dropout = size.dropout
+    linear = network.encoder.linear
+    if settings.encoder == "none" and linear is not None:
+        # With a silent recurrent branch the whole network equals its parts that look at one frame.
+        torch.nn.init.zeros_(linear.weight)
+        torch.nn.init.zeros_(linear.bias)
+    return network, size
+
+
+def mean_parameters(pool: MotionPool) -> MeanParams:
+    """Average body pose of the pool, upright and facing the camera, average shape."""
+    quats = torch.from_numpy(pool.quats[:, ::30].reshape(-1, 24, 4))
+    mean = rotmat_from_quat(quats).mean(0)
+    left, _, right = torch.linalg.svd(mean)
+    sign = torch.linalg.det(left @ right)[:, None, None]
+    rotmat = torch.cat([left[..., :2], left[..., 2:] * sign], -1) @ right
+    rotmat[0] = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+    return MeanParams(
+        rot6d_from_rotmat(rotmat).flatten(), torch.zeros(10), torch.tensor([0.9, 0.0, 0.0])
+    )

@@ -1,0 +1,402 @@
+"""The training loop: single frames first, then sequences with the state carried and the adversary.
+
+Consecutive frames teach the same lesson, and lifting a pose from one frame is most of the work; hence
+the first stage on shuffled frames. Then sequences: the state goes from piece to piece and gradients stop
+at the borders (truncated back-propagation through time). Some streams begin with the state of an
+unrelated one, as happens live when the tracker changes person; the rest with zeros.
+"""
+
+import copy
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.models.motion_discriminator import MOTION_SIZES, MotionDiscriminator
+from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.training.adversarial import (
+    PAIR_EVERY,
+    Adversary,
+    DiscriminatorTerms,
+    FramePlan,
+    Generator,
+    GeneratorPass,
+    GeneratorResult,
+    discriminator_step,
+    generator_step,
+)
+from realtime_vibe.training.averaging import AveragedWeights
+from realtime_vibe.training.checkpoint import (
+    CHECKPOINT_NAME,
+    check_same_settings,
+    read_checkpoint,
+    write_checkpoint,
+)
+from realtime_vibe.training.curves import Curve
+from realtime_vibe.training.distributed import Place
+from realtime_vibe.training.feeding import Feeder, Piece
+from realtime_vibe.training.interruption import Interruption
+from realtime_vibe.training.learner import Learner, Precision, rate_share
+from realtime_vibe.training.losses import LossTerms
+from realtime_vibe.training.motion import MotionPool
+from realtime_vibe.training.network import NetworkSize, num_features, save_network
+from realtime_vibe.training.real_motion import RealMotion
+from realtime_vibe.training.sequences import SequenceBatch, SequenceSource
+from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.starting import starting_network
+from realtime_vibe.training.streams import StreamSettings
+
+_LOGGER = logging.getLogger(__name__)
+
+NETWORK_NAME = "network.pt"
+CURVE_NAME = "curve.csv"
+_ADVERSARIAL_TERMS = ("adversarial", "discriminator", "score_real", "score_fake")
+_TERMS = (*(term.name for term in fields(LossTerms)), *_ADVERSARIAL_TERMS)
+_SHORTEST_PIECE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What to learn from."""
+
+    source: SequenceSource
+    """Pairs of tracker output and truth; this process's own, seeded with `Place.seed`."""
+    pool: MotionPool
+    """Recorded motion: the regressor's mean pose, and real motion for the discriminator."""
+    body: SmplLayer
+    streams: StreamSettings = field(default_factory=StreamSettings)
+    """How the discriminator's real motion varies; as the source's, or tempo gives it away."""
+    provenance: dict[str, str] = field(default_factory=dict)
+    """Words on the data for the network's file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where a run begins."""
+
+    network: Path | None = None
+    """Weights of an earlier run; None begins with random ones."""
+    resume: bool = False
+    """Go on from the checkpoint in the output folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """What a run left behind."""
+
+    network: Path
+    """The averaged network."""
+    steps: int
+    finished: bool
+    """False after Ctrl-C or SIGTERM; resuming goes on."""
+
+
+def train(
+    settings: TrainSettings, data: TrainingData, out: Path, place: Place, start: Start
+) -> TrainResult:
+    """Runs the recipe to its end or until a signal; then writes checkpoint and network.
+
+    Args:
+        settings: the recipe.
+        data: what to learn from.
+        out: folder for `network.pt` (the average, for export), `curve.csv` and `checkpoint.pt`.
+        place: this process's device and rank, from `joined_processes`.
+        start: how to begin.
+
+    Raises:
+        ConfigError: the folder holds a checkpoint and `resume` is not set, or settings differ from
+            the checkpoint's, or the starting network reads other features.
+        DatasetError: a file to start from is missing or damaged.
+    """
+    if place.is_first:
+        out.mkdir(parents=True, exist_ok=True)
+    if not start.resume and (out / CHECKPOINT_NAME).exists():
+        raise ConfigError(
+            f"{out} already holds a run; --resume goes on with it, another --out begins anew"
+        )
+    torch.manual_seed(place.seed(settings.seed))
+    saved = read_checkpoint(out) if start.resume else None
+    # All processes have looked at the folder before the first one writes into it.
+    place.any_rank(False)
+    if saved is not None:
+        # Sizes may have come from a file the run started from.
+        settings = replace(settings, size=NetworkSize(**saved["settings"]["size"]))
+        check_same_settings(saved["settings"], asdict(settings))
+    weights = saved["network"] if saved is not None else start.network
+    network, size = starting_network(settings, data.source, data.pool, weights)
+    trainer = Trainer(replace(settings, size=size), data, network, out, place)
+    if saved is not None:
+        trainer.load(saved)
+    return trainer.run()
+
+
+class Trainer:
+    """One run; `train` sets it up.
+
+    Args:
+        settings: the recipe, with the network's sizes.
+        data: what to learn from.
+        network: to train.
+        out: an existing folder.
+        place: this process.
+    """
+
+    def __init__(
+        self, settings: TrainSettings, data: TrainingData, network: VIBE, out: Path, place: Place
+    ) -> None:
+        self._settings, self._data, self._out, self._place = settings, data, out, place
+        self._network = network.to(place.device).train()
+        precision = Precision.chosen(place.device, settings.precision)
+        self._generator = _generator(settings, self._network, data.body, place, precision)
+        self._adversary = _adversary(settings, place, precision)
+        self._averaged = AveragedWeights(self._network, settings.ema_decay)
+        self._feeder = Feeder(
+            data.source, settings.frames_per_step, settings.chunk_frames, _SHORTEST_PIECE
+        )
+        self._real = RealMotion(data.pool, data.streams, place.seed(settings.seed + 1))
+        path = out / CURVE_NAME if place.is_first else None
+        self._curve = Curve(path, _TERMS, settings.curve_every)
+        self._step = 0
+        self._elapsed_s = 0.0
+        self._hidden: Tensor | None = None
+
+    def run(self) -> TrainResult:
+        """Trains until the last step or a signal."""
+        self._curve.begin(self._step)
+        clock = time.perf_counter
+        resumed_s, began_s = self._elapsed_s, clock()
+        saved_s = began_s
+        with (
+            Interruption() as interruption,
+            tqdm(
+                total=self._settings.steps,
+                initial=self._step,
+                unit="step",
+                disable=not self._place.is_first,
+            ) as bar,
+        ):
+            while self._step < self._settings.steps:
+                if self._place.any_rank(interruption.requested):
+                    break
+                share = self.advance()
+                bar.update()
+                self._elapsed_s = resumed_s + clock() - began_s
+                rate = share * self._settings.learning_rate
+                means = self._curve.line(self._step, self._elapsed_s, rate)
+                if means is not None:
+                    bar.set_postfix(mm=round(means["joints"] * 1e3, 1))
+                due = clock() - saved_s > self._settings.checkpoint_every_s
+                if self._place.any_rank(due):
+                    self.save()
+                    saved_s = clock()
+        self.save()
+        finished = self._step == self._settings.steps
+        if not finished:
+            _LOGGER.info("stopped after step %d; --resume goes on", self._step)
+        return TrainResult(network=self._out / NETWORK_NAME, steps=self._step, finished=finished)
+
+    def advance(self) -> float:
+        """One step of the generator and, in sequences, one of the discriminator.
+
+        Returns:
+            The share of the full learning rate it was done with.
+        """
+        settings = self._settings
+        share = rate_share(self._step, settings.steps, settings.warmup_steps)
+        self._generator.learner.set_rate(share)
+        if self._step < settings.frame_steps:
+            piece = self._feeder.next("frames")
+            plan, hidden = FramePlan(), None
+        else:
+            piece = self._feeder.next("sequence")
+            plan, hidden = self._plan(piece.batch), self._start_state(piece)
+        self._check_features(piece.batch)
+        batch = SequenceBatch(*(part.to(self._place.device) for part in piece.batch))
+        weight = settings.objective.weights.adversarial * self._adversarial_share()
+        result = generator_step(self._generator, batch, hidden, plan, self._adversary, weight)
+        self._hidden = result.hidden
+        self._curve.add({term.name: getattr(result.terms, term.name) for term in fields(LossTerms)})
+        if self._adversary is not None and result.window_rotmat is not None:
+            self._adversary.learner.set_rate(share)
+            dt_s = piece.batch.view[_window(plan), plan.window_streams, 6]
+            real = self._real.sample(dt_s).to(self._place.device)
+            terms = discriminator_step(self._adversary, real, result.window_rotmat)
+            self._note_adversarial(result, terms)
+        self._averaged.update(self._network)
+        self._step += 1
+        return share
+
+    def save(self) -> None:
+        """Writes checkpoint and network; all processes must call it, the first one writes."""
+        ranks = self._place.gathered(self._rank_state())
+        if not self._place.is_first:
+            return
+        adversary = self._adversary
+        content: dict[str, Any] = {
+            "settings": asdict(self._settings),
+            "step": self._step,
+            "elapsed_s": self._elapsed_s,
+            "network": self._network.state_dict(),
+            "generator_learner": self._generator.learner.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "curve": self._curve.state_dict(),
+            "ranks": ranks,
+        }
+        if adversary is not None:
+            content["discriminator"] = adversary.network.state_dict()
+            content["discriminator_learner"] = adversary.learner.state_dict()
+        write_checkpoint(self._out, content)
+        provenance = self._data.provenance | {
+            "recipe": json.dumps(asdict(self._settings)),
+            "seed": str(self._settings.seed),
+            "steps": str(self._step),
+            "hours": f"{self._elapsed_s / 3600:.2f}",
+            "processes": str(self._place.num_ranks),
+        }
+        with self._averaged.in_place_of(self._network):
+            network = copy.deepcopy(self._network).cpu()
+        save_network(self._out / NETWORK_NAME, network, self._settings.size, provenance)
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Puts back what `save` wrote; the network's weights are already in place.
+
+        Raises:
+            ConfigError: the checkpoint was written by another number of processes.
+        """
+        if len(saved["ranks"]) != self._place.num_ranks:
+            raise ConfigError(
+                f"the checkpoint is of {len(saved['ranks'])} processes, this run has "
+                f"{self._place.num_ranks}; start as many as before"
+            )
+        self._step, self._elapsed_s = saved["step"], saved["elapsed_s"]
+        self._generator.learner.load_state_dict(saved["generator_learner"])
+        self._averaged.load_state_dict(saved["averaged"])
+        self._curve.load_state_dict(saved["curve"], self._place.device)
+        if self._adversary is not None:
+            self._adversary.network.load_state_dict(saved["discriminator"])
+            self._adversary.learner.load_state_dict(saved["discriminator_learner"])
+        rank = saved["ranks"][self._place.rank]
+        self._feeder.load_state_dict(rank["feeder"])
+        self._real.load_state_dict(rank["real"])
+        if rank["hidden"] is not None:
+            self._hidden = rank["hidden"].to(self._place.device)
+        # Last: the feeder moved the generator when it drew its batch again.
+        torch.set_rng_state(rank["torch"])
+        if rank["cuda"] is not None:
+            torch.cuda.set_rng_state(rank["cuda"], self._place.device)
+
+    def _rank_state(self) -> dict[str, Any]:
+        on_cuda = self._place.device.type == "cuda"
+        return {
+            "feeder": self._feeder.state_dict(),
+            "real": self._real.state_dict(),
+            "hidden": None if self._hidden is None else self._hidden.cpu(),
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self._place.device) if on_cuda else None,
+        }
+
+    def _plan(self, batch: SequenceBatch) -> FramePlan:
+        frames, streams = batch.features.shape[:2]
+        first_pair = int(torch.randint(PAIR_EVERY - 1, ()))
+        sizes = self._settings.discriminator
+        if sizes is None:
+            return FramePlan(first_pair)
+        first = int(torch.randint(frames - sizes.window_frames + 1, ()))
+        chosen = torch.randperm(streams)[: sizes.num_windows]
+        return FramePlan(first_pair, first, sizes.window_frames, chosen)
+
+    def _start_state(self, piece: Piece) -> Tensor | None:
+        """The state (L, B, H) the piece begins with; None where the encoder is left out."""
+        settings = self._settings
+        if settings.encoder == "none":
+            return None
+        streams = piece.batch.features.shape[1]
+        state = self._network.initial_hidden(streams)
+        previous = self._hidden
+        if previous is None:
+            return state
+        if piece.starts_streams:
+            # The next source may have more or fewer streams; any state is as unrelated as another.
+            previous = previous[:, torch.randint(previous.shape[1], (streams,))]
+            keep_chance = settings.keep_chance
+        else:
+            keep_chance = 1.0 - settings.window_chance
+        keep = torch.rand(1, streams, 1) < keep_chance
+        return torch.where(keep.to(state.device), previous, state)
+
+    def _adversarial_share(self) -> float:
+        """L_adv's part of its weight: it rises from the first sequence on."""
+        sizes = self._settings.discriminator
+        if sizes is None:
+            return 0.0
+        return min(1.0, (self._step - self._settings.frame_steps) / max(1, sizes.rise_steps))
+
+    def _note_adversarial(self, result: GeneratorResult, terms: DiscriminatorTerms) -> None:
+        assert result.adversarial is not None
+        values = (result.adversarial, terms.loss, terms.real_score, terms.fake_score)
+        self._curve.add(dict(zip(_ADVERSARIAL_TERMS, values, strict=True)))
+
+    def _check_features(self, batch: SequenceBatch) -> None:
+        expected = num_features(self._network.state_dict())
+        if batch.features.shape[-1] != expected:
+            raise ConfigError(
+                f"the training source gives {batch.features.shape[-1]} features per frame, the "
+                f"network reads {expected}; start from a network of this feature layout or anew"
+            )
+
+
+def _window(plan: FramePlan) -> slice:
+    return slice(plan.first_window_frame, plan.first_window_frame + plan.window_frames)
+
+
+def _generator(
+    settings: TrainSettings, network: VIBE, body: SmplLayer, place: Place, precision: Precision
+) -> Generator:
+    reset_every = RESET_FRAMES if settings.encoder == "reset16" else None
+    passes = place.wrapped(GeneratorPass(network, reset_every))
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4
+    )
+    return Generator(
+        passes=passes,
+        # A copy: sources pose the same body on the CPU.
+        body=copy.deepcopy(body).to(place.device),
+        learner=Learner(network.parameters(), optimizer, precision),
+        objective=settings.objective,
+    )
+
+
+def _adversary(settings: TrainSettings, place: Place, precision: Precision) -> Adversary | None:
+    sizes = settings.discriminator
+    if sizes is None:
+        return None
+    network = _discriminator(sizes).to(place.device).train()
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=sizes.learning_rate, weight_decay=sizes.weight_decay
+    )
+    return Adversary(
+        network=network,
+        wrapped=place.wrapped(network),
+        learner=Learner(network.parameters(), optimizer, precision, max_gradient_norm=None),
+        representation=sizes.representation,
+        weight=settings.objective.weights.adversarial,
+    )
+
+
+def _discriminator(sizes: DiscriminatorSettings) -> MotionDiscriminator:
+    return MotionDiscriminator(
+        MOTION_SIZES[sizes.representation],
+        sizes.hidden,
+        sizes.layers,
+        sizes.pooling,
+        sizes.attention_layers,
+        sizes.dropout,
+    )
