@@ -1,22 +1,25 @@
-"""AMASS-layout motion clips, joined into long, varied sequences.
+"""Motion clips, joined into long, varied sequences.
 
-Legend: N frames, J = 24 SMPL joints. World frame of AMASS files: Z up [m].
+Legend: N frames, J = 24 SMPL joints. World frame: Z up [m].
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import DatasetError
-from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat, rotmat_from_axis_angle
+from realtime_vibe.training.datasets.clip import (
+    POOL_RATE_HZ,
+    FloatArray,
+    MotionClip,
+    continuous,
+    normalised,
+)
+from realtime_vibe.training.datasets.motion_folder import load_motion_folder
 
-FloatArray = NDArray[np.float32]
+__all__ = ["POOL_RATE_HZ", "FloatArray", "MotionClip", "MotionPool", "load_clips", "rarity_weights"]
 
-POOL_RATE_HZ = 60.0
 _BLEND_FRAMES = 24
 """0.4 s of cross-fade where one clip follows another."""
 _PARTS = (
@@ -29,62 +32,15 @@ _PARTS = (
 """Left leg, right leg, left arm, right arm, upper body: what may come from another clip."""
 _EXCHANGE_CHANCE = 0.12
 """Of each part: few hours of motion hold too few combinations of arms and legs."""
-_CLIP_FILE_KEYS = ("poses", "trans", "mocap_framerate")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MotionClip:
-    """One recorded motion at 60 frames a second."""
-
-    name: str
-    quats: FloatArray
-    """(N, 24, 4) local rotations, wxyz, neighbouring frames in one hemisphere."""
-    trans: FloatArray
-    """(N, 3) pelvis [m], Z up."""
-
-
-def load_clip(path: Path) -> MotionClip:
-    """Reads one AMASS `.npz` and resamples it to `POOL_RATE_HZ`.
+def load_clips(folder: Path, *, skip_bad: bool = False) -> list[MotionClip]:
+    """Reads all motion under a folder; see `load_motion_folder`, which also says what was left out.
 
     Raises:
-        DatasetError: the file lacks a key or an array has the wrong shape.
+        DatasetError: there is none, or one cannot be read and is not to be skipped.
     """
-    try:
-        # NumPy leaves a damaged file open when it is given a path.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            missing = [key for key in _CLIP_FILE_KEYS if key not in archive]
-            if missing:
-                raise DatasetError(f"{path}: no {', '.join(missing)}; expected an AMASS npz")
-            poses, trans = archive["poses"], archive["trans"]
-            rate_hz = float(archive["mocap_framerate"])
-    except (OSError, ValueError, BadZipFile) as error:
-        raise DatasetError(f"{path}: not a readable npz file ({error})") from error
-    if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3):
-        raise DatasetError(
-            f"{path}: poses {poses.shape} and trans {trans.shape}, expected (N, >= 66) and (N, 3)"
-        )
-    axis_angle = np.zeros((len(poses), 24, 3), np.float64)
-    axis_angle[:, :22] = poses[:, :66].reshape(-1, 22, 3)
-    quats = _continuous(quat_wxyz_from_rotmat(rotmat_from_axis_angle(axis_angle)))
-    times = (
-        np.arange(0.0, (len(poses) - 1) * POOL_RATE_HZ / rate_hz + 1e-6) * rate_hz / POOL_RATE_HZ
-    )
-    return MotionClip(
-        name=path.stem, quats=_resample_quats(quats, times), trans=_lerp(trans, times)
-    )
-
-
-def load_clips(folder: Path) -> list[MotionClip]:
-    """Reads every `.npz` in a folder, in name order; clips shorter than 0.3 s are left out.
-
-    Raises:
-        DatasetError: there is none, or one cannot be read.
-    """
-    clips = [load_clip(path) for path in sorted(folder.glob("*.npz"))]
-    clips = [clip for clip in clips if len(clip.trans) > 18]
-    if not clips:
-        raise DatasetError(f"no motion clips (*.npz) in {folder}")
-    return clips
+    return list(load_motion_folder(folder, skip_bad=skip_bad).clips)
 
 
 class MotionPool:
@@ -118,7 +74,7 @@ class MotionPool:
                 if rng.random() < _EXCHANGE_CHANCE:
                     other, _ = _spliced(clips, chances, num_frames, rng)
                     quats[:, part] = other[:, part]
-            self.quats[row], self.trans[row] = _continuous(quats), trans
+            self.quats[row], self.trans[row] = continuous(quats), trans
 
 
 def rarity_weights(clips: Sequence[MotionClip]) -> FloatArray:
@@ -172,32 +128,6 @@ def _append(
     )
     mixed_trans = trans[-fade:] * (1 - share[:, None]) + new_trans[:fade] * share[:, None]
     return (
-        np.concatenate([quats[:-fade], _normalised(mixed), new_quats[fade:]]).astype(np.float32),
+        np.concatenate([quats[:-fade], normalised(mixed), new_quats[fade:]]).astype(np.float32),
         np.concatenate([trans[:-fade], mixed_trans, new_trans[fade:]]).astype(np.float32),
     )
-
-
-def _normalised(quats: FloatArray) -> FloatArray:
-    unit: FloatArray = (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
-    return unit
-
-
-def _continuous(quats: FloatArray) -> FloatArray:
-    """Flips signs so that neighbours have a positive dot product."""
-    dots = np.sum(quats[1:] * quats[:-1], axis=-1)
-    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
-    out = quats.copy()
-    out[1:] *= signs[..., None]
-    return out.astype(np.float32)
-
-
-def _resample_quats(quats: FloatArray, times: NDArray[np.float64]) -> FloatArray:
-    return _normalised(_lerp(quats, times))
-
-
-def _lerp(values: NDArray[np.floating], times: NDArray[np.float64]) -> FloatArray:
-    """Linear interpolation along the first axis at fractional indices."""
-    low = np.clip(np.floor(times).astype(np.int64), 0, len(values) - 1)
-    high = np.minimum(low + 1, len(values) - 1)
-    share = (times - low).reshape(-1, *([1] * (values.ndim - 1)))
-    return (values[low] * (1 - share) + values[high] * share).astype(np.float32)

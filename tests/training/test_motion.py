@@ -1,48 +1,36 @@
-"""Motion clips: read, resampled, spliced without jumps; damaged files are named."""
+"""Motion pools: clips spliced without jumps; the folder loader behind them."""
 
 import numpy as np
 import pytest
 
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.motion import MotionPool, load_clip, load_clips
+from realtime_vibe.training.motion import MotionClip, MotionPool, load_clips, rarity_weights
 
 
-def _write(path, frames=120, rate=30.0, **changes):
+def _write(path, frames=120, rate=30.0):
     time_s = np.arange(frames) / rate
     poses = np.zeros((frames, 156), np.float32)
+    poses[:, 0] = np.pi / 2
     poses[:, 3] = 0.5 * np.sin(2 * time_s)
     trans = np.stack([time_s, 0 * time_s, 0.9 + 0 * time_s], -1).astype(np.float32)
-    content = {"poses": poses, "trans": trans, "mocap_framerate": rate, **changes}
-    np.savez(path, **{key: value for key, value in content.items() if value is not None})
+    np.savez(path, poses=poses, trans=trans, mocap_framerate=rate)
     return path
 
 
-def test_a_clip_is_resampled_to_sixty_hertz(tmp_path):
-    clip = load_clip(_write(tmp_path / "a.npz", frames=61, rate=30.0))
-    assert len(clip.trans) == pytest.approx(121, abs=1)
-    np.testing.assert_allclose(np.diff(clip.trans[:, 0]), 1 / 60, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(clip.quats, axis=-1), 1, atol=1e-5)
+def test_clips_come_in_the_order_of_their_names(tmp_path):
+    for name in "bca":
+        _write(tmp_path / f"{name}.npz")
+    clips = load_clips(tmp_path)
+    assert [clip.name for clip in clips] == ["a", "b", "c"]
+    assert all(isinstance(clip, MotionClip) for clip in clips)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"poses": None}, "no poses"),
-        ({"trans": np.zeros((3, 3))}, r"trans \(3, 3\)"),
-        ({"poses": np.zeros((120, 10))}, r"poses \(120, 10\)"),
-    ],
-)
-def test_a_wrong_file_is_named(tmp_path, changes, message):
-    path = _write(tmp_path / "bad.npz", **changes)
-    with pytest.raises(DatasetError, match=rf"bad\.npz.*{message}"):
-        load_clip(path)
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    path = tmp_path / "cut.npz"
-    path.write_bytes(_write(tmp_path / "a.npz").read_bytes()[:100])
-    with pytest.raises(DatasetError, match=r"cut\.npz"):
-        load_clip(path)
+def test_a_bad_file_is_named_or_skipped(tmp_path):
+    _write(tmp_path / "a.npz")
+    (tmp_path / "bad.npz").write_bytes(b"PK")
+    with pytest.raises(DatasetError, match=r"bad\.npz"):
+        load_clips(tmp_path)
+    assert len(load_clips(tmp_path, skip_bad=True)) == 1
 
 
 def test_an_empty_folder_is_said(tmp_path):
@@ -58,3 +46,17 @@ def test_the_pool_is_full_and_never_jumps(tmp_path):
     neighbours = np.sum(pool.quats[:, 1:] * pool.quats[:, :-1], axis=-1)
     assert neighbours.min() > 0.99
     assert np.abs(np.diff(pool.trans, axis=1)).max() < 0.1
+
+
+def test_rare_poses_get_more_weight_and_longer_clips_too():
+    usual = np.zeros((600, 24, 4), np.float32)
+    usual[..., 0] = 1.0
+    rare = usual.copy()
+    rare[:, 1:] = [np.sqrt(0.5), np.sqrt(0.5), 0, 0]
+    clips = [
+        MotionClip(name=name, quats=quats, trans=np.zeros((len(quats), 3), np.float32))
+        for name, quats in (("long", usual), ("short", usual[:150]), ("rare", rare[:150]))
+    ]
+    long, short, odd = rarity_weights(clips)
+    assert long == pytest.approx(2 * short)
+    assert odd > 2 * short

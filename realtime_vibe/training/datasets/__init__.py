@@ -1,0 +1,1 @@
+"""Motion and video datasets, read in the layouts in which their owners give them out."""

@@ -1,0 +1,245 @@
+"""BVH motion files: a tree of joints with offsets and channels, then one row of numbers a frame.
+
+Legend: N frames, K joints of the file (end sites not counted), C channels. Lengths are in the file's own
+unit, the world is what the file's author made it (most often y up).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import DatasetError
+
+Array = NDArray[np.float64]
+
+_AXES = "XYZ"
+_CHANNELS = frozenset(f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BvhJoint:
+    """One joint of the tree."""
+
+    name: str
+    parent: int
+    """Index of the parent, which comes before; -1 for the root."""
+    offset: tuple[float, float, float]
+    """From the parent, when nothing is turned."""
+    channels: tuple[str, ...]
+    """Such as `Zrotation`; rotations multiply in this order, left to right."""
+    end_offset: tuple[float, float, float] | None = None
+    """From this joint to the end of its bone; None for a joint with children."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BvhFile:
+    """A parsed file."""
+
+    joints: tuple[BvhJoint, ...]
+    frames: Array
+    """(N, C), joint by joint in the order of their channels; angles in degrees."""
+    frame_time_s: float
+
+    def index(self, name: str) -> int:
+        """Position of a joint by its name."""
+        return [joint.name for joint in self.joints].index(name)
+
+    def world_rotations(self) -> Array:
+        """(N, K, 3, 3) from each joint's own axes to the world; identity where nothing is turned."""
+        world = np.empty((len(self.frames), len(self.joints), 3, 3))
+        for index, (joint, values) in enumerate(zip(self.joints, self._values(), strict=True)):
+            local = np.broadcast_to(np.eye(3), (len(self.frames), 3, 3))
+            for channel, value in zip(joint.channels, values.T, strict=True):
+                if channel.endswith("rotation"):
+                    local = local @ _about(channel[0], np.deg2rad(value))
+            world[:, index] = local if joint.parent < 0 else world[:, joint.parent] @ local
+        return world
+
+    def world_positions(self) -> Array:
+        """(N, K, 3) of the joints."""
+        rotations = self.world_rotations()
+        world = np.empty((len(self.frames), len(self.joints), 3))
+        for index, (joint, values) in enumerate(zip(self.joints, self._values(), strict=True)):
+            local = np.tile(np.array(joint.offset), (len(self.frames), 1))
+            moved = [
+                (channel, value)
+                for channel, value in zip(joint.channels, values.T, strict=True)
+                if channel.endswith("position")
+            ]
+            for channel, value in moved:
+                # Position channels replace the offset: editors write absolute values.
+                local[:, _AXES.index(channel[0])] = value
+            if joint.parent < 0:
+                world[:, index] = local
+                continue
+            turned = np.einsum("nij,nj->ni", rotations[:, joint.parent], local)
+            world[:, index] = world[:, joint.parent] + turned
+        return world
+
+    def _values(self) -> Iterator[Array]:
+        """The columns of each joint, (N, channels of the joint)."""
+        start = 0
+        for joint in self.joints:
+            yield self.frames[:, start : start + len(joint.channels)]
+            start += len(joint.channels)
+
+
+def read_bvh(path: Path) -> BvhFile:
+    """Reads a BVH file.
+
+    Raises:
+        DatasetError: it is missing, no BVH, or cut off; says in which line or how many numbers.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+    try:
+        parser = _Hierarchy(lines)
+        joints = parser.joints()
+        frames, frame_time_s = _motion(
+            lines[parser.position :], sum(len(joint.channels) for joint in joints)
+        )
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    return BvhFile(joints=joints, frames=frames, frame_time_s=frame_time_s)
+
+
+class _Hierarchy:
+    """Reads the tree; afterwards `position` is the first line after it."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        self._joints: list[BvhJoint] = []
+        self._open: list[int] = []
+        """Joints whose braces are open; -1 for an end site."""
+        self.position = 0
+
+    def joints(self) -> tuple[BvhJoint, ...]:
+        words = self._next()
+        if words != ["HIERARCHY"]:
+            raise DatasetError(
+                f"begins with '{' '.join(words)[:40]}', expected HIERARCHY: no BVH file"
+            )
+        while True:
+            words = self._next()
+            if words == ["MOTION"]:
+                break
+            self._take(words)
+        if self._open or not self._joints:
+            raise DatasetError(f"{len(self._open)} open joints at MOTION, expected a closed tree")
+        return tuple(self._joints)
+
+    def _next(self) -> list[str]:
+        while self.position < len(self._lines):
+            words = self._lines[self.position].split()
+            self.position += 1
+            if words:
+                return words
+        raise DatasetError("ends before MOTION: the file is cut off, or no BVH file")
+
+    def _take(self, words: list[str]) -> None:
+        match words:
+            case ["ROOT" | "JOINT" as kind, _, *_]:
+                self._begin(kind, [word for word in words[1:] if word != "{"])
+            case ["End", *_]:
+                self._open.append(-1)
+            case ["{"]:
+                pass
+            case ["}"] if self._open:
+                self._open.pop()
+            case ["OFFSET", x, y, z] if self._open:
+                self._set_offset((self._number(x), self._number(y), self._number(z)))
+            case ["CHANNELS", count, *names] if self._open and self._open[-1] >= 0:
+                self._set_channels(count, tuple(names))
+            case _:
+                raise self._error(f"'{' '.join(words)[:40]}' does not belong in a HIERARCHY")
+
+    def _begin(self, kind: str, names: list[str]) -> None:
+        if (kind == "ROOT") != (not self._joints) or (self._joints and not self._open):
+            raise self._error(f"{kind} here, expected one ROOT with all joints inside")
+        parent = self._open[-1] if self._open else -1
+        if self._joints and parent < 0:
+            raise self._error(f"{kind} inside an End Site")
+        self._joints.append(
+            BvhJoint(name=" ".join(names), parent=parent, offset=(0.0, 0.0, 0.0), channels=())
+        )
+        self._open.append(len(self._joints) - 1)
+
+    def _set_offset(self, offset: tuple[float, float, float]) -> None:
+        index = self._open[-1]
+        if index >= 0:
+            self._change(index, offset=offset)
+        elif len(self._open) > 1:
+            self._change(self._open[-2], end_offset=offset)
+
+    def _set_channels(self, count: str, names: tuple[str, ...]) -> None:
+        unknown = set(names) - _CHANNELS
+        if unknown or count != str(len(names)):
+            raise self._error(
+                f"CHANNELS {count} {' '.join(names)}, expected as many names such as Zrotation"
+            )
+        self._change(self._open[-1], channels=names)
+
+    def _change(
+        self,
+        index: int,
+        *,
+        offset: tuple[float, float, float] | None = None,
+        end_offset: tuple[float, float, float] | None = None,
+        channels: tuple[str, ...] | None = None,
+    ) -> None:
+        old = self._joints[index]
+        self._joints[index] = BvhJoint(
+            name=old.name,
+            parent=old.parent,
+            offset=old.offset if offset is None else offset,
+            channels=old.channels if channels is None else channels,
+            end_offset=old.end_offset if end_offset is None else end_offset,
+        )
+
+    def _number(self, word: str) -> float:
+        try:
+            return float(word)
+        except ValueError:
+            raise self._error(f"'{word}' is no number") from None
+
+    def _error(self, message: str) -> DatasetError:
+        return DatasetError(f"line {self.position}: {message}")
+
+
+def _motion(lines: list[str], num_channels: int) -> tuple[Array, float]:
+    """The rows and the frame time [s] after the line MOTION."""
+    words = [word for line in lines for word in line.split()]
+    match words:
+        case ["Frames:", count, "Frame", "Time:", time, *numbers]:
+            pass
+        case _:
+            raise DatasetError(
+                f"'{' '.join(words[:4])[:40]}' after MOTION, expected 'Frames: N' and 'Frame Time: s'"
+            )
+    try:
+        num_frames, frame_time_s = int(count), float(time)
+        values = np.array(numbers, dtype=np.float64)
+    except ValueError as error:
+        raise DatasetError(f"a word among the numbers of MOTION ({error})") from None
+    if num_frames < 1 or len(values) != num_frames * num_channels:
+        raise DatasetError(
+            f"{len(values)} numbers, expected {num_frames} frames of {num_channels}: the file is cut off"
+        )
+    if not (np.isfinite(frame_time_s) and frame_time_s > 0 and np.isfinite(values).all()):
+        raise DatasetError(f"a frame time of {frame_time_s} or a value that is not finite")
+    return values.reshape(num_frames, num_channels), frame_time_s
+
+
+def _about(axis: str, angle: Array) -> Array:
+    """(N, 3, 3) rotations about one axis [rad]."""
+    first, second = ((1, 2), (2, 0), (0, 1))[_AXES.index(axis)]
+    rotmat = np.tile(np.eye(3), (len(angle), 1, 1))
+    rotmat[:, first, first] = rotmat[:, second, second] = np.cos(angle)
+    rotmat[:, second, first] = np.sin(angle)
+    rotmat[:, first, second] = -np.sin(angle)
+    return rotmat

@@ -1,0 +1,105 @@
+"""One motion, at one rate and in one frame of reference whatever file it came from.
+
+Legend: N frames, J = 24 SMPL joints. World frame: Z up [m].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.errors import DatasetError
+from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
+
+FloatArray = NDArray[np.float32]
+
+POOL_RATE_HZ = 60.0
+"""Rate of every clip in memory."""
+
+R_Z_UP_FROM_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""A quarter turn about x: x stays, y becomes z."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionClip:
+    """One recorded motion at 60 frames a second."""
+
+    name: str
+    quats: FloatArray
+    """(N, 24, 4) local rotations, wxyz, neighbouring frames in one hemisphere."""
+    trans: FloatArray
+    """(N, 3) pelvis [m], Z up."""
+    betas: FloatArray | None = None
+    """(B,) shape of the recorded body in its owner's shape space; None where the file has none."""
+    gender: str = "neutral"
+    """`female`, `male` or `neutral`: of the model that `betas` belong to."""
+    recorded_hz: float = POOL_RATE_HZ
+    """Rate of the file [frames/s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedMotion:
+    """What a file holds, still at its own rate; checked when it is made.
+
+    Raises:
+        DatasetError: shapes do not fit, the rate makes no sense, or a value is no number.
+    """
+
+    rotmat: NDArray[np.float64]
+    """(N, 24, 3, 3) local rotations, the root's relative to the world."""
+    pelvis: NDArray[np.float64]
+    """(N, 3) [m], Z up."""
+    rate_hz: float
+    betas: FloatArray | None = None
+    gender: str = "neutral"
+
+    def __post_init__(self) -> None:
+        shape = (len(self.pelvis), len(SMPL_JOINT_NAMES), 3, 3)
+        if self.rotmat.shape != shape or self.pelvis.shape != (shape[0], 3) or not shape[0]:
+            raise DatasetError(
+                f"rotations {self.rotmat.shape} and pelvis {self.pelvis.shape}, expected "
+                "(N, 24, 3, 3) and (N, 3) with N > 0"
+            )
+        if not (np.isfinite(self.rate_hz) and 1.0 <= self.rate_hz <= 10_000.0):
+            raise DatasetError(f"a frame rate of {self.rate_hz}, expected 1 to 10000 a second")
+        if not (np.isfinite(self.rotmat).all() and np.isfinite(self.pelvis).all()):
+            raise DatasetError("a pose or position is not a number, expected finite values")
+
+
+def resampled_clip(motion: RecordedMotion, name: str) -> MotionClip:
+    """Brings a motion to `POOL_RATE_HZ`, linearly between its frames."""
+    quats = continuous(quat_wxyz_from_rotmat(motion.rotmat).astype(np.float32))
+    step = motion.rate_hz / POOL_RATE_HZ
+    times = np.arange(0.0, (len(quats) - 1) / step + 1e-6) * step
+    return MotionClip(
+        name=name,
+        quats=normalised(_lerp(quats, times)),
+        trans=_lerp(motion.pelvis, times),
+        betas=motion.betas,
+        gender=motion.gender,
+        recorded_hz=motion.rate_hz,
+    )
+
+
+def normalised(quats: FloatArray) -> FloatArray:
+    """Quaternions (..., 4) brought to length 1."""
+    unit: FloatArray = (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def continuous(quats: FloatArray) -> FloatArray:
+    """Flips signs so that neighbours along the first axis have a positive dot product."""
+    dots = np.sum(quats[1:] * quats[:-1], axis=-1)
+    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
+    out = quats.copy()
+    out[1:] *= signs[..., None]
+    return out.astype(np.float32)
+
+
+def _lerp(values: NDArray[np.floating], times: NDArray[np.float64]) -> FloatArray:
+    """Linear interpolation along the first axis at fractional indices."""
+    low = np.clip(np.floor(times).astype(np.int64), 0, len(values) - 1)
+    high = np.minimum(low + 1, len(values) - 1)
+    share = (times - low).reshape(-1, *([1] * (values.ndim - 1)))
+    return (values[low] * (1 - share) + values[high] * share).astype(np.float32)

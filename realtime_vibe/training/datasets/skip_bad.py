@@ -1,0 +1,53 @@
+"""What happens to files that cannot be read: the first ends the job, or each is skipped and counted."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from realtime_vibe.errors import RealtimeVibeError
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedFile:
+    """A file that was left out."""
+
+    path: Path
+    reason: str
+    """The error's message, which names the file."""
+
+
+def load_each(
+    paths: Iterable[Path], load: Callable[[Path], Item], *, skip_bad: bool = False
+) -> tuple[list[Item], tuple[SkippedFile, ...]]:
+    """Loads files one by one, with a progress bar where somebody watches.
+
+    Args:
+        paths: what to load, in this order.
+        load: reads one file.
+        skip_bad: leave files out that raise, say so, and go on.
+
+    Returns:
+        What was loaded, and what was left out.
+
+    Raises:
+        RealtimeVibeError: the first one of `load`, unless `skip_bad`.
+    """
+    items: list[Item] = []
+    skipped: list[SkippedFile] = []
+    for path in tqdm(list(paths), unit="file", leave=False, disable=None, delay=1.0):
+        try:
+            items.append(load(path))
+        except RealtimeVibeError as error:
+            if not skip_bad:
+                raise
+            logger.warning("skipped: %s", error)
+            skipped.append(SkippedFile(path=path, reason=str(error)))
+    return items, tuple(skipped)

@@ -1,0 +1,160 @@
+"""BVH on SMPL: limbs point where the file's point, the pelvis goes where it went there."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.errors import DatasetError
+from realtime_vibe.training.datasets.amass import load_amass
+from realtime_vibe.training.datasets.bvh import read_bvh
+from realtime_vibe.training.datasets.bvh_retarget import (
+    REST_JOINTS_M,
+    load_bvh,
+    smallest_rotation,
+)
+from realtime_vibe.training.datasets.clip import R_Z_UP_FROM_Y_UP
+
+LIMBS = [
+    ("neck", "head", "neck", "head"),
+    *(
+        (side + joint, side + end, side[0] + bvh_joint, side[0] + bvh_end)
+        for side in ("left", "right")
+        for joint, end, bvh_joint, bvh_end in (
+            ("_hip", "_knee", "Thigh", "Shin"),
+            ("_knee", "_ankle", "Shin", "Foot"),
+            ("_collar", "_shoulder", "Collar", "Shldr"),
+            ("_shoulder", "_elbow", "Shldr", "ForeArm"),
+            ("_elbow", "_wrist", "ForeArm", "Hand"),
+            ("_wrist", "_hand", "Hand", "Mid1"),
+        )
+    ),
+]
+
+
+def _rotmat(quats):
+    w, x, y, z = np.moveaxis(quats.astype(np.float64), -1, 0)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return np.stack(rows, -1).reshape(*w.shape, 3, 3)
+
+
+def _world_rotations(quats):
+    world = _rotmat(quats)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            world[:, joint] = world[:, parent] @ world[:, joint]
+    return world
+
+
+def _smpl_joints(quats, rest_joints):
+    """Plain forward kinematics, pelvis at the origin."""
+    world = _world_rotations(quats)
+    joints = np.zeros((len(quats), 24, 3))
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            bone = rest_joints[joint] - rest_joints[parent]
+            joints[:, joint] = joints[:, parent] + world[:, parent] @ bone
+    return joints
+
+
+def _angles_deg(first, second):
+    cross = np.linalg.norm(np.cross(first, second), axis=-1)
+    return np.degrees(np.arctan2(cross, np.sum(first * second, axis=-1)))
+
+
+def _limb_errors_deg(clip, file, rows, rest_joints=REST_JOINTS_M):
+    smpl = _smpl_joints(clip.quats, rest_joints)
+    theirs = file.world_positions()[rows] @ R_Z_UP_FROM_Y_UP.T
+    errors = {}
+    for joint, end, bvh_joint, bvh_end in LIMBS:
+        ours = smpl[:, SMPL_JOINT_NAMES.index(end)] - smpl[:, SMPL_JOINT_NAMES.index(joint)]
+        bone = theirs[:, file.index(bvh_end)] - theirs[:, file.index(bvh_joint)]
+        errors[joint] = _angles_deg(ours, bone).max()
+    return errors
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_limb_points_where_the_files_does(tmp_path, write_bvh, seed):
+    path = write_bvh(tmp_path / "a.bvh", frames=30, rate=60, seed=seed)
+    clip, file = load_bvh(path), read_bvh(path)
+    assert len(clip.trans) == 30 - 7
+    errors = _limb_errors_deg(clip, file, slice(7, None))
+    assert max(errors.values()) < 0.01, errors
+
+
+def test_another_bodys_rest_pose_changes_nothing_about_that(tmp_path, write_bvh):
+    path = write_bvh(tmp_path / "a.bvh", frames=20, rate=60)
+    rest = REST_JOINTS_M + np.random.default_rng(1).normal(0, 0.03, (24, 3))
+    errors = _limb_errors_deg(load_bvh(path, rest), read_bvh(path), slice(7, None), rest)
+    assert max(errors.values()) < 0.01, errors
+
+
+def test_the_pelvis_is_in_metres_with_z_up(tmp_path, write_bvh):
+    clip = load_bvh(write_bvh(tmp_path / "a.bvh", rate=120))
+    np.testing.assert_allclose(clip.trans[0], [0.17, 0.23, 0.97], atol=1e-5)
+    assert clip.recorded_hz == 120.0
+
+
+def test_only_a_t_pose_is_dropped(tmp_path, write_bvh):
+    clip = load_bvh(write_bvh(tmp_path / "a.bvh", frames=30, rate=60, t_pose=False))
+    assert len(clip.trans) == 30
+    path = write_bvh(tmp_path / "short.bvh", frames=7, rate=60)
+    with pytest.raises(DatasetError, match=r"short\.bvh: 7 frames, expected motion after"):
+        load_bvh(path)
+
+
+def test_an_unknown_skeleton_is_refused_with_what_it_lacks(tmp_path, write_bvh):
+    path = write_bvh(tmp_path / "other.bvh", rename={"lShldr": "LeftArm", "hip": "Hips"})
+    message = r"other\.bvh: unknown skeleton \(Hips, .*expected CMU .*missing 2: hip, lShldr"
+    with pytest.raises(DatasetError, match=message):
+        load_bvh(path)
+
+
+def test_the_rest_joints_are_those_of_the_default_body():
+    body = load_body(engine_folder("blazepose-gru") / "body.npz")
+    np.testing.assert_allclose(body.J_regressor @ body.v_template, REST_JOINTS_M, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["13_11", "13_39"])
+def test_real_files_agree_with_the_same_motion_in_amass_layout(shared_data, name):
+    path = shared_data / "bvh" / f"{name}.bvh"
+    clip, file = load_bvh(path), read_bvh(path)
+    errors = _limb_errors_deg(clip, file, slice(7, None, 2))
+    assert max(errors.values()) < 0.01, errors
+    other = load_amass(shared_data / "motion" / f"cmu_{name}.npz")
+    np.testing.assert_allclose(clip.trans, other.trans, atol=1e-5)
+    # The other file was made for a body whose bones rest elsewhere: a constant turn of each joint.
+    between = np.swapaxes(_world_rotations(other.quats), -1, -2) @ _world_rotations(clip.quats)
+    spread = np.degrees(np.arccos(np.clip(
+        0.5 * (np.einsum("nkij,kij->nk", between, between[0]) - 1), -1, 1
+    )))  # fmt: skip
+    assert spread.max() < 0.2
+    offset = np.degrees(np.arccos(np.clip(0.5 * (np.trace(between[0], 0, -2, -1) - 1), -1, 1)))
+    assert offset.max() < 12
+
+
+_VECTORS = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda vector: np.linalg.norm(vector) > 1e-3)
+
+
+@given(_VECTORS, _VECTORS)
+def test_the_smallest_rotation_turns_one_into_the_other(first, second):
+    first, second = np.array(first), np.array(second)
+    rotmat = smallest_rotation(first, second)
+    np.testing.assert_allclose(rotmat @ rotmat.T, np.eye(3), atol=1e-9)
+    assert _angles_deg(rotmat @ first, second) < 1e-4
+    angle = np.degrees(np.arccos(np.clip(0.5 * (np.trace(rotmat) - 1), -1, 1)))
+    assert angle == pytest.approx(_angles_deg(first, second), abs=1e-3)
+
+
+def test_opposite_directions_take_half_a_turn():
+    for axis in np.eye(3):
+        rotmat = smallest_rotation(axis, -axis)
+        np.testing.assert_allclose(rotmat @ axis, -axis, atol=1e-12)
+        assert np.linalg.det(rotmat) == pytest.approx(1)
