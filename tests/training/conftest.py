@@ -1,0 +1,28 @@
+"""A small world to train in: the default body and a figure that waves while it walks."""
+
+import numpy as np
+import pytest
+
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.training.motion import MotionClip, MotionPool
+
+
+@pytest.fixture(scope="session")
+def smpl_layer():
+    return SmplLayer(load_body(engine_folder("blazepose-gru") / "body.npz"))
+
+
+@pytest.fixture(scope="session")
+def waving_pool():
+    frames = np.arange(300, dtype=np.float32)
+    quats = np.zeros((300, 24, 4), np.float32)
+    quats[..., 0] = 1.0
+    half = 0.5 * np.sin(frames / 20)
+    quats[:, 16, 0], quats[:, 16, 3] = np.cos(half), np.sin(half)
+    # AMASS roots stand the rest pose (y up) on the ground (z up): a quarter turn about x.
+    quats[:, 0] = [np.sqrt(0.5), np.sqrt(0.5), 0, 0]
+    trans = np.stack([frames / 60, 0 * frames, 0.95 + 0 * frames], -1)
+    clip = MotionClip(name="wave", quats=quats, trans=trans)
+    return MotionPool([clip], 4, 600, np.random.default_rng(0))
