@@ -1,66 +1,82 @@
-"""Scores of the accuracy benchmark on hand-made joints."""
+"""The accuracy command, whole: table, JSON and picture of small clips, and its refusals."""
 
+import json
+import sys
+
+import cv2
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import ClipTruth, as_table, joint_indices, load_truth, score
-from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, SMPL_JOINT_NAMES
-from realtime_vibe.errors import DatasetError
-
-NAMES = ("l_shoulder", "r_shoulder", "l_wrist", "r_ankle")
+from benchmarks.accuracy import main
 
 
-@pytest.fixture
-def truth():
-    joints = np.random.default_rng(0).standard_normal((30, 4, 3))
-    return ClipTruth(joints=joints, names=NAMES, first_frame=0, fps=60.0)
+def test_a_real_clip_from_video_to_table_json_and_picture(person_clip, tmp_path, capsys):
+    json_path, plot_path = tmp_path / "scores.json", tmp_path / "errors.png"
+    pytest.importorskip("matplotlib")
+    code = main([str(person_clip), "--json", str(json_path), "--plot", str(plot_path)])
+    table = capsys.readouterr().out
+    assert code == 0
+    assert "at 30 fps" in table
+    assert "middle of the scored joints" in table
+    assert sum(line.startswith("cam3") for line in table.splitlines()) == 3
+    content = json.loads(json_path.read_text())
+    clip = content["clips"]["cam3"]
+    assert (clip["frames"], clip["fps"], clip["accel_rate_hz"]) == (11, 60.0, 30.0)
+    assert clip["ours"]["coverage"] == 1.0
+    assert 20 < clip["ours"]["pa_mpjpe_mm"] < 150
+    assert clip["ours"]["pve_mm"] is None
+    ours, theirs = (clip[method]["mpjpe_mm"] for method in ("ours", "blazepose"))
+    assert clip["gain_percent"]["mpjpe_mm"] == pytest.approx(100 * (1 - ours / theirs), abs=0.01)
+    assert np.mean(list(clip["ours"]["joint_mm"].values())) == pytest.approx(ours, abs=0.01)
+    assert content["mean"]["ours"]["mpjpe_mm"] == ours
+    assert content["settings"]["temporal"] == "stream"
+    picture = cv2.imread(str(plot_path))
+    assert picture is not None
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
 
 
-def test_the_truth_has_no_error(truth):
-    scores = score(truth.joints, truth)
-    assert scores.mpjpe_mm == pytest.approx(0, abs=1e-6)
-    assert scores.pa_mpjpe_mm == pytest.approx(0, abs=1e-3)
-    assert scores.accel_mm == pytest.approx(0, abs=1e-6)
-    assert scores.coverage == 1.0
+def test_clips_with_nobody_are_reported_as_such(empty_clip, tmp_path, capsys):
+    json_path = tmp_path / "scores.json"
+    code = main([str(empty_clip.parent), "--temporal", "window", "--json", str(json_path)])
+    assert code == 0
+    assert " 0      12" in capsys.readouterr().out
+    ours = json.loads(json_path.read_text())["clips"]["empty"]["ours"]
+    assert ours["coverage"] == 0
+    assert ours["mpjpe_mm"] is None
 
 
-def test_where_the_body_stands_does_not_count(truth):
-    wandering = truth.joints + np.random.default_rng(1).standard_normal((30, 1, 3))
-    assert score(wandering, truth).accel_mm == pytest.approx(0, abs=1e-6)
+def _refused(arguments, capsys):
+    assert main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("benchmarks.accuracy: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
 
 
-def test_missing_frames_count_in_the_coverage_only(truth):
-    predicted = truth.joints.copy()
-    predicted[:15] = np.nan
-    scores = score(predicted, truth)
-    assert scores.coverage == 0.5
-    assert scores.mpjpe_mm == pytest.approx(0, abs=1e-6)
+def test_every_refusal_is_one_line(empty_clip, tmp_path, capsys):
+    folder = empty_clip.parent
+    assert "no folder at" in _refused([tmp_path / "absent"], capsys)
+    assert "no engine" in _refused([folder, "--engine", "absent"], capsys)
+    assert "smooth is 7" in _refused([folder, "--smooth", 7], capsys)
+    assert "lacks neck, head" in _refused([folder, "--joints", "lsp14"], capsys)
+    assert "make it first" in _refused([folder, "--json", tmp_path / "no" / "x.json"], capsys)
+    truth = (empty_clip / "truth.npz").read_bytes()
+    (empty_clip / "truth.npz").write_bytes(truth[: len(truth) // 2])
+    assert "cannot be read" in _refused([folder], capsys)
 
 
-def test_nobody_found(truth):
-    scores = score(np.full_like(truth.joints, np.nan), truth)
-    assert scores.coverage == 0
-    assert np.isnan(scores.mpjpe_mm)
+def test_a_video_that_is_too_short_or_none_is_refused(tmp_path, write_clip, capsys):
+    images = [np.zeros((64, 64, 3), np.uint8)] * 3
+    joints = np.random.default_rng(0).standard_normal((9, 12, 3))
+    folder = write_clip(tmp_path / "short", images, joints_camera=joints)
+    assert "clip short: the video ends after 3 frames" in _refused([folder], capsys)
+    (folder / "video.mp4").write_bytes(b"no video")
+    assert "cannot be opened as a video" in _refused([folder], capsys)
 
 
-def test_joint_names_of_both_bodies():
-    assert [SMPL_JOINT_NAMES[i] for i in joint_indices(NAMES, SMPL_JOINT_NAMES)] == [
-        "left_shoulder", "right_shoulder", "left_wrist", "right_ankle",
-    ]  # fmt: skip
-    assert joint_indices(NAMES, BLAZEPOSE_LANDMARK_NAMES) == [11, 12, 15, 28]
-    with pytest.raises(DatasetError, match="unknown joints"):
-        joint_indices(("tail",), SMPL_JOINT_NAMES)
-
-
-def test_damaged_truth_is_named(tmp_path):
-    (tmp_path / "truth.npz").write_bytes(b"PK\x03\x04broken")
-    with pytest.raises(DatasetError, match=r"truth\.npz"):
-        load_truth(tmp_path / "truth.npz")
-    np.savez(tmp_path / "other.npz", joints_camera=np.zeros((1, 4, 3)))
-    with pytest.raises(DatasetError, match="joint_names"):
-        load_truth(tmp_path / "other.npz")
-
-
-def test_the_table_has_a_mean(truth):
-    by_method = {"ours": score(truth.joints, truth), "blazepose": score(truth.joints, truth)}
-    assert "mean" in as_table({"clip": by_method})
+def test_plots_are_refused_before_the_run(empty_clip, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    assert "expected a .png" in _refused([empty_clip, "--plot", "errors.pdf"], capsys)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "pip install" in _refused([empty_clip, "--plot", "errors.png"], capsys)

@@ -1,0 +1,79 @@
+"""Runs and scores every clip of a test set."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from benchmarks.accuracy_clips import EvaluationClip
+from benchmarks.accuracy_joints import COMMON, JointSet, choose_joint_set
+from benchmarks.accuracy_run import run_clip
+from benchmarks.accuracy_scores import ClipResult, score_clip
+from realtime_vibe.app import build_pipeline
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.manifest import load_manifest
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """All clips, and what they were run with."""
+
+    clips: tuple[ClipResult, ...]
+    joint_set: str
+    root: tuple[str, ...]
+    """The root of the last clip; with the set `common` it is the middle of all scored joints."""
+    config: LiveConfig
+    engine: str
+    backend: str
+    precision: str
+
+
+def evaluate(
+    clips: Sequence[EvaluationClip], config: LiveConfig, joint_set: str = COMMON
+) -> Evaluation:
+    """Scores of every clip.
+
+    Args:
+        clips: at least one; joint names are checked before the first is run.
+        config: engine, tracker, temporal mode and smoothing.
+        joint_set: which joints to score, one of `accuracy_joints.SET_NAMES`.
+
+    Raises:
+        RealtimeVibeError: a clip or the engine is damaged; the message names the clip.
+    """
+    joints = [_joints_of(clip, joint_set) for clip in clips]
+    body = load_body(load_manifest(engine_folder(config.engine)).body)
+    results = []
+    tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
+    pairs = list(zip(clips, joints, strict=True))
+    # disable=None: no bar where nobody watches
+    for clip, chosen in tqdm(pairs, unit="clip", file=sys.stderr, disable=None, leave=False):
+        # A new pipeline each: MediaPipe's filters live on through a reset.
+        built = build_pipeline(config)
+        with closing(built.pipeline) as pipeline:
+            try:
+                run = run_clip(pipeline, clip, chosen, body)
+            except DatasetError as error:
+                raise DatasetError(f"clip {clip.name}: {error}") from error
+        results.append(score_clip(clip.name, run, chosen, clip.truth.fps))
+    return Evaluation(
+        clips=tuple(results),
+        joint_set=joint_set,
+        root=joints[-1].root,
+        config=config,
+        engine=built.engine,
+        backend=built.backend,
+        precision=built.precision,
+    )
+
+
+def _joints_of(clip: EvaluationClip, joint_set: str) -> JointSet:
+    try:
+        return choose_joint_set(joint_set, clip.truth.names)
+    except DatasetError as error:
+        raise DatasetError(f"clip {clip.name}: {error}") from error

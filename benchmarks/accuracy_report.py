@@ -1,0 +1,181 @@
+"""The table and the JSON of an evaluation."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.accuracy_evaluate import Evaluation
+from benchmarks.accuracy_joints import COMMON
+from benchmarks.accuracy_scores import (
+    COMPARED,
+    ClipResult,
+    MethodResult,
+    Scores,
+    gain_percent,
+    mean_scores,
+)
+from realtime_vibe.machine import installed_versions, machine_facts
+
+ACCEL_FORMULA = "mean |(p[t-1] - 2 p[t] + p[t+1]) - (q[t-1] - 2 q[t] + q[t+1])|"
+
+_COLUMNS = ("PA-MPJPE", "MPJPE", "PVE", "Accel", "PCK@150", "AUC")
+_UNITS = ("mm", "mm", "mm", "mm/f^2", "%", "%")
+
+
+def as_table(evaluation: Evaluation) -> str:
+    """A readable table: per clip ours, BlazePose and the gain, then means and what they mean."""
+    clips = evaluation.clips
+    width = max(4, *(len(clip.name) for clip in clips))
+    header = _line(width, "clip", "method", _COLUMNS, "found", "frames")
+    lines = [header, _line(width, "", "", _UNITS, "%", ""), "-" * len(header)]
+    for clip in clips:
+        lines += _rows(
+            width,
+            clip.name,
+            clip.ours.scores,
+            None if clip.blazepose is None else clip.blazepose.scores,
+            clip.num_frames,
+        )
+    if len(clips) > 1:
+        lines += _rows(width, "mean", *_means(clips), sum(clip.num_frames for clip in clips))
+    return "\n".join([*lines, "", *_notes(evaluation)])
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything in the table and the error of each joint; scores that are not known are null."""
+    config = evaluation.config
+    ours, theirs = _means(evaluation.clips)
+    return {
+        "settings": {
+            "engine": evaluation.engine,
+            "backend": evaluation.backend,
+            "precision": evaluation.precision,
+            "tracker": config.tracker,
+            "refine": config.refine,
+            "temporal": config.temporal,
+            "smooth": config.smooth,
+            "joint_set": evaluation.joint_set,
+            "root": _root(evaluation),
+            "pve": "vertices about the pelvis, both bodies posed on the engine's",
+            "accel": f"{ACCEL_FORMULA} over joints about the root, p ours, q truth",
+            "auc": "mean of PCK over 0, 5, .. 150 mm; perfect joints reach 96.8 %",
+            "gain_percent": "100 (1 - ours / blazepose) for errors, negated for PCK and AUC",
+        },
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine_facts(),
+        "versions": installed_versions(),
+        "clips": {clip.name: _clip_json(clip) for clip in evaluation.clips},
+        "mean": _methods_json(ours, theirs),
+    }
+
+
+def _line(width: int, clip: str, method: str, cells: Sequence[str], found: str, frames: str) -> str:
+    return (
+        f"{clip:<{width}}  {method:<10}"
+        + "".join(f"{cell:>9}" for cell in cells)
+        + f"{found:>7}{frames:>8}"
+    )
+
+
+def _rows(width: int, name: str, ours: Scores, theirs: Scores | None, num_frames: int) -> list[str]:
+    methods = [("ours", ours)] + ([] if theirs is None else [("blazepose", theirs)])
+    lines = [
+        _line(
+            width,
+            name,
+            method,
+            [_number(getattr(scores, score)) for score in COMPARED],
+            f"{scores.coverage:.0%}".rstrip("%"),
+            str(num_frames),
+        )
+        for method, scores in methods
+    ]
+    if theirs is not None:
+        gains = [_signed(gain_percent(ours, theirs, score)) for score in COMPARED]
+        lines.append(_line(width, name, "gain %", gains, "", ""))
+    return lines
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    config, clips = evaluation.config, evaluation.clips
+    joints = {clip.joint_names for clip in clips}
+    counts = sorted({len(names) for names in joints})
+    rates = sorted({round(clip.accel_rate_hz, 1) for clip in clips})
+    notes = [
+        f"engine {evaluation.engine} on {evaluation.backend} {evaluation.precision}, "
+        f"{config.temporal}, smoothing {config.smooth:g} (ours only), tracker {config.tracker}"
+        + (", refined" if config.refine else ""),
+        f"joints: set {evaluation.joint_set}, {' or '.join(map(str, counts))} joints, "
+        f"root: {_root(evaluation)}; ours are SMPL's joints whatever the truth's are",
+        f"Accel: {ACCEL_FORMULA} about the root, "
+        f"at {' to '.join(f'{rate:g}' for rate in dict.fromkeys((rates[0], rates[-1])))} fps"
+        + (" (not comparable between rates)" if len(rates) > 1 else ""),
+        "PVE: about the pelvis, where the truth has a mesh; AUC: mean PCK at 0, 5, .. 150 mm "
+        "(96.8 % at most)",
+        "gain: by how much ours is better, relative to BlazePose's world landmarks of the same "
+        "frames; in the mean rows, of the means",
+    ]
+    if any(clip.blazepose is None for clip in clips):
+        notes[-1] = "no BlazePose rows: it does not have all joints of this set"
+    return notes
+
+
+def _root(evaluation: Evaluation) -> str:
+    if evaluation.joint_set == COMMON:
+        return "middle of the scored joints"
+    return "middle of " + " and ".join(evaluation.root)
+
+
+def _means(clips: Sequence[ClipResult]) -> tuple[Scores, Scores | None]:
+    theirs = [clip.blazepose for clip in clips if clip.blazepose is not None]
+    # A joint set is BlazePose's for all clips or for none.
+    return mean_scores([clip.ours for clip in clips]), mean_scores(theirs) if theirs else None
+
+
+def _clip_json(clip: ClipResult) -> dict[str, Any]:
+    content = _methods_json(
+        clip.ours.scores, None if clip.blazepose is None else clip.blazepose.scores
+    )
+    content["ours"].update(_joints_json(clip.joint_names, clip.ours))
+    if clip.blazepose is not None:
+        content["blazepose"].update(_joints_json(clip.joint_names, clip.blazepose))
+    return {
+        "frames": clip.num_frames,
+        "fps": clip.fps,
+        "accel_rate_hz": clip.accel_rate_hz,
+        **content,
+    }
+
+
+def _methods_json(ours: Scores, theirs: Scores | None) -> dict[str, Any]:
+    content: dict[str, Any] = {"ours": _finite(asdict(ours))}
+    if theirs is not None:
+        content["blazepose"] = _finite(asdict(theirs))
+        content["gain_percent"] = _finite(
+            {score: gain_percent(ours, theirs, score) for score in COMPARED}
+        )
+    return content
+
+
+def _joints_json(names: Sequence[str], method: MethodResult) -> dict[str, Any]:
+    return {
+        "joint_mm": _finite(dict(zip(names, method.joint_mm.tolist(), strict=True))),
+        "aligned_joint_mm": _finite(
+            dict(zip(names, method.aligned_joint_mm.tolist(), strict=True))
+        ),
+    }
+
+
+def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
+    """Rounded; JSON has no NaN."""
+    return {key: round(n, 3) if math.isfinite(n) else None for key, n in numbers.items()}
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if math.isfinite(value) else "-"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.0f}" if math.isfinite(value) else "-"
