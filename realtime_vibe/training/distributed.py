@@ -45,6 +45,9 @@ class Place:
         """
         if self.num_ranks == 1:
             return module
+        # Buffers never change: once is enough, and DistributedDataParallel would do it every step.
+        for buffer in module.buffers():
+            torch.distributed.broadcast(buffer, src=0)
         # Single frames bypass the recurrent encoder: its weights then have no gradient.
         return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=True)
 

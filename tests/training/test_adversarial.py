@@ -5,7 +5,6 @@ import copy
 import pytest
 import torch
 
-from realtime_vibe.features.landmark_features import FEATURE_SIZE
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.regressor import MeanParams
 from realtime_vibe.models.rotation6d import rotmat_from_rot6d
@@ -38,11 +37,12 @@ def batch(waving_pool, smpl_layer):
     return SequenceSampler(waving_pool, smpl_layer, settings, NoiseLevels(), seed=0).sample()
 
 
-def _network():
+def _network(batch):
     torch.manual_seed(1)
     mean = MeanParams(torch.randn(144), torch.zeros(10), torch.tensor([0.9, 0.0, 0.0]))
     size = NetworkSize(embedded=32, hidden=32, regressor=32, dropout=0.0)
-    network = build_network(size, torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE), mean)
+    features = batch.features.shape[-1]
+    network = build_network(size, torch.zeros(features), torch.ones(features), mean)
     # A recurrent branch that already speaks: it starts silent, which would hide its gradient.
     torch.nn.init.normal_(network.encoder.linear.weight, std=0.1)
     return network.train()
@@ -82,7 +82,7 @@ WINDOW = FramePlan(0, 2, 16, torch.tensor([4, 1]))
 
 
 def test_a_generator_step_changes_the_network_alone(batch, smpl_layer):
-    network, adversary = _network(), _adversary()
+    network, adversary = _network(batch), _adversary()
     generator = _generator(network, smpl_layer)
     before, judge = _snapshot(network), _snapshot(adversary.network)
     result = generator_step(
@@ -103,7 +103,7 @@ def test_a_generator_step_changes_the_network_alone(batch, smpl_layer):
 
 
 def test_a_discriminator_step_changes_the_discriminator_alone(batch, smpl_layer):
-    network, adversary = _network(), _adversary()
+    network, adversary = _network(batch), _adversary()
     generated = GeneratorPass(network)(batch.features, network.initial_hidden(6), WINDOW)
     before, judge = _snapshot(network), _snapshot(adversary.network)
     discriminator_step(adversary, batch.rotmat[:16], generated.window_rotmat)
@@ -115,7 +115,7 @@ def test_a_discriminator_step_changes_the_discriminator_alone(batch, smpl_layer)
 @pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
 def test_the_adversarial_gradient_reaches_the_recurrent_encoder(batch, smpl_layer, pooling):
     """All other terms weigh nothing, so whatever moves is moved by L_adv."""
-    network, adversary = _network(), _adversary(pooling)
+    network, adversary = _network(batch), _adversary(pooling)
     generator = _generator(network, smpl_layer, NOTHING)
     generator_step(generator, batch, network.initial_hidden(6), WINDOW, adversary, 1.0)
     for name in ("weight_ih_l0", "weight_hh_l0", "weight_ih_l1", "weight_hh_l1"):
@@ -124,7 +124,7 @@ def test_the_adversarial_gradient_reaches_the_recurrent_encoder(batch, smpl_laye
 
 
 def test_without_weight_or_window_the_adversary_says_nothing(batch, smpl_layer):
-    network, adversary = _network(), _adversary()
+    network, adversary = _network(batch), _adversary()
     generator = _generator(network, smpl_layer, NOTHING)
     generator_step(generator, batch, network.initial_hidden(6), WINDOW, adversary, 0.0)
     assert network.encoder.gru.weight_hh_l0.grad.abs().max() == 0
@@ -134,7 +134,7 @@ def test_without_weight_or_window_the_adversary_says_nothing(batch, smpl_layer):
 
 
 def test_the_judged_window_is_what_the_whole_network_says(batch):
-    network = _network().eval()
+    network = _network(batch).eval()
     generated = GeneratorPass(network)(batch.features, network.initial_hidden(6), WINDOW)
     whole = network(batch.features, network.initial_hidden(6))
     torch.testing.assert_close(generated.window_rotmat, whole.params.rotmat[2:18, [4, 1]])
@@ -143,7 +143,7 @@ def test_the_judged_window_is_what_the_whole_network_says(batch):
 
 
 def test_a_reset_state_makes_pieces_independent(batch):
-    network = _network().eval()
+    network = _network(batch).eval()
     hidden = torch.randn_like(network.initial_hidden(6))
     both = GeneratorPass(network, reset_every=10)(batch.features, hidden, FramePlan())
     for start in (0, 10):
@@ -172,7 +172,7 @@ def test_noisy_motion_is_told_from_real_motion(waving_pool, pooling):
 
 
 def test_the_generator_learns_to_please_a_fixed_judge(batch, smpl_layer):
-    network, adversary = _network(), _adversary()
+    network, adversary = _network(batch), _adversary()
     generator = _generator(network, smpl_layer, NOTHING)
     losses = [
         float(
@@ -187,7 +187,7 @@ def test_the_generator_learns_to_please_a_fixed_judge(batch, smpl_layer):
 
 @pytest.mark.parametrize("per_frame", [True, False])
 def test_training_lowers_the_loss(batch, smpl_layer, per_frame):
-    network = _network()
+    network = _network(batch)
     generator = _generator(network, smpl_layer)
     totals = []
     for _ in range(30):

@@ -1,0 +1,46 @@
+"""Network files: same weights back, any feature width, and errors that name the file."""
+
+import pytest
+import torch
+
+from realtime_vibe.errors import DatasetError
+from realtime_vibe.models.regressor import MeanParams
+from realtime_vibe.training.network import (
+    NetworkSize,
+    build_network,
+    load_network,
+    read_network,
+    save_network,
+)
+
+SIZE = NetworkSize(embedded=16, hidden=12, regressor=14, dropout=0.1)
+
+
+def _network(features):
+    torch.manual_seed(0)
+    mean = MeanParams(torch.randn(144), torch.randn(10), torch.tensor([0.9, 0.0, 0.0]))
+    return build_network(SIZE, torch.randn(features), torch.rand(features) + 0.5, mean)
+
+
+@pytest.mark.parametrize("features", [7, 202, 1355])
+def test_a_file_gives_the_same_network(tmp_path, features):
+    network = _network(features)
+    save_network(tmp_path / "n.pt", network, SIZE, {"steps": "0"})
+    loaded, size, provenance = read_network(tmp_path / "n.pt")
+    assert (size, provenance) == (SIZE, {"steps": "0"})
+    assert load_network(tmp_path / "n.pt")[1] == provenance
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value)
+    assert not loaded.training
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path):
+    path = tmp_path / "n.pt"
+    with pytest.raises(DatasetError, match=r"n\.pt"):
+        load_network(path)
+    path.write_bytes(b"no zip")
+    with pytest.raises(DatasetError, match=r"n\.pt: not a readable checkpoint"):
+        load_network(path)
+    torch.save({"something": 1}, path)
+    with pytest.raises(DatasetError, match=r"n\.pt: expected a checkpoint with"):
+        load_network(path)
