@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from export.anny_source import AnnyBodies, Array, IntArray
+from export.landmark_places import bones_of, is_offset, offset_m
 from realtime_vibe.body.joints import (
     BLAZEPOSE_LANDMARK_NAMES,
     LANDMARK_JOINTS,
@@ -21,6 +22,7 @@ from realtime_vibe.body.joints import (
 _CANDIDATES = 400
 _REACH_M = 0.2
 _SUM_WEIGHT = 30.0
+_LANDMARK_VERTICES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +120,10 @@ def landmark_regressor(
 ) -> Array:
     """BlazePose's landmarks as rows (33, V) of non-negative weights that sum to 1.
 
-    Shoulders, elbows, wrists, hips, knees and ankles repeat the joint regressor's rows. Nose, eyes,
-    ears, mouth, heels and toe tips are single vertices of the skin. The knuckles are means of at
-    most four vertices around them.
+    Each starts from a point of the body: shoulders, elbows, wrists, hips, knees and ankles from the
+    joints; nose, eyes, ears, mouth, heels and toe tips from single vertices of the skin; the knuckles
+    from means of at most four vertices. From there `landmark_places` says where BlazePose sees it, and
+    skin around that place is fitted to it.
 
     Args:
         mesh: the template.
@@ -142,6 +145,10 @@ def landmark_regressor(
     ):
         knuckle = bone_points[:, bodies.bone(bone)]
         rows[BLAZEPOSE_LANDMARK_NAMES.index(name)] = _fit_row(mesh, people, knuckle, 4, hand)
+    for landmark in range(len(rows)):
+        if is_offset(landmark):
+            target = np.einsum("v,nvc->nc", rows[landmark], people) + offset_m(landmark)
+            rows[landmark] = _fit_row(mesh, people, target, _LANDMARK_VERTICES, bones_of(landmark))
     for landmark, name in enumerate(BLAZEPOSE_LANDMARK_NAMES):
         if "right" in name:
             rows[landmark] = rows[BLAZEPOSE_LANDMARK_NAMES.index(mirrored_name(name))][mesh.mirror]

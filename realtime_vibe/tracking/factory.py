@@ -1,6 +1,8 @@
 """Opens BlazePose's engine folder: checks it against its manifest, then loads the graphs."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ _REBUILD = "rebuild it with: python -m export.blazepose"
 
 
 def make_blazepose_tracker(
-    engine_dir: Path, backend: str = "auto", *, refine: bool = False
+    engine_dir: Path, backend: str = "auto", *, refine: bool = False, num_threads: int = 2
 ) -> BlazePoseTracker:
     """Builds the tracker from an engine folder.
 
@@ -24,17 +26,18 @@ def make_blazepose_tracker(
         engine_dir: holds `blazepose.json` and the graphs it names.
         backend: see `realtime_vibe.backends.factory.open_session`.
         refine: take the landmark graph with heat maps: more exact in pixels, and slower.
+        num_threads: threads of each network.
 
     Raises:
         EngineError: a file is missing or is not what the manifest says.
         BackendUnavailableError: the backend cannot run here.
     """
     graphs = _read_manifest(engine_dir / MANIFEST)
-    detector = _open_graph(engine_dir, "detector", graphs, backend)
+    open_one = partial(open_session, backend=backend, num_threads=num_threads)
+    detector = _open_graph(engine_dir, "detector", graphs, open_one)
     try:
-        landmarks = _open_graph(
-            engine_dir, "landmarks_heat" if refine else "landmarks", graphs, backend
-        )
+        name = "landmarks_heat" if refine else "landmarks"
+        landmarks = _open_graph(engine_dir, name, graphs, open_one)
     except Exception:
         detector.close()
         raise
@@ -55,7 +58,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _open_graph(
-    engine_dir: Path, name: str, graphs: dict[str, Any], backend: str
+    engine_dir: Path,
+    name: str,
+    graphs: dict[str, Any],
+    open_one: Callable[[Path], InferenceSession],
 ) -> InferenceSession:
     try:
         entry = graphs[name]
@@ -73,7 +79,7 @@ def _open_graph(
         raise EngineError(
             f"{path} has sha256 {got_sha256[:12]}..., expected {expected_sha256[:12]}...: {_REBUILD}"
         )
-    session = open_session(path, backend)
+    session = open_one(path)
     for got, expected in ((session.inputs, inputs), (session.outputs, outputs)):
         if got != expected:
             session.close()

@@ -71,6 +71,8 @@ class SequenceSettings(StreamSettings):
     pitch_std_rad: float = 0.26
     roll_std_rad: float = 0.05
     betas_limit: float = 2.5
+    span: tuple[float, float] = (0.2, 1.5)
+    """How much of the image height a 1.7 m figure spans; above 1 it is cut off."""
 
 
 class SequenceSampler:
@@ -154,7 +156,7 @@ class SequenceSampler:
         """What a noisy tracker would say."""
         joints, landmarks = posed_points(truth, self._body)
         metres_per_px = joints[:, :, 0, 2:] / truth.true_focal[:, None]
-        pixels = _projected(landmarks, truth)
+        pixels = projected(landmarks, truth)
         noisy = corrupt(
             pixels * metres_per_px[..., None],
             landmarks,
@@ -179,8 +181,7 @@ class SequenceSampler:
         half = np.where(portrait[:, None], [[360.0, 480.0]], [[480.0, 360.0]])
         nominal = 2 * np.linalg.norm(half, axis=1)
         true = nominal * np.exp(rng.normal(0.0, 0.28, streams))
-        # How much of the image height a 1.7 m figure spans; above 1 it is cut off.
-        span = np.exp(rng.uniform(np.log(0.2), np.log(1.5), streams))
+        span = np.exp(rng.uniform(*np.log(self._settings.span), streams))
         depth = true * 1.7 / (2 * half[:, 1] * span)
         offset = rng.uniform(-0.7, 0.7, (streams, 2)) * half / true[:, None] * depth[:, None]
         offset *= np.clip(1.2 - span, 0.15, 1.0)[:, None]
@@ -242,7 +243,7 @@ def posed_points(truth: SequenceTruth, body: SmplLayer) -> tuple[Tensor, Tensor]
     return joints + truth.transl[:, :, None], landmarks + truth.transl[:, :, None]
 
 
-def _projected(points: Tensor, truth: SequenceTruth) -> Tensor:
+def projected(points: Tensor, truth: SequenceTruth) -> Tensor:
     """Pixels (S, B, K, 2) relative to the principal point."""
     depth = points[..., 2:].clamp_min(0.2)
     return points[..., :2] / depth * truth.true_focal[:, None, None]
@@ -256,7 +257,7 @@ def batch_of(truth: SequenceTruth, body: SmplLayer, observation: Observation) ->
     """
     joints, landmarks = posed_points(truth, body)
     points = torch.cat([joints, landmarks], 2)
-    pixels = _projected(points, truth)
+    pixels = projected(points, truth)
     image_px, dt_s = observation.image_px, observation.dt_s
     low, high = image_px.amin(2), image_px.amax(2)
     side = CROP_SCALE * (high - low).amax(-1).clamp_min(1.0)
