@@ -20,9 +20,11 @@ from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.distributed import Place, joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
+from realtime_vibe.training.mixed_source import MixedSource
 from realtime_vibe.training.motion import MotionPool, load_clips
-from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
+from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings, SequenceSource
 from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.split import only_part
 from realtime_vibe.training.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, TrainingData, TrainResult, train
 
@@ -31,23 +33,30 @@ _LOGGER = logging.getLogger(__name__)
 _USAGE_ERROR = 2
 
 
-def simulated_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
-    """The data the command line asks for: motion behind a simulated tracker.
+def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
+    """The data the command line asks for, drawn with this process's own seed.
 
     Raises:
         DatasetError: the motion cannot be read.
         BodyModelError: the body cannot be read.
     """
     seed = place.seed(arguments.seed)
-    clips = load_clips(arguments.motion)
+    clips = only_part(load_clips(arguments.motion, skip_bad=arguments.skip_bad), "train")
     pool = MotionPool(
         clips, arguments.pool_sequences, arguments.pool_frames, np.random.default_rng(seed)
     )
     body = SmplLayer(load_body(arguments.body))
     streams = SequenceSettings(num_frames=arguments.frames, num_streams=arguments.streams)
-    source = SequenceSampler(pool, body, streams, NoiseLevels(), seed)
-    provenance = {"noise": json.dumps(asdict(NoiseLevels())), "clips": str(len(clips))}
-    return TrainingData(source=source, pool=pool, body=body, streams=streams, provenance=provenance)
+    simulated = SequenceSampler(pool, body, streams, NoiseLevels(), seed)
+    # Every further kind of data joins here with its share of the batches.
+    sources: list[tuple[SequenceSource, float]] = [(simulated, 1.0)]
+    return TrainingData(
+        source=MixedSource(sources, seed),
+        pool=pool,
+        body=body,
+        streams=streams,
+        provenance={"noise": json.dumps(asdict(NoiseLevels())), "clips": str(len(clips))},
+    )
 
 
 def settings_from(arguments: argparse.Namespace) -> TrainSettings:
@@ -80,7 +89,7 @@ def run(arguments: argparse.Namespace) -> TrainResult:
     with joined_processes(arguments.device) as place:
         if not place.is_first:
             logging.getLogger().setLevel(logging.WARNING)
-        data = simulated_data(arguments, place)
+        data = training_data(arguments, place)
         start = Start(network=arguments.start_from, resume=arguments.resume)
         return train(settings, data, arguments.out, place, start)
 
@@ -91,7 +100,10 @@ def parser() -> argparse.ArgumentParser:
     streams = SequenceSettings()
     result = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = result.add_argument
-    add("--motion", type=Path, required=True, help="folder of AMASS npz files")
+    add("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh files")
+    add("--skip-bad", action="store_true", help="leave out files that cannot be read")
+    add("--rendered", type=Path, help="folder of shards made by realtime_vibe.training.render")
+    add("--rendered-share", type=float, default=0.5, help="part of the batches that are rendered")
     add("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
     add("--out", type=Path, required=True, help="folder for the results")
     add("--steps", type=int, default=defaults.steps, help="gradient steps in all")
