@@ -32,9 +32,10 @@ class RealMotion:
         """Rotations (T, P, 24, 3, 3), root in the motion's own world.
 
         Args:
-            dt_s: (T, P) time since the frame before [s]; the first row only shifts the start.
+            dt_s: (T, P) time since the frame before [s]; the first row only shifts the start. A step
+                of 0, as of a person just found, is taken for the median of its window.
         """
-        quats, _ = self._draw.motion(dt_s)
+        quats, _ = self._draw.motion(torch.where(dt_s > 0, dt_s, dt_s.median(0).values))
         return rotmat_from_quat(self._draw.jittered(quats))
 
     def state_dict(self) -> dict[str, Any]:

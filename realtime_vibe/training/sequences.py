@@ -181,7 +181,8 @@ class SequenceSampler:
         half = np.where(portrait[:, None], [[360.0, 480.0]], [[480.0, 360.0]])
         nominal = 2 * np.linalg.norm(half, axis=1)
         true = nominal * np.exp(rng.normal(0.0, 0.28, streams))
-        span = np.exp(rng.uniform(*np.log(self._settings.span), streams))
+        low, high = np.log(self._settings.span)
+        span = np.exp(rng.uniform(low, high, streams))
         depth = true * 1.7 / (2 * half[:, 1] * span)
         offset = rng.uniform(-0.7, 0.7, (streams, 2)) * half / true[:, None] * depth[:, None]
         offset *= np.clip(1.2 - span, 0.15, 1.0)[:, None]

@@ -31,6 +31,16 @@ def test_longer_time_steps_show_larger_movements(waving_pool):
     assert 3.0 < moved[40:].mean() / moved[:40].mean() < 5.0
 
 
+def test_a_person_just_found_does_not_stand_still(waving_pool):
+    motion = RealMotion(waving_pool, CALM, 0)
+    dt_s = torch.full((16, 8), 1 / 20)
+    dt_s[7] = 0.0
+    state = motion.state_dict()
+    found = motion.sample(dt_s)
+    motion.load_state_dict(state)
+    torch.testing.assert_close(found, motion.sample(torch.full((16, 8), 1 / 20)))
+
+
 def test_added_rotations_are_slow(waving_pool):
     """Even the largest turn the poses by little from frame to frame."""
     torch.manual_seed(0)
