@@ -1,0 +1,163 @@
+"""Several processes: equal weights, own data, one writer, resumable; and devices that do not exist."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.training.distributed import Place, chosen_device, joined_processes
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = """
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.training.distributed import joined_processes
+from realtime_vibe.training.motion import MotionClip, MotionPool
+from realtime_vibe.training.network import NetworkSize
+from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
+from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.tracker_noise import NoiseLevels
+from realtime_vibe.training.trainer import Start, Trainer, TrainingData, train
+import realtime_vibe.training.trainer as trainer
+
+out, resume = Path(sys.argv[1]), sys.argv[2] == "resume"
+torch.manual_seed(0)
+quats = np.random.default_rng(0).normal(size=(200, 24, 4)).astype(np.float32)
+clip = MotionClip(name="any", quats=quats, trans=np.zeros((200, 3), np.float32))
+body = SmplLayer(load_body(Path("engines/blazepose-gru/body.npz")))
+settings = TrainSettings(
+    steps=6, per_frame_share=0.34, frames_per_step=30, chunk_frames=16, curve_every=2,
+    discriminator=DiscriminatorSettings(hidden=8, num_windows=2),
+    size=NetworkSize(embedded=16, hidden=16, regressor=16),
+)
+with joined_processes("cpu") as place:
+    pool = MotionPool([clip], 2, 300, np.random.default_rng(place.seed(1)))
+    source = SequenceSampler(
+        pool, body, SequenceSettings(num_frames=34, num_streams=3), NoiseLevels(), place.seed(1)
+    )
+    if sys.argv[2] == "stop" and place.rank == 1:
+        # Only this process gets the signal, yet both must stop at the same step.
+        class Asked(trainer.Interruption):
+            steps = 0
+
+            @property
+            def requested(self):
+                Asked.steps += 1
+                return Asked.steps > 3
+
+        trainer.Interruption = Asked
+    kept = []
+    advance = Trainer.advance
+
+    def noted(self):
+        kept[:] = [self]
+        return advance(self)
+
+    Trainer.advance = noted
+    wrote = trainer.write_checkpoint
+    trainer.write_checkpoint = lambda folder, content: (
+        (folder / f"written_by_{place.rank}_{len(content['ranks'])}").touch(), wrote(folder, content)
+    )
+    data = TrainingData(source=source, pool=pool, body=body)
+    train(settings, data, out, place, Start(resume=resume))
+    state = kept[0]
+    torch.save(
+        {
+            "network": state._network.state_dict(),
+            "discriminator": state._adversary.network.state_dict(),
+            "average": state._averaged.values,
+            "hidden": state._hidden,
+            "gradients": [p.grad for p in state._network.parameters()],
+        },
+        out.parent / f"{out.name}_rank{place.rank}.pt",
+    )
+"""
+
+
+def _torchrun(tmp_path, out, mode):
+    worker = tmp_path / "worker.py"
+    worker.write_text(WORKER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(worker), str(out), mode],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [
+        torch.load(tmp_path / f"{out.name}_rank{rank}.pt", weights_only=True) for rank in (0, 1)
+    ]
+
+
+def _assert_equal(first, second, *parts):
+    for part in parts:
+        for name, value in first[part].items():
+            assert torch.equal(value, second[part][name]), (part, name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # three starts of two processes; a busy machine takes minutes
+def test_two_processes_learn_one_network(tmp_path):
+    whole = tmp_path / "whole"
+    ranks = _torchrun(tmp_path, whole, "new")
+    _assert_equal(*ranks, "network", "discriminator", "average")
+    for first, second in zip(ranks[0]["gradients"], ranks[1]["gradients"], strict=True):
+        assert torch.equal(first, second)
+    assert not torch.equal(ranks[0]["hidden"], ranks[1]["hidden"]), "both saw the same data"
+    assert {path.name for path in whole.iterdir()} == {
+        "network.pt", "checkpoint.pt", "curve.csv", "written_by_0_2",
+    }  # fmt: skip
+
+    parts = tmp_path / "parts"
+    _torchrun(tmp_path, parts, "stop")
+    assert torch.load(parts / "checkpoint.pt", weights_only=True)["step"] == 3
+    resumed = _torchrun(tmp_path, parts, "resume")
+    for before, after in zip(ranks, resumed, strict=True):
+        _assert_equal(before, after, "network", "discriminator", "average")
+        assert torch.equal(before["hidden"], after["hidden"])
+
+
+def test_one_process_needs_no_group():
+    with joined_processes("cpu") as place:
+        assert place == Place(device=torch.device("cpu"))
+        assert place.is_first
+        assert place.seed(7) == 7
+        assert place.any_rank(True)
+        assert not place.any_rank(False)
+        assert place.gathered({"a": 1}) == [{"a": 1}]
+        layer = torch.nn.Linear(1, 1)
+        assert place.wrapped(layer) is layer
+    assert not torch.distributed.is_initialized()
+
+
+def test_every_process_has_a_seed_of_its_own():
+    seeds = {
+        Place(device=torch.device("cpu"), rank=rank, num_ranks=8).seed(seed)
+        for rank in range(8)
+        for seed in range(100)
+    }
+    assert len(seeds) == 800
+
+
+def test_cuda_that_is_not_there_is_an_error():
+    assert chosen_device("cpu").type == "cpu"
+    if torch.cuda.is_available():
+        assert chosen_device("auto").type == "cuda"
+        return
+    assert chosen_device("auto").type == "cpu"
+    with pytest.raises(ConfigError, match="torch sees no CUDA device"):
+        chosen_device("cuda")
