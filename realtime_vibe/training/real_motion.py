@@ -14,13 +14,14 @@ class RealMotion:
     """Draws windows of recorded motion at given time steps.
 
     The steps are those of the generated windows: were the rates of the two sides different, the
-    discriminator could tell them apart by tempo alone, which the generator has no say in. For the same
-    reason the poses are distorted as the generator's targets are.
+    discriminator could tell them apart by tempo alone, which the generator has no say in. Mirror and
+    tempo vary as in the generator's targets, but the poses stay as recorded: random turns, of hands
+    above all, cannot be seen by any tracker, and the generator would be taught to make them up.
 
     Args:
         pool: long motion sequences.
-        settings: ranges.
-        seed: of NumPy's choices; torch's global generator draws the pose jitter.
+        settings: ranges; the pose jitter is not used.
+        seed: of all choices.
     """
 
     def __init__(self, pool: MotionPool, settings: StreamSettings, seed: int) -> None:
@@ -36,7 +37,7 @@ class RealMotion:
                 of 0, as of a person just found, is taken for the median of its window.
         """
         quats, _ = self._draw.motion(torch.where(dt_s > 0, dt_s, dt_s.median(0).values))
-        return rotmat_from_quat(self._draw.jittered(quats))
+        return rotmat_from_quat(quats)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the generator."""

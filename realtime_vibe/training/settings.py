@@ -29,7 +29,7 @@ class DiscriminatorSettings:
     layers: int = 1
     attention_layers: int = 3
     dropout: float = 0.2
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     window_frames: int = 16
     num_windows: int = 8

@@ -1,11 +1,11 @@
-"""Real motion for the discriminator: at the asked time steps, smooth, the same after a restore."""
+"""Real motion for the discriminator: as recorded, at the asked time steps, the same after a restore."""
 
 import torch
 
 from realtime_vibe.training.real_motion import RealMotion
 from realtime_vibe.training.streams import StreamSettings
 
-CALM = StreamSettings(pose_jitter_rad=(1e-6, 2e-6), tempo=(1.0, 1.0 + 1e-9))
+CALM = StreamSettings(tempo=(1.0, 1.0 + 1e-9))
 
 
 def _turned(rotmat):
@@ -24,7 +24,6 @@ def test_rotations_of_the_asked_shape(waving_pool):
 
 
 def test_longer_time_steps_show_larger_movements(waving_pool):
-    torch.manual_seed(0)
     motion = RealMotion(waving_pool, CALM, 0)
     dt_s = torch.tensor([1 / 60, 1 / 15]).repeat_interleave(40).expand(16, 80)
     moved = _turned(motion.sample(dt_s)).mean(0)
@@ -41,25 +40,21 @@ def test_a_person_just_found_does_not_stand_still(waving_pool):
     torch.testing.assert_close(found, motion.sample(torch.full((16, 8), 1 / 20)))
 
 
-def test_added_rotations_are_slow(waving_pool):
-    """Even the largest turn the poses by little from frame to frame."""
-    torch.manual_seed(0)
-    wild = StreamSettings(pose_jitter_rad=(0.6, 0.60001))
-    dt_s = torch.full((16, 50), 1e-4)
-    still = RealMotion(waving_pool, CALM, 0).sample(dt_s)
-    moving = RealMotion(waving_pool, wild, 0).sample(dt_s)
-    assert _turned(still).max() < 0.01
-    assert 0.005 < _turned(moving).mean() < 0.15
-    assert (moving - still).abs().amax(dim=(0, 2, 3, 4)).min() > 0.2
+def test_poses_stay_as_recorded(waving_pool):
+    """The figure moves one arm; whatever is added to the targets' poses, here all others rest."""
+    motion = RealMotion(waving_pool, StreamSettings(pose_jitter_rad=(0.6, 0.61)), 0)
+    rotmat = motion.sample(torch.full((16, 20), 1 / 30))
+    resting = [joint for joint in range(1, 24) if joint not in {16, 17}]
+    identity = torch.eye(3).expand(16, 20, len(resting), 3, 3)
+    torch.testing.assert_close(rotmat[:, :, resting], identity, atol=1e-5, rtol=0)
 
 
 def test_a_restored_state_gives_the_same_motion(waving_pool):
     motion = RealMotion(waving_pool, StreamSettings(), 0)
     dt_s = torch.full((16, 3), 0.04)
     motion.sample(dt_s)
-    state, noise = motion.state_dict(), torch.get_rng_state()
+    state = motion.state_dict()
     expected = motion.sample(dt_s)
     other = RealMotion(waving_pool, StreamSettings(), 9)
     other.load_state_dict(state)
-    torch.set_rng_state(noise)
     assert torch.equal(other.sample(dt_s), expected)
