@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.errors import DatasetError, SourceError
 
 logger = logging.getLogger(__name__)
 
@@ -38,14 +38,15 @@ def load_each(
         What was loaded, and what was left out.
 
     Raises:
-        RealtimeVibeError: the first one of `load`, unless `skip_bad`.
+        DatasetError: the first one of `load`, unless `skip_bad`; so too for a SourceError. Other
+            errors, such as a full disk, are no fault of the file and always end the job.
     """
     items: list[Item] = []
     skipped: list[SkippedFile] = []
     for path in tqdm(list(paths), unit="file", leave=False, disable=None, delay=1.0):
         try:
             items.append(load(path))
-        except RealtimeVibeError as error:
+        except (DatasetError, SourceError) as error:
             if not skip_bad:
                 raise
             logger.warning("skipped: %s", error)
