@@ -19,20 +19,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.models.motion_discriminator import MOTION_SIZES, MotionDiscriminator
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
-    Adversary,
     DiscriminatorTerms,
     FramePlan,
-    Generator,
-    GeneratorPass,
     GeneratorResult,
     discriminator_step,
     generator_step,
 )
+from realtime_vibe.training.assembly import assembled_adversary, assembled_generator
 from realtime_vibe.training.averaging import AveragedWeights
 from realtime_vibe.training.checkpoint import (
     CHECKPOINT_NAME,
@@ -44,13 +41,13 @@ from realtime_vibe.training.curves import Curve
 from realtime_vibe.training.distributed import Place
 from realtime_vibe.training.feeding import Feeder, Piece
 from realtime_vibe.training.interruption import Interruption
-from realtime_vibe.training.learner import Learner, Precision, rate_share
+from realtime_vibe.training.learner import Precision, rate_share
 from realtime_vibe.training.losses import LossTerms
 from realtime_vibe.training.motion import MotionPool
 from realtime_vibe.training.network import NetworkSize, num_features, save_network
 from realtime_vibe.training.real_motion import RealMotion
 from realtime_vibe.training.sequences import SequenceBatch, SequenceSource
-from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.settings import TrainSettings
 from realtime_vibe.training.starting import starting_network
 from realtime_vibe.training.streams import StreamSettings
 
@@ -155,8 +152,8 @@ class Trainer:
         self._settings, self._data, self._out, self._place = settings, data, out, place
         self._network = network.to(place.device).train()
         precision = Precision.chosen(place.device, settings.precision)
-        self._generator = _generator(settings, self._network, data.body, place, precision)
-        self._adversary = _adversary(settings, place, precision)
+        self._generator = assembled_generator(settings, self._network, data.body, place, precision)
+        self._adversary = assembled_adversary(settings, place, precision)
         self._averaged = AveragedWeights(self._network, settings.ema_decay)
         self._feeder = Feeder(
             data.source, settings.frames_per_step, settings.chunk_frames, _SHORTEST_PIECE
@@ -355,48 +352,3 @@ class Trainer:
 
 def _window(plan: FramePlan) -> slice:
     return slice(plan.first_window_frame, plan.first_window_frame + plan.window_frames)
-
-
-def _generator(
-    settings: TrainSettings, network: VIBE, body: SmplLayer, place: Place, precision: Precision
-) -> Generator:
-    reset_every = RESET_FRAMES if settings.encoder == "reset16" else None
-    passes = place.wrapped(GeneratorPass(network, reset_every))
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4
-    )
-    return Generator(
-        passes=passes,
-        # A copy: sources pose the same body on the CPU.
-        body=copy.deepcopy(body).to(place.device),
-        learner=Learner(network.parameters(), optimizer, precision),
-        objective=settings.objective,
-    )
-
-
-def _adversary(settings: TrainSettings, place: Place, precision: Precision) -> Adversary | None:
-    sizes = settings.discriminator
-    if sizes is None:
-        return None
-    network = _discriminator(sizes).to(place.device).train()
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=sizes.learning_rate, weight_decay=sizes.weight_decay
-    )
-    return Adversary(
-        network=network,
-        wrapped=place.wrapped(network),
-        learner=Learner(network.parameters(), optimizer, precision, max_gradient_norm=None),
-        representation=sizes.representation,
-        weight=settings.objective.weights.adversarial,
-    )
-
-
-def _discriminator(sizes: DiscriminatorSettings) -> MotionDiscriminator:
-    return MotionDiscriminator(
-        MOTION_SIZES[sizes.representation],
-        sizes.hidden,
-        sizes.layers,
-        sizes.pooling,
-        sizes.attention_layers,
-        sizes.dropout,
-    )
