@@ -1,8 +1,8 @@
 """Where BlazePose puts its landmarks on a body, relative to joints and skin.
 
 People who mark shoulders in pictures mark them 5 cm above the joint's centre, ankles 4 cm above,
-toes 6 cm behind the tip. Elbows, wrists, hips and knees it marks at the joint. A network trained on the joint centres would bend the body to make up for
-it. The places were measured: a body of known shape and pose, rendered 2,600 times in changing
+toes 6 cm behind the tip; wrists, hips and knees they mark at the joint. A network trained on the
+joint centres would bend the body to make up for it. The places were measured: a body of known shape and pose, rendered 2,600 times in changing
 clothes, was tracked by our own tracker, and for every landmark the constant offset in its bone's
 frame was solved from the image positions (two equations a frame, from all sides).
 """
@@ -20,6 +20,7 @@ OFFSETS_M: dict[str, tuple[float, float, float]] = {
     "left_ear": (-0.032, 0.006, 0.020),
     "mouth_left": (-0.009, 0.014, -0.024),
     "left_shoulder": (-0.021, 0.052, -0.002),
+    "left_elbow": (-0.031, 0.006, 0.016),
     "left_pinky": (-0.016, -0.011, 0.022),
     "left_index": (-0.018, -0.001, -0.019),
     "left_thumb": (-0.009, 0.036, -0.048),
@@ -32,6 +33,7 @@ OFFSETS_M: dict[str, tuple[float, float, float]] = {
 _HEAD = ("head", "neck")
 _BONES: dict[str, tuple[str, ...]] = {
     "shoulder": ("left_collar", "left_shoulder", "spine3"),
+    "elbow": ("left_shoulder",),
     "pinky": ("left_wrist", "left_hand"),
     "index": ("left_wrist", "left_hand"),
     "thumb": ("left_wrist", "left_hand"),

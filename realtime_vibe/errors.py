@@ -41,6 +41,10 @@ class DatasetError(RealtimeVibeError):
     """A training or evaluation file is missing, damaged or has the wrong layout."""
 
 
+class TrainingError(RealtimeVibeError):
+    """A stage of training failed."""
+
+
 class ExportError(RealtimeVibeError):
     """An exported graph does not agree with the network it was made from."""
 

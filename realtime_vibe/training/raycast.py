@@ -5,6 +5,7 @@ Legend: N pixels on the figure. Camera frame: x right, y down, z forward [m].
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from realtime_vibe.training.figure import Figure, Surface
 
 FloatArray = NDArray[np.float32]
 
+_REACH_M = 0.03
+"""Half of the longest edge of the mesh: no pixel on the figure is farther from a vertex."""
 _NUM_SURFACES = len(Surface)
 _SKIN_TONES_BGR = np.array(
     [[0.67, 0.78, 0.95], [0.50, 0.66, 0.86], [0.33, 0.48, 0.69], [0.20, 0.30, 0.47], [0.12, 0.18, 0.29]]
@@ -151,17 +154,21 @@ def draw(
 def _rays(
     vertices: FloatArray, camera: tuple[float, int, int]
 ) -> tuple[FloatArray, NDArray[np.intp], NDArray[np.intp]]:
-    """Rays (N, 6) through the pixels of the figure's bounding box, and those pixels."""
+    """Rays (N, 6) through the pixels near a vertex, and those pixels: two thirds of the box are empty."""
     focal, width, height = camera
     ahead = vertices[vertices[:, 2] > 0.1]
     if not len(ahead):
         none = np.empty(0, np.intp)
         return np.empty((0, 6), np.float32), none, none
     pixels = ahead[:, :2] / ahead[:, 2:] * focal + [0.5 * width, 0.5 * height]
-    low = np.clip(np.floor(pixels.min(axis=0)), 0, [width, height]).astype(int)
-    high = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, [width, height]).astype(int)
-    rows, columns = np.mgrid[low[1] : high[1], low[0] : high[0]]
-    rows, columns = rows.reshape(-1), columns.reshape(-1)
+    reach = int(np.ceil(_REACH_M * focal / float(np.median(ahead[:, 2])))) + 1
+    cells = np.floor(pixels).astype(np.intp)
+    is_near = ((cells >= -reach) & (cells < [width + reach, height + reach])).all(axis=1)
+    cells = cells[is_near] + reach
+    near = np.zeros((height + 2 * reach, width + 2 * reach), np.uint8)
+    near[cells[:, 1], cells[:, 0]] = 1
+    near = cv2.dilate(near, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    rows, columns = np.nonzero(near[reach : reach + height, reach : reach + width])
     rays = np.zeros((len(rows), 6), np.float32)
     rays[:, 3] = (columns + 0.5 - 0.5 * width) / focal
     rays[:, 4] = (rows + 0.5 - 0.5 * height) / focal

@@ -44,7 +44,7 @@ from realtime_vibe.training.tracker_noise import NoiseLevels
 _LOGGER = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-_TALLEST_PX = 260.0
+_TALLEST_PX = 230.0
 """Height of a figure in the picture; the landmark network sees 256 pixels anyhow."""
 _TALLEST_IMAGE_PX = 480.0
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from realtime_vibe.training.bone_noise import NUM_BONES, bone_of_landmark, turn_bones
+from realtime_vibe.training.bone_noise import NUM_BONES, bone_factors, bone_of_landmark, turn_bones
 
 _LEFT = (1, 2, 3, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 _RIGHT = (4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32)
@@ -36,14 +36,14 @@ class NoiseLevels:
     world_white_m: float = 0.004
     world_drift_m: float = 0.010
     world_bias_m: float = 0.012
-    elevation_white_rad: float = 0.03
-    elevation_drift_rad: float = 0.13
-    elevation_bias_rad: float = 0.20
+    elevation_white_rad: float = 0.04
+    elevation_drift_rad: float = 0.12
+    elevation_bias_rad: float = 0.17
     azimuth_drift_rad: float = 0.06
-    azimuth_bias_rad: float = 0.09
-    tilt_bias_rad: float = 0.08
-    tilt_drift_rad: float = 0.04
-    flatten_spread: float = 0.45
+    azimuth_bias_rad: float = 0.08
+    tilt_bias_rad: float = 0.05
+    tilt_drift_rad: float = 0.03
+    flatten_spread: float = 0.18
     hidden_factor: float = 2.5
     swaps_per_s: float = 0.05
     turns_per_s: float = 0.12
@@ -121,7 +121,7 @@ def _visibility(hidden: Tensor, in_frame: Tensor, dt_s: Tensor) -> Tensor:
     unseen = torch.maximum(hidden * (1 - torso), outside)
     visible = 0.995 - unseen * (0.1 + 0.7 * torch.rand(1, streams, 33))
     wobble = (0.01 + 0.09 * unseen) * torch.randn_like(visible)
-    limbs = wobble - 0.05 * torch.rand(1, streams, 33)
+    limbs = wobble - 0.4 * torch.rand(1, streams, 33) ** 3
     return torch.clamp(visible + limbs * (1 - torso), 0.0, 1.0)
 
 
@@ -206,15 +206,24 @@ def _misjudged(
     size, streams = dt_s.shape
     shape = (size, streams, NUM_BONES)
     grow = strength[..., 0] * (1 + 0.7 * bone_of_landmark(hidden))
-    elevation = grow * _error(
-        shape,
-        dt_s,
-        levels.elevation_white_rad,
-        levels.elevation_drift_rad,
-        levels.elevation_bias_rad,
+    factors = bone_factors()
+    elevation = (
+        factors.elevation
+        * grow
+        * _error(
+            shape,
+            dt_s,
+            levels.elevation_white_rad,
+            levels.elevation_drift_rad,
+            levels.elevation_bias_rad,
+        )
     )
-    azimuth = grow * _error(shape, dt_s, 0.01, levels.azimuth_drift_rad, levels.azimuth_bias_rad)
-    flatten = 1.05 - levels.flatten_spread * torch.rand(1, streams, NUM_BONES)
+    azimuth = (
+        factors.azimuth
+        * grow
+        * _error(shape, dt_s, 0.01, levels.azimuth_drift_rad, levels.azimuth_bias_rad)
+    )
+    flatten = factors.flatten + levels.flatten_spread * torch.randn(1, streams, NUM_BONES)
     turned = turn_bones(relative, elevation, azimuth, flatten.expand(shape))
     return _tilted(turned, dt_s, strength, levels)
 

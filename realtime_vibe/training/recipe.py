@@ -1,0 +1,194 @@
+"""Retrains an embedded engine from nothing, in one command.
+
+    python -m realtime_vibe.training.recipe blazepose-gru --motion DIR --out DIR
+
+Every stage is a command of its own; it is printed, so that it can be run by hand. A finished stage is
+not run again: stop the recipe at any time and start it anew. `--quick` goes through the same stages in
+two minutes and makes an engine that runs but knows little.
+"""
+
+import argparse
+import importlib.util
+import logging
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from realtime_vibe.errors import ConfigError, RealtimeVibeError, TrainingError
+
+_LOGGER = logging.getLogger(__name__)
+
+_DONE = "done"
+_SEED = 7
+_RENDER_SEED = 12
+_USAGE_ERROR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of a recipe."""
+
+    name: str
+    hours: float
+    """What the committed engine took on two cores of a 2-core machine without a GPU."""
+    module: str
+    """Run as `python -m module`."""
+    arguments: tuple[str, ...]
+    folder: Path
+    """Of its results; `done` in it says that the stage is finished."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the stage was finished before."""
+        return (self.folder / _DONE).exists()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line; training goes on from a checkpoint when there is one."""
+        resume = ("--resume",) if (self.folder / "checkpoint.pt").exists() else ()
+        return (sys.executable, "-m", self.module, *self.arguments, *resume)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much of everything a recipe does."""
+
+    shards: int
+    render: tuple[str, ...]
+    simulated_steps: int
+    rendered_steps: int
+    train: tuple[str, ...]
+    hours: tuple[float, float, float]
+    """Of rendering and of the two trainings."""
+
+
+FULL = Scale(
+    shards=270,
+    render=(),
+    simulated_steps=14_000,
+    rendered_steps=6_000,
+    train=(),
+    hours=(2.0, 0.5, 0.6),
+)
+QUICK = Scale(
+    shards=2,
+    render=("--streams", "3", "--frames", "24", "--workers", "1"),
+    simulated_steps=60,
+    rendered_steps=40,
+    train=("--streams", "8", "--frames", "64", "--pool-sequences", "16", "--pool-frames", "400"),
+    hours=(0.0, 0.0, 0.0),
+)
+
+
+def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[Stage, ...]:
+    """The stages of the default engine.
+
+    Args:
+        motion: folder of AMASS .npz and .bvh files.
+        body: body.npz.
+        out: folder for everything the stages make.
+        scale: how much.
+    """
+    shards, simulated, rendered = out / "shards", out / "simulated", out / "rendered"
+    engine = out / "engine" / "blazepose-gru"
+    data = ("--motion", str(motion), "--body", str(body))
+    train = "realtime_vibe.training.train_landmarks"
+    return (
+        Stage(
+            name="render motion and run the tracker on it",
+            hours=scale.hours[0],
+            module="realtime_vibe.training.render",
+            arguments=(
+                *data, "--out", str(shards), "--shards", str(scale.shards),
+                "--seed", str(_RENDER_SEED), *scale.render,
+            ),
+            folder=shards,
+        ),
+        Stage(
+            name="train behind a simulated tracker",
+            hours=scale.hours[1],
+            module=train,
+            arguments=(
+                *data, "--out", str(simulated), "--steps", str(scale.simulated_steps),
+                "--per-frame-share", "0.7", "--discriminator", "none",
+                "--seed", str(_SEED), *scale.train,
+            ),
+            folder=simulated,
+        ),
+        Stage(
+            name="train behind the real tracker as well, with the motion discriminator",
+            hours=scale.hours[2],
+            module=train,
+            arguments=(
+                *data, "--out", str(rendered), "--steps", str(scale.rendered_steps),
+                "--start-from", str(simulated / "network.pt"), "--rendered", str(shards),
+                "--rendered-share", "0.5", "--per-frame-share", "0.1",
+                "--learning-rate", "6e-4", "--seed", str(_SEED + 1), *scale.train,
+            ),
+            folder=rendered,
+        ),
+        Stage(
+            name="export the engine and compare it with torch",
+            hours=0.0,
+            module="export.engine",
+            arguments=(
+                "--checkpoint", str(rendered / "network.pt"), "--body", str(body),
+                "--out", str(engine),
+            ),
+            folder=engine,
+        ),
+    )  # fmt: skip
+
+
+def run(stages: tuple[Stage, ...]) -> None:
+    """Runs every stage that is not finished, in order.
+
+    Raises:
+        TrainingError: a stage failed; those before it are kept.
+    """
+    for number, stage in enumerate(stages, start=1):
+        title = f"stage {number} of {len(stages)}: {stage.name}"
+        if stage.is_done:
+            _LOGGER.info("%s - done before", title)
+            continue
+        _LOGGER.info("%s (%.1f hours)\n  %s", title, stage.hours, shlex.join(stage.command))
+        began_s = time.monotonic()
+        status = subprocess.run(stage.command, check=False).returncode
+        if status != 0:
+            raise TrainingError(
+                f"{title} ended with status {status}; its message is above. "
+                "Run the recipe again to go on from there"
+            )
+        (stage.folder / _DONE).write_text(f"{time.monotonic() - began_s:.0f} s\n")
+
+
+def main() -> int:
+    """Runs the command line; 2 on an error the user can cure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("engine", choices=("blazepose-gru",))
+    parser.add_argument("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all results")
+    parser.add_argument("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
+    parser.add_argument("--quick", action="store_true", help="everything, very little of it")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    scale = QUICK if options.quick else FULL
+    try:
+        if importlib.util.find_spec("export") is None:
+            raise ConfigError(
+                "the package `export` is not importable: run the recipe in a checkout of the project"
+            )
+        stages = blazepose_gru(options.motion, options.body, options.out, scale)
+        run(stages)
+    except RealtimeVibeError as error:
+        _LOGGER.error("%s", error)
+        return _USAGE_ERROR
+    _LOGGER.info("wrote %s", stages[-1].folder)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

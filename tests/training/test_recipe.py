@@ -1,0 +1,94 @@
+"""The recipe from motion to a running engine, at its smallest; and how it goes on after a failure."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe.app import build_pipeline
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import TrainingError
+from realtime_vibe.packets import Frame
+from realtime_vibe.training.recipe import FULL, QUICK, Stage, blazepose_gru, run
+
+ROOT = Path(__file__).resolve().parents[2]
+BODY = ROOT / "engines" / "blazepose-gru" / "body.npz"
+
+
+def write_motion(folder: Path, count: int) -> None:
+    """AMASS files of people who wave and turn."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    for index in range(count):
+        times = np.arange(240) / 60
+        poses = np.zeros((240, 156))
+        poses[:, 0] = np.pi / 2  # AMASS bodies stand along z
+        poses[:, 48:54] = np.sin(times[:, None] * rng.uniform(1, 4, 6)) * 0.7
+        poses[:, 3:12] += np.sin(times[:, None] * rng.uniform(1, 3, 9)) * 0.4
+        trans = np.stack([0.3 * np.sin(times), 0.2 * times, np.full(240, 0.95)], axis=1)
+        np.savez(folder / f"wave_{index}.npz", poses=poses, trans=trans, mocap_framerate=60.0)
+
+
+@pytest.mark.timeout(600)
+def test_quick_recipe_makes_an_engine_that_runs(tmp_path: Path) -> None:
+    write_motion(tmp_path / "motion", 6)
+    command = [
+        sys.executable, "-m", "realtime_vibe.training.recipe", "blazepose-gru", "--quick",
+        "--motion", str(tmp_path / "motion"), "--out", str(tmp_path / "out"), "--body", str(BODY),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    built = build_pipeline(
+        LiveConfig(engine=str(tmp_path / "out" / "engine" / "blazepose-gru"), view="none")
+    )
+    image = np.full((120, 160, 3), 90, np.uint8)
+    result = built.pipeline.step(
+        Frame(image_bgr=image, index=0, captured_at_s=0.0, grabbed_at_s=0.0)
+    )
+    built.pipeline.close()
+    assert result.people == ()
+    again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert again.returncode == 0
+    assert again.stderr.count("done before") == 4
+
+
+def stage(folder: Path, code: str) -> Stage:
+    folder.mkdir(exist_ok=True)
+    (folder / "stage_code.py").write_text(code)
+    return Stage(
+        name="a test",
+        hours=0.0,
+        module="runpy",
+        arguments=(str(folder / "stage_code.py"),),
+        folder=folder,
+    )
+
+
+def test_failed_stage_is_named_and_run_again(tmp_path: Path) -> None:
+    good = stage(tmp_path / "good", "")
+    bad = stage(tmp_path / "bad", "raise SystemExit(3)")
+    with pytest.raises(TrainingError, match="stage 2 of 2: a test ended with status 3"):
+        run((good, bad))
+    assert good.is_done
+    assert not bad.is_done
+
+
+def test_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    half = stage(tmp_path / "half", "")
+    assert "--resume" not in half.command
+    (half.folder / "checkpoint.pt").touch()
+    assert half.command[-1] == "--resume"
+
+
+@pytest.mark.parametrize("scale", [FULL, QUICK])
+def test_every_stage_starts_from_the_one_before(tmp_path: Path, scale: object) -> None:
+    stages = blazepose_gru(tmp_path, BODY, tmp_path / "out", scale)  # type: ignore[arg-type]
+    assert [one.module.rsplit(".", 1)[1] for one in stages] == [
+        "render", "train_landmarks", "train_landmarks", "engine",
+    ]  # fmt: skip
+    assert str(stages[1].folder / "network.pt") in stages[2].arguments
+    assert str(stages[0].folder) in stages[2].arguments
+    assert str(stages[2].folder / "network.pt") in stages[3].arguments
+    assert all(one.hours > 0 for one in stages[:3]) == (scale is FULL)
