@@ -14,12 +14,15 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.accuracy_3dpw import find_3dpw_clips
 from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate
 from benchmarks.accuracy_joints import COMMON, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
 from realtime_vibe.config import DEFAULT_ENGINE, TEMPORAL_MODES, TRACKERS, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+
+_READERS = {"clips": find_clips, "3dpw": find_3dpw_clips}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
             view="none",
         )
         _check_outputs(options.json, options.plot)
-        evaluation = evaluate(find_clips(options.folder), config, options.joints)
+        clips = _READERS[options.dataset](options.folder)
+        evaluation = evaluate(clips, config, options.joints)
         print(as_table(evaluation))
         _write(evaluation, options.json, options.plot)
     except RealtimeVibeError as error:
@@ -49,7 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy", description="Accuracy on clips with known 3D joints."
     )
-    parser.add_argument("folder", type=Path, help="folder of clip folders, or one clip folder")
+    parser.add_argument("folder", type=Path, help="folder of clips, or one clip folder")
+    parser.add_argument(
+        "--dataset",
+        choices=tuple(_READERS),
+        default="clips",
+        help="layout of the folder; 3dpw: the owner's, test split (--joints lsp14 is its protocol)",
+    )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, help="engine name or folder")
     parser.add_argument("--backend", default="auto", help="inference backend")
     parser.add_argument(

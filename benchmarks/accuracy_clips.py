@@ -69,6 +69,9 @@ class ClipTruth:
     fps: float
     """[1/s]."""
     pose: TruthPose | None = None
+    joints_px: FloatArray | None = None
+    """(F, K, 2) [px] where the joints are in the image, to tell this person from others in view;
+    None: whoever the tracker follows is taken for the person."""
 
     def __post_init__(self) -> None:
         shape, num_names = self.joints.shape, len(self.names)
@@ -85,6 +88,10 @@ class ClipTruth:
             raise DatasetError(f"first_frame is {self.first_frame}, expected 0 or more")
         if not np.isfinite(self.joints).all(axis=(1, 2)).any():
             raise DatasetError("joints_camera has no frame without NaN")
+        if self.joints_px is not None and self.joints_px.shape != (*shape[:2], 2):
+            raise DatasetError(
+                f"joints_px has shape {self.joints_px.shape}, expected {(*shape[:2], 2)}"
+            )
         if self.pose is not None:
             self._check_pose(self.pose)
 

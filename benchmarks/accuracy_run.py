@@ -21,6 +21,9 @@ from realtime_vibe.pipeline import MotionCapturePipeline
 FRAMES_A_VIDEO_MAY_LACK = 1
 """A truth may end one frame after the video, as frame counts of recorders do; more is a mistake."""
 
+_NEAR_SHARE = 0.35
+"""Middles of boxes may be this share of the person's size apart: two people side by side are not."""
+
 FloatArray = NDArray[np.float64]
 
 
@@ -43,8 +46,8 @@ def run_clip(
 ) -> ClipRun:
     """Runs every frame of a clip, in order, through an empty pipeline.
 
-    Both methods' joints come from the first person of the same tracked frames; the tracker orders
-    people by when they came.
+    Both methods' joints come from the same person of the same tracked frames: the first, or, if the
+    truth says where its person is in the image, the nearest one to there.
 
     Args:
         pipeline: reset first.
@@ -66,8 +69,9 @@ def run_clip(
             last_frame = frame.index
             result = pipeline.step(frame)
             row = frame.index - truth.first_frame
-            if row >= 0 and result.people:
-                rows.put(row, result.people[0])
+            person = _person_of(truth, row, result.people) if row >= 0 else None
+            if person is not None:
+                rows.put(row, person)
     num_seen = last_frame + 1 - truth.first_frame
     if num_seen <= 0 or num_seen < truth.num_frames - FRAMES_A_VIDEO_MAY_LACK:
         raise DatasetError(
@@ -75,6 +79,19 @@ def run_clip(
             f"{truth.first_frame + truth.num_frames - 1}; check first_frame or cut the truth"
         )
     return rows.finished(min(num_seen, truth.num_frames))
+
+
+def _person_of(truth: ClipTruth, row: int, people: tuple[PersonResult, ...]) -> PersonResult | None:
+    """Whom a truth frame is about; None when nobody is near enough."""
+    if truth.joints_px is None or not people:
+        return people[0] if people else None
+    low, high = truth.joints_px[row].min(axis=0), truth.joints_px[row].max(axis=0)
+    centers = [person.person.bbox_xyxy.reshape(2, 2).mean(axis=0) for person in people]
+    distances = [float(np.linalg.norm(center - 0.5 * (low + high))) for center in centers]
+    nearest = int(np.argmin(distances))
+    # Not `>`: an unknown place compares false.
+    is_near = distances[nearest] <= _NEAR_SHARE * float((high - low).max())
+    return people[nearest] if is_near else None
 
 
 class _TruthRows:

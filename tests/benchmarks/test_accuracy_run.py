@@ -68,6 +68,15 @@ def landmarks():
     )
 
 
+@pytest.fixture
+def run_told(params, landmarks, told_pipeline, blank_clip, body_model):
+    def run(truth):
+        clip = blank_clip(truth, NUM_FRAMES)
+        return run_clip(told_pipeline(params, landmarks), clip, COMMON, body_model)
+
+    return run
+
+
 def test_the_true_parameters_have_no_error(
     truth, params, landmarks, told_pipeline, blank_clip, body_model
 ):
@@ -133,3 +142,13 @@ def test_parameters_of_another_body_are_refused(
     other = replace(truth, joints=truth.joints * 1.2)
     with pytest.raises(DatasetError, match="belong to another body"):
         run_clip(pipeline, blank_clip(other, NUM_FRAMES), COMMON, body_model)
+
+
+@pytest.mark.parametrize(
+    ("center_px", "coverage"), [((32, 32), 18 / 20), ((40, 32), 18 / 20), ((300, 32), 0.0)]
+)
+def test_a_truth_that_knows_its_place_takes_nobody_else(run_told, truth, center_px, coverage):
+    corners = np.array(center_px) + np.linspace(-30, 30, 24)[:, None]
+    placed = replace(truth, joints_px=np.tile(corners, (len(truth.joints), 1, 1)).astype(float))
+    run = run_told(placed)
+    assert np.isfinite(run.ours).all(axis=(1, 2)).mean() == pytest.approx(coverage)
