@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from zlib import error as ZlibError  # noqa: N812 - a class, whatever its name
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError
+from realtime_vibe.training.datasets.mat5_file import read_mat5
 from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
 
 FloatArray = NDArray[np.float32]
@@ -44,11 +44,6 @@ COMMON_JOINT_NAMES = (
 """The 14 joints that most 3D benchmarks share, in LSP's order."""
 
 _MM = 1e-3
-_MAT_DAMAGE = (
-    ArithmeticError, EOFError, LookupError, MemoryError, NameError, NotImplementedError, TypeError,
-    ValueError, ZlibError,
-)  # fmt: skip
-"""What SciPy's and h5py's readers raise on damaged files; found by flipping bytes."""
 
 
 def joint_indices(names: Sequence[str], source: Sequence[str] = JOINT_NAMES) -> list[int]:
@@ -145,7 +140,7 @@ def load_3dhp_sequence(path: Path, cameras: Sequence[int] | None = None) -> tupl
     Raises:
         DatasetError: a file is missing, damaged, or a variable has the wrong shape.
     """
-    content = _read_mat5(path)
+    content = read_mat5(path)
     calibrations = read_calibration(path.with_name("camera.calibration"))
     try:
         numbers = [int(number) for number in _numbers(content, "cameras").reshape(-1)]
@@ -262,18 +257,6 @@ def _load(
     return Mpi3dhpViews(views=tuple(view for views in loaded for view in views), skipped=skipped)
 
 
-def _read_mat5(path: Path) -> Mapping[str, Any]:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        with path.open("rb") as file:
-            content: Mapping[str, Any] = loadmat(file)
-    except (OSError, MatReadError, *_MAT_DAMAGE) as error:
-        raise DatasetError(f"{path}: not a readable MATLAB 5 file ({error})") from error
-    return content
-
-
 def _read_hdf5(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
     try:
         h5py = import_module("h5py")
@@ -286,7 +269,7 @@ def _read_hdf5(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
             return {key: np.asarray(file[key]) for key in keys}
     except KeyError as error:
         raise DatasetError(f"{path}: a variable is missing ({error.args[0]})") from error
-    except (OSError, RuntimeError, *_MAT_DAMAGE) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise DatasetError(f"{path}: not a readable MATLAB 7.3 file ({error})") from error
 
 
