@@ -51,7 +51,14 @@ def read_mat5(path: Path) -> Mapping[str, Variable]:
     order = "<" if mark.endswith(b"IM") else ">"
     try:
         return dict(_variables(data[_HEADER_BYTES:], order))
-    except (struct.error, zlib.error, ValueError, LookupError, OverflowError) as error:
+    except (
+        struct.error,
+        zlib.error,
+        ValueError,
+        LookupError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise DatasetError(f"{path}: not a readable MATLAB 5 file ({error})") from error
 
 
