@@ -185,7 +185,7 @@ def generator_step(
         loss = loss + adversarial_weight * adversarial
     generator.learner.descend(loss)
     return GeneratorResult(
-        terms=terms,
+        terms=terms.detached(),
         adversarial=None if adversarial is None else adversarial.detach(),
         window_rotmat=_detached(generated.window_rotmat),
         hidden=_detached(generated.hidden),

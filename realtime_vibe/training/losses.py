@@ -73,6 +73,10 @@ class LossTerms:
             [getattr(self, term.name) * getattr(weights, term.name) for term in fields(self)]
         ).sum()
 
+    def detached(self) -> "LossTerms":
+        """The same values, cut from the graph."""
+        return LossTerms(**{term.name: getattr(self, term.name).detach() for term in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:

@@ -31,6 +31,7 @@ from realtime_vibe.training.trainer import Start, TrainingData, TrainResult, tra
 _LOGGER = logging.getLogger(__name__)
 
 _USAGE_ERROR = 2
+_STOPPED = 3
 
 
 def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
@@ -146,7 +147,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Runs the command line; 2 on an error the user can cure."""
+    """Runs the command line; 2 on an error the user can cure, 3 when a signal ended it early."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         result = run(parser().parse_args())
@@ -154,7 +155,7 @@ def main() -> int:
         _LOGGER.error("%s", error)
         return _USAGE_ERROR
     _LOGGER.info("wrote %s", result.network)
-    return 0
+    return 0 if result.finished else _STOPPED
 
 
 if __name__ == "__main__":

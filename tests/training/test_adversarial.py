@@ -48,21 +48,21 @@ def _network(batch):
     return network.train()
 
 
-def _generator(network, smpl_layer, weights=None, reset_every=None):
+def _generator(network, smpl_layer, weights=None, precision=CPU):
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     return Generator(
-        passes=GeneratorPass(network, reset_every),
+        passes=GeneratorPass(network),
         body=smpl_layer,
-        learner=Learner(network.parameters(), optimizer, CPU),
+        learner=Learner(network.parameters(), optimizer, precision),
         objective=Objective(weights=weights or LossWeights()),
     )
 
 
-def _adversary(pooling="attention", rate=2e-3):
+def _adversary(pooling="attention", rate=2e-3, precision=CPU):
     torch.manual_seed(2)
     network = MotionDiscriminator(276, 24, 1, pooling).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    learner = Learner(network.parameters(), optimizer, CPU, None)
+    learner = Learner(network.parameters(), optimizer, precision, None)
     return Adversary(
         network=network, wrapped=network, learner=learner, representation="rot6d_change", weight=0.5
     )
@@ -198,6 +198,25 @@ def test_training_lowers_the_loss(batch, smpl_layer, per_frame):
         result = generator_step(generator, piece, hidden, plan)
         totals.append(result.terms.total(LossWeights()).item())
     assert totals[-1] < 0.7 * totals[0]
+
+
+def test_mixed_precision_gives_nearly_the_same(batch, smpl_layer):
+    """bfloat16 works on a CPU too, so the path meant for CUDA runs here: networks short, losses long."""
+    short = Precision(device=torch.device("cpu"), dtype=torch.bfloat16)
+    losses = []
+    for precision in (CPU, short):
+        network, adversary = _network(batch), _adversary("mean", precision=precision)
+        generator = _generator(network, smpl_layer, precision=precision)
+        hidden = network.initial_hidden(6)
+        result = generator_step(generator, batch, hidden, WINDOW, adversary, 0.5)
+        terms = discriminator_step(adversary, batch.rotmat[:16, :2], result.window_rotmat)
+        assert result.hidden.dtype is result.window_rotmat.dtype is torch.float32
+        assert result.terms.joints.dtype is terms.loss.dtype is torch.float32
+        assert all(p.dtype is torch.float32 and p.isfinite().all() for p in network.parameters())
+        losses.append((result.terms.total(LossWeights()), result.adversarial, terms.loss))
+    for exact, mixed in zip(*losses, strict=True):
+        assert float(exact) != float(mixed)
+        assert float(mixed) == pytest.approx(float(exact), rel=0.03)
 
 
 def test_pairs_are_neighbours():
