@@ -15,7 +15,7 @@ from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
-from realtime_vibe.tracking.regions import is_near
+from realtime_vibe.tracking.regions import is_near, steadied
 
 MAX_GAP_S = 1.0
 """A person who is back after a longer gap gets a new identity."""
@@ -137,12 +137,15 @@ class BlazePoseTracker:
         is_same = track is not None and is_near(
             pose.next_region, track.region, now_s - track.last_seen_s
         )
+        region = pose.next_region
         if track is not None and is_same:
             track_id, dt_s = track.track_id, now_s - track.last_seen_s
+            if not track.is_lost:
+                region = steadied(track.region, region)
         else:
             track_id, dt_s = self._next_id, 0.0
             self._next_id += 1
-        self._track = _Track(track_id=track_id, region=pose.next_region, last_seen_s=now_s)
+        self._track = _Track(track_id=track_id, region=region, last_seen_s=now_s)
         return TrackedPerson(
             track_id=track_id,
             bbox_xyxy=landmark_box(pose.landmarks),

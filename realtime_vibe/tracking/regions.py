@@ -13,6 +13,11 @@ from realtime_vibe.packets import FloatArray
 _MARGIN = 1.25
 """Side of the square against the circle's diameter; the network was trained with it."""
 
+_SLACK_WAY = 0.01
+"""Of the side."""
+_SLACK_GROWTH = 0.02
+_SLACK_TURN_RAD = math.radians(1.5)
+
 
 def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> RotatedSquare:
     """The square to run the landmark network on.
@@ -33,6 +38,36 @@ def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> Rotated
         side_px=2.0 * _MARGIN * math.hypot(dx, dy),
         roll_rad=math.atan2(dx, -dy),
     )
+
+
+def steadied(last: RotatedSquare, wanted: RotatedSquare) -> RotatedSquare:
+    """Moves the region only as far as it must: it stays within a small slack of what is wanted.
+
+    Landmarks set the next region and the region shifts the next landmarks, a loop that never comes to
+    rest by itself: on one picture shown again and again the landmarks keep wandering. With some slack
+    they stand still: the landmarks of a held picture wander a third as much, and those of moving people
+    are as exact as before. With twice the slack they are not.
+
+    Args:
+        last: where the network looked.
+        wanted: what its landmarks ask for.
+    """
+    dx, dy = wanted.center_x_px - last.center_x_px, wanted.center_y_px - last.center_y_px
+    way_px = math.hypot(dx, dy)
+    share = _beyond(way_px, _SLACK_WAY * last.side_px) / way_px if way_px > 0 else 0.0
+    growth = math.log(wanted.side_px / last.side_px)
+    turn = math.remainder(wanted.roll_rad - last.roll_rad, math.tau)
+    return RotatedSquare(
+        center_x_px=last.center_x_px + share * dx,
+        center_y_px=last.center_y_px + share * dy,
+        side_px=last.side_px * math.exp(_beyond(growth, _SLACK_GROWTH)),
+        roll_rad=last.roll_rad + _beyond(turn, _SLACK_TURN_RAD),
+    )
+
+
+def _beyond(value: float, slack: float) -> float:
+    """What is left of a change after the slack, with its sign."""
+    return math.copysign(max(0.0, abs(value) - slack), value)
 
 
 def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:

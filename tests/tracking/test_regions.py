@@ -2,11 +2,13 @@
 
 import math
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 
 from realtime_vibe.geometry.crop import RotatedSquare
-from realtime_vibe.tracking.regions import is_near, region_from_alignment
+from realtime_vibe.tracking.regions import is_near, region_from_alignment, steadied
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,33 @@ def test_near_means_a_plausible_way_and_size(
     last = RotatedSquare(center_x_px=0, center_y_px=0, side_px=100, roll_rad=0)
     candidate = RotatedSquare(center_x_px=shift_px, center_y_px=0, side_px=side_px, roll_rad=1)
     assert is_near(candidate, last, gap_s) is expected
+
+
+def test_steady_region_ignores_small_changes() -> None:
+    last = RotatedSquare(center_x_px=100.0, center_y_px=80.0, side_px=200.0, roll_rad=0.1)
+    wanted = RotatedSquare(center_x_px=101.0, center_y_px=79.0, side_px=203.0, roll_rad=0.12)
+    assert steadied(last, wanted) == last
+
+
+@given(
+    dx=st.floats(-150, 150),
+    dy=st.floats(-150, 150),
+    size=st.floats(0.55, 1.9),
+    turn=st.floats(-3.0, 3.0),
+)
+def test_steady_region_stays_within_its_slack(
+    dx: float, dy: float, size: float, turn: float
+) -> None:
+    last = RotatedSquare(center_x_px=300.0, center_y_px=200.0, side_px=160.0, roll_rad=3.0)
+    wanted = RotatedSquare(
+        center_x_px=300.0 + dx, center_y_px=200.0 + dy, side_px=160.0 * size, roll_rad=3.0 + turn
+    )
+    region = steadied(last, wanted)
+    way = math.hypot(
+        region.center_x_px - wanted.center_x_px, region.center_y_px - wanted.center_y_px
+    )
+    assert way <= 0.01 * 160.0 + 1e-6
+    assert abs(math.log(region.side_px / wanted.side_px)) <= 0.02 + 1e-9
+    assert (
+        abs(math.remainder(region.roll_rad - wanted.roll_rad, math.tau)) <= math.radians(1.5) + 1e-9
+    )
