@@ -68,6 +68,13 @@ def test_a_cpu_computes_in_32_bits():
     assert Precision.chosen(torch.device("cuda"), "fp32").dtype is torch.float32
 
 
+def test_cuda_computes_in_16_bits_with_scaled_losses():
+    precision = Precision.chosen(torch.device("cuda"), "auto")
+    assert precision.dtype is torch.float16
+    if torch.cuda.is_available():
+        assert precision.scaler().is_enabled()
+
+
 def test_sixteen_bits_for_the_network_alone():
     """bfloat16 works on a CPU too, so the mixed path is run here although it is meant for CUDA."""
     precision = Precision(device=torch.device("cpu"), dtype=torch.bfloat16)
