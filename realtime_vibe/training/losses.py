@@ -34,7 +34,7 @@ class LossWeights:
     pose: float = 4.0
     shape: float = 0.01
     camera: float = 1.0
-    velocity: float = 20.0
+    velocity: float = 8.0
     adversarial: float = 0.1
 
 
