@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.accuracy_3dpw import find_3dpw_clips
 from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate
-from benchmarks.accuracy_joints import COMMON, SET_NAMES
+from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
 from realtime_vibe.config import DEFAULT_ENGINE, TEMPORAL_MODES, TRACKERS, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
     parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
-    parser.add_argument("--joints", choices=SET_NAMES, default=COMMON, help="which joints to score")
+    parser.add_argument("--joints", choices=SET_NAMES, default=AUTO, help="which joints to score")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     parser.add_argument("--plot", type=Path, help="also draw each joint's error to this PNG")
     return parser

@@ -69,6 +69,8 @@ class ClipTruth:
     fps: float
     """[1/s]."""
     pose: TruthPose | None = None
+    are_marked: bool = False
+    """Whether the joints were found in pictures, not computed from a body."""
     joints_px: FloatArray | None = None
     """(F, K, 2) [px] where the joints are in the image, to tell this person from others in view;
     None: whoever the tracker follows is taken for the person."""
@@ -191,6 +193,7 @@ def _truth_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> ClipTruth:
         first_frame=int(arrays["first_frame"].item()),
         fps=float(arrays["fps"].item()),
         pose=TruthPose(**{key: arrays[key].astype(np.float64) for key in _POSE}) if given else None,
+        are_marked=not given,
     )
 
 

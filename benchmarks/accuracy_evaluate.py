@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from benchmarks.accuracy_clips import EvaluationClip
-from benchmarks.accuracy_joints import COMMON, JointSet, choose_joint_set
+from benchmarks.accuracy_joints import AUTO, COMMON, MARKED, JointSet, choose_joint_set
 from benchmarks.accuracy_run import run_clip
 from benchmarks.accuracy_scores import ClipResult, score_clip
 from realtime_vibe.app import build_pipeline
@@ -34,7 +34,7 @@ class Evaluation:
 
 
 def evaluate(
-    clips: Sequence[EvaluationClip], config: LiveConfig, joint_set: str = COMMON
+    clips: Sequence[EvaluationClip], config: LiveConfig, joint_set: str = AUTO
 ) -> Evaluation:
     """Scores of every clip.
 
@@ -63,7 +63,7 @@ def evaluate(
         results.append(score_clip(clip.name, run, chosen, clip.truth.fps))
     return Evaluation(
         clips=tuple(results),
-        joint_set=joint_set,
+        joint_set=joints[-1].name,
         root=joints[-1].root,
         config=config,
         engine=built.engine,
@@ -73,6 +73,8 @@ def evaluate(
 
 
 def _joints_of(clip: EvaluationClip, joint_set: str) -> JointSet:
+    if joint_set == AUTO:
+        joint_set = MARKED if clip.truth.are_marked else COMMON
     try:
         return choose_joint_set(joint_set, clip.truth.names)
     except DatasetError as error:

@@ -1,7 +1,9 @@
 """The joints that accuracy is measured on: names, named sets, and where each method has them.
 
-Our joints are taken as SMPL joints whatever the truth's definition is: a truth of another
-definition (triangulated clicks, another body) adds its 20 to 30 mm to every method's error.
+A truth of SMPL bodies has SMPL's joints. A truth made from pictures has joints where people mark
+them: shoulders 5 cm above the joint's centre, ankles 4 cm. Papers read such joints off the mesh with
+a regressor of the data set; the set `marked` does, with the body's BlazePose landmarks. What is left of
+a difference in definition, 20 to 30 mm, is in every method's error.
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, SMPL_JOINT_NAMES
+from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.packets import BodyMesh
 
@@ -38,6 +41,8 @@ class JointSet:
     """The root is the middle of these; they need not be scored."""
     has_landmarks: bool
     """Whether BlazePose has all of them, so that it can be compared."""
+    are_marked: bool = False
+    """Whether ours are read off the mesh where people mark them, not at SMPL's joints."""
 
     @property
     def gathered(self) -> tuple[str, ...]:
@@ -78,9 +83,15 @@ papers regress neck and head from the mesh with a matrix that is not free; here 
 joints, so figures come near the published protocol without being it."""
 
 COMMON = "common"
-"""The default: the truth's joints that our body and BlazePose both have, about their middle."""
+"""The truth's joints that our body and BlazePose both have, about their middle."""
 
-SET_NAMES = (COMMON, *(known.name for known in NAMED_SETS))
+MARKED = "marked"
+"""The same joints, ours where people mark them."""
+
+AUTO = "auto"
+"""The default: `marked` for a truth made from pictures, `common` for one of bodies."""
+
+SET_NAMES = (AUTO, COMMON, MARKED, *(known.name for known in NAMED_SETS))
 
 
 def full_joint_name(name: str) -> str:
@@ -101,7 +112,7 @@ def choose_joint_set(name: str, truth_joints: tuple[str, ...]) -> JointSet:
     Raises:
         DatasetError: the set is unknown, or the truth lacks joints of it.
     """
-    if name == COMMON:
+    if name in {COMMON, MARKED}:
         shared = tuple(
             joint
             for joint in truth_joints
@@ -112,7 +123,9 @@ def choose_joint_set(name: str, truth_joints: tuple[str, ...]) -> JointSet:
                 f"the truth has {len(shared)} of the joints that both bodies have, expected at "
                 f"least {_FEWEST_JOINTS} of {', '.join(_LIMB_JOINTS)}"
             )
-        return JointSet(name=COMMON, joints=shared, root=shared, has_landmarks=True)
+        return JointSet(
+            name=name, joints=shared, root=shared, has_landmarks=True, are_marked=name == MARKED
+        )
     for known in NAMED_SETS:
         if known.name == name:
             missing = [joint for joint in known.gathered if joint not in truth_joints]
@@ -145,15 +158,21 @@ class BodyJoints:
 
     Args:
         names: full names, out of `KNOWN_JOINTS`.
-        v_template: (V, 3) the body's rest vertices [m], y up.
+        body: the model.
+        are_marked: read them where people mark them; all must be landmarks of BlazePose.
 
     Raises:
-        DatasetError: a name is unknown.
+        DatasetError: a name is unknown, or the body does not say where its landmarks are.
     """
 
-    def __init__(self, names: tuple[str, ...], v_template: NDArray[np.floating]) -> None:
+    def __init__(
+        self, names: tuple[str, ...], body: BodyModel, *, are_marked: bool = False
+    ) -> None:
         joint_rows(names, KNOWN_JOINTS)
-        self._crown = int(np.argmax(v_template[:, 1]))
+        self._crown = int(np.argmax(body.v_template[:, 1]))
+        self._marks: list[tuple[int, NDArray[np.intp], NDArray[np.float64]]] = []
+        if are_marked:
+            self._marks = _moved_marks(names, body)
         self._from_mesh = [row for row, name in enumerate(names) if name == HEAD_TOP]
         self._at = [
             SMPL_JOINT_NAMES.index(_TORSO_EXTRAS.get(name, name)) if name != HEAD_TOP else 0
@@ -164,4 +183,25 @@ class BodyJoints:
         """(K, 3) [m] in the mesh's frame."""
         joints = mesh.joints[self._at].astype(np.float64)
         joints[self._from_mesh] = mesh.vertices[self._crown]
+        for row, vertices, shares in self._marks:
+            joints[row] = shares @ mesh.vertices[vertices]
         return joints
+
+
+def _moved_marks(
+    names: tuple[str, ...], body: BodyModel
+) -> list[tuple[int, NDArray[np.intp], NDArray[np.float64]]]:
+    """Row, vertices and their shares of every joint that is marked elsewhere than at its centre."""
+    if body.blazepose_regressor is None:
+        raise DatasetError(
+            f"the engine's body has no blazepose_regressor, which --joints {MARKED} needs; "
+            f"choose --joints {COMMON}"
+        )
+    marks = []
+    for row, landmark in enumerate(joint_rows(names, BLAZEPOSE_LANDMARK_NAMES)):
+        shares = body.blazepose_regressor[landmark]
+        if np.array_equal(shares, body.J_regressor[joint_rows(names, SMPL_JOINT_NAMES)[row]]):
+            continue
+        vertices = np.flatnonzero(shares)
+        marks.append((row, vertices, shares[vertices].astype(np.float64)))
+    return marks

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.accuracy_evaluate import Evaluation
-from benchmarks.accuracy_joints import COMMON
+from benchmarks.accuracy_joints import COMMON, MARKED
 from benchmarks.accuracy_scores import (
     COMPARED,
     ClipResult,
@@ -108,7 +108,12 @@ def _notes(evaluation: Evaluation) -> list[str]:
         f"{config.temporal}, smoothing {config.smooth:g} (ours only), tracker {config.tracker}"
         + (", refined" if config.refine else ""),
         f"joints: set {evaluation.joint_set}, {' or '.join(map(str, counts))} joints, "
-        f"root: {_root(evaluation)}; ours are SMPL's joints whatever the truth's are",
+        f"root: {_root(evaluation)}; ours are "
+        + (
+            "read off the mesh where people mark them"
+            if evaluation.joint_set == MARKED
+            else "SMPL's joints"
+        ),
         f"Accel: {ACCEL_FORMULA} about the root, "
         f"at {' to '.join(f'{rate:g}' for rate in dict.fromkeys((rates[0], rates[-1])))} fps"
         + (" (not comparable between rates)" if len(rates) > 1 else ""),
@@ -123,7 +128,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
 
 
 def _root(evaluation: Evaluation) -> str:
-    if evaluation.joint_set == COMMON:
+    if evaluation.joint_set in {COMMON, MARKED}:
         return "middle of the scored joints"
     return "middle of " + " and ".join(evaluation.root)
 

@@ -103,7 +103,7 @@ class _TruthRows:
         self._ours = np.full_like(self._truth, np.nan)
         self._blazepose = np.full_like(self._truth, np.nan) if joints.has_landmarks else None
         self._vertex_errors_m = np.full(truth.num_frames, np.nan)
-        self._body_joints = BodyJoints(gathered, body.v_template)
+        self._body_joints = BodyJoints(gathered, body, are_marked=joints.are_marked)
         self._landmarks = (
             joint_rows(gathered, BLAZEPOSE_LANDMARK_NAMES) if joints.has_landmarks else []
         )

@@ -1,9 +1,12 @@
 """Joint names, joint sets, and reading named joints off a mesh."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.accuracy_joints import (
+    AUTO,
     KNOWN_JOINTS,
     NAMED_SETS,
     SET_NAMES,
@@ -13,6 +16,7 @@ from benchmarks.accuracy_joints import (
     joint_rows,
 )
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, SMPL_JOINT_NAMES
+from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import DatasetError
 
@@ -47,7 +51,7 @@ def test_too_few_common_joints_are_refused():
         choose_joint_set("common", ("left_hip", "right_hip", "pelvis", "neck"))
 
 
-@pytest.mark.parametrize("name", SET_NAMES)
+@pytest.mark.parametrize("name", [name for name in SET_NAMES if name != AUTO])
 def test_every_set_is_found_in_a_truth_that_has_everything(name):
     chosen = choose_joint_set(name, KNOWN_JOINTS)
     assert chosen.name == name
@@ -83,11 +87,33 @@ def test_joints_are_read_off_the_mesh(body_model):
     betas, transl = np.zeros(10, np.float32), np.array([1, 2, 3], np.float32)
     mesh = SmplBody(body_model).forward(at_rest[0], at_rest[1:], betas, transl)
     names = ("left_wrist", "head_top", "spine")
-    wrist, crown, spine = BodyJoints(names, body_model.v_template).of(mesh)
+    wrist, crown, spine = BodyJoints(names, body_model).of(mesh)
     np.testing.assert_array_equal(wrist, mesh.joints[SMPL_JOINT_NAMES.index("left_wrist")])
     assert crown[1] == mesh.vertices[:, 1].max()
     # Half way from pelvis to neck, within a hand's breadth.
     middle = mesh.joints[[0, SMPL_JOINT_NAMES.index("neck")]].mean(axis=0)
     assert np.linalg.norm(spine - middle) < 0.05
     with pytest.raises(DatasetError, match="unknown joints nose"):
-        BodyJoints(("nose",), body_model.v_template)
+        BodyJoints(("nose",), body_model)
+
+
+def test_marked_joints_lie_where_people_mark_them(body_model: BodyModel) -> None:
+    names = ("left_shoulder", "left_hip", "right_ankle")
+    smpl = SmplBody(body_model)
+    mesh = smpl.forward(
+        np.eye(3, dtype=np.float32),
+        np.tile(np.eye(3, dtype=np.float32), (23, 1, 1)),
+        np.zeros(10, np.float32),
+        np.zeros(3, np.float32),
+    )
+    centers = BodyJoints(names, body_model).of(mesh)
+    marks = BodyJoints(names, body_model, are_marked=True).of(mesh)
+    assert marks[0, 1] - centers[0, 1] == pytest.approx(0.052, abs=0.003)
+    assert marks[1] == pytest.approx(centers[1])
+    assert marks[2, 1] - centers[2, 1] == pytest.approx(0.041, abs=0.003)
+
+
+def test_marked_joints_need_a_body_with_landmarks(body_model: BodyModel) -> None:
+    bare = replace(body_model, blazepose_regressor=None)
+    with pytest.raises(DatasetError, match="blazepose_regressor"):
+        BodyJoints(("left_hip",), bare, are_marked=True)
