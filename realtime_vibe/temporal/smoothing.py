@@ -1,7 +1,8 @@
 """One-Euro smoothing with real time steps (Casiez et al. 2012), for rotations and positions.
 
-A low-pass whose cut-off rises with speed: still poses are held still, fast moves pass at once. The
-only knob is a strength in [0, 1]: 0 is off, 1 rests at 0.4 Hz.
+A low-pass whose cut-off rises with speed: still poses are held still, fast moves pass at once. Speeds
+that a tracker's noise alone produces do not raise it. The only knob is a strength in [0, 1]: 0 is off,
+1 rests at 0.4 Hz.
 """
 
 import numpy as np
@@ -11,10 +12,14 @@ from realtime_vibe.packets import FloatArray
 
 _SPEED_CUTOFF_HZ = 2.0
 _LOOSEST_HZ, _TIGHTEST_HZ = 12.0, 0.4
-_ROTATION_GAIN = 1.2
-"""[Hz per rad/s]: a limb turning at 3 rad/s is followed with 3.6 Hz on top of the rest cut-off."""
-_POSITION_GAIN = 5.0
-"""[Hz per m/s]."""
+_ROTATION_GAIN, _ROTATION_FLOOR = 2.5, 0.3
+"""[Hz per rad/s] above so many [rad/s]: at 3 rad/s 6.8 Hz are added to the rest cut-off."""
+_POSITION_GAIN = 8.0
+"""[Hz per m/s] above the floor."""
+_ACROSS_FLOOR, _DEPTH_FLOOR = 0.1, 0.25
+"""[m/s]. Depth is seen from the person's size alone: it errs several times more than x and y."""
+_DEPTH_REST_SHARE = 0.35
+"""Of the rest cut-off."""
 
 
 def rest_cutoff_hz(strength: float) -> float:
@@ -57,14 +62,15 @@ class RotationSmoother:
         )
         # A matrix turning at w rad/s changes with a Frobenius norm of sqrt(2) w.
         speed = np.sqrt(0.5 * np.einsum("kij,kij->k", self._rate, self._rate))
-        share = _share(self._rest_hz + _ROTATION_GAIN * speed, dt_s)
+        cutoff_hz = self._rest_hz + _ROTATION_GAIN * np.maximum(speed - _ROTATION_FLOOR, 0)
+        share = _share(cutoff_hz, dt_s)
         mixed = self._value + share[:, None, None] * change
         self._value = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
         return self._value
 
 
 class PositionSmoother:
-    """Smooths one (3,) position [m].
+    """Smooths one (3,) position in the camera frame [m], depth more than the rest.
 
     Args:
         strength: in (0, 1].
@@ -85,7 +91,11 @@ class PositionSmoother:
         self._velocity = self._velocity + _share(_SPEED_CUTOFF_HZ, dt_s) * (
             velocity - self._velocity
         )
-        speed = float(np.linalg.norm(self._velocity))
-        share = _share(self._rest_hz + _POSITION_GAIN * speed, dt_s)
+        across = float(np.linalg.norm(self._velocity[:2]))
+        across_hz = self._rest_hz + _POSITION_GAIN * max(across - _ACROSS_FLOOR, 0.0)
+        depth = abs(float(self._velocity[2]))
+        depth_hz = _DEPTH_REST_SHARE * self._rest_hz
+        depth_hz += _POSITION_GAIN * max(depth - _DEPTH_FLOOR, 0.0)
+        share = _share(np.array([across_hz, across_hz, depth_hz], np.float32), dt_s)
         self._value = (self._value + share * (position - self._value)).astype(np.float32)
         return self._value

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from realtime_vibe.config import DEFAULT_SMOOTH
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, rest_cutoff_hz
 
@@ -66,3 +67,26 @@ def test_output_stays_a_rotation():
         out = smoother.update(target, 1 / 30)
     product = out @ out.swapaxes(-1, -2)
     np.testing.assert_allclose(product, np.broadcast_to(np.eye(3), product.shape), atol=1e-3)
+
+
+def test_noise_of_a_still_person_is_cut_and_depth_most() -> None:
+    rng = np.random.default_rng(2)
+    smoother = PositionSmoother(DEFAULT_SMOOTH)
+    placed = np.array(
+        [
+            smoother.update((0.004 * rng.standard_normal(3)).astype(np.float32), 1 / 30)
+            for _ in range(300)
+        ]
+    )
+    raw_m_s = 0.004 * np.sqrt(2) * 30
+    speed_m_s = np.diff(placed[60:], axis=0).std(axis=0) * 30
+    assert speed_m_s[:2].max() < 0.2 * raw_m_s
+    assert speed_m_s[2] < 0.6 * speed_m_s[:2].min()
+
+
+def test_a_walk_is_followed_closely() -> None:
+    smoother = PositionSmoother(DEFAULT_SMOOTH)
+    for step in range(90):
+        true_m = np.array([step / 30 * 1.2, 0.0, 3.0], np.float32)
+        seen = smoother.update(true_m, 1 / 30)
+    assert abs(float(seen[0] - true_m[0])) < 0.04
