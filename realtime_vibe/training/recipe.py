@@ -68,8 +68,8 @@ class Scale:
 FULL = Scale(
     shards=270,
     render=(),
-    simulated_steps=14_000,
-    rendered_steps=6_000,
+    simulated_steps=16_000,
+    rendered_steps=3_500,
     train=(),
     hours=(2.0, 0.5, 0.6),
 )

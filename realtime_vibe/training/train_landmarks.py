@@ -22,6 +22,7 @@ from realtime_vibe.training.distributed import Place, joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
 from realtime_vibe.training.mixed_source import MixedSource
 from realtime_vibe.training.motion import MotionPool, load_clips
+from realtime_vibe.training.rendered import RenderedSource, RenderedStream, load_streams
 from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings, SequenceSource
 from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
 from realtime_vibe.training.split import only_part
@@ -49,14 +50,37 @@ def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
     body = SmplLayer(load_body(arguments.body))
     streams = SequenceSettings(num_frames=arguments.frames, num_streams=arguments.streams)
     simulated = SequenceSampler(pool, body, streams, NoiseLevels(), seed)
+    provenance = {"noise": json.dumps(asdict(NoiseLevels())), "clips": str(len(clips))}
     # Every further kind of data joins here with its share of the batches.
     sources: list[tuple[SequenceSource, float]] = [(simulated, 1.0)]
+    if arguments.rendered is not None:
+        share = arguments.rendered_share
+        rendered = load_streams(arguments.rendered)
+        provenance["rendered_frames"] = str(sum(len(stream) for stream in rendered))
+        sources = [
+            (simulated, 1.0 - share),
+            (rendered_source(rendered, body, streams, seed), share),
+        ]
     return TrainingData(
         source=MixedSource(sources, seed),
         pool=pool,
         body=body,
         streams=streams,
-        provenance={"noise": json.dumps(asdict(NoiseLevels())), "clips": str(len(clips))},
+        provenance=provenance,
+    )
+
+
+def rendered_source(
+    rendered: list[RenderedStream], body: SmplLayer, streams: SequenceSettings, seed: int
+) -> RenderedSource:
+    """Rendered streams in batches of about as many frames as the simulated ones; they are short."""
+    longest = max(len(stream) for stream in rendered)
+    return RenderedSource(
+        rendered,
+        body,
+        num_frames=longest,
+        num_streams=max(1, streams.num_streams * streams.num_frames // longest),
+        seed=seed,
     )
 
 
@@ -69,6 +93,8 @@ def settings_from(arguments: argparse.Namespace) -> TrainSettings:
     weights = PAPER_WEIGHTS if arguments.losses == "paper" else LossWeights()
     if arguments.adversarial_weight is not None:
         weights = replace(weights, adversarial=arguments.adversarial_weight)
+    if arguments.velocity_weight is not None:
+        weights = replace(weights, velocity=arguments.velocity_weight)
     discriminator = None
     if arguments.discriminator != "none":
         discriminator = DiscriminatorSettings(pooling=arguments.discriminator)
@@ -131,6 +157,7 @@ def parser() -> argparse.ArgumentParser:
         help="none looks at each frame alone; reset16 forgets every 16 frames",
     )
     add("--losses", choices=("landmark", "paper"), default="landmark")
+    add("--velocity-weight", type=float, help="of movement between frames; by default as --losses")
     add("--adversarial-weight", type=float, help="of L_adv; by default as --losses has it")
     add(
         "--per-frame-share",
