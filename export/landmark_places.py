@@ -2,9 +2,10 @@
 
 People who mark shoulders in pictures mark them 5 cm above the joint's centre, ankles 4 cm above,
 toes 6 cm behind the tip; wrists, hips and knees they mark at the joint. A network trained on the
-joint centres would bend the body to make up for it. The places were measured: a body of known shape and pose, rendered 2,600 times in changing
-clothes, was tracked by our own tracker, and for every landmark the constant offset in its bone's
-frame was solved from the image positions (two equations a frame, from all sides).
+joint centres would bend the body to make up for it. The places were measured: a body of known shape
+and pose, rendered 2,600 times in changing clothes, was tracked by our own tracker, and for every
+landmark the constant offset in its bone's frame was solved from the image positions (two equations
+a frame, from all sides).
 """
 
 import numpy as np

@@ -156,7 +156,8 @@ class CameraLook:
         # Noise from a quarter of the pixels' worth of random numbers: they cost more than the rays.
         noise = rng.standard_normal(((seen.size + 3) // 4,), np.float32)
         noise = np.resize(noise, seen.shape)
-        picture = np.clip((seen + self.noise * noise) * 255, 0, 255).astype(np.uint8)
+        noisy = np.clip((seen + self.noise * noise) * 255, 0, 255)
+        picture: ImageArray = noisy.astype(np.uint8)
         if self.jpeg_quality == 0:
             return picture
         _, packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])

@@ -4,19 +4,23 @@ Legend: N pixels on the figure. Camera frame: x right, y down, z forward [m].
 """
 
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import open3d as o3d
 from numpy.typing import NDArray
 
+from realtime_vibe.errors import ConfigError
 from realtime_vibe.training.backdrop import random_color
-from realtime_vibe.training.figure import Figure, Surface
+from realtime_vibe.training.clothing import Surface
+from realtime_vibe.training.figure import Figure
 
 FloatArray = NDArray[np.float32]
 
-_REACH_M = 0.03
-"""Half of the longest edge of the mesh: no pixel on the figure is farther from a vertex."""
+_REACH_M = 0.035
+"""No point on the figure is farther from its nearest vertex: half of the longest edges, and a little."""
+_NEAREST_M = 0.1
 _NUM_SURFACES = len(Surface)
 _SKIN_TONES_BGR = np.array(
     [[0.67, 0.78, 0.95], [0.50, 0.66, 0.86], [0.33, 0.48, 0.69], [0.20, 0.30, 0.47], [0.12, 0.18, 0.29]]
@@ -54,6 +58,17 @@ class Light:
     """(3,) BGR."""
     shadow: bool
     """Whether the body shades itself: costs a second round of rays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureCamera:
+    """A pinhole camera; the principal point is the middle of the picture."""
+
+    focal_px: float
+    width: int
+    """[px]."""
+    height: int
+    """[px]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +115,28 @@ def make_light(rng: np.random.Generator) -> Light:
     )
 
 
+def require_open3d() -> ModuleType:
+    """Open3D, which casts the rays.
+
+    Raises:
+        ConfigError: it is not installed, or one of its system libraries is not.
+    """
+    try:
+        import open3d
+    except (ImportError, OSError) as error:
+        raise ConfigError(
+            f'rendering needs Open3D ({error}): pip install "realtime-vibe[viewer]"'
+        ) from error
+    module: ModuleType = open3d
+    return module
+
+
 def draw(
     figure: Figure,
     vertices: FloatArray,
     paint: Paint,
     light: Light,
-    camera: tuple[float, int, int],
+    camera: PictureCamera,
 ) -> Drawn | None:
     """Colours every pixel that shows the figure.
 
@@ -114,61 +145,102 @@ def draw(
         vertices: (V + E, 3) posed, camera frame [m].
         paint: its colours.
         light: on it.
-        camera: focal length [px], width and height; the principal point is the middle.
+        camera: that sees it.
 
     Returns:
         The pixels; None when the figure is out of view.
+
+    Raises:
+        ConfigError: Open3D is not installed.
     """
     rays, rows, columns = _rays(vertices, camera)
     if not len(rows):
         return None
-    scene = o3d.t.geometry.RaycastingScene(nthreads=1)
-    scene.add_triangles(o3d.core.Tensor(vertices), o3d.core.Tensor(figure.faces))
-    seen = scene.cast_rays(o3d.core.Tensor(rays), nthreads=1)
-    depth = seen["t_hit"].numpy()
-    hit = np.isfinite(depth)
-    if not hit.any():
+    scene = _Scene(vertices, figure.faces)
+    hits = scene.cast(rays)
+    if not len(hits.pixel):
         return None
-    triangle = seen["primitive_ids"].numpy()[hit]
-    uv = seen["primitive_uvs"].numpy()[hit]
-    normal = seen["primitive_normals"].numpy()[hit]
-    away = (normal * rays[hit, 3:]).sum(axis=1) > 0
-    normal[away] *= -1
-    corners = figure.faces[triangle].astype(np.intp)
-    share = np.stack([1 - uv.sum(axis=1), uv[:, 0], uv[:, 1]], axis=1)
+    corners = figure.faces[hits.triangle].astype(np.intp)
+    share = np.stack([1 - hits.uv.sum(axis=1), hits.uv[:, 0], hits.uv[:, 1]], axis=1)
     rest = np.einsum("nk,nkc->nc", share, figure.rest[corners])
     surface = figure.surface[corners[np.arange(len(corners)), share.argmax(axis=1)]]
-    towards = (normal @ light.direction).clip(0)
+    towards = (hits.normal @ light.direction).clip(0)
     if light.shadow:
-        points = rays[hit, :3] + rays[hit, 3:] * depth[hit, None] + 0.004 * normal
-        lamp = np.broadcast_to(light.direction, points.shape)
-        blocked = scene.test_occlusions(
-            o3d.core.Tensor(np.concatenate([points, lamp], axis=1).astype(np.float32)), nthreads=1
-        ).numpy()
-        towards[blocked] = 0.0
-    shade = light.ambient * (0.75 - 0.25 * normal[:, 1]) + light.lamp * towards
+        towards[scene.blocked(hits.point + 0.004 * hits.normal, light.direction)] = 0.0
+    shade = light.ambient * (0.75 - 0.25 * hits.normal[:, 1]) + light.lamp * towards
     color = _albedo(figure, paint, surface, rest) * shade[:, None] * light.color
-    return Drawn(rows=rows[hit], columns=columns[hit], color=color.astype(np.float32))
+    return Drawn(rows=rows[hits.pixel], columns=columns[hits.pixel], color=color.astype(np.float32))
+
+
+class _Hits(NamedTuple):
+    """Where N of the rays met the figure."""
+
+    pixel: NDArray[np.intp]
+    """(N,) which rays."""
+    point: FloatArray
+    """(N, 3)."""
+    normal: FloatArray
+    """(N, 3) towards the camera."""
+    triangle: NDArray[np.intp]
+    """(N,)."""
+    uv: FloatArray
+    """(N, 2) shares of its second and third corner."""
+
+
+class _Scene:
+    """Open3D's ray-casting scene, with NumPy arrays outside."""
+
+    def __init__(self, vertices: FloatArray, faces: NDArray[np.uint32]) -> None:
+        open3d = require_open3d()
+        self._tensor: Any = open3d.core.Tensor
+        self._scene: Any = open3d.t.geometry.RaycastingScene(nthreads=1)
+        self._scene.add_triangles(self._tensor(vertices), self._tensor(faces))
+
+    def cast(self, rays: FloatArray) -> _Hits:
+        """Follows (N, 6) rays: origin, direction."""
+        seen = self._scene.cast_rays(self._tensor(rays), nthreads=1)
+        depth = seen["t_hit"].numpy()
+        pixel = np.flatnonzero(np.isfinite(depth))
+        direction = rays[pixel, 3:]
+        normal = seen["primitive_normals"].numpy()[pixel]
+        normal[(normal * direction).sum(axis=1) > 0] *= -1
+        return _Hits(
+            pixel=pixel,
+            point=rays[pixel, :3] + direction * depth[pixel, None],
+            normal=normal,
+            triangle=seen["primitive_ids"].numpy()[pixel].astype(np.intp),
+            uv=seen["primitive_uvs"].numpy()[pixel],
+        )
+
+    def blocked(self, points: FloatArray, direction: FloatArray) -> NDArray[np.bool_]:
+        """Whether something lies between (N, 3) points and a far lamp."""
+        rays = np.concatenate([points, np.broadcast_to(direction, points.shape)], axis=1)
+        hidden: NDArray[np.bool_] = self._scene.test_occlusions(
+            self._tensor(rays.astype(np.float32)), nthreads=1
+        ).numpy()
+        return hidden
 
 
 def _rays(
-    vertices: FloatArray, camera: tuple[float, int, int]
+    vertices: FloatArray, camera: PictureCamera
 ) -> tuple[FloatArray, NDArray[np.intp], NDArray[np.intp]]:
     """Rays (N, 6) through the pixels near a vertex, and those pixels: two thirds of the box are empty."""
-    focal, width, height = camera
-    ahead = vertices[vertices[:, 2] > 0.1]
+    focal, width, height = camera.focal_px, camera.width, camera.height
+    ahead = vertices[vertices[:, 2] > _NEAREST_M]
     if not len(ahead):
         none = np.empty(0, np.intp)
         return np.empty((0, 6), np.float32), none, none
     pixels = ahead[:, :2] / ahead[:, 2:] * focal + [0.5 * width, 0.5 * height]
-    reach = int(np.ceil(_REACH_M * focal / float(np.median(ahead[:, 2])))) + 1
+    # A hand stretched towards the camera is larger in the picture than the rest.
+    near_m = float(np.quantile(ahead[::7, 2], 0.03))
+    reach = int(np.ceil(_REACH_M * focal / near_m)) + 1
     cells = np.floor(pixels).astype(np.intp)
     is_near = ((cells >= -reach) & (cells < [width + reach, height + reach])).all(axis=1)
     cells = cells[is_near] + reach
     near = np.zeros((height + 2 * reach, width + 2 * reach), np.uint8)
     near[cells[:, 1], cells[:, 0]] = 1
-    near = cv2.dilate(near, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    rows, columns = np.nonzero(near[reach : reach + height, reach : reach + width])
+    grown = cv2.dilate(near, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    rows, columns = np.nonzero(grown[reach : reach + height, reach : reach + width])
     rays = np.zeros((len(rows), 6), np.float32)
     rays[:, 3] = (columns + 0.5 - 0.5 * width) / focal
     rays[:, 4] = (rows + 0.5 - 0.5 * height) / focal
@@ -184,12 +256,13 @@ def _albedo(
     pattern = 0.5 + 0.5 * np.tanh(paint.sharp[surface] * np.sin(phase))
     plain = paint.sharp[surface] == 0
     pattern[plain] = 0
-    color = paint.base[surface] + pattern[:, None] * (paint.second - paint.base)[surface]
+    color: FloatArray = paint.base[surface]
+    color = color + pattern[:, None] * (paint.second - paint.base)[surface]
     is_face = (surface == Surface.SKIN) & (rest[:, 1] > figure.mouth[1] - 0.05)
     rows = np.flatnonzero(is_face)
     if len(rows):
         color[rows] = _with_face(color[rows], rest[rows], figure, paint)
-    return color.astype(np.float32)
+    return color
 
 
 def _with_face(color: FloatArray, rest: FloatArray, figure: Figure, paint: Paint) -> FloatArray:
@@ -215,4 +288,7 @@ def _between(tones: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np
     mixed: NDArray[np.float64] = tones[low] + (place - low) * (
         tones[min(low + 1, len(tones) - 1)] - tones[low]
     )
-    return np.clip(mixed * np.exp(rng.normal(0, 0.08, 3)), 0, 1)
+    # Lighter or darker as it likes, but hardly greener.
+    change = np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.03, 3))
+    varied: NDArray[np.float64] = np.clip(mixed * change, 0, 1)
+    return varied

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Literal
 
+from realtime_vibe.errors import DatasetError
 from realtime_vibe.training.motion import MotionClip
 
 Part = Literal["train", "test"]
@@ -16,5 +17,15 @@ def part_of(name: str) -> Part:
 
 
 def only_part(clips: Sequence[MotionClip], part: Part) -> list[MotionClip]:
-    """The clips of one part."""
-    return [clip for clip in clips if part_of(clip.name) == part]
+    """The clips of one part.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    chosen = [clip for clip in clips if part_of(clip.name) == part]
+    if not chosen:
+        raise DatasetError(
+            f"none of {len(clips)} motion clips is in the part '{part}'; one in {TEST_EVERY} is a "
+            "test clip, by its name: give more motion"
+        )
+    return chosen

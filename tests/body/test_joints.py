@@ -1,4 +1,4 @@
-"""The joint tables: tree order, mirror pairs, levels and the landmarks that are joints."""
+"""The joint tables: tree order, mirror pairs, levels and the landmarks named after joints."""
 
 import numpy as np
 
@@ -44,8 +44,11 @@ def test_mirrors_swap_sides_and_undo_themselves():
     assert mirrored_parents == [SMPL_MIRROR[PARENTS[joint]] for joint in range(1, 24)]
 
 
-def test_landmarks_at_joints_carry_the_joints_name():
+def test_landmarks_and_the_joints_of_the_same_name():
     assert len(BLAZEPOSE_LANDMARK_NAMES) == 33
     assert len(LANDMARK_JOINTS) == 12
     for landmark, joint in LANDMARK_JOINTS.items():
         assert BLAZEPOSE_LANDMARK_NAMES[landmark] == SMPL_JOINT_NAMES[joint]
+    assert {BLAZEPOSE_MIRROR[landmark] for landmark in LANDMARK_JOINTS} == set(LANDMARK_JOINTS)
+    for landmark, joint in LANDMARK_JOINTS.items():
+        assert LANDMARK_JOINTS[BLAZEPOSE_MIRROR[landmark]] == SMPL_MIRROR[joint]

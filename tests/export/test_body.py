@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.landmark_places import OFFSETS_M, bones_of, is_offset, offset_m
 from realtime_vibe.body.joints import (
     BLAZEPOSE_LANDMARK_NAMES,
     BLAZEPOSE_MIRROR,
@@ -15,6 +16,8 @@ from realtime_vibe.body.joints import (
     SMPL_MIRROR,
 )
 from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 
 BODY_FILE = Path(__file__).resolve().parents[2] / "engines" / "blazepose-gru" / "body.npz"
 FLIP = np.array([-1.0, 1.0, 1.0])
@@ -70,8 +73,8 @@ def test_rest_frame_is_smpl_s(model, joints, landmarks):
     assert landmarks["nose"][2] > joints["head"][2] + 0.05
     assert joints["head"][1] > joints["neck"][1] > joints["spine3"][1] > joints["pelvis"][1]
     lowest = model.v_template[:, 1].min()
-    assert abs(landmarks["left_heel"][1] - lowest) < 0.03
-    assert abs(landmarks["left_foot_index"][1] - lowest) < 0.03
+    for name in ("left_heel", "left_foot_index"):
+        assert 0.0 < landmarks[name][1] - lowest < 0.06, name
     for side in ("left", "right"):
         arm = [joints[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist")]
         assert np.ptp(np.array(arm)[:, 1]) < 0.03
@@ -114,16 +117,96 @@ def test_skinning_and_regressors_are_sparse_and_positive(model):
     assert np.all(model.weights.max(axis=0) > 0.4)  # each joint has skin to move
 
 
-def test_landmarks_lie_where_their_names_say(model, joints, landmarks):
+def skin_points(model, joints):
+    """Where skin is foremost and rearmost: what heel, toes and nose are measured from."""
+    points = model.v_template
+    in_foot = (points[:, 0] > 1e-4) & (points[:, 1] < joints["left_ankle"][1])
+    on_sole = in_foot & (points[:, 1] < points[in_foot, 1].min() + 0.03)
+    is_nose = (np.abs(points[:, 0]) < 1e-4) & (points[:, 1] > joints["head"][1])
+    return {
+        "left_heel": points[np.argmin(np.where(on_sole, points[:, 2], np.inf))],
+        "left_foot_index": points[np.argmax(np.where(in_foot, points[:, 2], -np.inf))],
+        "nose": points[np.argmax(np.where(is_nose, points[:, 2], -np.inf))],
+    }
+
+
+def test_landmarks_lie_off_joints_and_skin_as_measured(model, joints, landmarks):
+    starts = {**joints, **skin_points(model, joints)}
+    for name in (
+        "left_shoulder",
+        "left_elbow",
+        "left_ankle",
+        "left_heel",
+        "left_foot_index",
+        "nose",
+    ):
+        landmark = BLAZEPOSE_LANDMARK_NAMES.index(name)
+        assert is_offset(landmark)
+        offset = landmarks[name] - starts[name]
+        assert np.linalg.norm(offset - offset_m(landmark)) < 0.002, name
+    # Eyes, ears and mouth are seen deeper in the head than its skin, knuckles nearer to the wrist.
+    skin_z = model.v_template[:, 2]
+    for name in ("left_eye", "mouth_left", "nose"):
+        near = np.linalg.norm(model.v_template[:, :2] - landmarks[name][:2], axis=1) < 0.01
+        assert 0.01 < skin_z[near].max() - landmarks[name][2] < 0.05, name
+    assert landmarks["left_index"][0] < joints["left_hand"][0]
+
+
+def test_landmarks_without_an_offset_are_the_joints(model):
     for landmark, joint in LANDMARK_JOINTS.items():
-        np.testing.assert_array_equal(model.blazepose_regressor[landmark], model.J_regressor[joint])
+        name = BLAZEPOSE_LANDMARK_NAMES[landmark].split("_")[1]
+        rows = model.blazepose_regressor[landmark], model.J_regressor[joint]
+        assert np.array_equal(*rows) == (f"left_{name}" not in OFFSETS_M), name
+
+
+def test_offsets_are_of_left_and_middle_landmarks_and_name_their_bones():
+    for name, offset in OFFSETS_M.items():
+        assert "right" not in name
+        assert 0.01 < np.linalg.norm(offset) < 0.08
+        landmark = BLAZEPOSE_LANDMARK_NAMES.index(name)
+        assert bones_of(landmark)
+        assert not is_offset(landmark) or name in OFFSETS_M
+    assert SMPL_JOINT_NAMES.index("head") in bones_of(BLAZEPOSE_LANDMARK_NAMES.index("left_ear"))
+    assert not is_offset(BLAZEPOSE_LANDMARK_NAMES.index("left_knee"))
+
+
+@pytest.mark.parametrize(
+    ("joint", "names", "tolerance_m"),
+    [
+        ("head", ("nose", "left_eye", "right_eye_outer", "left_ear", "mouth_right"), 0.015),
+        ("left_elbow", ("left_pinky", "left_index", "left_thumb"), 0.02),
+        ("right_knee", ("right_heel", "right_foot_index"), 0.005),
+        ("left_ankle", ("left_foot_index",), 0.005),
+        ("left_hip", ("left_ankle", "left_heel", "left_foot_index"), 0.001),
+        ("left_collar", ("left_shoulder",), 0.04),
+    ],
+)
+def test_landmarks_follow_their_bone(model, joint, names, tolerance_m):
+    rng = np.random.default_rng(3)
+    index = SMPL_JOINT_NAMES.index(joint)
+    still, zero = np.broadcast_to(np.eye(3, dtype=np.float32), (24, 3, 3)), np.zeros(3, np.float32)
+    body, betas = SmplBody(model), np.zeros(10, np.float32)
+    rest = body.forward(still[0], still[1:], betas, zero)
+    axis = rng.normal(size=3)
+    turn = rotmat_from_axis_angle((0.6 * axis / np.linalg.norm(axis)).astype(np.float32))
+    turned = still.copy()
+    turned[index] = turn
+    posed = body.forward(turned[0], turned[1:], betas, zero)
+    rows = [BLAZEPOSE_LANDMARK_NAMES.index(name) for name in names]
+    before, after = (model.blazepose_regressor[rows] @ mesh.vertices for mesh in (rest, posed))
+    pivot = rest.joints[index]
+    np.testing.assert_allclose(after, (before - pivot) @ turn.T + pivot, atol=tolerance_m)
+    assert np.linalg.norm(after - before, axis=1).min() > tolerance_m
+
+
+def test_landmarks_lie_where_their_names_say(model, joints, landmarks):
     for name, point in landmarks.items():
         side = 1.0 if "left" in name else -1.0
         assert name == "nose" or side * point[0] > 0.01, name
     assert landmarks["left_eye_inner"][0] < landmarks["left_eye"][0]
     assert landmarks["left_eye"][0] < landmarks["left_eye_outer"][0]
     assert landmarks["nose"][1] > landmarks["mouth_left"][1]
-    assert landmarks["left_ear"][2] < landmarks["left_eye"][2] - 0.05
+    assert landmarks["left_ear"][2] < landmarks["left_eye"][2] - 0.03
     assert landmarks["left_heel"][2] < joints["left_ankle"][2] < landmarks["left_foot_index"][2]
     assert landmarks["left_index"][2] > landmarks["left_pinky"][2]  # palms down, thumbs in front
     assert landmarks["left_thumb"][2] > landmarks["left_index"][2]

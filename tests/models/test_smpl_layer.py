@@ -99,13 +99,20 @@ def test_light_path_gives_the_full_path_s_points(request, name):
     joints, landmarks = layer.light(rotmat, betas)
     vertices, full_joints = layer(rotmat, betas)
     torch.testing.assert_close(joints, full_joints, atol=1e-6, rtol=0.0)
-    surface = [k for k in range(33) if k not in LANDMARK_JOINTS]
+    at_joint = {
+        landmark: joint
+        for landmark, joint in LANDMARK_JOINTS.items()
+        if np.array_equal(chosen.blazepose_regressor[landmark], chosen.J_regressor[joint])
+    }
+    assert 0 < len(at_joint) < len(LANDMARK_JOINTS)
+    # Of a landmark that is a joint the light path takes the joint's centre, not the skin around it.
+    for landmark, joint in at_joint.items():
+        assert torch.equal(landmarks[:, landmark], joints[:, joint])
+    surface = [k for k in range(33) if k not in at_joint]
     regressed = torch.from_numpy(chosen.blazepose_regressor) @ vertices
     torch.testing.assert_close(
         landmarks[:, surface], regressed[:, surface], atol=TOLERANCE_M, rtol=0.0
     )
-    for landmark, joint in LANDMARK_JOINTS.items():
-        assert torch.equal(landmarks[:, landmark], joints[:, joint])
 
 
 def test_light_path_regresses_landmarks_that_are_no_joints(model):
@@ -120,7 +127,7 @@ def test_light_path_regresses_landmarks_that_are_no_joints(model):
 
 
 def test_light_path_needs_few_vertices_and_says_when_it_has_none(model):
-    assert SmplLayer(model).light_template.shape[0] <= 60
+    assert SmplLayer(model).light_template.shape[0] <= 200
     bare = SmplLayer(dataclasses.replace(model, blazepose_regressor=None))
     with pytest.raises(BodyModelError, match="blazepose_regressor"):
         bare.light(*random_input(0))

@@ -26,3 +26,26 @@ def waving_pool():
     trans = np.stack([frames / 60, 0 * frames, 0.95 + 0 * frames], -1)
     clip = MotionClip(name="wave", quats=quats, trans=trans)
     return MotionPool([clip], 4, 600, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="session")
+def body_model():
+    return load_body(engine_folder("blazepose-gru") / "body.npz")
+
+
+@pytest.fixture
+def motion_folder(tmp_path):
+    """Clips of a figure that waves, of both parts, in AMASS' layout."""
+    folder = tmp_path / "motion"
+    folder.mkdir()
+    frames = np.arange(200)
+    poses = np.zeros((200, 156))
+    poses[:, 0] = np.pi / 2
+    poses[:, 3 * 16 + 2] = poses[:, 3 * 17 + 1] = 0.8 * np.sin(frames / 15)
+    trans = np.stack([frames / 200, 0 * frames, 0.95 + 0 * frames], -1)
+    for name in ("cmu_02_01", "cmu_02_02", "cmu_14_04", "m2m_base_Idle_Loop"):
+        np.savez(
+            folder / f"{name}.npz", poses=poses, trans=trans, betas=np.zeros(16),
+            gender="neutral", mocap_framerate=60.0,
+        )  # fmt: skip
+    return folder
