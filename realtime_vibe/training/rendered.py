@@ -15,6 +15,7 @@ from torch import Tensor
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.cutting import Cut, random_cut, time_steps
+from realtime_vibe.training.mirroring import mirrored
 from realtime_vibe.training.sequences import (
     Observation,
     SequenceBatch,
@@ -26,6 +27,8 @@ from realtime_vibe.training.sequences import (
 from realtime_vibe.training.shards import PER_FRAME, PER_STREAM, load_shard, shard_paths
 
 _MIN_FRAMES = 16
+_SHIFT_M = 0.008
+"""Standard deviation of the error added to each landmark of a stream."""
 _WRONG_SHARE = 0.3
 """A median error of more than this share of the person's height: the tracker saw something else."""
 
@@ -87,6 +90,8 @@ class RenderedSource:
         num_streams: B.
         seed: of the choices.
         skip_chance: chance of a stream to be seen at half its frame rate.
+        is_varied: half of the streams are mirrored and all landmarks shifted a little; False gives
+            what the tracker said.
     """
 
     def __init__(
@@ -98,12 +103,14 @@ class RenderedSource:
         num_streams: int = 48,
         seed: int = 0,
         skip_chance: float = 0.2,
+        is_varied: bool = True,
     ) -> None:
         self._streams = streams
         self._body = body
         self._num_frames = num_frames
         self._num_streams = num_streams
         self._skip_chance = skip_chance
+        self._is_varied = is_varied
         self._rng = np.random.default_rng(seed)
         self._chances = np.array([len(stream) for stream in streams], np.float64)
         self._chances /= self._chances.sum()
@@ -146,6 +153,11 @@ class RenderedSource:
             visibility=frames("visibility"),
             dt_s=dt_s,
         )
+        if self._is_varied:
+            half = torch.from_numpy(self._rng.random(self._num_streams) < 0.5)
+            truth, observation = mirrored(truth, observation, half)
+            px_per_m = truth.true_focal / truth.transl[..., 2].mean(0)
+            observation = self._shifted(observation, px_per_m)
         batch = batch_of(truth, self._body, observation)
         weight = weight * self._is_on_person(truth, observation.image_px)
         return batch._replace(
@@ -159,6 +171,25 @@ class RenderedSource:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave."""
         self._rng.bit_generator.state = state["rng"]
+
+    def _shifted(self, observation: Observation, px_per_m: Tensor) -> Observation:
+        """Adds a small constant error to each landmark of each stream.
+
+        A few thousand streams are seen a hundred times each: without it the network learns them by heart.
+
+        Args:
+            observation: of all streams.
+            px_per_m: (B,) at the person's depth.
+        """
+
+        def draw(size: int) -> Tensor:
+            noise = self._rng.standard_normal((1, self._num_streams, 33, size), np.float32)
+            return torch.from_numpy(_SHIFT_M * noise)
+
+        return observation._replace(
+            image_px=observation.image_px + draw(2) * px_per_m[None, :, None, None],
+            world_m=observation.world_m + draw(3),
+        )
 
     def _cut(self, stream: RenderedStream) -> Cut:
         return random_cut(len(stream), self._num_frames, self._skip_chance, self._rng)

@@ -33,6 +33,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _USAGE_ERROR = 2
 _STOPPED = 3
+_LONGEST_RENDERED = 64
+"""Frames; longer streams are cut, shorter ones filled up."""
 
 
 def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
@@ -74,7 +76,7 @@ def rendered_source(
     rendered: list[RenderedStream], body: SmplLayer, streams: SequenceSettings, seed: int
 ) -> RenderedSource:
     """Rendered streams in batches of about as many frames as the simulated ones; they are short."""
-    longest = max(len(stream) for stream in rendered)
+    longest = min(_LONGEST_RENDERED, max(len(stream) for stream in rendered))
     return RenderedSource(
         rendered,
         body,
