@@ -27,8 +27,6 @@ from realtime_vibe.training.sequences import (
 from realtime_vibe.training.shards import PER_FRAME, PER_STREAM, load_shard, shard_paths
 
 _MIN_FRAMES = 16
-_SHIFT_M = 0.008
-"""Standard deviation of the error added to each landmark of a stream."""
 _WRONG_SHARE = 0.3
 """A median error of more than this share of the person's height: the tracker saw something else."""
 
@@ -80,6 +78,24 @@ def _streams_of(path: Path) -> list[RenderedStream]:
     return streams
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variety:
+    """How streams are changed each time they are drawn.
+
+    A few thousand streams are seen a hundred times each: unchanged, the network learns them by heart.
+    """
+
+    half_rate_chance: float = 0.2
+    """Of a stream to be seen at half its frame rate."""
+    mirror_chance: float = 0.5
+    shift_m: float = 0.008
+    """Standard deviation of a constant error added to each landmark of a stream."""
+
+
+UNCHANGED = Variety(half_rate_chance=0.0, mirror_chance=0.0, shift_m=0.0)
+"""What the tracker said."""
+
+
 class RenderedSource:
     """Draws batches of rendered streams; a `SequenceSource`.
 
@@ -89,9 +105,7 @@ class RenderedSource:
         num_frames: S.
         num_streams: B.
         seed: of the choices.
-        skip_chance: chance of a stream to be seen at half its frame rate.
-        is_varied: half of the streams are mirrored and all landmarks shifted a little; False gives
-            what the tracker said.
+        variety: changes to what the tracker said.
     """
 
     def __init__(
@@ -102,15 +116,13 @@ class RenderedSource:
         num_frames: int = 128,
         num_streams: int = 48,
         seed: int = 0,
-        skip_chance: float = 0.2,
-        is_varied: bool = True,
+        variety: Variety = Variety(),
     ) -> None:
         self._streams = streams
         self._body = body
         self._num_frames = num_frames
         self._num_streams = num_streams
-        self._skip_chance = skip_chance
-        self._is_varied = is_varied
+        self._variety = variety
         self._rng = np.random.default_rng(seed)
         self._chances = np.array([len(stream) for stream in streams], np.float64)
         self._chances /= self._chances.sum()
@@ -153,11 +165,10 @@ class RenderedSource:
             visibility=frames("visibility"),
             dt_s=dt_s,
         )
-        if self._is_varied:
-            half = torch.from_numpy(self._rng.random(self._num_streams) < 0.5)
-            truth, observation = mirrored(truth, observation, half)
-            px_per_m = truth.true_focal / truth.transl[..., 2].mean(0)
-            observation = self._shifted(observation, px_per_m)
+        flips = torch.from_numpy(self._rng.random(self._num_streams) < self._variety.mirror_chance)
+        truth, observation = mirrored(truth, observation, flips)
+        px_per_m = truth.true_focal / truth.transl[..., 2].mean(0)
+        observation = self._shifted(observation, px_per_m)
         batch = batch_of(truth, self._body, observation)
         weight = weight * self._is_on_person(truth, observation.image_px)
         return batch._replace(
@@ -175,8 +186,6 @@ class RenderedSource:
     def _shifted(self, observation: Observation, px_per_m: Tensor) -> Observation:
         """Adds a small constant error to each landmark of each stream.
 
-        A few thousand streams are seen a hundred times each: without it the network learns them by heart.
-
         Args:
             observation: of all streams.
             px_per_m: (B,) at the person's depth.
@@ -184,7 +193,7 @@ class RenderedSource:
 
         def draw(size: int) -> Tensor:
             noise = self._rng.standard_normal((1, self._num_streams, 33, size), np.float32)
-            return torch.from_numpy(_SHIFT_M * noise)
+            return torch.from_numpy(np.float32(self._variety.shift_m) * noise)
 
         return observation._replace(
             image_px=observation.image_px + draw(2) * px_per_m[None, :, None, None],
@@ -192,7 +201,7 @@ class RenderedSource:
         )
 
     def _cut(self, stream: RenderedStream) -> Cut:
-        return random_cut(len(stream), self._num_frames, self._skip_chance, self._rng)
+        return random_cut(len(stream), self._num_frames, self._variety.half_rate_chance, self._rng)
 
     def _is_on_person(self, truth: SequenceTruth, image_px: Tensor) -> Tensor:
         """(S, B) 1 where the tracker looks at the person, 0 where it follows something else."""

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ConfigError, DatasetError
@@ -72,6 +73,7 @@ class ShardInputs:
             RealtimeVibeError: something is missing, damaged or not installed.
         """
         torch.set_num_threads(1)
+        threadpool_limits(1, user_api="blas")
         cv2.setNumThreads(1)
         return ShardWriter(self)
 

@@ -18,7 +18,9 @@ import numpy as np
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.training.datasets.keypoint_video import load_keypoint_videos
 from realtime_vibe.training.distributed import Place, joined_processes
+from realtime_vibe.training.keypoint_source import KeypointVideoSource
 from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
 from realtime_vibe.training.mixed_source import MixedSource
 from realtime_vibe.training.motion import MotionPool, load_clips
@@ -54,15 +56,16 @@ def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
     simulated = SequenceSampler(pool, body, streams, NoiseLevels(), seed)
     provenance = {"noise": json.dumps(asdict(NoiseLevels())), "clips": str(len(clips))}
     # Every further kind of data joins here with its share of the batches.
-    sources: list[tuple[SequenceSource, float]] = [(simulated, 1.0)]
+    sources: list[tuple[SequenceSource, float]] = []
     if arguments.rendered is not None:
-        share = arguments.rendered_share
         rendered = load_streams(arguments.rendered)
         provenance["rendered_frames"] = str(sum(len(stream) for stream in rendered))
-        sources = [
-            (simulated, 1.0 - share),
-            (rendered_source(rendered, body, streams, seed), share),
-        ]
+        sources.append((rendered_source(rendered, body, streams, seed), arguments.rendered_share))
+    if arguments.videos is not None:
+        videos = load_keypoint_videos(arguments.videos, skip_bad=arguments.skip_bad).videos
+        provenance["videos"] = str(len(videos))
+        sources.append((KeypointVideoSource(videos, seed=seed), arguments.videos_share))
+    sources.append((simulated, 1.0 - sum(share for _, share in sources)))
     return TrainingData(
         source=MixedSource(sources, seed),
         pool=pool,
@@ -75,13 +78,13 @@ def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
 def rendered_source(
     rendered: list[RenderedStream], body: SmplLayer, streams: SequenceSettings, seed: int
 ) -> RenderedSource:
-    """Rendered streams in batches of about as many frames as the simulated ones; they are short."""
-    longest = min(_LONGEST_RENDERED, max(len(stream) for stream in rendered))
+    """Batches of rendered streams, as many as simulated ones."""
+    longest = max(len(stream) for stream in rendered)
     return RenderedSource(
         rendered,
         body,
-        num_frames=longest,
-        num_streams=max(1, streams.num_streams * streams.num_frames // longest),
+        num_frames=min(_LONGEST_RENDERED, longest),
+        num_streams=streams.num_streams,
         seed=seed,
     )
 
@@ -133,6 +136,12 @@ def parser() -> argparse.ArgumentParser:
     add("--skip-bad", action="store_true", help="leave out files that cannot be read")
     add("--rendered", type=Path, help="folder of shards made by realtime_vibe.training.render")
     add("--rendered-share", type=float, default=0.5, help="part of the batches that are rendered")
+    add(
+        "--videos",
+        type=Path,
+        help="folder of videos labelled by realtime_vibe.training.label_videos",
+    )
+    add("--videos-share", type=float, default=0.1, help="part of the batches with 2D points alone")
     add("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
     add("--out", type=Path, required=True, help="folder for the results")
     add("--steps", type=int, default=defaults.steps, help="gradient steps in all")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from realtime_vibe.errors import DatasetError, OutputError
-from realtime_vibe.training.rendered import RenderedSource, load_streams
+from realtime_vibe.training.rendered import UNCHANGED, RenderedSource, Variety, load_streams
 from realtime_vibe.training.sequences import (
     SequenceTruth,
     posed_points,
@@ -91,20 +91,27 @@ def test_frames_in_which_the_tracker_saw_something_else_have_no_weight(
 
 
 def test_truth_points_lie_where_an_exact_tracker_saw_them(tmp_path, arrays, smpl_layer):
-    batch = source_of(tmp_path, arrays, smpl_layer, is_varied=False).sample()
+    batch = source_of(tmp_path, arrays, smpl_layer, variety=UNCHANGED).sample()
     in_crop = batch.features[..., :66].reshape(32, 6, 33, 2)
     torch.testing.assert_close(batch.crop_points[:, :, 24:], in_crop, atol=2e-3, rtol=0.0)
 
 
 def test_the_state_decides_all_that_follows(tmp_path, arrays, smpl_layer):
-    source = source_of(tmp_path, arrays, smpl_layer, num_frames=8, skip_chance=0.5)
+    source = source_of(
+        tmp_path, arrays, smpl_layer, num_frames=8, variety=Variety(half_rate_chance=0.5)
+    )
     source.sample()
     state = source.state_dict()
     first = source.sample()
     source.load_state_dict(state)
     again = source.sample()
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    options = {"num_frames": 8, "num_streams": 6, "skip_chance": 0.5, "seed": 9}
+    options = {
+        "num_frames": 8,
+        "num_streams": 6,
+        "variety": Variety(half_rate_chance=0.5),
+        "seed": 9,
+    }
     resumed = RenderedSource(load_streams(tmp_path), smpl_layer, **options)
     assert not torch.equal(resumed.sample().features, first.features)
     resumed.load_state_dict(state)
