@@ -55,19 +55,14 @@ def test_quick_recipe_makes_an_engine_that_runs(tmp_path: Path) -> None:
 
 
 def stage(folder: Path, code: str) -> Stage:
+    """A stage that only runs one statement."""
     folder.mkdir(exist_ok=True)
-    (folder / "stage_code.py").write_text(code)
-    return Stage(
-        name="a test",
-        hours=0.0,
-        module="runpy",
-        arguments=(str(folder / "stage_code.py"),),
-        folder=folder,
-    )
+    arguments = ("-n", "1", "-r", "1", code)
+    return Stage(name="a test", hours=0.0, module="timeit", arguments=arguments, folder=folder)
 
 
 def test_failed_stage_is_named_and_run_again(tmp_path: Path) -> None:
-    good = stage(tmp_path / "good", "")
+    good = stage(tmp_path / "good", "pass")
     bad = stage(tmp_path / "bad", "raise SystemExit(3)")
     with pytest.raises(TrainingError, match="stage 2 of 2: a test ended with status 3"):
         run((good, bad))
@@ -76,7 +71,7 @@ def test_failed_stage_is_named_and_run_again(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    half = stage(tmp_path / "half", "")
+    half = stage(tmp_path / "half", "pass")
     assert "--resume" not in half.command
     (half.folder / "checkpoint.pt").touch()
     assert half.command[-1] == "--resume"
