@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from realtime_vibe.sources.opencv import quiet_opencv
 # OpenCV reads its settings once, at the first capture or writer of the process, whichever test that
 # is in; tests that nothing is printed would depend on the order otherwise.
 quiet_opencv()
+
+# A shell that starts the tests in the background tells them to ignore Ctrl-C, and every process that a
+# test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
