@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.still_frames import find_sources, first_picture, held_still
 from benchmarks.stillness import joint_speed, main
+from realtime_vibe.config import DEFAULT_SMOOTH
 from realtime_vibe.errors import DatasetError
 
 
@@ -63,7 +64,7 @@ def test_a_held_person_is_measured_raw_and_smoothed(person_clip, tmp_path, capsy
     assert main([str(person_clip), "--seconds", "2.2", "--json", str(path)]) == 0
     assert "goal for placed: 15" in capsys.readouterr().out
     raw, smoothed = json.loads(path.read_text())["runs"]
-    assert (raw["smooth"], smoothed["smooth"]) == (0.0, 0.3)
+    assert (raw["smooth"], smoothed["smooth"]) == (0.0, DEFAULT_SMOOTH)
     assert 0 < smoothed["placed"]["mean_mm_s"] < raw["placed"]["mean_mm_s"]
     assert smoothed["blazepose"] == raw["blazepose"]
     assert raw["placed"]["mean_mm_s"] < raw["placed"]["p95_mm_s"]
