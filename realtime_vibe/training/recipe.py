@@ -36,7 +36,7 @@ class Stage:
 
     name: str
     hours: float
-    """What the committed engine took on two cores of a 2-core machine without a GPU."""
+    """On two cores without a GPU, one for each training; estimated from measured rates."""
     module: str
     """Run as `python -m module`."""
     arguments: tuple[str, ...]
@@ -74,7 +74,7 @@ FULL = Scale(
     simulated_steps=16_000,
     rendered_steps=3_500,
     train=(),
-    hours=(2.0, 0.5, 0.6),
+    hours=(2.2, 0.65, 0.4),
 )
 QUICK = Scale(
     shards=2,
@@ -128,8 +128,9 @@ def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[St
             arguments=(
                 *data, "--out", str(rendered), "--steps", str(scale.rendered_steps),
                 "--start-from", str(simulated / "network.pt"), "--rendered", str(shards),
-                "--rendered-share", "0.5", "--per-frame-share", "0.1",
-                "--learning-rate", "6e-4", "--seed", str(_SEED + 1), *scale.train,
+                "--rendered-share", "0.4", "--per-frame-share", "0.1",
+                "--learning-rate", "6e-4", "--adversarial-weight", "0.3",
+                "--velocity-weight", "20", "--seed", str(_SEED + 1), *scale.train,
             ),
             folder=rendered,
         ),
