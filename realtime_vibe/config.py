@@ -15,7 +15,7 @@ VIEWS = ("both", "open3d", "preview", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT_ENGINE = "blazepose-gru"
-DEFAULT_SMOOTH = 0.75
+DEFAULT_SMOOTH = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ _ROTATION_GAIN, _ROTATION_FLOOR = 2.5, 0.3
 """[Hz per rad/s] above so many [rad/s]: at 3 rad/s 6.8 Hz are added to the rest cut-off."""
 _POSITION_GAIN = 8.0
 """[Hz per m/s] above the floor."""
-_ACROSS_FLOOR, _DEPTH_FLOOR = 0.1, 0.25
+_ACROSS_FLOOR, _DEPTH_FLOOR = 0.2, 0.6
 """[m/s]. Depth is seen from the person's size alone: it errs several times more than x and y."""
-_DEPTH_REST_SHARE = 0.35
+_DEPTH_REST_SHARE = 0.15
 """Of the rest cut-off."""
 
 
