@@ -18,6 +18,7 @@ from realtime_vibe.training.cutting import Cut, random_cut, time_steps
 from realtime_vibe.training.mirroring import mirrored
 from realtime_vibe.training.sequences import (
     Observation,
+    PosedPoints,
     SequenceBatch,
     SequenceTruth,
     batch_of,
@@ -169,8 +170,9 @@ class RenderedSource:
         truth, observation = mirrored(truth, observation, flips)
         px_per_m = truth.true_focal / truth.transl[..., 2].mean(0)
         observation = self._shifted(observation, px_per_m)
-        batch = batch_of(truth, self._body, observation)
-        weight = weight * self._is_on_person(truth, observation.image_px)
+        posed = posed_points(truth, self._body)
+        batch = batch_of(truth, posed, observation)
+        weight = weight * _is_on_person(truth, posed, observation.image_px)
         return batch._replace(
             body_weight=weight, point_weight=batch.point_weight * weight[..., None]
         )
@@ -203,10 +205,11 @@ class RenderedSource:
     def _cut(self, stream: RenderedStream) -> Cut:
         return random_cut(len(stream), self._num_frames, self._variety.half_rate_chance, self._rng)
 
-    def _is_on_person(self, truth: SequenceTruth, image_px: Tensor) -> Tensor:
-        """(S, B) 1 where the tracker looks at the person, 0 where it follows something else."""
-        pixels = projected(posed_points(truth, self._body)[1], truth)
-        height = (pixels.amax(2) - pixels.amin(2)).amax(-1)
-        error = (pixels - image_px).norm(dim=-1).median(dim=2).values
-        is_near: Tensor = error < _WRONG_SHARE * height
-        return is_near.float()
+
+def _is_on_person(truth: SequenceTruth, posed: PosedPoints, image_px: Tensor) -> Tensor:
+    """(S, B) 1 where the tracker looks at the person, 0 where it follows something else."""
+    pixels = projected(posed.landmarks, truth)
+    height = (pixels.amax(2) - pixels.amin(2)).amax(-1)
+    error = (pixels - image_px).norm(dim=-1).median(dim=2).values
+    is_near: Tensor = error < _WRONG_SHARE * height
+    return is_near.float()

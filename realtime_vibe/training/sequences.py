@@ -112,7 +112,8 @@ class SequenceSampler:
     def sample(self) -> SequenceBatch:
         """One batch of new streams."""
         truth = self.draw()
-        return batch_of(truth, self._body, self._observed(truth))
+        points = posed_points(truth, self._body)
+        return batch_of(truth, points, self._observed(truth, points))
 
     @torch.no_grad()
     def draw(self) -> "SequenceTruth":
@@ -134,7 +135,7 @@ class SequenceSampler:
             transl=placement.position - rest_pelvis,
             dt_s=dt_s,
             principal=placement.principal,
-            true_focal=placement.true_focal[0],
+            true_focal=placement.true_focal,
             nominal_focal=placement.nominal_focal,
         )
 
@@ -152,9 +153,9 @@ class SequenceSampler:
             (_about("z", roll) @ _about("x", pitch) @ level @ turn).astype(np.float32)
         )
 
-    def _observed(self, truth: "SequenceTruth") -> "Observation":
+    def _observed(self, truth: "SequenceTruth", points: "PosedPoints") -> "Observation":
         """What a noisy tracker would say."""
-        joints, landmarks = posed_points(truth, self._body)
+        joints, landmarks = points
         metres_per_px = joints[:, :, 0, 2:] / truth.true_focal[:, None]
         pixels = projected(landmarks, truth)
         noisy = corrupt(
@@ -200,7 +201,7 @@ class SequenceSampler:
         return _Placement(
             position=position,
             principal=torch.from_numpy(half.astype(np.float32)),
-            true_focal=torch.from_numpy(true.astype(np.float32)).expand(len(trans), -1),
+            true_focal=torch.from_numpy(true.astype(np.float32)),
             nominal_focal=torch.from_numpy(nominal.astype(np.float32)),
         )
 
@@ -237,11 +238,20 @@ class Observation(NamedTuple):
     """(S, B) time since the person was last seen [s]; 0 when new."""
 
 
-def posed_points(truth: SequenceTruth, body: SmplLayer) -> tuple[Tensor, Tensor]:
-    """Joints (S, B, 24, 3) and landmarks (S, B, 33, 3) in the camera frame [m]."""
+class PosedPoints(NamedTuple):
+    """Where a truth's body is, camera frame [m]."""
+
+    joints: Tensor
+    """(S, B, 24, 3)."""
+    landmarks: Tensor
+    """(S, B, 33, 3)."""
+
+
+def posed_points(truth: SequenceTruth, body: SmplLayer) -> PosedPoints:
+    """Poses the truth's body; as dear as the rest of a batch, so once for each truth."""
     betas = truth.betas.expand(len(truth.rotmat), -1, -1)
     joints, landmarks = body.light(truth.rotmat, betas)
-    return joints + truth.transl[:, :, None], landmarks + truth.transl[:, :, None]
+    return PosedPoints(joints + truth.transl[:, :, None], landmarks + truth.transl[:, :, None])
 
 
 def projected(points: Tensor, truth: SequenceTruth) -> Tensor:
@@ -250,13 +260,13 @@ def projected(points: Tensor, truth: SequenceTruth) -> Tensor:
     return points[..., :2] / depth * truth.true_focal[:, None, None]
 
 
-def batch_of(truth: SequenceTruth, body: SmplLayer, observation: Observation) -> SequenceBatch:
+def batch_of(truth: SequenceTruth, posed: PosedPoints, observation: Observation) -> SequenceBatch:
     """Features of what was observed, beside exact targets.
 
     The weak-perspective target puts the body at its depth times nominal over true focal length:
     what somebody who assumes the nominal one should get.
     """
-    joints, landmarks = posed_points(truth, body)
+    joints, landmarks = posed
     points = torch.cat([joints, landmarks], 2)
     pixels = projected(points, truth)
     image_px, dt_s = observation.image_px, observation.dt_s
@@ -304,7 +314,7 @@ class _Placement(NamedTuple):
     principal: Tensor
     """(B, 2) [px]; also half the image size."""
     true_focal: Tensor
-    """(S, B) [px]."""
+    """(B,) [px]."""
     nominal_focal: Tensor
     """(B,) what the live app will assume [px]."""
 

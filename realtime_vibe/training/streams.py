@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.body.joints import SMPL_MIRROR
 from realtime_vibe.training.motion import POOL_RATE_HZ, MotionPool
 
 _JITTER_KNOT_FRAMES = 24
@@ -111,14 +111,4 @@ def _quat_product(a: Tensor, b: Tensor) -> Tensor:
 
 def _mirror_quats(quats: Tensor) -> Tensor:
     """The motion seen in a mirror across the sagittal (x = 0) plane."""
-    order = [_mirrored_name(name) for name in SMPL_JOINT_NAMES]
-    swapped = quats[:, :, [SMPL_JOINT_NAMES.index(name) for name in order]]
-    return swapped * torch.tensor([1.0, 1.0, -1.0, -1.0])
-
-
-def _mirrored_name(name: str) -> str:
-    if name.startswith("left_"):
-        return "right_" + name.removeprefix("left_")
-    if name.startswith("right_"):
-        return "left_" + name.removeprefix("right_")
-    return name
+    return quats[:, :, list(SMPL_MIRROR)] * torch.tensor([1.0, 1.0, -1.0, -1.0])

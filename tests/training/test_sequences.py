@@ -2,64 +2,42 @@
 
 from dataclasses import fields
 
-import numpy as np
-import pytest
 import torch
 
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.body.model_file import load_body
 from realtime_vibe.features.landmark_features import FEATURE_SIZE
-from realtime_vibe.models.smpl_layer import SmplLayer
-from realtime_vibe.training.motion import MotionClip, MotionPool
 from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
 from realtime_vibe.training.tracker_noise import NoiseLevels, corrupt
 
 SILENT = NoiseLevels(**dict.fromkeys((field.name for field in fields(NoiseLevels)), 0.0))
 
 
-@pytest.fixture(scope="module")
-def body():
-    return SmplLayer(load_body(engine_folder("blazepose-gru") / "body.npz"))
-
-
-@pytest.fixture(scope="module")
-def pool():
-    """A figure that waves one arm while it walks along x."""
-    frames = np.arange(300, dtype=np.float32)
-    quats = np.zeros((300, 24, 4), np.float32)
-    quats[..., 0] = 1.0
-    half = 0.5 * np.sin(frames / 20)
-    quats[:, 16, 0], quats[:, 16, 3] = np.cos(half), np.sin(half)
-    # AMASS roots stand the rest pose (y up) on the ground (z up): a quarter turn about x.
-    quats[:, 0] = [np.sqrt(0.5), np.sqrt(0.5), 0, 0]
-    trans = np.stack([frames / 60, 0 * frames, 0.95 + 0 * frames], -1)
-    clip = MotionClip(name="wave", quats=quats, trans=trans)
-    return MotionPool([clip], 4, 600, np.random.default_rng(0))
-
-
-def _sampler(pool, body, noise, **settings):
+def _sampler(waving_pool, smpl_layer, noise, **settings):
     torch.manual_seed(0)
     return SequenceSampler(
-        pool, body, SequenceSettings(num_frames=40, num_streams=6, **settings), noise, seed=0
+        waving_pool,
+        smpl_layer,
+        SequenceSettings(num_frames=40, num_streams=6, **settings),
+        noise,
+        seed=0,
     )
 
 
-def test_shapes_and_finiteness(pool, body):
-    batch = _sampler(pool, body, NoiseLevels()).sample()
+def test_shapes_and_finiteness(waving_pool, smpl_layer):
+    batch = _sampler(waving_pool, smpl_layer, NoiseLevels()).sample()
     assert batch.features.shape == (40, 6, FEATURE_SIZE)
     assert batch.crop_points.shape == (40, 6, 57, 2)
     for field in batch:
         assert torch.isfinite(field).all()
 
 
-def test_people_stand_upright_in_the_camera(pool, body):
+def test_people_stand_upright_in_the_camera(waving_pool, smpl_layer):
     """y points down: the head is above the feet for a level camera."""
-    batch = _sampler(pool, body, SILENT, pitch_std_rad=0.0, roll_std_rad=0.0).sample()
+    batch = _sampler(waving_pool, smpl_layer, SILENT, pitch_std_rad=0.0, roll_std_rad=0.0).sample()
     upright = batch.joints[:, :, 15, 1] < batch.joints[:, :, 7, 1] - 1.0
     assert upright.float().mean() > 0.8  # a few cameras are tumbled on purpose
 
 
-def test_noise_keeps_the_middle_of_the_hips_and_stays_bounded(pool, body):
+def test_noise_keeps_the_middle_of_the_hips_and_stays_bounded(waving_pool, smpl_layer):
     torch.manual_seed(1)
     landmarks = torch.randn(30, 4, 33, 3) * 0.3 + torch.tensor([0.0, 0.0, 3.0])
     inside = torch.ones(30, 4, 33, dtype=torch.bool)
@@ -81,8 +59,8 @@ def test_landmarks_out_of_view_are_less_visible():
     assert visibility[10:, :, 31:].mean() < visibility[10:, :, 11:13].mean() - 0.2
 
 
-def test_the_same_batch_comes_again_after_the_state_is_put_back(pool, body):
-    sampler = _sampler(pool, body, NoiseLevels())
+def test_the_same_batch_comes_again_after_the_state_is_put_back(waving_pool, smpl_layer):
+    sampler = _sampler(waving_pool, smpl_layer, NoiseLevels())
     sampler.sample()
     state, noise = sampler.state_dict(), torch.get_rng_state()
     first = sampler.sample()
@@ -93,8 +71,8 @@ def test_the_same_batch_comes_again_after_the_state_is_put_back(pool, body):
         torch.testing.assert_close(again, before, rtol=0, atol=0)
 
 
-def test_simulated_truth_is_known_everywhere(pool, body):
-    batch = _sampler(pool, body, NoiseLevels()).sample()
+def test_simulated_truth_is_known_everywhere(waving_pool, smpl_layer):
+    batch = _sampler(waving_pool, smpl_layer, NoiseLevels()).sample()
     assert (batch.body_weight == 1).all()
     assert batch.body_weight.shape == (40, 6)
     assert batch.point_weight.shape == (40, 6, 57)

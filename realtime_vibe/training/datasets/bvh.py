@@ -5,7 +5,7 @@ unit, the world is what the file's author made it (most often y up).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -172,9 +172,10 @@ class _Hierarchy:
     def _set_offset(self, offset: tuple[float, float, float]) -> None:
         index = self._open[-1]
         if index >= 0:
-            self._change(index, offset=offset)
+            self._joints[index] = replace(self._joints[index], offset=offset)
         elif len(self._open) > 1:
-            self._change(self._open[-2], end_offset=offset)
+            parent = self._open[-2]
+            self._joints[parent] = replace(self._joints[parent], end_offset=offset)
 
     def _set_channels(self, count: str, names: tuple[str, ...]) -> None:
         unknown = set(names) - _CHANNELS
@@ -182,24 +183,8 @@ class _Hierarchy:
             raise self._error(
                 f"CHANNELS {count} {' '.join(names)}, expected as many names such as Zrotation"
             )
-        self._change(self._open[-1], channels=names)
-
-    def _change(
-        self,
-        index: int,
-        *,
-        offset: tuple[float, float, float] | None = None,
-        end_offset: tuple[float, float, float] | None = None,
-        channels: tuple[str, ...] | None = None,
-    ) -> None:
-        old = self._joints[index]
-        self._joints[index] = BvhJoint(
-            name=old.name,
-            parent=old.parent,
-            offset=old.offset if offset is None else offset,
-            channels=old.channels if channels is None else channels,
-            end_offset=old.end_offset if end_offset is None else end_offset,
-        )
+        index = self._open[-1]
+        self._joints[index] = replace(self._joints[index], channels=names)
 
     def _number(self, word: str) -> float:
         try:
