@@ -31,7 +31,7 @@ from realtime_vibe.features.landmark_features import (
     FEATURE_SIZE,
 )
 from realtime_vibe.geometry.boxes import CROP_SCALE
-from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
 from realtime_vibe.training.network import load_network
 
@@ -47,7 +47,7 @@ class StepGraph(nn.Module):
         network: what to export.
     """
 
-    def __init__(self, network: VIBE) -> None:
+    def __init__(self, network: MotionNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -57,7 +57,7 @@ class StepGraph(nn.Module):
         return params.rotmat, params.betas, params.weak_camera, next_hidden
 
 
-def export_step(network: VIBE, path: Path) -> None:
+def export_step(network: MotionNetwork, path: Path) -> None:
     """Writes the one-frame graph with a free number of people."""
     people = torch.export.Dim("P", min=1, max=64)
     features = torch.zeros(2, FEATURE_SIZE)

@@ -4,12 +4,17 @@ import numpy as np
 import torch
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.training.network import feature_statistics
 
 
 def stream_parity(
-    network: VIBE, session: InferenceSession, num_frames: int, *, people: int = 3, seed: int = 0
+    network: MotionNetwork,
+    session: InferenceSession,
+    num_frames: int,
+    *,
+    people: int = 3,
+    seed: int = 0,
 ) -> float:
     """Runs both with their own carried state over one random stream.
 

@@ -17,9 +17,9 @@ from realtime_vibe.models.motion_discriminator import (
     Representation,
     body_motion,
 )
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import RegressorOutput
 from realtime_vibe.models.smpl_layer import SmplLayer
-from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.training.learner import Learner
 from realtime_vibe.training.losses import (
     LossTerms,
@@ -63,7 +63,7 @@ class GeneratorPass(nn.Module):
         reset_every: the recurrent state is zeroed after so many frames; None keeps it.
     """
 
-    def __init__(self, network: VIBE, reset_every: int | None = None) -> None:
+    def __init__(self, network: MotionNetwork, reset_every: int | None = None) -> None:
         super().__init__()
         self.network = network
         self.reset_every = reset_every

@@ -5,8 +5,8 @@ import copy
 import torch
 
 from realtime_vibe.models.motion_discriminator import MOTION_SIZES, MotionDiscriminator
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.smpl_layer import SmplLayer
-from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.training.adversarial import Adversary, Generator, GeneratorPass
 from realtime_vibe.training.distributed import Place
 from realtime_vibe.training.learner import Learner, Precision
@@ -14,7 +14,11 @@ from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings,
 
 
 def assembled_generator(
-    settings: TrainSettings, network: VIBE, body: SmplLayer, place: Place, precision: Precision
+    settings: TrainSettings,
+    network: MotionNetwork,
+    body: SmplLayer,
+    place: Place,
+    precision: Precision,
 ) -> Generator:
     """The network with its optimizer.
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.landmark_embedding import LandmarkEmbedding
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams, Regressor
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
-from realtime_vibe.models.vibe import VIBE
 
 _CHECKPOINT_KEYS = {"size", "state_dict", "provenance"}
 
@@ -30,7 +30,9 @@ class NetworkSize:
     dropout: float = 0.0
 
 
-def build_network(size: NetworkSize, mean: Tensor, std: Tensor, mean_params: MeanParams) -> VIBE:
+def build_network(
+    size: NetworkSize, mean: Tensor, std: Tensor, mean_params: MeanParams
+) -> MotionNetwork:
     """A new network with random weights.
 
     Args:
@@ -47,10 +49,12 @@ def build_network(size: NetworkSize, mean: Tensor, std: Tensor, mean_params: Mea
     regressor = Regressor(
         mean_params, size.embedded, size.regressor, dropout=size.dropout, activation=True
     )
-    return VIBE(encoder, regressor, LandmarkEmbedding(mean, std, size.embedded))
+    return MotionNetwork(encoder, regressor, LandmarkEmbedding(mean, std, size.embedded))
 
 
-def save_network(path: Path, network: VIBE, size: NetworkSize, provenance: dict[str, str]) -> None:
+def save_network(
+    path: Path, network: MotionNetwork, size: NetworkSize, provenance: dict[str, str]
+) -> None:
     """Writes weights, sizes and where they come from; replaces `path` in one step."""
     part = path.with_suffix(path.suffix + ".part")
     torch.save(
@@ -62,12 +66,12 @@ def save_network(path: Path, network: VIBE, size: NetworkSize, provenance: dict[
 class SavedNetwork(NamedTuple):
     """A network from a file, in eval mode."""
 
-    network: VIBE
+    network: MotionNetwork
     size: NetworkSize
     provenance: dict[str, str]
 
 
-def load_network(path: Path) -> tuple[VIBE, dict[str, str]]:
+def load_network(path: Path) -> tuple[MotionNetwork, dict[str, str]]:
     """Reads what `save_network` wrote; runs no code from the file.
 
     Returns:
@@ -98,7 +102,7 @@ def read_network(path: Path) -> SavedNetwork:
     return SavedNetwork(network.eval(), size, content["provenance"])
 
 
-def blank_network(size: NetworkSize, features: int) -> VIBE:
+def blank_network(size: NetworkSize, features: int) -> MotionNetwork:
     """A network to load a state dict into."""
     blank = MeanParams(torch.zeros(POSE_SIZE), torch.zeros(SHAPE_SIZE), torch.zeros(CAMERA_SIZE))
     return build_network(size, torch.zeros(features), torch.ones(features), blank)
@@ -109,7 +113,7 @@ def num_features(state_dict: dict[str, Tensor]) -> int:
     return len(state_dict["embedding.mean"])
 
 
-def feature_statistics(network: VIBE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def feature_statistics(network: MotionNetwork) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and standard deviation (F,) of the raw features the network was made for."""
     embedding = network.embedding
     if not isinstance(embedding, LandmarkEmbedding):

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams
 from realtime_vibe.models.rotation6d import rot6d_from_rotmat
-from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.training.motion import MotionPool
 from realtime_vibe.training.network import (
     NetworkSize,
@@ -30,7 +30,7 @@ def starting_network(
     source: SequenceSource,
     pool: MotionPool,
     weights: dict[str, Tensor] | Path | None,
-) -> tuple[VIBE, NetworkSize]:
+) -> tuple[MotionNetwork, NetworkSize]:
     """Builds the network.
 
     Args:

@@ -19,8 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.smpl_layer import SmplLayer
-from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
     DiscriminatorTerms,
@@ -147,7 +147,12 @@ class Trainer:
     """
 
     def __init__(
-        self, settings: TrainSettings, data: TrainingData, network: VIBE, out: Path, place: Place
+        self,
+        settings: TrainSettings,
+        data: TrainingData,
+        network: MotionNetwork,
+        out: Path,
+        place: Place,
     ) -> None:
         self._settings, self._data, self._out, self._place = settings, data, out, place
         self._network = network.to(place.device).train()

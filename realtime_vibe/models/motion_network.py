@@ -11,7 +11,7 @@ from realtime_vibe.models.regressor import Regressor, RegressorOutput
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
 
 
-class VibeOutput(NamedTuple):
+class MotionOutput(NamedTuple):
     """Parameters of each frame and the state to carry on with."""
 
     params: RegressorOutput
@@ -20,7 +20,7 @@ class VibeOutput(NamedTuple):
     """(L, P, H)."""
 
 
-class VIBE(nn.Module):
+class MotionNetwork(nn.Module):
     """Temporal encoder and regressor, after an embedding that fits raw features to the encoder.
 
     Args:
@@ -42,12 +42,12 @@ class VIBE(nn.Module):
         """Zeros (L, P, H)."""
         return self.encoder.initial_hidden(num_people)
 
-    def forward(self, features: Tensor, hidden: Tensor) -> VibeOutput:
+    def forward(self, features: Tensor, hidden: Tensor) -> MotionOutput:
         """Runs a whole sequence: (T, P, F), (L, P, H)."""
         encoded, hidden = self.encoder(self.embedding(features), hidden)
-        return VibeOutput(self.regressor(encoded), hidden)
+        return MotionOutput(self.regressor(encoded), hidden)
 
-    def step(self, features: Tensor, hidden: Tensor) -> VibeOutput:
+    def step(self, features: Tensor, hidden: Tensor) -> MotionOutput:
         """Runs one frame: (P, F), (L, P, H); equal to `forward` frame by frame."""
         encoded, hidden = self.encoder.step(self.embedding(features), hidden)
-        return VibeOutput(self.regressor(encoded), hidden)
+        return MotionOutput(self.regressor(encoded), hidden)

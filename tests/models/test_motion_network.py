@@ -3,16 +3,18 @@
 import pytest
 import torch
 
+from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams, Regressor
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
-from realtime_vibe.models.vibe import VIBE
 
 
-def _network(feature_size: int = 20, hidden: int = 12, layers: int = 2, **options: bool) -> VIBE:
+def _network(
+    feature_size: int = 20, hidden: int = 12, layers: int = 2, **options: bool
+) -> MotionNetwork:
     torch.manual_seed(0)
     mean = MeanParams(torch.randn(144), torch.randn(10), torch.tensor([0.9, 0.0, 0.0]))
     encoder = TemporalEncoder(feature_size, hidden, layers, **options)
-    return VIBE(encoder, Regressor(mean, feature_size, 16)).eval()
+    return MotionNetwork(encoder, Regressor(mean, feature_size, 16)).eval()
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -81,7 +83,7 @@ def test_residual_needs_matching_sizes():
 @torch.no_grad()
 def test_paper_sizes_have_the_released_names_and_shapes():
     mean = MeanParams(torch.zeros(144), torch.zeros(10), torch.zeros(3))
-    state = VIBE(TemporalEncoder(), Regressor(mean)).state_dict()
+    state = MotionNetwork(TemporalEncoder(), Regressor(mean)).state_dict()
     assert state["encoder.gru.weight_ih_l0"].shape == (3072, 2048)
     assert state["encoder.gru.weight_hh_l1"].shape == (3072, 1024)
     assert state["encoder.linear.weight"].shape == (2048, 1024)
