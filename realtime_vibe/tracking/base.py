@@ -1,9 +1,39 @@
-"""What every person tracker offers."""
+"""What every person tracker and every person detector offers."""
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from realtime_vibe.packets import Frame, TrackedPerson
+from realtime_vibe.geometry.crop import RotatedSquare
+from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedPerson:
+    """One person as a detector sees it in a single image."""
+
+    score: float
+    """Chance in [0, 1] that this is a person."""
+    bbox_xyxy: FloatArray
+    """(4,) box [px] around the whole body; may reach beyond the image."""
+    region: RotatedSquare
+    """Where a landmark network should look for this person."""
+
+
+class PersonDetector(Protocol):
+    """Finds people in single images; knows nothing of time."""
+
+    def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
+        """Finds people, best score first; empty when there are none.
+
+        Args:
+            image_bgr: (H, W, 3).
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the network; may be called twice."""
+        ...
 
 
 class PersonTracker(Protocol):
