@@ -15,12 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import onnx
-import torch
-from torch import Tensor, nn
 
-from export.parity import stream_parity
-from realtime_vibe.backends.base import TensorSpec
+from export.graphs import graph_entry, replace_text, write_step
+from export.parity import random_features, stream_parity
 from realtime_vibe.backends.manifest import FORMAT_VERSION, MANIFEST_NAME, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
@@ -31,52 +28,11 @@ from realtime_vibe.features.landmark_features import (
     FEATURE_SIZE,
 )
 from realtime_vibe.geometry.boxes import CROP_SCALE
-from realtime_vibe.models.motion_network import MotionNetwork
-from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
-from realtime_vibe.training.network import load_network
+from realtime_vibe.training.network import feature_statistics, load_network
 
-OPSET = 20
 PARITY_LIMIT = 1e-4
 PARITY_FRAMES = 300
-
-
-class StepGraph(nn.Module):
-    """The graph's exact interface: two tensors in, four out.
-
-    Args:
-        network: what to export.
-    """
-
-    def __init__(self, network: MotionNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(P, F) and (L, P, H) to rotmat, betas, weak camera and the next state."""
-        params, next_hidden = self.network.step(features, hidden)
-        return params.rotmat, params.betas, params.weak_camera, next_hidden
-
-
-def export_step(network: MotionNetwork, path: Path) -> None:
-    """Writes the one-frame graph with a free number of people."""
-    people = torch.export.Dim("P", min=1, max=64)
-    features = torch.zeros(2, FEATURE_SIZE)
-    with torch.no_grad():
-        program = torch.onnx.export(
-            StepGraph(network).eval(),
-            (features, network.initial_hidden(2)),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=list(STEP_INPUTS),
-            output_names=list(STEP_OUTPUTS),
-            dynamic_shapes={"features": {0: people}, "hidden": {1: people}},
-            optimize=True,
-            verbose=False,
-        )
-    if program is None:
-        raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
-    program.save(str(path))
-    onnx.checker.check_model(str(path), full_check=True)
+PARITY_PEOPLE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +61,12 @@ def export_engine(checkpoint: Path, body: Path, out: Path, figures: dict[str, An
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out) as scratch:
         graph = Path(scratch) / "step.onnx"
-        export_step(network, graph)
+        write_step(network, FEATURE_SIZE, graph)
         with OnnxRuntimeSession(graph, num_threads=1) as session:
-            error = stream_parity(network, session, PARITY_FRAMES)
-            signature = session.inputs, session.outputs
+            mean, std = feature_statistics(network)
+            features = random_features(PARITY_FRAMES, PARITY_PEOPLE, mean, std)
+            error = stream_parity(network, session, features).absolute
+            entry = graph_entry(graph, session)
         if error > PARITY_LIMIT:
             raise ExportError(
                 f"the graph differs from torch by {error:.2e} over {PARITY_FRAMES} frames, "
@@ -117,33 +75,24 @@ def export_engine(checkpoint: Path, body: Path, out: Path, figures: dict[str, An
         graph.replace(out / "step.onnx")
     if body.resolve() != (out / "body.npz").resolve():
         (out / "body.npz").write_bytes(body.read_bytes())
-    manifest = _manifest(out, signature, provenance, figures | {"parity_max_error": error})
-    _replace_text(out / MANIFEST_NAME, json.dumps(manifest, indent=2) + "\n")
+    manifest = _manifest(out, entry, provenance, figures | {"parity_max_error": error})
+    replace_text(out / MANIFEST_NAME, json.dumps(manifest, indent=2) + "\n")
     size = sum(path.stat().st_size for path in out.iterdir())
     return EngineReport(folder=out, max_error=error, size_bytes=size)
 
 
 def _manifest(
     out: Path,
-    signature: tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]],
+    entry: dict[str, Any],
     provenance: dict[str, str],
     figures: dict[str, Any],
 ) -> dict[str, Any]:
-    inputs, outputs = signature
     return {
         "format_version": FORMAT_VERSION,
         "name": out.name,
         "family": "blazepose-gru",
         "precision": "fp32",
-        "graphs": {
-            "step": {
-                "file": "step.onnx",
-                "sha256": file_sha256(out / "step.onnx"),
-                "opset": OPSET,
-                "inputs": [_tensor(spec) for spec in inputs],
-                "outputs": [_tensor(spec) for spec in outputs],
-            }
-        },
+        "graphs": {"step": entry},
         "body": {"file": "body.npz", "sha256": file_sha256(out / "body.npz")},
         "features": {
             "layout": FEATURE_LAYOUT,
@@ -160,16 +109,6 @@ def _manifest(
         },
         "measured": figures,
     }
-
-
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}
-
-
-def _replace_text(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def main() -> int:

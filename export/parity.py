@@ -1,49 +1,70 @@
-"""Does an exported graph compute what torch computes, also after hundreds of steps?"""
+"""Does an exported graph compute what torch computes, also after hundreds of steps?
+
+Legend: T frames, P people, F features.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.models.motion_network import MotionNetwork
-from realtime_vibe.training.network import feature_statistics
+from realtime_vibe.packets import FloatArray
+
+
+class Parity(NamedTuple):
+    """The largest difference anywhere."""
+
+    absolute: float
+    relative: float
+    """Of an output's largest magnitude."""
+
+
+def random_features(
+    num_frames: int, people: int, mean: FloatArray, std: FloatArray, *, seed: int = 0
+) -> FloatArray:
+    """(T, P, F) of normal numbers with each feature's mean and deviation (F,)."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((num_frames, people, len(mean)))
+    return (mean + std * noise).astype(np.float32)
 
 
 def stream_parity(
-    network: MotionNetwork,
-    session: InferenceSession,
-    num_frames: int,
-    *,
-    people: int = 3,
-    seed: int = 0,
-) -> float:
-    """Runs both with their own carried state over one random stream.
+    network: MotionNetwork, session: InferenceSession, features: FloatArray
+) -> Parity:
+    """Runs both with their own carried state over one stream.
 
     Args:
-        network: the torch network, eval mode.
+        network: the torch network, eval mode, float32.
         session: the exported step graph.
-        num_frames: length of the stream.
-        people: P, how many streams at once.
-        seed: of the features.
+        features: (T, P, F).
 
     Returns:
-        Largest absolute difference of rotation matrices, betas and camera in any frame.
+        The worst of rotation matrices, betas and camera in any frame.
     """
-    rng = np.random.default_rng(seed)
-    mean, std = feature_statistics(network)
-    hidden_torch = network.initial_hidden(people)
+    hidden_torch = network.initial_hidden(features.shape[1])
     hidden_graph = hidden_torch.numpy().copy()
-    worst = 0.0
-    for _ in range(num_frames):
-        noise = rng.standard_normal((people, len(mean))).astype(np.float32)
-        features = mean + std * noise
+    found: dict[str, list[tuple[NDArray[np.generic], NDArray[np.generic]]]] = {}
+    for frame in features:
         with torch.no_grad():
-            params, hidden_torch = network.step(torch.from_numpy(features), hidden_torch)
-        out = session.run({"features": features, "hidden": hidden_graph})
+            params, hidden_torch = network.step(torch.from_numpy(frame), hidden_torch)
+        out = session.run({"features": frame, "hidden": hidden_graph})
         hidden_graph = out["next_hidden"]
-        for expected, name in (
-            (params.rotmat, "rotmat"),
-            (params.betas, "betas"),
-            (params.weak_camera, "weak_camera"),
-        ):
-            worst = max(worst, float(np.abs(out[name] - expected.numpy()).max()))
-    return worst
+        for name in ("rotmat", "betas", "weak_camera"):
+            found.setdefault(name, []).append((out[name], getattr(params, name).numpy()))
+    return worst(compared(*map(np.stack, zip(*pairs, strict=True))) for pairs in found.values())
+
+
+def compared(got: NDArray[np.generic], expected: NDArray[np.generic]) -> Parity:
+    """The difference of two arrays of one shape."""
+    difference = float(np.abs(np.subtract(got, expected)).max())
+    return Parity(difference, difference / max(float(np.abs(expected).max()), 1e-12))
+
+
+def worst(parities: Iterable[Parity]) -> Parity:
+    """The larger of each."""
+    absolute, relative = zip(*parities, strict=True)
+    return Parity(max(absolute), max(relative))

@@ -41,6 +41,10 @@ class DatasetError(RealtimeVibeError):
     """A training or evaluation file is missing, damaged or has the wrong layout."""
 
 
+class CheckpointError(RealtimeVibeError):
+    """A file of weights is missing, damaged or not of the network it is taken for."""
+
+
 class TrainingError(RealtimeVibeError):
     """A stage of training failed."""
 

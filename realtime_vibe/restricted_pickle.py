@@ -231,3 +231,10 @@ def _plain_data() -> dict[Global, object]:
 
 
 _PLAIN_DATA = _plain_data()
+
+NUMPY_SCALARS: Mapping[str, Callable[..., object]] = {
+    "numpy.dtype": _Dtype,
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray.scalar": _scalar,
+}
+"""Harmless readers of NumPy's scalars by the names in a pickle, for other restricted unpicklers."""

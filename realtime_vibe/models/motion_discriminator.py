@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from realtime_vibe.models.rotation6d import rot6d_from_rotmat
+from realtime_vibe.models.rotation import axis_angle_from_rotmat, rot6d_from_rotmat
 
 Pooling = Literal["attention", "mean", "max"]
 Representation = Literal["axis_angle", "rot6d", "rot6d_change"]
@@ -132,22 +132,3 @@ def body_motion(rotmat: Tensor, representation: Representation) -> Tensor:
         return poses
     change = torch.cat([torch.zeros_like(poses[:1]), poses[1:] - poses[:-1]])
     return torch.cat([poses, _CHANGE_SCALE * change], dim=-1)
-
-
-def axis_angle_from_rotmat(rotmat: Tensor) -> Tensor:
-    """Rotation vectors (..., 3) [rad] of (..., 3, 3), with finite gradients everywhere.
-
-    Near no rotation the vector is the skew part itself. At half a turn, which the body's joints do
-    not reach, the axis is undefined and the result short.
-    """
-    skew = 0.5 * torch.stack(
-        [
-            rotmat[..., 2, 1] - rotmat[..., 1, 2],
-            rotmat[..., 0, 2] - rotmat[..., 2, 0],
-            rotmat[..., 1, 0] - rotmat[..., 0, 1],
-        ],
-        dim=-1,
-    )
-    sine = (skew.square().sum(-1) + 1e-12).sqrt()
-    cosine = 0.5 * (rotmat.diagonal(dim1=-2, dim2=-1).sum(-1) - 1.0)
-    return skew * (torch.atan2(sine, cosine) / sine)[..., None]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from realtime_vibe.models.rotation6d import rotmat_from_rot6d
+from realtime_vibe.models.precision import linear
+from realtime_vibe.models.rotation import rotmat_from_rot6d
 
 POSE_SIZE = 144
 """24 joints, 6 numbers each."""
@@ -93,14 +94,14 @@ class Regressor(nn.Module):
         start = torch.cat([self.init_pose, self.init_shape, self.init_cam], dim=-1)
         estimate = start.squeeze(0).expand(*lead, POSE_SIZE + SHAPE_SIZE + CAMERA_SIZE)
         of_features, of_estimate = self.fc1.weight.tensor_split([features.shape[-1]], dim=-1)
-        seen = functional.linear(features, of_features, self.fc1.bias)
+        seen = linear(features, of_features, self.fc1.bias)
         heads = (self.decpose, self.decshape, self.deccam)
         weight = torch.cat([head.weight for head in heads])
         bias = torch.cat([head.bias for head in heads])
         for _ in range(self.num_iterations):
-            x = self._activated(seen + functional.linear(estimate, of_estimate))
-            x = self._activated(self.fc2(x))
-            estimate = estimate + functional.linear(x, weight, bias)
+            x = self._activated(seen + linear(estimate, of_estimate))
+            x = self._activated(linear(x, self.fc2.weight, self.fc2.bias))
+            estimate = estimate + linear(x, weight, bias)
         pose, shape, camera = estimate.split([POSE_SIZE, SHAPE_SIZE, CAMERA_SIZE], dim=-1)
         return RegressorOutput(rotmat_from_rot6d(pose.unflatten(-1, (24, 6))), shape, camera)
 

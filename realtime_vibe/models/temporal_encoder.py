@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from realtime_vibe.models.precision import linear
+
 
 class EncoderOutput(NamedTuple):
     """What the encoder says and what it remembers."""
@@ -83,8 +85,8 @@ class TemporalEncoder(nn.Module):
 
     def _cell(self, layer: int, x: Tensor, h: Tensor) -> Tensor:
         """One GRU cell: gates r (reset), z (update), n (new), in PyTorch's order."""
-        gate_input = functional.linear(x, *self._weights(layer, "ih"))
-        gate_hidden = functional.linear(h, *self._weights(layer, "hh"))
+        gate_input = linear(x, *self._weights(layer, "ih"))
+        gate_hidden = linear(h, *self._weights(layer, "hh"))
         size = self.gru.hidden_size
         both = torch.sigmoid(gate_input[..., : 2 * size] + gate_hidden[..., : 2 * size])
         reset, update = both[..., :size], both[..., size:]
@@ -98,5 +100,5 @@ class TemporalEncoder(nn.Module):
 
     def _head(self, recurrent: Tensor, features: Tensor) -> Tensor:
         if self.linear is not None:
-            recurrent = self.linear(functional.relu(recurrent))
+            recurrent = linear(functional.relu(recurrent), self.linear.weight, self.linear.bias)
         return recurrent + features if self.residual else recurrent

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams
-from realtime_vibe.models.rotation6d import rot6d_from_rotmat
+from realtime_vibe.models.rotation import rot6d_from_rotmat
 from realtime_vibe.training.motion import MotionPool
 from realtime_vibe.training.network import (
     NetworkSize,

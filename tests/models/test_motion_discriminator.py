@@ -11,7 +11,6 @@ from realtime_vibe.models.motion_discriminator import (
     MOTION_SIZES,
     MotionDiscriminator,
     SelfAttention,
-    axis_angle_from_rotmat,
     body_motion,
 )
 
@@ -98,18 +97,3 @@ def test_change_is_the_difference_from_the_frame_before():
     torch.testing.assert_close(poses, body_motion(rotmat, "rot6d"))
     assert (change[0] == 0).all()
     torch.testing.assert_close(change[1:], 10 * (poses[1:] - poses[:-1]))
-
-
-def test_axis_angle_round_trip():
-    rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(500, 3))
-    vectors *= rng.uniform(0, 3.1, (500, 1)) / np.linalg.norm(vectors, axis=1, keepdims=True)
-    rotmat = torch.from_numpy(rotmat_from_axis_angle(vectors))
-    np.testing.assert_allclose(axis_angle_from_rotmat(rotmat).numpy(), vectors, atol=1e-5)
-
-
-def test_axis_angle_has_a_finite_gradient_at_no_rotation_and_half_a_turn():
-    for matrix in (torch.eye(3), torch.diag(torch.tensor([1.0, -1.0, -1.0]))):
-        rotmat = matrix.requires_grad_()
-        axis_angle_from_rotmat(rotmat).square().sum().backward()
-        assert torch.isfinite(rotmat.grad).all()

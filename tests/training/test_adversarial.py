@@ -7,7 +7,7 @@ import torch
 
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.regressor import MeanParams
-from realtime_vibe.models.rotation6d import rotmat_from_rot6d
+from realtime_vibe.models.rotation import rotmat_from_rot6d
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
     Adversary,

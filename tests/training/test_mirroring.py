@@ -5,7 +5,7 @@ import torch
 
 from realtime_vibe.body.joints import BLAZEPOSE_MIRROR, SMPL_MIRROR
 from realtime_vibe.body.model_file import BodyModel
-from realtime_vibe.models.rotation6d import rotmat_from_rot6d
+from realtime_vibe.models.rotation import rotmat_from_rot6d
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.mirroring import mirrored
 from realtime_vibe.training.sequences import Observation, SequenceTruth, posed_points

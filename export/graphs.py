@@ -1,0 +1,100 @@
+"""Writes torch modules as ONNX graphs, and what a manifest says of them.
+
+Legend: P people, F features, L layers, H hidden size.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from realtime_vibe.backends.base import InferenceSession, TensorSpec
+from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.errors import ExportError
+from realtime_vibe.models.motion_network import MotionNetwork
+from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
+
+OPSET = 20
+_MOST_PEOPLE = 64
+
+
+class StepGraph(nn.Module):
+    """One frame's exact interface: two tensors in, four out.
+
+    Args:
+        network: what to export.
+    """
+
+    def __init__(self, network: MotionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(P, F) and (L, P, H) to rotmat, betas, weak camera and the next state."""
+        params, next_hidden = self.network.step(features, hidden)
+        return params.rotmat, params.betas, params.weak_camera, next_hidden
+
+
+def write_step(network: MotionNetwork, feature_size: int, path: Path) -> None:
+    """Writes the one-frame graph with a free number of people."""
+    inputs = (torch.zeros(2, feature_size), network.initial_hidden(2).float())
+    write_graph(StepGraph(network), dict(zip(STEP_INPUTS, inputs, strict=True)), STEP_OUTPUTS, path)
+
+
+def write_graph(
+    module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path
+) -> None:
+    """Writes a module whose people can be any number.
+
+    Args:
+        module: takes the inputs in order.
+        inputs: examples by name, of two people each; `hidden` has people on its second axis, the others
+            on their first.
+        outputs: names of what the module gives.
+        path: the `.onnx` file; one file, weights inside.
+
+    Raises:
+        ExportError: the exporter gave nothing.
+    """
+    people = torch.export.Dim("P", min=1, max=_MOST_PEOPLE)
+    with torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({1 if name == "hidden" else 0: people} for name in inputs),
+            optimize=True,
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
+    program.save(str(path))
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+def graph_entry(path: Path, session: InferenceSession) -> dict[str, Any]:
+    """What `engine.json` says of a graph."""
+    return {
+        "file": path.name,
+        "sha256": file_sha256(path),
+        "opset": OPSET,
+        "inputs": [_tensor(spec) for spec in session.inputs],
+        "outputs": [_tensor(spec) for spec in session.outputs],
+    }
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a text file in one step."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}

@@ -1,0 +1,81 @@
+"""VIBE, the whole of it (Kocabas et al. 2020): crops of one person over time in, SMPL parameters out.
+
+Legend: B people, T time. Loss, discriminator and training are elsewhere; the live path runs the two halves
+as exported graphs.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from realtime_vibe.models.motion_network import MotionNetwork
+from realtime_vibe.models.resnet import ResNet50
+from realtime_vibe.models.rotation import axis_angle_from_rotmat
+
+_CROPS_AT_ONCE = 64
+"""Long sequences go through the backbone in parts: activations of 450 crops are 10 GB."""
+
+
+class VibeOutput(NamedTuple):
+    """Parameters of every frame and the state to carry on with."""
+
+    theta: Tensor
+    """(B, T, 85): weak camera s, tx, ty; 24 rotation vectors, root first [rad]; 10 betas."""
+    rotmat: Tensor
+    """(B, T, 24, 3, 3), root first, rest frame to camera."""
+    hidden: Tensor
+    """(L, B, H) recurrent state after the last frame."""
+
+    @property
+    def weak_camera(self) -> Tensor:
+        """(B, T, 3) s, tx, ty in the square crop."""
+        return self.theta[..., :3]
+
+    @property
+    def betas(self) -> Tensor:
+        """(B, T, 10)."""
+        return self.theta[..., 75:]
+
+
+class VIBE(nn.Module):
+    """Backbone, temporal encoder and regressor.
+
+    Args:
+        backbone: crops to f(I_t).
+        motion: features to parameters, with a memory.
+    """
+
+    def __init__(self, backbone: ResNet50, motion: MotionNetwork) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.motion = motion
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Features (B, T, 2048) of crops (B, T, 3, 224, 224), RGB, as `models.resnet.normalised` makes them."""
+        crops = images.flatten(0, 1)
+        features = torch.cat([self.backbone(part) for part in crops.split(_CROPS_AT_ONCE)])
+        sequences: Tensor = features.unflatten(0, images.shape[:2])
+        return sequences
+
+    def forward(self, images: Tensor, hidden: Tensor | None = None) -> VibeOutput:
+        """Runs whole sequences.
+
+        Args:
+            images: (B, T, 3, 224, 224), see `encode`.
+            hidden: (L, B, H) state before the first frame; None begins with zeros, as the paper does.
+        """
+        return self.regress(self.encode(images), hidden)
+
+    def regress(self, features: Tensor, hidden: Tensor | None = None) -> VibeOutput:
+        """The part after the backbone: (B, T, 2048) to parameters."""
+        if hidden is None:
+            hidden = self.motion.initial_hidden(len(features))
+        params, hidden = self.motion(features.transpose(0, 1), hidden)
+        rotmat = params.rotmat.transpose(0, 1)
+        parts = [
+            params.weak_camera.transpose(0, 1),
+            axis_angle_from_rotmat(rotmat).flatten(-2),
+            params.betas.transpose(0, 1),
+        ]
+        return VibeOutput(torch.cat(parts, dim=-1), rotmat, hidden)
