@@ -19,6 +19,17 @@ def engine_folder(name_or_dir: str) -> Path:
     Raises:
         EngineError: there is no such folder; the message lists the names there are.
     """
+    folder = find_folder(name_or_dir)
+    if folder is not None:
+        return folder
+    raise EngineError(
+        f"no engine '{name_or_dir}': expected a folder with {MANIFEST_NAME}, or one of "
+        f"{', '.join(engine_names()) or 'none installed (reinstall the package)'}"
+    )
+
+
+def find_folder(name_or_dir: str) -> Path | None:
+    """A folder by its path, or by its name where the project keeps its engines; None: neither."""
     as_path = Path(name_or_dir).expanduser()
     if as_path.is_dir():
         return as_path
@@ -26,10 +37,7 @@ def engine_folder(name_or_dir: str) -> Path:
         for shelf in _SHELVES:
             if (shelf / name_or_dir).is_dir():
                 return shelf / name_or_dir
-    raise EngineError(
-        f"no engine '{name_or_dir}': expected a folder with {MANIFEST_NAME}, or one of "
-        f"{', '.join(engine_names()) or 'none installed (reinstall the package)'}"
-    )
+    return None
 
 
 def engine_names() -> tuple[str, ...]:

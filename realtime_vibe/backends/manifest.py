@@ -1,4 +1,7 @@
-"""`engine.json`: what an engine folder holds, checked before anything of it runs."""
+"""Manifests: what a folder of exported graphs holds, checked before anything of it runs.
+
+Every folder lists its graphs in the same way; `engine.json` says more, see `EngineManifest`.
+"""
 
 import hashlib
 import json
@@ -13,17 +16,33 @@ from realtime_vibe.errors import EngineError
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "engine.json"
-_REBUILD = "reinstall the engine, or rebuild it with `python -m export.engine`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestKind:
+    """A file that lists graphs, and the cure when it is wrong."""
+
+    file_name: str
+    cure: str
+    """What to do, as the end of an error message."""
+
+
+ENGINE = ManifestKind(
+    file_name=MANIFEST_NAME,
+    cure="reinstall the engine, or rebuild it with `python -m export.engine`",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphSpec:
-    """One exported graph of an engine."""
+    """One exported graph as a manifest describes it; its file is there and unchanged."""
 
     path: Path
     sha256: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    kind: ManifestKind = ENGINE
+    """Where it is listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +73,11 @@ def load_manifest(folder: Path) -> EngineManifest:
     Raises:
         EngineError: something is missing, damaged or from another format version.
     """
-    path = folder / MANIFEST_NAME
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EngineError(f"{folder} is no engine folder: it has no {MANIFEST_NAME}") from error
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{path} cannot be read ({error}): {_REBUILD}") from error
+    content = read_manifest(folder, ENGINE)
     try:
         return _parsed(folder, content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise EngineError(f"{path} lacks or garbles {error}: {_REBUILD}") from error
+        raise _garbled(folder, ENGINE, error) from error
 
 
 def open_graph(
@@ -83,20 +96,86 @@ def open_graph(
         BackendUnavailableError: the backend is not installed.
     """
     if name not in manifest.graphs:
+        raise _no_graph(manifest.folder, ENGINE, name, manifest.graphs)
+    return open_spec(manifest.graphs[name], backend, num_threads=num_threads)
+
+
+def read_manifest(folder: Path, kind: ManifestKind) -> dict[str, Any]:
+    """Reads a folder's manifest; its graphs are checked one by one, see `graph_spec`.
+
+    Raises:
+        EngineError: there is none, it is damaged or from another format version.
+    """
+    path = folder / kind.file_name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EngineError(f"{folder} has no {kind.file_name}: {kind.cure}") from error
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path} cannot be read ({error}): {kind.cure}") from error
+    try:
+        version, manifest = content["format_version"], dict(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _garbled(folder, kind, error) from error
+    if version != FORMAT_VERSION:
         raise EngineError(
-            f"engine {manifest.name} has no graph '{name}' (it has {sorted(manifest.graphs)}): {_REBUILD}"
+            f"{path} has format version {version}, expected {FORMAT_VERSION}: {kind.cure}"
         )
-    spec = manifest.graphs[name]
+    return manifest
+
+
+def graph_spec(
+    folder: Path, kind: ManifestKind, content: Mapping[str, Any], name: str
+) -> GraphSpec:
+    """One graph of a manifest.
+
+    Args:
+        folder: where the manifest lies.
+        kind: which manifest it is.
+        content: as `read_manifest` gives it.
+        name: the graph's name.
+
+    Raises:
+        EngineError: the graph is not described, or its file is missing or changed.
+    """
+    try:
+        graphs = dict(content["graphs"])
+        if name not in graphs:
+            raise _no_graph(folder, kind, name, graphs)
+        graph = graphs[name]
+        return GraphSpec(
+            path=_checked_file(folder, kind, graph["file"], graph["sha256"]),
+            sha256=graph["sha256"],
+            inputs=tuple(tensor_spec(item) for item in graph["inputs"]),
+            outputs=tuple(tensor_spec(item) for item in graph["outputs"]),
+            kind=kind,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _garbled(folder, kind, error) from error
+
+
+def open_spec(spec: GraphSpec, backend: str, *, num_threads: int = 1) -> InferenceSession:
+    """Opens a graph and compares its inputs and outputs with the manifest's.
+
+    Args:
+        spec: the graph.
+        backend: see `backends.factory`.
+        num_threads: threads inside one operator.
+
+    Raises:
+        EngineError: the graph cannot be loaded, or names, shapes or types differ.
+        BackendUnavailableError: the backend is not installed.
+    """
     session = open_session(spec.path, backend, num_threads=num_threads)
-    for kind, stated, found in (
+    for side, stated, found in (
         ("inputs", spec.inputs, session.inputs),
         ("outputs", spec.outputs, session.outputs),
     ):
         if _signature(stated) != _signature(found):
             session.close()
             raise EngineError(
-                f"{spec.path.name}: {kind} are {_signature(found)}, {MANIFEST_NAME} says "
-                f"{_signature(stated)}: {_REBUILD}"
+                f"{spec.path.name}: {side} are {_signature(found)}, {spec.kind.file_name} says "
+                f"{_signature(stated)}: {spec.kind.cure}"
             )
     return session
 
@@ -118,13 +197,7 @@ def tensor_spec(item: dict[str, Any]) -> TensorSpec:
 
 
 def _parsed(folder: Path, content: dict[str, Any]) -> EngineManifest:
-    version = content["format_version"]
-    if version != FORMAT_VERSION:
-        raise EngineError(
-            f"{folder / MANIFEST_NAME} has format version {version}, expected {FORMAT_VERSION}: "
-            f"{_REBUILD}"
-        )
-    graphs = {name: _graph(folder, graph) for name, graph in content["graphs"].items()}
+    graphs = {name: graph_spec(folder, ENGINE, content, name) for name in content["graphs"]}
     features = content["features"]
     low, high = content["frame_rate_hz"]
     known = {"format_version", "name", "family", "precision", "graphs", "body", "features"}
@@ -134,7 +207,7 @@ def _parsed(folder: Path, content: dict[str, Any]) -> EngineManifest:
         family=str(content["family"]),
         precision=str(content["precision"]),
         graphs=graphs,
-        body=_checked_file(folder, content["body"]["file"], content["body"]["sha256"]),
+        body=_checked_file(folder, ENGINE, content["body"]["file"], content["body"]["sha256"]),
         feature_layout=str(features["layout"]),
         feature_layout_version=int(features["version"]),
         feature_size=int(features["size"]),
@@ -144,27 +217,30 @@ def _parsed(folder: Path, content: dict[str, Any]) -> EngineManifest:
     )
 
 
-def _graph(folder: Path, graph: dict[str, Any]) -> GraphSpec:
-    return GraphSpec(
-        path=_checked_file(folder, graph["file"], graph["sha256"]),
-        sha256=graph["sha256"],
-        inputs=tuple(tensor_spec(item) for item in graph["inputs"]),
-        outputs=tuple(tensor_spec(item) for item in graph["outputs"]),
-    )
-
-
-def _checked_file(folder: Path, name: str, sha256: str) -> Path:
+def _checked_file(folder: Path, kind: ManifestKind, name: str, sha256: str) -> Path:
     path = folder / name
     if Path(name).name != name:
-        raise EngineError(f"{folder / MANIFEST_NAME} names '{name}', expected a file beside it")
+        raise EngineError(f"{folder / kind.file_name} names '{name}', expected a file beside it")
     if not path.is_file():
-        raise EngineError(f"{folder} lacks {name}: {_REBUILD}")
+        raise EngineError(f"{folder} lacks {name}: {kind.cure}")
     found = file_sha256(path)
     if found != sha256:
         raise EngineError(
-            f"{path} has sha256 {found[:12]}…, {MANIFEST_NAME} says {sha256[:12]}…: {_REBUILD}"
+            f"{path} has sha256 {found[:12]}…, {kind.file_name} says {sha256[:12]}…: {kind.cure}"
         )
     return path
+
+
+def _garbled(folder: Path, kind: ManifestKind, error: Exception) -> EngineError:
+    return EngineError(f"{folder / kind.file_name} lacks or garbles {error}: {kind.cure}")
+
+
+def _no_graph(
+    folder: Path, kind: ManifestKind, name: str, graphs: Mapping[str, Any]
+) -> EngineError:
+    return EngineError(
+        f"{folder / kind.file_name} describes no graph '{name}' (it has {sorted(graphs)}): {kind.cure}"
+    )
 
 
 def _signature(specs: tuple[TensorSpec, ...]) -> list[tuple[str, tuple[int | None, ...], str]]:
