@@ -18,13 +18,8 @@ from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.config import LiveConfig
-from realtime_vibe.errors import EngineError
-from realtime_vibe.features.landmark_features import (
-    FEATURE_LAYOUT,
-    FEATURE_LAYOUT_VERSION,
-    FEATURE_SIZE,
-    LandmarkFeatures,
-)
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.features.factory import make_features, needs_landmarks
 from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
@@ -61,15 +56,12 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
     # network, and doubled its time on two cores. One thread is as fast for products of this size.
     threadpool_limits(1, user_api="blas")
     manifest = load_manifest(engine_folder(config.engine))
-    _check_features(manifest)
-    model = MotionModel(open_graph(manifest, "step", config.backend))
+    model = _open_model(manifest, config)
     body = SmplBody(load_body(manifest.body))
     pipeline = MotionCapturePipeline(
         tracker=_build_tracker(config),
-        features=LandmarkFeatures(manifest.crop_scale),
-        temporal=TemporalStage(
-            model, manifest.feature_size, mode=config.temporal, smooth=config.smooth
-        ),
+        features=make_features(manifest, config.backend),
+        temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
         body=body,
         fov_deg=config.fov_deg,
     )
@@ -160,14 +152,18 @@ def _write_reports(
     outputs.finish(live.latest_result, stats, facts, built.faces)
 
 
-def _check_features(manifest: EngineManifest) -> None:
-    found = manifest.feature_layout, manifest.feature_layout_version, manifest.feature_size
-    expected = FEATURE_LAYOUT, FEATURE_LAYOUT_VERSION, FEATURE_SIZE
-    if found != expected:
-        raise EngineError(
-            f"engine {manifest.name} wants features {found}, this version makes {expected}: "
-            "rebuild it with `python -m export.engine`"
+def _open_model(manifest: EngineManifest, config: LiveConfig) -> MotionModel:
+    """The motion model, with the backbone in the same graph where the engine is built so."""
+    if "fused" not in manifest.graphs:
+        # A small graph is done before a second thread has woken up.
+        threads = 1 if needs_landmarks(manifest) else 2
+        return MotionModel(open_graph(manifest, "step", config.backend, num_threads=threads))
+    if config.temporal == "window":
+        raise ConfigError(
+            f"engine {manifest.name} goes from picture to parameters in one graph and keeps no features "
+            "to run again: use --temporal stream, or export it without --fused"
         )
+    return MotionModel(open_graph(manifest, "fused", config.backend, num_threads=2))
 
 
 def _build_tracker(config: LiveConfig) -> PersonTracker:

@@ -7,6 +7,7 @@ No threads and no input or output here: `app.py` builds the stages and feeds the
 
 from typing import Protocol
 
+from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
 from realtime_vibe.packets import (
@@ -31,12 +32,13 @@ class _Features(Protocol):
     def square(self, person: TrackedPerson) -> SquareBox: ...
     def extract(
         self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
-    ) -> FloatArray: ...
+    ) -> AnyArray: ...
+    def close(self) -> None: ...
 
 
 class _Temporal(Protocol):
     def step(
-        self, people: tuple[TrackedPerson, ...], features: FloatArray, now_s: float
+        self, people: tuple[TrackedPerson, ...], features: AnyArray, now_s: float
     ) -> tuple[SmplParams, ...]: ...
     def place(self, track_id: int, transl: FloatArray, now_s: float) -> FloatArray: ...
     def reset(self) -> None: ...
@@ -111,6 +113,7 @@ class MotionCapturePipeline:
     def close(self) -> None:
         """Frees the networks."""
         self._tracker.close()
+        self._features.close()
         self._temporal.close()
 
     def _posed(

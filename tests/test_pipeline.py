@@ -83,9 +83,7 @@ def _pipeline(script, mode="stream", smooth=0.0):
     return MotionCapturePipeline(
         tracker=ScriptedTracker(script),
         features=LandmarkFeatures(1.1),
-        temporal=TemporalStage(
-            MotionModel(CountingSession()), FEATURE_SIZE, mode=mode, smooth=smooth
-        ),
+        temporal=TemporalStage(MotionModel(CountingSession()), mode=mode, smooth=smooth),
         body=PointBody(),
     )
 

@@ -94,3 +94,6 @@ class LandmarkFeatures:
             view = np.array([*square, 0.5 * width, 0.5 * height, focal_px, person.dt_s], np.float32)
             features[row] = landmark_features(marks.image_px, marks.world_m, marks.visibility, view)
         return features
+
+    def close(self) -> None:
+        """Nothing to free."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.packets import FloatArray
 
 STEP_INPUTS = ("features", "hidden")
@@ -31,12 +31,14 @@ class MotionModel:
     """One frame of GRU and regressor on any backend; holds no state of its own.
 
     Args:
-        session: the engine's `step` graph, with inputs `STEP_INPUTS` and outputs `STEP_OUTPUTS`.
+        session: the engine's `step` graph, with inputs `STEP_INPUTS` and outputs `STEP_OUTPUTS`, or its
+            `fused` graph, which has `crop` in the place of `features`.
     """
 
     def __init__(self, session: InferenceSession) -> None:
         self._session = session
-        hidden = next(spec for spec in session.inputs if spec.name == "hidden")
+        features, hidden = session.inputs
+        self._features_name = features.name
         self._layers, self._hidden_size = int(hidden.shape[0]), int(hidden.shape[2])
 
     @property
@@ -48,14 +50,14 @@ class MotionModel:
         """Zeros (L, P, H)."""
         return np.zeros((self._layers, num_people, self._hidden_size), np.float32)
 
-    def step(self, features: FloatArray, hidden: FloatArray) -> StepOutput:
+    def step(self, features: AnyArray, hidden: FloatArray) -> StepOutput:
         """Runs one frame.
 
         Args:
-            features: (P, F).
+            features: (P, F), or crops (P, 224, 224, 3) uint8.
             hidden: (L, P, H).
         """
-        out = self._session.run({"features": features, "hidden": hidden})
+        out = self._session.run({self._features_name: features, "hidden": hidden})
         return StepOutput(out["rotmat"], out["betas"], out["weak_camera"], out["next_hidden"])
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ Legend: P people, F features.
 
 import numpy as np
 
+from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
@@ -26,7 +27,6 @@ class TemporalStage:
 
     Args:
         model: the network.
-        feature_size: F.
         mode: `stream` or `window`.
         smooth: strength in [0, 1]; 0 is off.
 
@@ -34,34 +34,29 @@ class TemporalStage:
         ConfigError: the mode is unknown.
     """
 
-    def __init__(
-        self, model: MotionModel, feature_size: int, *, mode: str = "stream", smooth: float = 0.0
-    ) -> None:
+    def __init__(self, model: MotionModel, *, mode: str = "stream", smooth: float = 0.0) -> None:
         if mode not in ("stream", "window"):
             raise ConfigError(f"unknown temporal mode '{mode}': expected stream or window")
         self._model = model
-        self._feature_size = feature_size
         self._mode = mode
         self._smooth = smooth
         self._states: dict[int, TemporalState] = {}
 
     def step(
-        self, people: tuple[TrackedPerson, ...], features: FloatArray, now_s: float
+        self, people: tuple[TrackedPerson, ...], features: AnyArray, now_s: float
     ) -> tuple[SmplParams, ...]:
         """Parameters of the people in one frame.
 
         Args:
             people: P tracked people.
-            features: (P, F).
+            features: (P, F), or whatever the model reads, one row a person.
             now_s: the frame's capture time [s].
         """
         states = [self._state(person.track_id, now_s) for person in people]
         self._forget_lost(now_s)
         if not states:
             return ()
-        for state, row in zip(states, features, strict=True):
-            state.ring.append(row)
-        out = self._stream(states, features) if self._mode == "stream" else self._window(states)
+        out = (self._stream if self._mode == "stream" else self._window)(states, features)
         params = []
         for index, state in enumerate(states):
             dt_s = now_s - state.last_seen_s
@@ -104,15 +99,20 @@ class TemporalStage:
         """Frees the network."""
         self._model.close()
 
-    def _stream(self, states: list[TemporalState], features: FloatArray) -> StepOutput:
+    def _stream(self, states: list[TemporalState], features: AnyArray) -> StepOutput:
         hidden = np.concatenate([state.hidden for state in states], axis=1)
         out = self._model.step(features, hidden)
         for index, state in enumerate(states):
             state.hidden = out.hidden[:, index : index + 1]
         return out
 
-    def _window(self, states: list[TemporalState]) -> StepOutput:
-        outputs = [self._rerun(state.ring.window()) for state in states]
+    def _window(self, states: list[TemporalState], features: AnyArray) -> StepOutput:
+        outputs = []
+        for state, row in zip(states, features, strict=True):
+            if state.ring is None:
+                state.ring = FeatureRing(WINDOW_FRAMES, len(row))
+            state.ring.append(row)
+            outputs.append(self._rerun(state.ring.window()))
         return StepOutput(
             np.concatenate([out.rotmat for out in outputs]),
             np.concatenate([out.betas for out in outputs]),
@@ -131,7 +131,7 @@ class TemporalStage:
         if state is None or now_s - state.last_seen_s > MAX_GAP_S:
             state = TemporalState(
                 hidden=self._model.initial_hidden(1),
-                ring=FeatureRing(WINDOW_FRAMES, self._feature_size),
+                ring=None,
                 shape=RunningShape() if state is None else state.shape,
                 rotations=RotationSmoother(self._smooth) if self._smooth > 0 else None,
                 position=PositionSmoother(self._smooth) if self._smooth > 0 else None,

@@ -44,8 +44,8 @@ class TemporalState:
 
     hidden: FloatArray
     """(L, 1, H) recurrent state."""
-    ring: FeatureRing
-    """The last features, for window mode."""
+    ring: FeatureRing | None
+    """The last features; window mode alone keeps them."""
     shape: RunningShape
     rotations: RotationSmoother | None
     """None when smoothing is off."""

@@ -1,0 +1,51 @@
+"""The square pictures of people that image networks look at."""
+
+import numpy as np
+
+from realtime_vibe.geometry.boxes import SquareBox, square_of_bbox
+from realtime_vibe.geometry.crop import RotatedSquare, crop_square
+from realtime_vibe.packets import Frame, ImageArray, TrackedPerson
+
+CROP_LAYOUT = "image-crop"
+CROP_LAYOUT_VERSION = 1
+CROP_SIZE = 224
+"""[px]; the 7x7 map that ResNet-50 averages over needs it."""
+
+
+class ImageCrops:
+    """Crops as the features themselves: for engines whose one graph goes from picture to parameters.
+
+    Args:
+        crop_scale: side of the square over the longer side of a person's box. The camera that the network
+            predicts lives in the square with this margin, never in the bare box.
+    """
+
+    def __init__(self, crop_scale: float) -> None:
+        self._crop_scale = crop_scale
+
+    def square(self, person: TrackedPerson) -> SquareBox:
+        """The crop in which the person's weak-perspective camera lives."""
+        return square_of_bbox(person.bbox_xyxy, self._crop_scale)
+
+    def extract(
+        self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
+    ) -> ImageArray:
+        """Crops (P, 224, 224, 3) uint8 BGR, bilinear, black beyond the image.
+
+        Args:
+            frame: the whole picture.
+            people: P of them.
+            focal_px: unused; crops know nothing of the lens.
+        """
+        del focal_px
+        crops = np.empty((len(people), CROP_SIZE, CROP_SIZE, 3), np.uint8)
+        for crop, person in zip(crops, people, strict=True):
+            box = self.square(person)
+            square = RotatedSquare(
+                center_x_px=box.center_x, center_y_px=box.center_y, side_px=box.side, roll_rad=0.0
+            )
+            crop[:] = crop_square(frame.image_bgr, square, CROP_SIZE)
+        return crops
+
+    def close(self) -> None:
+        """Nothing to free."""
