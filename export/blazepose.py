@@ -27,8 +27,9 @@ from export.blazepose_task import write_task
 from export.heat_windows import add_heat_windows
 from export.tflite_reader import read_tflite
 from export.tflite_to_onnx import Normalisation, convert
+from realtime_vibe.backends.manifest import FORMAT_VERSION
 from realtime_vibe.errors import RealtimeVibeError
-from realtime_vibe.tracking.factory import FORMAT_VERSION, MANIFEST
+from realtime_vibe.tracking.factory import BLAZEPOSE_KIND
 from realtime_vibe.tracking.mediapipe_tracker import default_task_path
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -112,7 +113,7 @@ def write_engine(graphs: dict[str, onnx.ModelProto], errors: dict[str, Any], fol
         "source": {"requirement": REQUIREMENT, "sha256": TFLITE_SHA256},
         "graphs": entries,
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (folder / BLAZEPOSE_KIND.file_name).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,6 +30,7 @@ from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.threads import SlotClosed
 from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
     model = _open_model(manifest, config)
     body = SmplBody(load_body(manifest.body))
     pipeline = MotionCapturePipeline(
-        tracker=_build_tracker(config),
+        tracker=_build_tracker(config, with_landmarks=needs_landmarks(manifest)),
         features=make_features(manifest, config.backend),
         temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
         body=body,
@@ -166,17 +167,16 @@ def _open_model(manifest: EngineManifest, config: LiveConfig) -> MotionModel:
     return MotionModel(open_graph(manifest, "fused", config.backend, num_threads=2))
 
 
-def _build_tracker(config: LiveConfig) -> PersonTracker:
-    match config.tracker:
-        case "mediapipe":
-            from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker
-
-            return MediaPipeTracker()
-        case _:
-            from realtime_vibe.tracking.factory import make_blazepose_tracker
-
-            folder = engine_folder("blazepose")
-            return make_blazepose_tracker(folder, config.backend, refine=config.refine)
+def _build_tracker(config: LiveConfig, *, with_landmarks: bool) -> PersonTracker:
+    choice = TrackerChoice(
+        tracker=config.tracker,
+        detector=config.detector,
+        max_people=config.max_people,
+        detect_every=config.detect_every,
+        refine=config.refine,
+        backend=config.backend,
+    )
+    return make_tracker(choice, needs_landmarks=with_landmarks)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ examples:
   realtime-vibe --source 1 --mirror                    second camera, as in a mirror
   realtime-vibe --source dance.mp4 --view none --record dance.npz --stats dance.json
   realtime-vibe --source 'shots/*.png' --fps 30 --view none --save-video shots.mkv
+  realtime-vibe --source street.mp4 --max-people 4     several people at once
   realtime-vibe --source rtsp://host/stream --temporal window --smooth off
 
 keys in the windows:
@@ -146,8 +147,26 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--tracker",
         choices=config.TRACKERS,
-        help="who finds the person: this project's BlazePose graphs (default), or the mediapipe "
-        "package, which reports usage metrics to Google",
+        help="who follows people: this project's BlazePose graphs (blazepose), boxes alone, moved by "
+        "what the picture does (boxes, for engines that look at crops), or the mediapipe package, "
+        "which reports usage metrics to Google (default: auto: blazepose, or boxes for engines of "
+        "crops with another detector)",
+    )
+    group.add_argument(
+        "--detector",
+        metavar="blazepose|yolov3|FOLDER",
+        help="who finds people before they are followed: BlazePose's own detector, or a folder with a "
+        f"detector.json (yolov3: engines/yolov3) (default: {config.DEFAULT_DETECTOR})",
+    )
+    group.add_argument(
+        "--max-people", metavar="N", type=int, help="how many people to follow at most (default: 1)"
+    )
+    group.add_argument(
+        "--detect-every",
+        metavar="N",
+        type=int,
+        help="frames between two looks for newcomers; somebody who is lost is looked for sooner "
+        f"(default: {config.DEFAULT_DETECT_EVERY})",
     )
     group.add_argument(
         "--refine",

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from realtime_vibe.errors import ConfigError
 
-TRACKERS = ("blazepose", "mediapipe")
+TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
 TEMPORAL_MODES = ("stream", "window")
 VIEWS = ("both", "open3d", "preview", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT_ENGINE = "blazepose-gru"
+DEFAULT_DETECTOR = "blazepose"
+DEFAULT_DETECT_EVERY = 15
 DEFAULT_SMOOTH = 0.9
 
 
@@ -32,8 +34,14 @@ class LiveConfig:
     """Name of an engine folder that ships with the package, or the path of one."""
     backend: str = "auto"
     """Inference backend; `auto` takes the fastest that is installed."""
-    tracker: str = "blazepose"
-    """One of `TRACKERS`."""
+    tracker: str = "auto"
+    """One of `TRACKERS`; `auto`: BlazePose, or boxes for engines of crops with another detector."""
+    detector: str = DEFAULT_DETECTOR
+    """`blazepose`, `yolov3`, or a folder with a `detector.json`."""
+    max_people: int = 1
+    """How many people are followed at most."""
+    detect_every: int = DEFAULT_DETECT_EVERY
+    """Frames between two looks for newcomers; somebody who is lost is looked for sooner."""
     refine: bool = False
     """Refine landmarks with heat maps: pixel error a third smaller, about 1 ms slower."""
     temporal: str = "stream"
@@ -237,6 +245,9 @@ _RULES: dict[str, _Rule] = {
     "engine": _text,
     "backend": _text,
     "tracker": _one_of(TRACKERS),
+    "detector": _text,
+    "max_people": _count,
+    "detect_every": _count,
     "refine": _flag,
     "temporal": _one_of(TEMPORAL_MODES),
     "smooth": _smooth,

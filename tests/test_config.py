@@ -26,6 +26,7 @@ def test_defaults_are_the_live_run() -> None:
     config = LiveConfig()
     assert config.source == "auto"
     assert config.engine == "blazepose-gru"
+    assert (config.tracker, config.detector, config.max_people) == ("auto", "blazepose", 1)
     assert config.view == "both"
     assert config.every_frame is None
     assert config.record is None
@@ -55,6 +56,9 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "engine": "'e'",
         "backend": "'onnxruntime'",
         "tracker": "'mediapipe'",
+        "detector": "'yolov3'",
+        "max-people": "3",
+        "detect-every": "5",
         "refine": "true",
         "temporal": "'window'",
         "smooth": "0.5",
@@ -98,6 +102,10 @@ def test_command_line_beats_file_beats_default(settings: Path) -> None:
         ("zzz = 3", "unknown setting 'zzz'; expected one of source, engine"),
         ("max-frames = 0", "max-frames is 0, expected a whole number of 1 or more"),
         ("max-frames = 2.5", "max-frames is 2.5, expected a whole number"),
+        ("max-people = 0", "max-people is 0, expected a whole number of 1 or more"),
+        ("detect-every = 1.5", "detect-every is 1.5, expected a whole number"),
+        ("tracker = 'yolov3'", "expected one of auto, blazepose, mediapipe, boxes"),
+        ("detector = ''", "detector is '', expected text that is not empty"),
         ("max-frames = true", "max-frames is True, expected a whole number"),
         ("smooth = 1.5", "smooth is 1.5, expected off or a number from 0 to 1"),
         ("smooth = nan", "smooth is nan, expected off or a number from 0 to 1"),

@@ -4,14 +4,13 @@ Legend: A = 2254 anchors, N detections, K = 4 keypoints (0 middle of the hips, 1
 the whole body, 2 middle of the shoulders, 3 the circle around the upper body).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.geometry.crop import RotatedSquare, crop_square, crop_to_image, letterbox_square
+from realtime_vibe.geometry.crop import crop_square, crop_to_image, letterbox_square
 from realtime_vibe.packets import FloatArray, ImageArray
+from realtime_vibe.tracking.base import DetectedPerson
 from realtime_vibe.tracking.regions import region_from_alignment
 
 INPUT_SIZE = 224
@@ -20,22 +19,6 @@ _ANCHORS_PER_CELL = ((8, 2), (16, 2), (32, 6))
 """(stride [px], anchors per cell) of the three feature maps; all anchors have size one."""
 _SAME_PERSON_IOU = 0.3
 _LARGEST_LOGIT = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
-    """One person as the detector sees it."""
-
-    score: float
-    bbox_xyxy: FloatArray
-    """(4,) [px] around the head and shoulders, not the body."""
-    keypoints_px: FloatArray
-    """(4, 2), see the legend; may leave the image."""
-
-    @property
-    def region(self) -> RotatedSquare:
-        """Where to run the landmark network."""
-        return region_from_alignment(self.keypoints_px[0], self.keypoints_px[1])
 
 
 class BlazePoseDetector:
@@ -52,15 +35,8 @@ class BlazePoseDetector:
         self._min_score = min_score
         self._centers = anchor_centers()
 
-    def detect(self, image_bgr: ImageArray) -> tuple[Detection, ...]:
-        """Finds people, best score first.
-
-        Args:
-            image_bgr: (H, W, 3).
-
-        Returns:
-            One detection per person; empty when nobody is in view.
-        """
+    def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
+        """Finds people, best score first; see `PersonDetector.detect`."""
         height, width = image_bgr.shape[:2]
         square = letterbox_square(width, height)
         crop = crop_square(image_bgr, square, INPUT_SIZE)
@@ -69,17 +45,32 @@ class BlazePoseDetector:
             results["boxes"][0], results["scores"][0, :, 0], self._centers, self._min_score
         )
         return tuple(
-            Detection(
-                score=score,
-                bbox_xyxy=crop_to_image(box.reshape(2, 2), square).reshape(4),
-                keypoints_px=crop_to_image(points, square),
-            )
-            for score, box, points in merge_overlapping(scores, boxes, keypoints)
+            detected_person(score, crop_to_image(points, square))
+            for score, _, points in merge_overlapping(scores, boxes, keypoints)
         )
 
     def close(self) -> None:
         """Frees the network; may be called twice."""
         self._session.close()
+
+
+def detected_person(score: float, keypoints_px: FloatArray) -> DetectedPerson:
+    """A person from the detector's keypoints; its own box, around head and shoulders, is of no use.
+
+    Args:
+        score: chance in [0, 1].
+        keypoints_px: (4, 2), see the legend; may leave the image.
+
+    Returns:
+        The box is the square about the circle around the whole body.
+    """
+    hips, circle = keypoints_px[0], keypoints_px[1]
+    radius = np.hypot(*(circle - hips))
+    return DetectedPerson(
+        score=score,
+        bbox_xyxy=np.concatenate([hips - radius, hips + radius]).astype(np.float32),
+        region=region_from_alignment(hips, circle),
+    )
 
 
 def anchor_centers() -> FloatArray:

@@ -1,10 +1,12 @@
-"""Follows one person with BlazePose: detect once, then look where the last landmarks were.
+"""Follows people with BlazePose: detect once, then look where the last landmarks were.
 
-The detector runs only while nobody is followed. Landmarks come out unfiltered: the temporal network
-is trained on the raw stream, and a filter would add delay.
+The landmark network runs once a frame for everybody who is followed, the detector only while it may
+find somebody new. Landmarks come out unfiltered: the temporal network is trained on the raw stream,
+and a filter would add delay.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -13,16 +15,25 @@ import numpy as np
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
-from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
+from realtime_vibe.tracking.base import (
+    MAX_GAP_S,
+    STRANGER_WAIT_S,
+    DetectedPerson,
+    PersonDetector,
+)
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
-from realtime_vibe.tracking.regions import is_near, steadied
+from realtime_vibe.tracking.regions import is_near, is_on, steadied
 
-MAX_GAP_S = 1.0
-"""A person who is back after a longer gap gets a new identity."""
-STRANGER_WAIT_S = 0.5
-"""Right after a loss only the lost person is accepted, so that a bystander does not take over."""
+DETECT_EVERY = 15
+"""Frames between two looks for newcomers."""
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
+_SPARE_TRIES = 3
+"""Detections beyond the number of people that the landmark network is tried on in one frame."""
+_LOST_HASTE = 5
+"""While somebody is lost the detector looks so many times more often."""
+_SAME_BODY = 0.07
+"""Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,44 +44,82 @@ class _Track:
     is_lost: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """Somebody seen in the present frame."""
+
+    track: _Track
+    person: TrackedPerson
+    points_px: FloatArray
+    """(33, 2)."""
+
+
+class _Search:
+    """What a detector offers in one frame, and how often the landmark network may still be tried."""
+
+    def __init__(self, detections: Sequence[DetectedPerson], tries: int) -> None:
+        self.regions = [found.region for found in detections if found.region.is_usable]
+        self.tries = tries
+
+    def forget(self, taken: RotatedSquare) -> None:
+        """Leaves out what lies on somebody who is followed."""
+        self.regions = [region for region in self.regions if not is_on(region, taken)]
+
+
 class BlazePoseTracker:
-    """Tracks the nearest-to-last or, on a fresh start, the largest person.
+    """Tracks the people seen before and, where there is a place, the largest others.
 
     Args:
-        detector: the exported detector.
-        landmarks: the exported landmark network.
+        detector: finds newcomers and people who were lost; closed with the tracker.
+        landmarks: the exported landmark network; closed with the tracker.
+        max_people: how many are followed at most.
+        detect_every: while there is a free place, frames between two looks for newcomers. When
+            nobody is followed every frame is looked at.
         min_presence: the landmark network must be this sure to start a track.
-        min_detection_score: the detector must be this sure.
     """
 
     def __init__(
         self,
-        detector: InferenceSession,
+        detector: PersonDetector,
         landmarks: InferenceSession,
         *,
+        max_people: int = 1,
+        detect_every: int = DETECT_EVERY,
         min_presence: float = 0.5,
-        min_detection_score: float = 0.5,
     ) -> None:
-        self._detector = BlazePoseDetector(detector, min_score=min_detection_score)
+        self._detector = detector
         self._landmarks = BlazePoseLandmarks(landmarks)
+        self._max_people = max_people
+        self._detect_every = detect_every
         self._min_presence = min_presence
-        self._track: _Track | None = None
+        self._tracks: list[_Track] = []
         self._next_id = 0
+        self._frames_since_search = 0
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
-        """Looks at the next frame; see `PersonTracker.update`."""
-        track = self._current_track(frame.captured_at_s)
-        pose = self._follow(frame, track)
-        if pose is None:
-            pose = self._search(frame, track)
-        if pose is None:
-            self._track = None if track is None else _lost(track)
-            return ()
-        return (self._accept(frame, track, pose),)
+        """Looks at the next frame; people come in the order of their first sight.
+
+        See `PersonTracker.update`.
+        """
+        seen: list[_Sight] = []
+        lost: list[_Track] = []
+        for track in self._valid_tracks(frame.captured_at_s):
+            pose = self._follow(frame, track)
+            if pose is None or _is_known(pose, seen):
+                lost.append(track)
+            else:
+                seen.append(self._sight(frame, track, pose))
+        self._frames_since_search += 1
+        if self._is_search_due(seen, lost):
+            lost = self._search(frame, seen, lost)
+        kept = [replace(track, is_lost=True) for track in lost] if self._has_place(seen) else []
+        seen.sort(key=lambda sight: sight.track.track_id)
+        self._tracks = [sight.track for sight in seen] + kept
+        return tuple(sight.person for sight in seen)
 
     def reset(self) -> None:
-        """Forgets the person; the next one gets a new identity."""
-        self._track = None
+        """Forgets everybody; whoever comes next gets a new identity."""
+        self._tracks = []
 
     def close(self) -> None:
         """Frees both networks; may be called twice."""
@@ -88,39 +137,69 @@ class BlazePoseTracker:
     ) -> None:
         self.close()
 
-    def _current_track(self, now_s: float) -> _Track | None:
-        """The track as far as it is still valid: time went on, and not for too long."""
-        track = self._track
-        if track is None or not 0.0 <= now_s - track.last_seen_s <= MAX_GAP_S:
-            return None
-        return track
+    def _valid_tracks(self, now_s: float) -> list[_Track]:
+        """Tracks that can go on: time went on, and not for too long. The oldest comes first."""
+        valid = [track for track in self._tracks if 0.0 <= now_s - track.last_seen_s <= MAX_GAP_S]
+        return sorted(valid, key=lambda track: track.track_id)
 
-    def _follow(self, frame: Frame, track: _Track | None) -> RegionPose | None:
-        if track is None or track.is_lost:
+    def _has_place(self, seen: Sequence[_Sight]) -> bool:
+        return len(seen) < self._max_people
+
+    def _follow(self, frame: Frame, track: _Track) -> RegionPose | None:
+        if track.is_lost:
             return None
         return self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
 
-    def _search(self, frame: Frame, track: _Track | None) -> RegionPose | None:
-        """Detects people; the first candidate that the landmark network confirms wins."""
-        regions = [detection.region for detection in self._detector.detect(frame.image_bgr)]
-        for region in self._by_preference(regions, frame, track):
-            pose = self._estimate(frame, region, self._min_presence)
-            if pose is not None:
-                return pose
-        return None
+    def _is_search_due(self, seen: Sequence[_Sight], lost: Sequence[_Track]) -> bool:
+        if not seen or any(not track.is_lost for track in lost):
+            return True
+        haste = _LOST_HASTE if lost else 1
+        return self._has_place(seen) and self._frames_since_search * haste >= self._detect_every
 
-    def _by_preference(
-        self, regions: list[RotatedSquare], frame: Frame, track: _Track | None
-    ) -> list[RotatedSquare]:
-        by_size = sorted(regions, key=lambda region: -region.side_px)
-        if track is None:
-            return by_size
-        gap_s = frame.captured_at_s - track.last_seen_s
-        near = [region for region in regions if is_near(region, track.region, gap_s)]
-        near.sort(key=lambda region: _distance(region, track.region))
-        if near or gap_s < STRANGER_WAIT_S:
-            return near
-        return by_size
+    def _search(self, frame: Frame, seen: list[_Sight], lost: Sequence[_Track]) -> list[_Track]:
+        """Looks for the lost, then for newcomers, and adds them to `seen`; gives who stays lost."""
+        self._frames_since_search = 0
+        search = _Search(
+            self._detector.detect(frame.image_bgr), tries=self._max_people + _SPARE_TRIES
+        )
+        for sight in seen:
+            search.forget(sight.track.region)
+        still_lost: list[_Track] = []
+        num_kept_places = 0
+        for track in lost:
+            gap_s = frame.captured_at_s - track.last_seen_s
+            near = [region for region in search.regions if is_near(region, track.region, gap_s)]
+            near.sort(key=lambda region: _distance(region, track.region))
+            if not self._find(frame, search, near, seen, track):
+                still_lost.append(track)
+                num_kept_places += bool(near) or gap_s < STRANGER_WAIT_S
+        while len(seen) + num_kept_places < self._max_people:
+            # The best by score are tried, the largest of them first.
+            strangers = sorted(search.regions[: search.tries], key=lambda region: -region.side_px)
+            if not self._find(frame, search, strangers, seen, None):
+                break
+        return still_lost
+
+    def _find(
+        self,
+        frame: Frame,
+        search: _Search,
+        regions: Sequence[RotatedSquare],
+        seen: list[_Sight],
+        track: _Track | None,
+    ) -> bool:
+        """Adds the first person that the landmark network confirms in one of the regions."""
+        for region in regions:
+            if search.tries == 0:
+                return False
+            search.tries -= 1
+            search.regions.remove(region)
+            pose = self._estimate(frame, region, self._min_presence)
+            if pose is not None and not _is_known(pose, seen):
+                seen.append(self._sight(frame, track, pose))
+                search.forget(pose.next_region)
+                return True
+        return False
 
     def _estimate(
         self, frame: Frame, region: RotatedSquare, min_presence: float
@@ -132,26 +211,27 @@ class BlazePoseTracker:
             return None
         return pose
 
-    def _accept(self, frame: Frame, track: _Track | None, pose: RegionPose) -> TrackedPerson:
+    def _sight(self, frame: Frame, track: _Track | None, pose: RegionPose) -> _Sight:
+        """Puts a pose into its track, or into a new one when it is too far away."""
         now_s = frame.captured_at_s
-        is_same = track is not None and is_near(
-            pose.next_region, track.region, now_s - track.last_seen_s
-        )
         region = pose.next_region
-        if track is not None and is_same:
+        if track is not None and is_near(region, track.region, now_s - track.last_seen_s):
             track_id, dt_s = track.track_id, now_s - track.last_seen_s
             if not track.is_lost:
                 region = steadied(track.region, region)
         else:
             track_id, dt_s = self._next_id, 0.0
             self._next_id += 1
-        self._track = _Track(track_id=track_id, region=region, last_seen_s=now_s)
-        return TrackedPerson(
-            track_id=track_id,
-            bbox_xyxy=landmark_box(pose.landmarks),
-            score=pose.landmarks.presence,
-            dt_s=dt_s,
-            landmarks=pose.landmarks,
+        return _Sight(
+            track=_Track(track_id=track_id, region=region, last_seen_s=now_s),
+            person=TrackedPerson(
+                track_id=track_id,
+                bbox_xyxy=landmark_box(pose.landmarks),
+                score=pose.landmarks.presence,
+                dt_s=dt_s,
+                landmarks=pose.landmarks,
+            ),
+            points_px=pose.landmarks.image_px[:, :2],
         )
 
 
@@ -161,9 +241,13 @@ def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
     return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
 
 
-def _lost(track: _Track) -> _Track:
-    return _Track(
-        track_id=track.track_id, region=track.region, last_seen_s=track.last_seen_s, is_lost=True
+def _is_known(pose: RegionPose, seen: Sequence[_Sight]) -> bool:
+    """Whether a pose is of a body that is seen already: regions of neighbours slide together."""
+    points = pose.landmarks.image_px[:, :2]
+    limit_px = _SAME_BODY * pose.next_region.side_px
+    return any(
+        float(np.median(np.linalg.norm(points - sight.points_px, axis=1))) < limit_px
+        for sight in seen
     )
 
 

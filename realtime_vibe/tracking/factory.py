@@ -1,26 +1,81 @@
-"""Opens BlazePose's engine folder: checks it against its manifest, then loads the graphs."""
+"""Builds the tracker that the settings ask for, out of engine folders."""
 
-import json
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.factory import open_session
-from realtime_vibe.backends.manifest import file_sha256, tensor_spec
-from realtime_vibe.errors import EngineError
-from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
+from realtime_vibe.backends.engine_folder import find_folder
+from realtime_vibe.backends.manifest import ManifestKind, graph_spec, open_spec, read_manifest
+from realtime_vibe.errors import ConfigError, EngineError
+from realtime_vibe.tracking.base import PersonDetector, PersonTracker
+from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
+from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker
+from realtime_vibe.tracking.box_tracker import BoxTracker
 
-MANIFEST = "blazepose.json"
-FORMAT_VERSION = 1
-_REBUILD = "rebuild it with: python -m export.blazepose"
+BLAZEPOSE = "blazepose"
+"""Name of the folder, and of the detector that comes out of it."""
+BLAZEPOSE_KIND = ManifestKind(
+    file_name="blazepose.json", cure="rebuild it with: python -m export.blazepose"
+)
+DETECTOR_KIND = ManifestKind(
+    file_name="detector.json",
+    cure="make it with: python -m export.yolov3 --weights yolov3.weights",
+)
+_NUM_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerChoice:
+    """What can be chosen about a tracker; see the settings of the same names."""
+
+    tracker: str = "auto"
+    """`auto`, `blazepose`, `boxes` or `mediapipe`."""
+    detector: str = BLAZEPOSE
+    """`blazepose`, or name or path of a folder with a `detector.json`."""
+    max_people: int = 1
+    detect_every: int = DETECT_EVERY
+    """Frames."""
+    refine: bool = False
+    backend: str = "auto"
+
+
+def make_tracker(choice: TrackerChoice, *, needs_landmarks: bool) -> PersonTracker:
+    """Opens what the choice names.
+
+    Args:
+        choice: `auto` takes BlazePose's landmark tracker for engines that need landmarks, and for
+            others as long as BlazePose is the detector; else the box tracker.
+        needs_landmarks: whether the engine's features are made of landmarks.
+
+    Raises:
+        ConfigError: the parts do not go together.
+        EngineError: a folder is missing, or a file is not what its manifest says.
+        BackendUnavailableError: the backend or MediaPipe is not installed.
+        TrackerError: MediaPipe cannot start.
+    """
+    match _resolved(choice, needs_landmarks=needs_landmarks):
+        case "mediapipe":
+            from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker
+
+            return MediaPipeTracker()
+        case "boxes":
+            return BoxTracker(
+                open_detector(choice.detector, choice.backend),
+                max_people=choice.max_people,
+                detect_every=choice.detect_every,
+            )
+        case "blazepose":
+            return _landmark_tracker(choice)
+        case unknown:
+            raise ConfigError(
+                f"tracker is {unknown!r}, expected auto, blazepose, mediapipe or boxes"
+            )
 
 
 def make_blazepose_tracker(
     engine_dir: Path, backend: str = "auto", *, refine: bool = False, num_threads: int = 2
 ) -> BlazePoseTracker:
-    """Builds the tracker from an engine folder.
+    """Builds the tracker of one person from BlazePose's engine folder.
 
     Args:
         engine_dir: holds `blazepose.json` and the graphs it names.
@@ -32,56 +87,98 @@ def make_blazepose_tracker(
         EngineError: a file is missing or is not what the manifest says.
         BackendUnavailableError: the backend cannot run here.
     """
-    graphs = _read_manifest(engine_dir / MANIFEST)
-    open_one = partial(open_session, backend=backend, num_threads=num_threads)
-    detector = _open_graph(engine_dir, "detector", graphs, open_one)
+    detector = BlazePoseDetector(
+        _open(engine_dir, BLAZEPOSE_KIND, "detector", backend, num_threads)
+    )
     try:
-        name = "landmarks_heat" if refine else "landmarks"
-        landmarks = _open_graph(engine_dir, name, graphs, open_one)
+        landmarks = _open_landmarks(engine_dir, backend, refine=refine, num_threads=num_threads)
     except Exception:
         detector.close()
         raise
     return BlazePoseTracker(detector, landmarks)
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise EngineError(f"no {path.name} in {path.parent}: {_REBUILD}")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        version, graphs = manifest["format_version"], dict(manifest["graphs"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"{path} is damaged ({error!r}): {_REBUILD}") from error
-    if version != FORMAT_VERSION:
-        raise EngineError(f"{path} has format {version}, expected {FORMAT_VERSION}: {_REBUILD}")
-    return graphs
+def open_detector(name_or_dir: str, backend: str = "auto") -> PersonDetector:
+    """Opens a person detector.
 
+    Args:
+        name_or_dir: `blazepose`, or name or path of a folder with a `detector.json`.
+        backend: see `realtime_vibe.backends.factory.open_session`.
 
-def _open_graph(
-    engine_dir: Path,
-    name: str,
-    graphs: dict[str, Any],
-    open_one: Callable[[Path], InferenceSession],
-) -> InferenceSession:
-    try:
-        entry = graphs[name]
-        path, expected_sha256 = engine_dir / entry["file"], entry["sha256"]
-        inputs = tuple(tensor_spec(item) for item in entry["inputs"])
-        outputs = tuple(tensor_spec(item) for item in entry["outputs"])
-    except (KeyError, TypeError) as error:
+    Raises:
+        EngineError: there is no such folder, or a file is not what its manifest says.
+        BackendUnavailableError: the backend cannot run here.
+    """
+    if name_or_dir == BLAZEPOSE:
+        folder = _blazepose_folder()
+        return BlazePoseDetector(_open(folder, BLAZEPOSE_KIND, "detector", backend, _NUM_THREADS))
+    found = find_folder(name_or_dir)
+    if found is None:
         raise EngineError(
-            f"{engine_dir / MANIFEST} does not describe '{name}' ({error!r}): {_REBUILD}"
-        ) from error
-    if not path.is_file():
-        raise EngineError(f"{path} is missing: {_REBUILD}")
-    got_sha256 = file_sha256(path)
-    if got_sha256 != expected_sha256:
-        raise EngineError(
-            f"{path} has sha256 {got_sha256[:12]}..., expected {expected_sha256[:12]}...: {_REBUILD}"
+            f"no detector '{name_or_dir}': expected {BLAZEPOSE} or a folder with a "
+            f"{DETECTOR_KIND.file_name}; {DETECTOR_KIND.cure}"
         )
-    session = open_one(path)
-    for got, expected in ((session.inputs, inputs), (session.outputs, outputs)):
-        if got != expected:
-            session.close()
-            raise EngineError(f"{path} has {got}, expected {expected}: {_REBUILD}")
-    return session
+    from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
+
+    return YoloV3Detector(_open(found, DETECTOR_KIND, "detector", backend, _NUM_THREADS))
+
+
+def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
+    """The tracker to build, once it is known that everything fits."""
+    tracker = choice.tracker
+    if tracker == "auto":
+        keeps_to_blazepose = needs_landmarks or choice.detector == BLAZEPOSE
+        return "blazepose" if keeps_to_blazepose else "boxes"
+    if tracker == "boxes" and needs_landmarks:
+        raise ConfigError(
+            "tracker is boxes, but this engine needs landmarks: expected auto, blazepose or "
+            "mediapipe, or an engine that sees crops"
+        )
+    if tracker == "mediapipe" and choice.detector != BLAZEPOSE:
+        raise ConfigError(
+            f"detector is '{choice.detector}', but mediapipe has its own: expected {BLAZEPOSE}, or "
+            "another tracker"
+        )
+    if tracker == "mediapipe" and choice.max_people > 1:
+        raise ConfigError(
+            f"max-people is {choice.max_people}, but mediapipe follows one person: expected 1, or "
+            "another tracker"
+        )
+    return tracker
+
+
+def _landmark_tracker(choice: TrackerChoice) -> BlazePoseTracker:
+    detector = open_detector(choice.detector, choice.backend)
+    try:
+        landmarks = _open_landmarks(
+            _blazepose_folder(), choice.backend, refine=choice.refine, num_threads=_NUM_THREADS
+        )
+    except Exception:
+        detector.close()
+        raise
+    return BlazePoseTracker(
+        detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
+    )
+
+
+def _blazepose_folder() -> Path:
+    folder = find_folder(BLAZEPOSE)
+    if folder is None:
+        raise EngineError(
+            f"no folder engines/{BLAZEPOSE}: expected BlazePose's graphs; reinstall the package"
+        )
+    return folder
+
+
+def _open_landmarks(
+    folder: Path, backend: str, *, refine: bool, num_threads: int
+) -> InferenceSession:
+    name = "landmarks_heat" if refine else "landmarks"
+    return _open(folder, BLAZEPOSE_KIND, name, backend, num_threads)
+
+
+def _open(
+    folder: Path, kind: ManifestKind, name: str, backend: str, num_threads: int
+) -> InferenceSession:
+    spec = graph_spec(folder, kind, read_manifest(folder, kind), name)
+    return open_spec(spec, backend, num_threads=num_threads)

@@ -15,7 +15,8 @@ import numpy as np
 
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
-from realtime_vibe.tracking.blazepose_tracker import MAX_GAP_S, landmark_box
+from realtime_vibe.tracking.base import MAX_GAP_S
+from realtime_vibe.tracking.blazepose_tracker import landmark_box
 
 _log = logging.getLogger(__name__)
 _INSTALL = "pip install 'realtime-vibe[mediapipe]'"

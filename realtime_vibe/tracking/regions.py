@@ -18,6 +18,9 @@ _SLACK_WAY = 0.01
 _SLACK_GROWTH = 0.02
 _SLACK_TURN_RAD = math.radians(1.5)
 
+_SAME_MIDDLE = 0.14
+"""Of the smaller side."""
+
 
 def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> RotatedSquare:
     """The square to run the landmark network on.
@@ -85,3 +88,18 @@ def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool
     )
     size_ratio = candidate.side_px / last.side_px
     return way_px <= last.side_px * (0.25 + gap_s) and 0.5 <= size_ratio <= 2.0
+
+
+def is_on(candidate: RotatedSquare, person: RotatedSquare) -> bool:
+    """Whether a detector's region and a followed one have the same middle, hence the same body.
+
+    The allowed way is some 0.3 m; people who stand shoulder to shoulder are half a metre apart.
+
+    Args:
+        candidate: from a detector.
+        person: where somebody is followed.
+    """
+    way_px = math.hypot(
+        candidate.center_x_px - person.center_x_px, candidate.center_y_px - person.center_y_px
+    )
+    return way_px <= _SAME_MIDDLE * min(candidate.side_px, person.side_px)

@@ -10,7 +10,7 @@ import pytest
 
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.packets import Frame
-from realtime_vibe.tracking.blazepose_detector import anchor_centers
+from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector, anchor_centers
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 
@@ -97,7 +97,7 @@ def _tracker(
 ) -> tuple[BlazePoseTracker, ScriptedDetector, ScriptedLandmarks]:
     detector, landmarks = ScriptedDetector(), ScriptedLandmarks(*presence)
     detector.people = people
-    return BlazePoseTracker(detector, landmarks), detector, landmarks
+    return BlazePoseTracker(BlazePoseDetector(detector), landmarks), detector, landmarks
 
 
 def test_the_detector_runs_once_and_dt_is_the_real_one() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from realtime_vibe.errors import EngineError
-from realtime_vibe.tracking.factory import MANIFEST, make_blazepose_tracker
+from realtime_vibe.tracking.factory import BLAZEPOSE_KIND, make_blazepose_tracker
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
+MANIFEST = BLAZEPOSE_KIND.file_name
 pytest.importorskip("onnxruntime")
 
 
@@ -33,7 +34,7 @@ def test_each_choice_needs_its_own_graph_only(engine: Path, refine: bool) -> Non
     (engine / unused).unlink()
     make_blazepose_tracker(engine, refine=refine).close()
     (engine / used).unlink()
-    with pytest.raises(EngineError, match=rf"/{used} is missing"):
+    with pytest.raises(EngineError, match=rf"lacks {used}: rebuild"):
         make_blazepose_tracker(engine, refine=refine)
 
 
@@ -54,30 +55,34 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_manifest_is_refused(engine: Path) -> None:
     (engine / MANIFEST).write_text('{"format_version": 1, "graphs": ')
-    with pytest.raises(EngineError, match="damaged"):
+    with pytest.raises(EngineError, match=r"blazepose\.json cannot be read .*export\.blazepose"):
         make_blazepose_tracker(engine)
 
 
 def test_another_format_is_refused(engine: Path) -> None:
     (engine / MANIFEST).write_text('{"format_version": 99, "graphs": {}}')
-    with pytest.raises(EngineError, match="format 99, expected 1"):
+    with pytest.raises(EngineError, match="format version 99, expected 1"):
         make_blazepose_tracker(engine)
 
 
 def test_a_changed_graph_is_refused(engine: Path) -> None:
     with (engine / "detector.onnx").open("ab") as file:
         file.write(b"\0")
-    with pytest.raises(EngineError, match=r"detector\.onnx has sha256 .*, expected .*rebuild"):
+    with pytest.raises(
+        EngineError, match=r"detector\.onnx has sha256 .*, blazepose\.json says .*rebuild"
+    ):
         make_blazepose_tracker(engine)
 
 
 def test_wrong_shapes_in_the_manifest_are_refused(engine: Path) -> None:
     _edit(engine, outputs=[{"name": "landmarks", "shape": [1, 7], "dtype": "float32"}])
-    with pytest.raises(EngineError, match=r"landmarks\.onnx has .*, expected .*\(1, 7\)"):
+    with pytest.raises(
+        EngineError, match=r"landmarks\.onnx: outputs are .*, blazepose\.json says .*\(1, 7\)"
+    ):
         make_blazepose_tracker(engine)
 
 
 def test_a_manifest_without_a_graph_is_refused(engine: Path) -> None:
     (engine / MANIFEST).write_text('{"format_version": 1, "graphs": {}}')
-    with pytest.raises(EngineError, match="does not describe 'detector'"):
+    with pytest.raises(EngineError, match="describes no graph 'detector'"):
         make_blazepose_tracker(engine)
