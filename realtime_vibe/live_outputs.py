@@ -16,7 +16,7 @@ from realtime_vibe.outputs.composite import CompositeRenderer
 from realtime_vibe.outputs.display import Display
 from realtime_vibe.outputs.hud import HudState
 from realtime_vibe.outputs.keys import Action
-from realtime_vibe.outputs.npz_recorder import NpzRecorder
+from realtime_vibe.outputs.npz_recorder import ANY_BODY, NpzRecorder, RecordedBody
 from realtime_vibe.outputs.sink_thread import SinkThread
 from realtime_vibe.outputs.snapshot import SNAPSHOT_SUFFIXES, save_image
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
@@ -87,20 +87,35 @@ class LiveOutputs:
             if path is not None:
                 check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
         self._recorder: NpzRecorder | None = None
+        self._body = ANY_BODY
         self._recording_since_s = 0.0
         self._message, self._message_until_s = "", 0.0
 
     def attach(
-        self, live: LiveRun, faces: NDArray[np.integer], info: SourceInfo, *, lossless: bool
+        self,
+        live: LiveRun,
+        faces: NDArray[np.integer],
+        info: SourceInfo,
+        *,
+        lossless: bool,
+        body: RecordedBody = ANY_BODY,
     ) -> None:
         """Hangs the recorder and the video on the run; before it starts.
+
+        Args:
+            live: the run.
+            faces: (F, 3) of the body's mesh.
+            info: what the source says about itself.
+            lossless: write every frame, however long it takes.
+            body: what recordings say about the body.
 
         Raises:
             OutputError: a file cannot be opened.
         """
         config = self._config
+        self._body = body
         if config.record is not None:
-            self._recorder = NpzRecorder(config.record, overwrite=config.overwrite)
+            self._recorder = NpzRecorder(config.record, body=body, overwrite=config.overwrite)
             self._recording_since_s = time.perf_counter()
             live.add_writer(self._recorder)
         if config.save_video is not None:
@@ -187,7 +202,7 @@ class LiveOutputs:
             self._say(f"recorded {recorder.path.name}")
             return
         path = Path(f"recording-{datetime.now():%Y%m%d-%H%M%S}.npz")
-        recorder = NpzRecorder(path)
+        recorder = NpzRecorder(path, body=self._body)
         self._recorder = recorder
         self._recording_since_s = time.perf_counter()
         live.post(lambda: live.add_writer(recorder))

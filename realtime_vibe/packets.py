@@ -127,6 +127,11 @@ class PersonResult:
     person: TrackedPerson
     params: SmplParams
     mesh: BodyMesh
+    square_px: FloatArray
+    """(3,) centre x, y and side [px] of the square that `params.weak_camera` is of, margin included."""
+
+    def __post_init__(self) -> None:
+        _check("PersonResult.square_px", self.square_px, (3,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

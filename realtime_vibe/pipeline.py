@@ -7,6 +7,8 @@ No threads and no input or output here: `app.py` builds the stages and feeds the
 
 from typing import Protocol
 
+import numpy as np
+
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
@@ -120,9 +122,10 @@ class MotionCapturePipeline:
         self, person: TrackedPerson, params: SmplParams, frame: Frame, focal_px: float
     ) -> PersonResult:
         height, width = frame.image_bgr.shape[:2]
-        transl = transl_from_weak_camera(
-            params.weak_camera, self._features.square(person), (width, height), focal_px
-        )
+        square = self._features.square(person)
+        transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
         mesh = self._body.forward(params.global_orient, params.body_pose, params.betas, transl)
-        return PersonResult(person=person, params=params, mesh=mesh)
+        return PersonResult(
+            person=person, params=params, mesh=mesh, square_px=np.array(square, np.float32)
+        )

@@ -8,9 +8,14 @@ predicted in, margin included.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.packets import FloatArray
+
+CROP_FOCAL_PX = 5000.0
+"""Focal length the paper's network was trained with, for crops of `CROP_SIDE_PX`."""
+CROP_SIDE_PX = 224.0
 
 MIN_SCALE = 1e-3
 """Smaller scales would put the body beyond a kilometre; clamped to stay finite."""
@@ -65,3 +70,63 @@ def project(points: FloatArray, image_size: tuple[int, int], focal_px: float) ->
     depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
     middle = 0.5 * np.array(image_size, np.float32)
     return (points[..., :2] / depth * focal_px + middle).astype(np.float32)
+
+
+def full_image_weak_camera(
+    weak_camera: FloatArray,
+    square: SquareBox | FloatArray,
+    image_size: tuple[int, int] | NDArray[np.integer],
+) -> FloatArray:
+    """The crop's camera for the whole image: (..., 4) sx, sy, tx, ty, the paper's `orig_cam`.
+
+    A point (x, y) [m] of the body lands at sx * (x + tx), sy * (y + ty), in coordinates that run from
+    -1 to 1 across the image's width and height.
+
+    The square is the one that was cut out, its margin included. The released demo crops with a margin
+    of 1.1 but converts the camera with the box before the margin, and so draws every body 9 % too
+    small, 1 - 1/1.1 (mkocabas/VIBE issue 182); the same camera with the same square does not.
+
+    Args:
+        weak_camera: (..., 3) s, tx, ty.
+        square: one square, or (..., 3) of centre x, y and side [px].
+        image_size: width and height [px]; one, or (..., 2).
+    """
+    scale = np.asarray(weak_camera[..., 0], np.float64)
+    center_x, center_y, side = np.moveaxis(np.asarray(square, np.float64), -1, 0)
+    width, height = np.moveaxis(np.asarray(image_size, np.float64), -1, 0)
+    px_per_m = 0.5 * np.maximum(scale, MIN_SCALE) * side
+    columns = (
+        2.0 * px_per_m / width,
+        2.0 * px_per_m / height,
+        weak_camera[..., 1] + (center_x - 0.5 * width) / px_per_m,
+        weak_camera[..., 2] + (center_y - 0.5 * height) / px_per_m,
+    )
+    return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.float32)
+
+
+def project_in_crop(points: FloatArray, weak_camera: FloatArray) -> FloatArray:
+    """(..., N, 2) where the paper's camera sees body points in the crop, -1 to 1 across it.
+
+    This is perspective with the focal length of training, which makes the body's depth matter a
+    little; the paper's `kp_2d`.
+
+    Args:
+        points: (..., N, 3) [m] in camera axes, before translation.
+        weak_camera: (..., 3) s, tx, ty.
+    """
+    camera = np.asarray(weak_camera, np.float64)[..., None, :]
+    depth = points[..., 2] + 2.0 * CROP_FOCAL_PX / (CROP_SIDE_PX * camera[..., 0] + 1e-9)
+    place = points[..., :2] + camera[..., 1:]
+    projected = place * (2.0 * CROP_FOCAL_PX / CROP_SIDE_PX) / depth[..., None]
+    return np.asarray(projected, np.float32)
+
+
+def crop_to_image(points: FloatArray, square: SquareBox | FloatArray) -> FloatArray:
+    """Pixels (..., N, 2) of the full image for points (..., N, 2) of a crop, -1 to 1 across it.
+
+    Args:
+        points: as `project_in_crop` gives them.
+        square: the crop's square, margin included; one, or (..., 3) of centre x, y and side [px].
+    """
+    squares = np.asarray(square, np.float64)[..., None, :]
+    return (squares[..., :2] + 0.5 * squares[..., 2:] * points).astype(np.float32)

@@ -7,29 +7,46 @@ SMPL poses about the rest pelvis J0, hence `trans` = R (J0 + transl_camera) - J0
 Rows: one per processed frame and person. A frame with nobody in view has one row with `valid` False
 and `person_id` -1 that repeats the values of the last valid row (zeros before the first one): readers
 of AMASS files choke on NaN, and a body that jumps to the origin is worse than one that stands still.
+
+Beside AMASS's arrays there are those of the released VIBE, by its names:
+
+| array | shape | content |
+|---|---|---|
+| `weak_camera` | (N, 3) | s, tx, ty in the crop |
+| `square_px` | (N, 3) | centre x, y and side of the crop in the image [px], margin included |
+| `orig_cam` | (N, 4) | the same camera for the whole image: sx, sy, tx, ty |
+| `kp_3d` | (N, 49, 3) | keypoints [m], camera axes, before translation |
+| `kp_2d` | (N, 49, 2) | keypoints [px] in the whole image, by the crop's camera |
+| `kp_names` | (49,) | their names |
+
+The last three are there when the body has the 49 keypoints, which takes an imported SMPL model.
 """
 
 import logging
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.geometry.camera import crop_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat
 from realtime_vibe.outputs.base import check_output_path, write_atomically
 from realtime_vibe.outputs.recording_spool import (
-    ROW,
     Rows,
+    Spool,
+    SpoolFacts,
     SpoolWriter,
     is_being_written,
     read_spool,
+    row_type,
 )
-from realtime_vibe.packets import FrameResult, PersonResult
+from realtime_vibe.packets import BodyMesh, FloatArray, FrameResult, PersonResult
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +63,31 @@ FALLBACK_RATE_HZ = 30.0
 
 _NUM_BODY_JOINTS = 21
 _CHUNK_ROWS = 4096
-_GENDER = "neutral"
+
+
+class KeypointLocator(Protocol):
+    """Picks named points from a posed body."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per point."""
+
+    def locate(self, mesh: BodyMesh) -> FloatArray:
+        """(K, 3) [m], camera axes, before translation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedBody:
+    """What a recording needs to know about the body whose motion it holds."""
+
+    gender: str = "neutral"
+    """Neutral, male or female."""
+    keypoints: KeypointLocator | None = None
+    """None for bodies that do not have the 49 keypoints."""
+
+
+ANY_BODY = RecordedBody()
+"""Neutral, without keypoints."""
 
 
 class NpzRecorder:
@@ -57,20 +98,27 @@ class NpzRecorder:
 
     Args:
         path: the file to write.
+        body: the body whose motion is recorded.
         overwrite: replace `path` if it exists, and move a leftover `.part` file aside.
 
     Raises:
         OutputError: `path` exists, the folder is not writable, or a leftover `.part` file is there.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, body: RecordedBody = ANY_BODY, overwrite: bool = False
+    ) -> None:
         check_output_path(path, overwrite=overwrite, suffixes=(".npz",))
         self.path = path
         self._overwrite = overwrite
         part = spool_path(path)
         if part.exists():
             _clear_leftover(part, move_aside=overwrite)
-        self._spool = SpoolWriter(part)
+        self._keypoints = body.keypoints
+        names = body.keypoints.names if body.keypoints else ()
+        facts = SpoolFacts(gender=body.gender, keypoint_names=names)
+        self._row_type = row_type(facts)
+        self._spool = SpoolWriter(part, facts)
         self._closed = False
 
     @property
@@ -84,7 +132,13 @@ class NpzRecorder:
         Raises:
             OutputError: the disk is full; what was recorded before is kept in the `.part` file.
         """
-        self._spool.append(_rows(result))
+        rows = np.zeros(max(1, len(result.people)), self._row_type)
+        _fill_frame(rows, result)
+        for row, person in zip(rows, result.people, strict=False):
+            _fill_person(row, person)
+            if self._keypoints is not None:
+                row["kp_3d"] = self._keypoints.locate(person.mesh)
+        self._spool.append(rows)
 
     def close(self) -> None:
         """Writes the `.npz`; without a single row there is none. May be called twice.
@@ -143,7 +197,7 @@ def recover(part: Path, output: Path | None = None, *, overwrite: bool = False) 
             raise OutputError(f"{part}: expected a name with .npz.part, or say --output OUT.npz")
         output = part.with_name(f"{stem}.npz")
     check_output_path(output, overwrite=overwrite, suffixes=(".npz",))
-    if len(read_spool(part)) == 0:
+    if len(read_spool(part).rows) == 0:
         raise OutputError(f"{part} holds no complete row: nothing to recover, delete it")
     if is_being_written(part):
         raise OutputError(f"{part} is still being written: end that run first")
@@ -167,19 +221,15 @@ def _clear_leftover(part: Path, *, move_aside: bool) -> None:
     _log.warning("a recording that was cut off is kept as %s", aside)
 
 
-def _rows(result: FrameResult) -> Rows:
-    rows = np.zeros(max(1, len(result.people)), ROW)
+def _fill_frame(rows: Rows, result: FrameResult) -> None:
     rows["frame_index"] = result.frame.index
     rows["timestamp_s"] = result.frame.captured_at_s
     rows["focal_px"] = result.focal_px
     rows["image_size"] = result.frame.image_bgr.shape[1::-1]
     rows["person_id"] = NOBODY
-    for row, person in zip(rows, result.people, strict=False):
-        _fill_row(row, person)
-    return rows
 
 
-def _fill_row(row: Any, person: PersonResult) -> None:
+def _fill_person(row: Any, person: PersonResult) -> None:
     params, mesh = person.params, person.mesh
     rotmats = np.concatenate(
         [(R_WORLD_CAMERA @ params.global_orient)[None], params.body_pose[:_NUM_BODY_JOINTS]]
@@ -190,12 +240,12 @@ def _fill_row(row: Any, person: PersonResult) -> None:
     row["joints_camera"] = mesh.joints
     row["transl_camera"] = mesh.transl
     row["weak_camera"] = params.weak_camera
+    row["square_px"] = person.square_px
     row["betas"] = params.betas
 
 
 def _convert(part: Path, output: Path) -> None:
-    rows = read_spool(part)
-    columns = _Columns(rows)
+    columns = _Columns(read_spool(part))
 
     def write(file: IO[bytes]) -> None:
         # Level 1: the 90 zeros of the hands shrink away, and an hour takes seconds, not minutes.
@@ -223,8 +273,9 @@ class _Columns:
     Only three integers per row are held in memory.
     """
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, spool: Spool) -> None:
+        self._rows = rows = spool.rows
+        self._facts = spool.facts
         valid = np.asarray(rows["valid"])
         ids = np.asarray(rows["person_id"])
         positions = np.where(valid, np.arange(len(rows)), -1)
@@ -243,7 +294,7 @@ class _Columns:
         count = len(self._rows)
         float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
         rate = np.array(self._rate_hz())
-        gender = np.array(_GENDER)
+        gender = np.array(self._facts.gender)
         return {
             "poses": (float32, (count, NUM_AMASS_POSES), self._poses),
             "trans": (float32, (count, 3), self._trans),
@@ -254,6 +305,8 @@ class _Columns:
             "joints_camera": (float32, (count, 24, 3), lambda: self._held("joints_camera")),
             "transl_camera": (float32, (count, 3), lambda: self._held("transl_camera")),
             "weak_camera": (float32, (count, 3), lambda: self._held("weak_camera")),
+            "square_px": (float32, (count, 3), lambda: self._held("square_px")),
+            "orig_cam": (float32, (count, 4), self._image_cameras),
             "betas_per_row": (float32, (count, 10), lambda: self._held("betas")),
             "frame_index": (np.dtype(np.int64), (count,), lambda: self._own("frame_index")),
             "timestamps_s": (float64, (count,), lambda: self._own("timestamp_s")),
@@ -261,6 +314,18 @@ class _Columns:
             "person_id": (np.dtype(np.int64), (count,), lambda: self._own("person_id")),
             "focal_px": (float32, (count,), lambda: self._own("focal_px")),
             "image_size": (np.dtype(np.int32), (count, 2), lambda: self._own("image_size")),
+            **self._keypoint_table(),
+        }
+
+    def _keypoint_table(self) -> dict[str, tuple[np.dtype[Any], tuple[int, ...], _Chunks]]:
+        if not self._facts.keypoint_names:
+            return {}
+        names = np.array(self._facts.keypoint_names)
+        count, float32 = len(self._rows), np.dtype(np.float32)
+        return {
+            "kp_3d": (float32, (count, len(names), 3), lambda: self._held("kp_3d")),
+            "kp_2d": (float32, (count, len(names), 2), self._image_keypoints),
+            "kp_names": (names.dtype, names.shape, lambda: iter([names])),
         }
 
     def _own(self, name: str) -> Iterator[NDArray[Any]]:
@@ -271,12 +336,27 @@ class _Columns:
         for start in range(0, len(self._rows), _CHUNK_ROWS):
             shown = self._shown[start : start + _CHUNK_ROWS]
             rows = np.array(self._rows[np.maximum(shown, 0)])
-            rows[shown < 0] = np.zeros((), ROW)
+            rows[shown < 0] = np.zeros((), rows.dtype)
             yield rows
 
     def _held(self, name: str) -> Iterator[NDArray[Any]]:
         for rows in self._shown_rows():
             yield rows[name]
+
+    def _image_cameras(self) -> Iterator[NDArray[Any]]:
+        for rows in self._shown_rows():
+            # Before the first person there is no square; its camera is written as zeros, too.
+            seen = rows["valid"]
+            cameras = np.zeros((len(rows), 4), np.float32)
+            cameras[seen] = full_image_weak_camera(
+                rows["weak_camera"][seen], rows["square_px"][seen], rows["image_size"][seen]
+            )
+            yield cameras
+
+    def _image_keypoints(self) -> Iterator[NDArray[Any]]:
+        for rows in self._shown_rows():
+            in_crop = project_in_crop(rows["kp_3d"], rows["weak_camera"])
+            yield crop_to_image(in_crop, rows["square_px"])
 
     def _poses(self) -> Iterator[NDArray[Any]]:
         for rows in self._shown_rows():

@@ -1,12 +1,13 @@
 """The append-only file behind a recording: fixed-size rows that survive a crash.
 
-A spool is one line of JSON followed by packed `ROW` records. Each row reaches the operating system
+A spool is one line of JSON (`SpoolFacts`) followed by packed records of `row_type`. Each row reaches the operating system
 before the next frame is processed; a row cut in half by a crash is left out when reading.
 """
 
 import contextlib
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ ROW = np.dtype(
         ("joints_camera", "<f4", (NUM_SMPL_JOINTS, 3)),
         ("transl_camera", "<f4", (3,)),
         ("weak_camera", "<f4", (3,)),
+        ("square_px", "<f4", (3,)),  # centre x, y and side of the crop's square, margin included
         ("betas", "<f4", (NUM_BETAS,)),
         ("focal_px", "<f4"),
         ("image_size", "<i4", (2,)),  # width, height [px]
@@ -33,10 +35,37 @@ ROW = np.dtype(
 )
 
 _FORMAT = "realtime-vibe recording spool"
-_VERSION = 1
+_VERSION = 2
 _MAX_HEADER_BYTES = 4096
 
 Rows = NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolFacts:
+    """What holds for every row of a spool."""
+
+    gender: str = "neutral"
+    """Of the body: neutral, male or female."""
+    keypoint_names: tuple[str, ...] = ()
+    """Names of the rows' keypoints; empty where the body has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """A spool that was read."""
+
+    rows: Rows
+    """(N,) of `row_type`, mapped from the file, read-only."""
+    facts: SpoolFacts
+
+
+def row_type(facts: SpoolFacts) -> np.dtype[np.void]:
+    """`ROW`, and `kp_3d` (K, 3) [m] where the body has K keypoints."""
+    if not facts.keypoint_names:
+        return ROW
+    fields: Any = [(name, ROW[name]) for name in ROW.names or ()]
+    return np.dtype([*fields, ("kp_3d", "<f4", (len(facts.keypoint_names), 3))])
 
 
 class SpoolWriter:
@@ -46,15 +75,16 @@ class SpoolWriter:
 
     Args:
         path: the file to create; must not exist.
+        facts: what holds for every row.
 
     Raises:
         OutputError: the file exists or cannot be created.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, facts: SpoolFacts) -> None:
         self.path = path
         self.num_rows = 0
-        header = {"format": _FORMAT, "version": _VERSION, "row_bytes": ROW.itemsize}
+        header = _header(facts)
         try:
             self._file = path.open("xb")
             _try_lock(self._file)
@@ -86,7 +116,7 @@ class SpoolWriter:
             self._file.close()
 
 
-def read_spool(path: Path) -> Rows:
+def read_spool(path: Path) -> Spool:
     """Maps the complete rows of a spool into memory, read-only.
 
     Args:
@@ -101,19 +131,41 @@ def read_spool(path: Path) -> Rows:
             size = path.stat().st_size
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        header: Any = json.loads(line)
-    except ValueError:
-        header = None
-    expected = {"format": _FORMAT, "version": _VERSION, "row_bytes": ROW.itemsize}
-    if not line.endswith(b"\n") or header != expected:
+    facts = _facts(line)
+    if facts is None:
         raise OutputError(
             f"{path} is not a recording of this version: it starts with {line[:60]!r}"
         )
-    num_rows = (size - len(line)) // ROW.itemsize
+    kind = row_type(facts)
+    num_rows = (size - len(line)) // kind.itemsize
     if num_rows == 0:
-        return np.zeros(0, ROW)
-    return np.memmap(path, ROW, mode="r", offset=len(line), shape=(num_rows,))
+        return Spool(rows=np.zeros(0, kind), facts=facts)
+    rows = np.memmap(path, kind, mode="r", offset=len(line), shape=(num_rows,))
+    return Spool(rows=rows, facts=facts)
+
+
+def _header(facts: SpoolFacts) -> dict[str, object]:
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "row_bytes": row_type(facts).itemsize,
+        "gender": facts.gender,
+        "keypoint_names": list(facts.keypoint_names),
+    }
+
+
+def _facts(line: bytes) -> SpoolFacts | None:
+    """What the first line of a spool says; None when it is not one of this version."""
+    try:
+        header: Any = json.loads(line)
+        facts = SpoolFacts(
+            gender=str(header["gender"]),
+            keypoint_names=tuple(str(name) for name in header["keypoint_names"]),
+        )
+        is_ours = line.endswith(b"\n") and header == _header(facts)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return facts if is_ours else None
 
 
 def is_being_written(path: Path) -> bool:

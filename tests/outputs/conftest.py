@@ -47,6 +47,7 @@ def _person(rng: np.random.Generator, track_id: int, dt_s: float) -> PersonResul
             joints=joints + transl,
             transl=transl,
         ),
+        square_px=np.float32([30, 50, 88]),
     )
 
 
@@ -151,6 +152,7 @@ def _drawn_person(shape: Shape, at: tuple[float, float, float], track_id: int = 
             joints=np.tile(transl, (24, 1)),
             transl=transl,
         ),
+        square_px=np.array([150, 150, 110], np.float32),
     )
 
 

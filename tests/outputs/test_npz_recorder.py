@@ -50,6 +50,8 @@ def test_has_the_amass_names_and_shapes(tmp_path: Path, make_result: Make) -> No
         "joints_camera": (7, 24, 3),
         "transl_camera": (7, 3),
         "weak_camera": (7, 3),
+        "square_px": (7, 3),
+        "orig_cam": (7, 4),
         "betas_per_row": (7, 10),
         "frame_index": (7,),
         "timestamps_s": (7,),
@@ -125,7 +127,8 @@ def test_a_real_body_posed_from_the_file_stands_where_it_was_recorded(tmp_path: 
                 captured_at_s=index,
                 grabbed_at_s=0,
             )
-            people = (PersonResult(person=person, params=params, mesh=mesh),)
+            square = np.ones(3, np.float32)
+            people = (PersonResult(person=person, params=params, mesh=mesh, square_px=square),)
             recorder.write(FrameResult(frame=frame, people=people, stage_ms={}, focal_px=1.0))
     data = np.load(path)
     for row, mesh in enumerate(recorded):
@@ -146,7 +149,7 @@ def test_nobody_holds_the_last_pose_and_is_invalid(tmp_path: Path, make_result: 
     data = _record(tmp_path / "o.npz", [make_result(i, ids) for i, ids in enumerate(people)])
     assert data["valid"].tolist() == [False, True, False, False, True]
     assert data["person_id"].tolist() == [NOBODY, 3, NOBODY, NOBODY, 4]
-    for name in ("poses", "trans", "joints_camera", "transl_camera", "weak_camera"):
+    for name in ("poses", "trans", "joints_camera", "weak_camera", "orig_cam"):
         assert np.isfinite(data[name]).all()
         assert np.all(data[name][0] == 0)
         np.testing.assert_array_equal(data[name][2], data[name][1])
