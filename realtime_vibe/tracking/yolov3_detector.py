@@ -1,0 +1,110 @@
+"""YOLOv3 as a person detector, as VIBE's demo uses it: one pass over the letterboxed image.
+
+Legend: A anchors, N detections. See Redmon & Farhadi 2018.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.geometry.crop import (
+    RotatedSquare,
+    crop_square,
+    crop_to_image,
+    letterbox_square,
+)
+from realtime_vibe.packets import FloatArray, ImageArray
+from realtime_vibe.tracking.base import DetectedPerson
+
+MIN_SCORE = 0.7
+"""Of VIBE's demo."""
+MAX_PEOPLE = 32
+_SAME_PERSON_IOU = 0.45
+"""Darknet's own."""
+_PADDING = 127
+"""Darknet trained with mid-grey around its pictures; the edge of a black border looks like a thing."""
+_REGION_MARGIN = 1.25
+"""Side of a region against the longer side of the box: what BlazePose's landmark network was trained with."""
+
+
+class YoloV3Detector:
+    """Finds people in an image.
+
+    Args:
+        session: made by `python -m export.yolov3`; its input says how large a picture it takes.
+        min_score: detections below are dropped.
+        max_people: only the best are given.
+    """
+
+    def __init__(
+        self,
+        session: InferenceSession,
+        *,
+        min_score: float = MIN_SCORE,
+        max_people: int = MAX_PEOPLE,
+    ) -> None:
+        self._session = session
+        self._input_name = session.inputs[0].name
+        self._size = int(session.inputs[0].shape[1])
+        self._min_score = min_score
+        self._max_people = max_people
+
+    def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
+        """Finds people, best score first; see `PersonDetector.detect`."""
+        height, width = image_bgr.shape[:2]
+        square = letterbox_square(width, height)
+        picture = letterboxed(image_bgr, square, self._size)
+        results = self._session.run({self._input_name: picture[None]})
+        boxes, scores = results["boxes"][0], results["scores"][0]
+        return tuple(
+            _person(float(scores[index]), crop_to_image(boxes[index].reshape(2, 2), square))
+            for index in best_apart(boxes, scores, self._min_score)[: self._max_people]
+        )
+
+    def close(self) -> None:
+        """Frees the network; may be called twice."""
+        self._session.close()
+
+
+def letterboxed(image_bgr: ImageArray, square: RotatedSquare, size: int) -> ImageArray:
+    """(size, size, 3): a region resampled, mid-grey where it leaves the image."""
+    crop = crop_square(image_bgr, square, size)
+    # What the crop leaves of an all-grey image is missing in the same measure along the blended edge.
+    grey = crop_square(np.full(image_bgr.shape[:2], _PADDING, np.uint8), square, size)
+    padded: ImageArray = crop + (_PADDING - grey)[:, :, None]
+    return padded
+
+
+def best_apart(boxes: FloatArray, scores: FloatArray, min_score: float) -> NDArray[np.intp]:
+    """Non-maximum suppression: the best box of each heap of overlapping ones.
+
+    Args:
+        boxes: (A, 4) x1, y1, x2, y2.
+        scores: (A,).
+        min_score: lower ones are left out, as are boxes that are not finite.
+
+    Returns:
+        (N,) indices, best score first; empty when no score is high enough.
+    """
+    kept = np.flatnonzero((scores >= min_score) & np.isfinite(boxes).all(axis=1))
+    corners = boxes[kept]
+    with_sizes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    best = cv2.dnn.NMSBoxes(
+        with_sizes.astype(np.float64).tolist(), scores[kept].tolist(), 0.0, _SAME_PERSON_IOU
+    )
+    return kept[np.asarray(best, dtype=np.intp)]
+
+
+def _person(score: float, corners_px: FloatArray) -> DetectedPerson:
+    middle, size = corners_px.mean(axis=0), corners_px[1] - corners_px[0]
+    return DetectedPerson(
+        score=score,
+        bbox_xyxy=corners_px.reshape(4),
+        region=RotatedSquare(
+            center_x_px=float(middle[0]),
+            center_y_px=float(middle[1]),
+            side_px=_REGION_MARGIN * float(size.max()),
+            roll_rad=0.0,
+        ),
+    )
