@@ -15,13 +15,15 @@ from tqdm import tqdm
 
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
-from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.keypoints49 import Keypoints49, supported
+from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.features.factory import make_features, needs_landmarks
 from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.live_run import LiveRun
+from realtime_vibe.outputs.npz_recorder import RecordedBody
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource
@@ -40,6 +42,7 @@ class BuiltPipeline:
     pipeline: MotionCapturePipeline
     faces: NDArray[np.integer]
     """(F, 3) of the body's mesh."""
+    recorded_body: RecordedBody
     engine: str
     backend: str
     precision: str
@@ -69,6 +72,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
     return BuiltPipeline(
         pipeline=pipeline,
         faces=body.model.faces,
+        recorded_body=_recorded(body.model),
         engine=manifest.name,
         backend=model.backend,
         precision=manifest.precision,
@@ -102,7 +106,9 @@ def run(config: LiveConfig) -> int:
             )
             cleanup.callback(_write_reports, outputs, live, stats, built)
             cleanup.callback(live.close)
-            outputs.attach(live, built.faces, source.info, lossless=every_frame)
+            outputs.attach(
+                live, built.faces, source.info, lossless=every_frame, body=built.recorded_body
+            )
             live.start()
             if display is None:
                 _follow(live, config.max_frames or source.info.frame_count, caught)
@@ -177,6 +183,11 @@ def _build_tracker(config: LiveConfig, *, with_landmarks: bool) -> PersonTracker
         backend=config.backend,
     )
     return make_tracker(choice, needs_landmarks=with_landmarks)
+
+
+def _recorded(model: BodyModel) -> RecordedBody:
+    keypoints = Keypoints49(model) if supported(model) else None
+    return RecordedBody(gender=model.gender, keypoints=keypoints)
 
 
 @contextmanager
