@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tracemalloc
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from export.body import (
     write_npz,
 )
 from export.smpl_source import read_extra_regressor, read_smpl
-from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.model_file import body_from_arrays, load_body
+from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import BodyModelError
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from tests import official_smpl, python2_pickle
 
 pytest.importorskip("open3d", reason="open3d, which simplifies the test body, is not installed")
@@ -101,6 +104,42 @@ def test_the_body_file_loads_and_states_source_and_licence(folder, pickled):
     assert body.gender == "neutral"
     assert is_our_body(out)
     assert not is_our_body(pickled)
+
+
+def test_the_imported_body_moves_as_smplx_moves_the_same_file(folder, pickled):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        smplx = pytest.importorskip("smplx", reason="smplx, the oracle, is not installed")
+        plain = official_smpl.write_plain_pickle(folder / "SMPL_plain.pkl")
+        oracle = smplx.create(str(plain), model_type="smpl", batch_size=4)
+    from realtime_vibe.models.smpl_layer import SmplLayer
+
+    model = body_from_arrays(import_smpl(pickled))
+    rng = np.random.default_rng(0)
+    turns = (rng.normal(size=(4, 24, 3)) * 0.7).astype(np.float32)
+    betas = (rng.normal(size=(4, 10)) * 1.5).astype(np.float32)
+    transl = rng.normal(size=(4, 3)).astype(np.float32)
+    answer = oracle(
+        global_orient=torch.from_numpy(turns[:, 0]),
+        body_pose=torch.from_numpy(turns[:, 1:].reshape(4, 69)),
+        betas=torch.from_numpy(betas),
+        transl=torch.from_numpy(transl),
+    )
+    rotmats = rotmat_from_axis_angle(turns)
+    vertices, joints = SmplLayer(model)(torch.from_numpy(rotmats), torch.from_numpy(betas))
+    moved = torch.from_numpy(transl)[:, None]
+    torch.testing.assert_close(vertices + moved, answer.vertices, atol=1e-5, rtol=0)
+    torch.testing.assert_close(joints + moved, answer.joints[:, :24], atol=1e-5, rtol=0)
+    body = SmplBody(model)
+    for index in range(4):
+        pose = rotmats[index]
+        mesh = body.forward(pose[0], pose[1:], betas[index], transl[index])
+        expected = answer.vertices[index].detach().numpy()
+        np.testing.assert_allclose(mesh.vertices, expected, atol=1e-5, rtol=0)
+        expected = answer.joints[index, :24].detach().numpy()
+        np.testing.assert_allclose(mesh.joints, expected, atol=1e-5, rtol=0)
+    plain.unlink()
 
 
 def test_extra_joints_beside_the_model_are_found(tmp_path):
