@@ -122,11 +122,12 @@ def test_the_crop_projection_is_the_papers():
     np.testing.assert_allclose(camera.project_in_crop(flat, weak), weakly, rtol=1e-5)
 
 
-@pytest.mark.parametrize("transl", [(0.0, 0.0, 12.0), (3.0, -0.8, 14.0), (-4.0, 1.0, 18.0)])
+@pytest.mark.parametrize("transl", [(0.0, 0.0, 12.0), (2.0, -0.6, 14.0), (-2.5, 0.8, 18.0)])
 def test_an_overlay_is_as_large_as_the_person(transl):
     """Person -> picture -> box -> square with margin -> crop camera -> picture: the same pixels.
 
-    From a dozen metres the body's own depth changes its size by less than the 1 % that is allowed.
+    From a dozen metres and near the middle, the body's own depth moves its outline by less than the
+    1 % that is allowed.
     """
     focal_px = 2000.0
     transl = np.array(transl, np.float32)
