@@ -16,16 +16,27 @@ from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError
+from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.geometry.camera import crop_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.npz_recorder import (
     FALLBACK_RATE_HZ,
     NOBODY,
     R_WORLD_CAMERA,
     NpzRecorder,
+    RecordedBody,
     recover,
     spool_path,
 )
-from realtime_vibe.packets import Frame, FrameResult, PersonResult, SmplParams, TrackedPerson
+from realtime_vibe.outputs.recording_spool import SpoolFacts, SpoolWriter, read_spool, row_type
+from realtime_vibe.packets import (
+    BodyMesh,
+    Frame,
+    FrameResult,
+    PersonResult,
+    SmplParams,
+    TrackedPerson,
+)
 
 Make = Callable[..., FrameResult]
 
@@ -137,6 +148,98 @@ def test_a_real_body_posed_from_the_file_stands_where_it_was_recorded(tmp_path: 
         np.testing.assert_allclose(replayed.joints, mesh.joints @ R_WORLD_CAMERA.T, atol=1e-5)
 
 
+class _Corners:
+    """Stands in for the keypoints of a body: four of its vertices, by name."""
+
+    names = ("nose", "left toe", "right toe", "navel")
+
+    def locate(self, mesh: BodyMesh) -> np.ndarray:
+        return mesh.vertices[:4] - mesh.transl
+
+
+def test_keypoints_are_recorded_where_the_body_has_them(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    results = [make_result(0, ()), make_result(1, (4, 5)), make_result(2, ()), make_result(3, (5,))]
+    with NpzRecorder(path, body=RecordedBody(gender="female", keypoints=_Corners())) as recorder:
+        for result in results:
+            recorder.write(result)
+    with np.load(path, allow_pickle=False) as archive:
+        data = {name: archive[name] for name in archive.files}
+    assert str(data["gender"]) == "female"
+    assert data["kp_names"].tolist() == list(_Corners.names)
+    assert data["kp_3d"].shape == (5, 4, 3)
+    assert data["kp_2d"].shape == (5, 4, 2)
+    assert data["kp_3d"].dtype == data["kp_2d"].dtype == np.float32
+    people = {1: results[1].people[0], 2: results[1].people[1], 4: results[3].people[0]}
+    for row, person in people.items():
+        points = person.mesh.vertices[:4] - person.mesh.transl
+        np.testing.assert_array_equal(data["kp_3d"][row], points)
+        in_crop = project_in_crop(points, person.params.weak_camera)
+        expected = crop_to_image(in_crop, person.square_px)
+        np.testing.assert_allclose(data["kp_2d"][row], expected, rtol=1e-5)
+    assert np.all(data["kp_3d"][0] == 0)
+    assert np.all(data["kp_2d"][0] == 0)
+    for name in ("kp_3d", "kp_2d", "square_px", "orig_cam"):
+        np.testing.assert_array_equal(data[name][3], data[name][2])
+
+
+def test_cameras_of_the_crop_and_the_image_are_both_there(
+    tmp_path: Path, make_result: Make
+) -> None:
+    results = [make_result(i) for i in range(3)]
+    data = _record(tmp_path / "o.npz", results)
+    for row, result in enumerate(results):
+        person = result.people[0]
+        np.testing.assert_array_equal(data["square_px"][row], person.square_px)
+        expected = full_image_weak_camera(
+            person.params.weak_camera, SquareBox(*person.square_px.tolist()), (64, 48)
+        )
+        np.testing.assert_allclose(data["orig_cam"][row], expected, rtol=1e-6)
+
+
+def test_a_cut_off_recording_keeps_its_keypoints_and_gender(
+    tmp_path: Path, make_result: Make
+) -> None:
+    path = tmp_path / "o.npz"
+    recorder = NpzRecorder(path, body=RecordedBody(gender="male", keypoints=_Corners()))
+    for index in range(6):
+        recorder.write(make_result(index))
+    part = tmp_path / "copy.npz.part"  # what a killed run leaves: the recorder never closes it
+    part.write_bytes(spool_path(path).read_bytes()[:-10])
+    recorder.close()
+    rescued = recover(part)
+    with np.load(rescued) as cut, np.load(path) as whole:
+        assert str(cut["gender"]) == "male"
+        np.testing.assert_array_equal(cut["kp_names"], whole["kp_names"])
+        np.testing.assert_array_equal(cut["kp_2d"], whole["kp_2d"][:5])
+
+
+def test_a_spool_keeps_its_facts_and_is_refused_when_its_head_is_changed(tmp_path: Path) -> None:
+    facts = SpoolFacts(gender="male", keypoint_names=("nose", "tóe"))
+    path = tmp_path / "a.part"
+    writer = SpoolWriter(path, facts)
+    rows = np.zeros(3, row_type(facts))
+    rows["kp_3d"] = 7.0
+    writer.append(rows)
+    writer.close()
+    spool = read_spool(path)
+    assert spool.facts == facts
+    np.testing.assert_array_equal(spool.rows, rows)
+    good = path.read_bytes()
+    for old, new in (
+        (b'"version": 2', b'"version": 1'),
+        (b'"gender": "male"', b'"gander": "male"'),
+        (b'"nose", ', b""),
+        (b'["nose"', b'[["nose"]'),
+        (b'"keypoint_names": [', b'"keypoint_names": {"a": '),
+        (b"{", b"["),
+    ):
+        assert old in good
+        path.write_bytes(good.replace(old, new, 1))
+        with pytest.raises(OutputError, match="not a recording of this version"):
+            read_spool(path)
+
+
 def test_world_is_z_up_and_right_handed() -> None:
     down_in_camera, forward_in_camera = np.float32([0, 1, 0]), np.float32([0, 0, 1])
     np.testing.assert_array_equal(R_WORLD_CAMERA @ down_in_camera, [0, 0, -1])
@@ -234,7 +337,8 @@ import os, sys
 import numpy as np
 from pathlib import Path
 from realtime_vibe.outputs.npz_recorder import NpzRecorder
-from realtime_vibe.packets import Frame, FrameResult
+from realtime_vibe.outputs.recording_spool import SpoolFacts, SpoolWriter, read_spool, row_type
+from realtime_vibe.packets import BodyMesh, Frame, FrameResult
 
 recorder = NpzRecorder(Path(sys.argv[1]))
 for index in range(40):
