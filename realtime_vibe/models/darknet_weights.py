@@ -46,8 +46,9 @@ def load_yolov3(path: Path, *, epsilon: float = BATCH_NORM_EPSILON) -> YoloV3:
     place = 0
     for layer, target in network.with_weights():
         start, place = place, place + layer.num_floats(target.in_channels)
-        weight, bias = _folded(layer, floats[start:place], epsilon)
-        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        numbers = floats[start:place]
+        weight, bias = _folded(layer, numbers, epsilon)
+        if not (np.isfinite(numbers).all() and np.isfinite(bias).all()):
             raise CheckpointError(
                 f"{path} is damaged: floats {start} to {place} hold values that are not finite or "
                 "a negative variance; get the file again"
@@ -60,7 +61,7 @@ def load_yolov3(path: Path, *, epsilon: float = BATCH_NORM_EPSILON) -> YoloV3:
 def _folded(
     layer: Convolution, numbers: FloatArray, epsilon: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Weights (O, I K K) and bias (O,) of one layer; not finite where the numbers are damaged."""
+    """Weights (O, I K K) and bias (O,) of one layer; not finite where a variance is negative."""
     count = layer.filters
     if layer.is_head:
         return numbers[count:].reshape(count, -1), numbers[:count]
