@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from realtime_vibe.app import build_pipeline
-from realtime_vibe.config import LiveConfig
+from realtime_vibe.config import TEMPORAL_MODES, LiveConfig
 from realtime_vibe.errors import RealtimeVibeError, SourceError
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
@@ -188,7 +188,7 @@ def main() -> int:
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
-    parser.add_argument("--temporal", choices=("stream", "window"), default="stream")
+    parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
     parser.add_argument("--json", type=Path, help="also write both results to this file")
     arguments = parser.parse_args()
     config = replace(

@@ -3,7 +3,10 @@
 Legend: P people, F features, L layers, H hidden size.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.manifest import file_sha256
 from realtime_vibe.errors import ExportError
+from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
 
@@ -28,7 +32,7 @@ class StepGraph(nn.Module):
         network: what to export.
     """
 
-    def __init__(self, network: MotionNetwork) -> None:
+    def __init__(self, network: MotionNetwork | CollapsedMotionNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -38,9 +42,11 @@ class StepGraph(nn.Module):
         return params.rotmat, params.betas, params.weak_camera, next_hidden
 
 
-def write_step(network: MotionNetwork, feature_size: int, path: Path) -> None:
+def write_step(
+    network: MotionNetwork | CollapsedMotionNetwork, feature_size: int, path: Path
+) -> None:
     """Writes the one-frame graph with a free number of people."""
-    inputs = (torch.zeros(2, feature_size), network.initial_hidden(2).float())
+    inputs = (torch.zeros(2, feature_size), network.encoder.initial_hidden(2).float())
     write_graph(StepGraph(network), dict(zip(STEP_INPUTS, inputs, strict=True)), STEP_OUTPUTS, path)
 
 
@@ -60,7 +66,7 @@ def write_graph(
         ExportError: the exporter gave nothing.
     """
     people = torch.export.Dim("P", min=1, max=_MOST_PEOPLE)
-    with torch.no_grad():
+    with torch.no_grad(), _quiet_exporter():
         program = torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),
@@ -76,6 +82,20 @@ def write_graph(
         raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
     program.save(str(path))
     onnx.checker.check_model(str(path), full_check=True)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keeps the exporter's remarks on its own workings and on torchvision from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def graph_entry(path: Path, session: InferenceSession) -> dict[str, Any]:

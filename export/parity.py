@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.models.motion_network import MotionNetwork
+from realtime_vibe.models.resnet import normalised
+from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.packets import FloatArray
 
 
@@ -56,6 +58,33 @@ def stream_parity(
         for name in ("rotmat", "betas", "weak_camera"):
             found.setdefault(name, []).append((out[name], getattr(params, name).numpy()))
     return worst(compared(*map(np.stack, zip(*pairs, strict=True))) for pairs in found.values())
+
+
+def fused_parity(
+    network: VIBE, session: InferenceSession, crops: NDArray[np.uint8], people: int = 2
+) -> Parity:
+    """Runs a whole network and its fused graph, each with its own carried state.
+
+    Args:
+        network: torch, eval mode, float32.
+        session: the graph from crop to parameters.
+        crops: (T * P, 224, 224, 3) BGR.
+        people: P.
+    """
+    hidden = network.motion.initial_hidden(people)
+    state = hidden.numpy().copy()
+    found = []
+    for frame in crops.reshape(-1, people, *crops.shape[1:]):
+        with torch.no_grad():
+            features = network.backbone(normalised(torch.from_numpy(frame)))
+            params, hidden = network.motion.step(features, hidden)
+        out = session.run({"crop": frame, "hidden": state})
+        state = out["next_hidden"]
+        found += [
+            compared(out[name], getattr(params, name).numpy())
+            for name in ("rotmat", "betas", "weak_camera")
+        ]
+    return worst(found)
 
 
 def compared(got: NDArray[np.generic], expected: NDArray[np.generic]) -> Parity:

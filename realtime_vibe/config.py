@@ -10,7 +10,7 @@ from pathlib import Path
 from realtime_vibe.errors import ConfigError
 
 TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
-TEMPORAL_MODES = ("stream", "window")
+TEMPORAL_MODES = ("stream", "window", "demo")
 VIEWS = ("both", "open3d", "preview", "none")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -45,7 +45,7 @@ class LiveConfig:
     refine: bool = False
     """Refine landmarks with heat maps: pixel error a third smaller, about 1 ms slower."""
     temporal: str = "stream"
-    """One of `TEMPORAL_MODES`: carried state, or the last 16 features run again."""
+    """One of `TEMPORAL_MODES`: carried state, the last 16 features run again, or a reset every 450 frames."""
     smooth: float = DEFAULT_SMOOTH
     """Strength of the One-Euro filter in [0, 1]; 0 is off."""
     view: str = "both"

@@ -8,6 +8,7 @@ them, nothing made from them may be passed on.
 Nothing that a file asks to be run is run: torch's restricted loader, and of NumPy's names only scalars.
 """
 
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -96,7 +97,8 @@ def _section(path: Path, key: str) -> dict[str, Any]:
         (reader, name) for name, reader in NUMPY_SCALARS.items()
     ]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of protocols: what it cannot read it refuses
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -102,10 +102,42 @@ class Regressor(nn.Module):
             x = self._activated(seen + linear(estimate, of_estimate))
             x = self._activated(linear(x, self.fc2.weight, self.fc2.bias))
             estimate = estimate + linear(x, weight, bias)
-        pose, shape, camera = estimate.split([POSE_SIZE, SHAPE_SIZE, CAMERA_SIZE], dim=-1)
-        return RegressorOutput(rotmat_from_rot6d(pose.unflatten(-1, (24, 6))), shape, camera)
+        return parameters(estimate)
+
+    @torch.no_grad()
+    def as_affine(self) -> tuple[Tensor, Tensor]:
+        """All iterations as one affine map: weight (157, F) and bias (157,), float64.
+
+        Without activations every layer is linear, and so is iterating them: with the correction of an
+        estimate x as C x + D f + e, three times x + C x + D f + e is linear in f. Exact for the network
+        as it runs, without dropout.
+
+        Raises:
+            ValueError: the network has activations.
+        """
+        if self.activation:
+            raise ValueError("a regressor with activations is no affine map")
+        heads = (self.decpose, self.decshape, self.deccam)
+        head = torch.cat([layer.weight for layer in heads]).double()
+        head_bias = torch.cat([layer.bias for layer in heads]).double()
+        size = len(head)
+        fc1, fc2 = self.fc1.weight.double(), self.fc2.weight.double()
+        of_features, of_estimate = (head @ fc2 @ fc1).tensor_split([fc1.shape[1] - size], dim=1)
+        constant = head @ (fc2 @ self.fc1.bias.double() + self.fc2.bias.double()) + head_bias
+        start = torch.cat([self.init_pose, self.init_shape, self.init_cam], dim=-1).squeeze(0)
+        weight, bias = torch.zeros_like(of_features), start.double()
+        for _ in range(self.num_iterations):
+            weight = weight + of_estimate @ weight + of_features
+            bias = bias + of_estimate @ bias + constant
+        return weight, bias
 
     def _activated(self, x: Tensor) -> Tensor:
         if self.activation:
             x = functional.relu(x)
         return functional.dropout(x, self.dropout, self.training)
+
+
+def parameters(estimate: Tensor) -> RegressorOutput:
+    """Takes (..., 157) apart and makes the rotations orthonormal."""
+    pose, shape, camera = estimate.split([POSE_SIZE, SHAPE_SIZE, CAMERA_SIZE], dim=-1)
+    return RegressorOutput(rotmat_from_rot6d(pose.unflatten(-1, (24, 6))), shape, camera)

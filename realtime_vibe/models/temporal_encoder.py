@@ -76,12 +76,17 @@ class TemporalEncoder(nn.Module):
         Exporters turn `nn.GRU` into a loop node that TensorRT runs slowly and that old exporters got
         wrong; plain products export the same everywhere. Equal to `forward` on one frame.
         """
+        hidden = self.next_hidden(features, hidden)
+        return self._head(hidden[-1], features), hidden
+
+    def next_hidden(self, features: Tensor, hidden: Tensor) -> Tensor:
+        """The recurrent part of `step` alone: (P, F) and (L, P, H) to (L, P, H)."""
         current = features
         states = []
         for layer in range(self.gru.num_layers):
             current = self._cell(layer, current, hidden[layer])
             states.append(current)
-        return self._head(current, features), torch.stack(states)
+        return torch.stack(states)
 
     def _cell(self, layer: int, x: Tensor, h: Tensor) -> Tensor:
         """One GRU cell: gates r (reset), z (update), n (new), in PyTorch's order."""

@@ -13,21 +13,25 @@ from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
 from realtime_vibe.temporal.state import RunningShape, TemporalState
 
+MODES = ("stream", "window", "demo")
 WINDOW_FRAMES = 16
 """Sequence length of the paper (Kocabas et al. 2020, sec. 4.1)."""
+DEMO_FRAMES = 450
+"""So many frames of a person the released demo runs at once, each time from an empty memory."""
 MAX_GAP_S = 1.0
 """A track not seen for longer starts with an empty memory."""
 
 
 class TemporalStage:
-    """Runs the motion model in `stream` or `window` mode.
+    """Runs the motion model in one of `MODES`.
 
     `stream` carries the recurrent state for ever: one model step a frame. `window` starts from zeros
-    and re-runs the last 16 features each frame, as the paper evaluates: 16 steps a frame.
+    and re-runs the last 16 features each frame, as the paper evaluates: 16 steps a frame. `demo` is
+    `stream` with the state back at zero every 450 frames of a person, as the released demo has it.
 
     Args:
         model: the network.
-        mode: `stream` or `window`.
+        mode: one of `MODES`.
         smooth: strength in [0, 1]; 0 is off.
 
     Raises:
@@ -35,8 +39,8 @@ class TemporalStage:
     """
 
     def __init__(self, model: MotionModel, *, mode: str = "stream", smooth: float = 0.0) -> None:
-        if mode not in ("stream", "window"):
-            raise ConfigError(f"unknown temporal mode '{mode}': expected stream or window")
+        if mode not in MODES:
+            raise ConfigError(f"unknown temporal mode '{mode}': expected one of {', '.join(MODES)}")
         self._model = model
         self._mode = mode
         self._smooth = smooth
@@ -56,7 +60,9 @@ class TemporalStage:
         self._forget_lost(now_s)
         if not states:
             return ()
-        out = (self._stream if self._mode == "stream" else self._window)(states, features)
+        if self._mode == "demo":
+            self._forget_at_chunks(states)
+        out = (self._window if self._mode == "window" else self._stream)(states, features)
         params = []
         for index, state in enumerate(states):
             dt_s = now_s - state.last_seen_s
@@ -98,6 +104,12 @@ class TemporalStage:
     def close(self) -> None:
         """Frees the network."""
         self._model.close()
+
+    def _forget_at_chunks(self, states: list[TemporalState]) -> None:
+        for state in states:
+            if state.frames % DEMO_FRAMES == 0:
+                state.hidden = self._model.initial_hidden(1)
+            state.frames += 1
 
     def _stream(self, states: list[TemporalState], features: AnyArray) -> StepOutput:
         hidden = np.concatenate([state.hidden for state in states], axis=1)

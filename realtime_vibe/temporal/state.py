@@ -51,3 +51,5 @@ class TemporalState:
     """None when smoothing is off."""
     position: PositionSmoother | None
     last_seen_s: float
+    frames: int = 0
+    """Frames of this memory so far; demo mode alone counts them."""

@@ -1,7 +1,5 @@
 """Exported engines compute what torch computes, and nothing is replaced when they do not."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -38,11 +36,8 @@ def checkpoint(tmp_path_factory):
 @pytest.fixture(scope="module")
 def exported(checkpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("engines") / "tiny"
-    with warnings.catch_warnings():
-        # The exporter warns of its own internals (tree specs, axis names).
-        warnings.simplefilter("ignore")
-        body = engine_folder("blazepose-gru") / "body.npz"
-        report = engine_export.export_engine(checkpoint, body, folder, {"note": 1})
+    body = engine_folder("blazepose-gru") / "body.npz"
+    report = engine_export.export_engine(checkpoint, body, folder, {"note": 1})
     return folder, report
 
 

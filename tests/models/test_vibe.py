@@ -1,0 +1,64 @@
+"""The whole network: theta's layout, sequences of people, and the paper's ways of running it."""
+
+import numpy as np
+import pytest
+import torch
+
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from tests.official_vibe import random_vibe
+
+
+@pytest.fixture(scope="module")
+def network():
+    return random_vibe()
+
+
+@torch.no_grad()
+def test_theta_holds_camera_rotation_vectors_and_betas(network):
+    images = torch.randn(2, 3, 3, 224, 224)
+    out = network(images)
+    assert out.theta.shape == (2, 3, 85)
+    assert out.rotmat.shape == (2, 3, 24, 3, 3)
+    assert out.hidden.shape == (2, 2, 1024)
+    vectors = out.theta[..., 3:75].reshape(2, 3, 24, 3).numpy()
+    np.testing.assert_allclose(rotmat_from_axis_angle(vectors), out.rotmat, atol=1e-5)
+    params, _ = network.motion(
+        network.encode(images).transpose(0, 1), network.motion.initial_hidden(2)
+    )
+    torch.testing.assert_close(out.weak_camera, params.weak_camera.transpose(0, 1))
+    torch.testing.assert_close(out.betas, params.betas.transpose(0, 1))
+
+
+@torch.no_grad()
+def test_features_are_each_picture_s_own(network):
+    images = torch.randn(2, 2, 3, 224, 224)
+    features = network.encode(images)
+    assert features.shape == (2, 2, 2048)
+    torch.testing.assert_close(
+        features[1, 0], network.backbone(images[1, :1])[0], atol=1e-4, rtol=1e-4
+    )
+
+
+@torch.no_grad()
+def test_a_sequence_may_be_cut_anywhere(network):
+    features = torch.rand(2, 40, 2048)
+    whole = network.regress(features)
+    first = network.regress(features[:, :17])
+    second = network.regress(features[:, 17:], first.hidden)
+    torch.testing.assert_close(
+        torch.cat([first.theta, second.theta], dim=1), whole.theta, atol=1e-5, rtol=1e-5
+    )
+
+
+@torch.no_grad()
+def test_step_by_step_is_the_whole_sequence_at_full_size(network):
+    features = torch.rand(1, 120, 2048)
+    whole = network.regress(features)
+    hidden = network.motion.initial_hidden(1)
+    worst = 0.0
+    for frame in range(120):
+        params, hidden = network.motion.step(features[:, frame], hidden)
+        worst = max(worst, float((params.rotmat - whole.rotmat[:, frame]).abs().max()))
+        worst = max(worst, float((params.weak_camera - whole.weak_camera[:, frame]).abs().max()))
+        worst = max(worst, float((params.betas - whole.betas[:, frame]).abs().max()))
+    assert worst <= 1e-5
