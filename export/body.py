@@ -124,6 +124,8 @@ def _import_to(
         raise BodyModelError(
             f"{out}: this folder is published, and SMPL must not be; name another file with --out"
         )
+    if out.resolve() == smpl.resolve():
+        raise BodyModelError(f"{out}: this is the SMPL file itself; name another file with --out")
     print(SMPL_NOTICE)
     found = extra or extra_beside(smpl)
     if found is None:

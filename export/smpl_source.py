@@ -50,6 +50,10 @@ class _SparseColumns(PlainObject):
     """SciPy's matrix in compressed columns."""
 
 
+class _OtherSparse(PlainObject):
+    """Matrices of other layouts, which chumpy objects may keep as caches."""
+
+
 _FOREIGN = {
     ("chumpy.ch", "Ch"): _Chumpy,
     ("chumpy", "Ch"): _Chumpy,
@@ -57,6 +61,10 @@ _FOREIGN = {
     ("scipy.sparse.csc", "csc_matrix"): _SparseColumns,
     ("scipy.sparse._csc", "csc_matrix"): _SparseColumns,
     ("scipy.sparse._csc", "csc_array"): _SparseColumns,
+    ("scipy.sparse.csr", "csr_matrix"): _OtherSparse,
+    ("scipy.sparse._csr", "csr_matrix"): _OtherSparse,
+    ("scipy.sparse.coo", "coo_matrix"): _OtherSparse,
+    ("scipy.sparse._coo", "coo_matrix"): _OtherSparse,
 }
 
 
@@ -171,7 +179,7 @@ def _values(value: object, nesting: int) -> NDArray[Any]:
             raise TypeError(f"indices of {indices.dtype}")
         chosen: NDArray[Any] = _values(state["a"], nesting - 1).reshape(-1)[indices]
         return chosen.reshape(state.get("preferred_shape", chosen.shape))
-    raise TypeError(f"a {type(value).__name__} in place of an array")
+    raise TypeError(f"a {type(value).__name__.lstrip('_')} in place of an array")
 
 
 def _dense_columns(state: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:

@@ -57,6 +57,16 @@ def test_pose_blend_shapes_landmarks_and_metadata_may_be_absent(tmp_path):
     assert body.metadata == {}
 
 
+def test_extra_joints_and_gender_are_read_where_a_file_has_them(tmp_path):
+    assert load_body(saved(tmp_path)).J_regressor_extra is None
+    assert load_body(saved(tmp_path)).gender == "neutral"
+    extra = np.random.default_rng(1).normal(size=(9, NUM_VERTICES))
+    metadata = np.array('{"gender": "male"}')
+    body = load_body(saved(tmp_path, J_regressor_extra=extra, metadata=metadata))
+    np.testing.assert_allclose(body.J_regressor_extra, extra, rtol=1e-6)
+    assert body.gender == "male"
+
+
 def test_doubles_signed_parents_and_more_shape_components_are_taken(tmp_path):
     rng = np.random.default_rng(0)
     shapedirs = rng.normal(size=(NUM_VERTICES, 3, 300))
@@ -82,6 +92,7 @@ def test_doubles_signed_parents_and_more_shape_components_are_taken(tmp_path):
         ({"v_template": np.full((NUM_VERTICES, 3), np.nan, np.float32)}, "not finite"),
         ({"kintree_table": np.zeros((2, 24), np.uint32)}, "kintree_table has parents"),
         ({"kintree_table": np.zeros((2, 52), np.uint32)}, "kintree_table has shape"),
+        ({"J_regressor_extra": np.zeros((8, NUM_VERTICES))}, "J_regressor_extra has shape"),
         ({"metadata": np.array("{")}, "metadata is not JSON"),
         ({"metadata": np.array("[1]")}, "metadata is a list"),
     ],

@@ -283,6 +283,10 @@ def test_a_sparse_matrix_that_lies_is_refused_before_memory_is_taken(tmp_path, c
     [
         (endless_selection(), "without end"),
         (official_smpl.chumpy("text"), "a str in place"),
+        (
+            python2_pickle.instance("scipy.sparse.csr", "csr_matrix", {}),
+            "OtherSparse in place",
+        ),
         (python2_pickle.instance("chumpy.ch", "Ch", {}), "no 'x'"),
         (official_smpl.chumpy_select(np.zeros(3), np.array([7]), (1,)), "out of bounds"),
         (official_smpl.chumpy_select(np.zeros(3), np.array([0.5]), (1,)), "indices of float64"),
@@ -387,6 +391,15 @@ def test_the_command_writes_the_file_and_says_the_terms(folder, pickled, monkeyp
     assert str(extra) in said
     assert load_body(out).gender == "male"
     extra.unlink()
+
+
+def test_the_official_file_is_never_overwritten(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "SMPL_NEUTRAL.npz"
+    path.write_bytes(b"precious")
+    monkeypatch.setattr(sys, "argv", ["export.body", "--smpl", str(path), "--out", str(path)])
+    assert main() == 2
+    assert "the SMPL file itself" in capsys.readouterr().err
+    assert path.read_bytes() == b"precious"
 
 
 def test_a_licensed_body_never_replaces_the_shipped_one(pickled, monkeypatch, capsys):
