@@ -30,3 +30,32 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data folder at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def official_files(tmp_path_factory):
+    """Stand-ins for the licensed files, by the names of `VibeFiles`; random weights of full size."""
+    from export.vibe import VibeFiles
+    from tests.official_smpl import write_extra_regressor, write_smpl_pickle
+    from tests.official_vibe import write_vibe
+
+    folder = tmp_path_factory.mktemp("official")
+    write_vibe(folder)
+    write_smpl_pickle(folder / "SMPL_NEUTRAL.pkl")
+    write_extra_regressor(folder / "J_regressor_extra.npy")
+    return VibeFiles(
+        vibe=folder / "vibe_model_w_3dpw.pth.tar",
+        spin=folder / "spin_model_checkpoint.pth.tar",
+        body=folder / "SMPL_NEUTRAL.pkl",
+        mean_params=folder / "smpl_mean_params.npz",
+    )
+
+
+@pytest.fixture(scope="session")
+def official_engine(official_files, tmp_path_factory):
+    """The folder of the engine made of them, in single precision."""
+    from export.vibe import VibeOptions, export_vibe
+
+    out = tmp_path_factory.mktemp("engines") / "vibe"
+    export_vibe(official_files, out, VibeOptions())
+    return out

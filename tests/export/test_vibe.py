@@ -1,0 +1,180 @@
+"""The published model as an engine: the same function as torch, in every way of running it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from export.vibe import VibeOptions, export_vibe, main, random_crops
+from realtime_vibe.backends.manifest import load_manifest, open_graph
+from realtime_vibe.errors import BodyModelError, CheckpointError, ExportError
+from realtime_vibe.features.factory import make_features
+from realtime_vibe.models.checkpoint import load_official_vibe
+from realtime_vibe.models.resnet import normalised
+from realtime_vibe.packets import TrackedPerson
+from realtime_vibe.temporal.motion_model import MotionModel
+from realtime_vibe.temporal.stage import DEMO_FRAMES, WINDOW_FRAMES, TemporalStage
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def network(official_files):
+    return load_official_vibe(official_files.vibe, official_files.spin)
+
+
+@pytest.fixture(scope="module")
+def manifest(official_engine):
+    return load_manifest(official_engine)
+
+
+@pytest.fixture
+def stage(manifest):
+    """A temporal stage on the engine's graph, in the wanted mode, without smoothing."""
+    stages = []
+
+    def make(mode):
+        graph = open_graph(manifest, "step", "onnxruntime", num_threads=2)
+        stages.append(TemporalStage(MotionModel(graph), mode=mode))
+        return stages[-1]
+
+    yield make
+    for made in stages:
+        made.close()
+
+
+def _features(num_frames, people=1, seed=0):
+    return np.random.default_rng(seed).random((num_frames, people, 2048), np.float32) * 2
+
+
+def _streamed(stage, features):
+    """The root and body rotations and camera of every frame of one person, (T, 24, 3, 3) and (T, 3)."""
+    rotmats, cameras = [], []
+    box = np.array([0, 0, 9, 9], np.float32)
+    for index, row in enumerate(features):
+        person = TrackedPerson(track_id=0, bbox_xyxy=box, score=1.0, dt_s=1 / 30)
+        (params,) = stage.step((person,), row, index / 30)
+        stage.place(0, np.zeros(3, np.float32), index / 30)
+        rotmats.append(np.concatenate([params.global_orient[None], params.body_pose]))
+        cameras.append(params.weak_camera)
+    return np.stack(rotmats), np.stack(cameras)
+
+
+def _assert_close(got, expected, limit=1e-5):
+    np.testing.assert_allclose(got[0], expected.rotmat[0], atol=limit)
+    np.testing.assert_allclose(got[1], expected.weak_camera[0], atol=limit)
+
+
+@torch.no_grad()
+def test_stream_mode_is_the_whole_sequence(network, stage):
+    features = _features(100)
+    whole = network.regress(torch.from_numpy(features).transpose(0, 1))
+    _assert_close(_streamed(stage("stream"), features), whole)
+
+
+@torch.no_grad()
+def test_window_mode_is_the_paper_s_run_over_the_last_sixteen_frames(network, stage):
+    features = _features(24, seed=1)
+    rotmat, camera = _streamed(stage("window"), features)
+    for frame in (0, 7, 15, 16, 23):
+        window = torch.from_numpy(features[max(0, frame + 1 - WINDOW_FRAMES) : frame + 1])
+        expected = network.regress(window.transpose(0, 1))
+        np.testing.assert_allclose(rotmat[frame], expected.rotmat[0, -1], atol=1e-5)
+        np.testing.assert_allclose(camera[frame], expected.weak_camera[0, -1], atol=1e-5)
+
+
+@torch.no_grad()
+def test_demo_mode_is_the_released_demo_s_run_in_parts_of_450(network, stage):
+    features = _features(DEMO_FRAMES + 30, seed=2)
+    parts = torch.from_numpy(features).transpose(0, 1).split(DEMO_FRAMES, dim=1)
+    outputs = [network.regress(part) for part in parts]
+    rotmat, camera = _streamed(stage("demo"), features)
+    np.testing.assert_allclose(rotmat, torch.cat([out.rotmat[0] for out in outputs]), atol=1e-5)
+    np.testing.assert_allclose(
+        camera, torch.cat([out.weak_camera[0] for out in outputs]), atol=1e-5
+    )
+    carried, _ = _streamed(stage("stream"), features)
+    assert np.abs(carried - rotmat)[:DEMO_FRAMES].max() == 0
+    assert np.abs(carried - rotmat)[DEMO_FRAMES].max() > 1e-3
+
+
+@pytest.mark.parametrize("people", [1, 3])
+@torch.no_grad()
+def test_the_features_graph_is_the_backbone_on_normalised_rgb(network, manifest, people):
+    crops = random_crops(people, seed=5)
+    expected = network.backbone(normalised(torch.from_numpy(crops))).numpy()
+    with open_graph(manifest, "features", "onnxruntime", num_threads=2) as session:
+        got = session.run({"crop": crops})["features"]
+    assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
+    assert np.abs(expected[0] - expected[-1]).max() > 0.1 or people == 1
+
+
+def test_the_manifest_names_its_sources_and_forbids_passing_on(manifest, official_files):
+    assert manifest.family == "vibe-resnet50"
+    assert manifest.crop_scale == 1.1
+    assert "non-commercial" in manifest.extra["licence"]
+    assert manifest.extra["training"]["spin"]["file"] == official_files.spin.name
+    assert make_features(manifest, "onnxruntime").square(
+        TrackedPerson(track_id=0, bbox_xyxy=np.array([0, 0, 50, 100], np.float32), score=1, dt_s=0)
+    ).side == pytest.approx(110)
+
+
+def test_half_precision_lives_in_the_graph(official_files, tmp_path):
+    parities = export_vibe(official_files, tmp_path / "half", VibeOptions(precision="fp16"))
+    assert 1e-5 < max(parity.relative for parity in parities.values()) <= 1e-2
+    manifest = load_manifest(tmp_path / "half")
+    assert manifest.precision == "fp16"
+    sizes = {name: spec.path.stat().st_size / 1e6 for name, spec in manifest.graphs.items()}
+    assert sizes["features"] < 50
+    assert sizes["step"] < 35
+    dtypes = {spec.dtype for graph in manifest.graphs.values() for spec in graph.outputs}
+    assert dtypes == {"float32"}
+
+
+def test_one_graph_from_crop_to_parameters(official_files, official_engine, tmp_path):
+    export_vibe(official_files, tmp_path / "fused", VibeOptions(fused=True, crop_scale=1.2))
+    fused, split = load_manifest(tmp_path / "fused"), load_manifest(official_engine)
+    assert list(fused.graphs) == ["fused"]
+    assert fused.crop_scale == 1.2
+    crops, hidden = random_crops(2), np.zeros((2, 2, 1024), np.float32)
+    with (
+        open_graph(fused, "fused", "onnxruntime") as one,
+        open_graph(split, "features", "onnxruntime") as first,
+        open_graph(split, "step", "onnxruntime") as second,
+    ):
+        got = one.run({"crop": crops, "hidden": hidden})
+        features = first.run({"crop": crops})["features"]
+        expected = second.run({"features": features, "hidden": hidden})
+    for name in expected:
+        np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
+
+
+def test_a_graph_that_differs_replaces_nothing(official_files, tmp_path, monkeypatch):
+    monkeypatch.setattr("export.vibe._PRECISION_LIMITS", {"fp32": 1e-12})
+    with pytest.raises(ExportError, match="nothing was replaced"):
+        export_vibe(official_files, tmp_path / "bad", VibeOptions())
+    assert list((tmp_path / "bad").iterdir()) == []
+
+
+def test_wrong_files_give_one_line_and_status_2(official_files, tmp_path, monkeypatch, capsys):
+    swapped = ["--vibe", str(official_files.spin), "--spin", str(official_files.vibe)]
+    given = ["export.vibe", *swapped, "--body", str(official_files.body), "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", given)
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("export.vibe: error: ")
+    assert error.count("\n") == 1
+    with pytest.raises(CheckpointError):
+        export_vibe(replace(official_files, spin=tmp_path / "none"), tmp_path, VibeOptions())
+    with pytest.raises(BodyModelError):
+        export_vibe(replace(official_files, body=tmp_path / "none.pkl"), tmp_path, VibeOptions())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_manifest_keeps_the_measured_difference(official_engine):
+    content = json.loads((official_engine / "engine.json").read_text())
+    parity = content["measured"]["parity"]
+    assert set(parity) == {"features", "step"}
+    assert all(0 <= entry["relative"] <= 1e-4 for entry in parity.values())
