@@ -23,6 +23,8 @@ NUM_FACES = 13776
 NUM_EXTRA_JOINTS = 9
 MAX_FILE_BYTES = 1 << 30
 """Official files hold up to 250 MB; nothing larger is read."""
+MAX_ARRAY_BYTES = 1 << 27
+"""The largest array, 300 shape components in doubles, has 50 MB; a small archive can unpack to more."""
 
 _SHAPES: Mapping[str, tuple[int | None, ...]] = {
     "v_template": (NUM_VERTICES, 3),
@@ -237,7 +239,7 @@ def _read_npy(file: Any, size: int, name: str = "the array") -> NDArray[Any]:
             f"{name} holds {what}, expected plain numbers (use the .pkl of the same model)"
         )
     num_bytes = math.prod(shape) * dtype.itemsize
-    if not 0 <= num_bytes <= min(size, MAX_FILE_BYTES):
+    if not 0 <= num_bytes <= min(size, MAX_ARRAY_BYTES):
         raise ValueError(f"{name} claims {num_bytes} bytes of shape {shape} in a file of {size}")
     data = file.read(num_bytes)
     if len(data) != num_bytes:

@@ -338,6 +338,20 @@ def test_an_npz_whose_header_lies_takes_no_memory(tmp_path, shape):
         tracemalloc.stop()
 
 
+def test_a_small_npz_does_not_unpack_to_gigabytes(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("v_template.npy", header_claiming((8_000_000, 3)) + bytes(192_000_000))
+    assert path.stat().st_size < 2e6
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyModelError, match=r"v_template claims 192000000 bytes"):
+            read_smpl(path)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense"])
 def test_a_damaged_npz_is_said(tmp_path, content):
     path = tmp_path / "a.npz"
