@@ -55,7 +55,7 @@ def random_vibe(seed=0):
         start = MeanParams(*(torch.from_numpy(arrays[key]) for key in ("pose", "shape", "cam")))
         motion = MotionNetwork(TemporalEncoder(), Regressor(start))
         for head in (motion.regressor.decpose, motion.regressor.decshape, motion.regressor.deccam):
-            nn.init.xavier_uniform_(head.weight, gain=0.05)
+            nn.init.xavier_uniform_(head.weight, gain=0.01)
         return VIBE(backbone, motion).eval()
 
 

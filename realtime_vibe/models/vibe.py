@@ -9,9 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from realtime_vibe.models.keypoints49 import KeypointLayer, project_in_crop
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.resnet import ResNet50
 from realtime_vibe.models.rotation import axis_angle_from_rotmat
+from realtime_vibe.models.smpl_layer import SmplLayer
 
 _CROPS_AT_ONCE = 64
 """Long sequences go through the backbone in parts: activations of 450 crops are 10 GB."""
@@ -36,6 +38,17 @@ class VibeOutput(NamedTuple):
     def betas(self) -> Tensor:
         """(B, T, 10)."""
         return self.theta[..., 75:]
+
+
+class PosedBodies(NamedTuple):
+    """What the paper's network also gives: bodies and 49 keypoints. V = 6890 vertices."""
+
+    verts: Tensor
+    """(B, T, V, 3) [m], camera axes, about the rest pelvis, not translated."""
+    kp_3d: Tensor
+    """(B, T, 49, 3) [m], likewise; names in `body.keypoints49`."""
+    kp_2d: Tensor
+    """(B, T, 49, 2) in the crop, -1 to 1 from the left and the top."""
 
 
 class VIBE(nn.Module):
@@ -79,3 +92,16 @@ class VIBE(nn.Module):
             params.betas.transpose(0, 1),
         ]
         return VibeOutput(torch.cat(parts, dim=-1), rotmat, hidden)
+
+
+def posed(output: VibeOutput, body: SmplLayer, keypoints: KeypointLayer) -> PosedBodies:
+    """Bodies and keypoints of a network's parameters.
+
+    Args:
+        output: of `VIBE`.
+        body: the user's SMPL.
+        keypoints: of the same body.
+    """
+    verts, joints = body(output.rotmat, output.betas)
+    kp_3d = keypoints(verts, joints)
+    return PosedBodies(verts, kp_3d, project_in_crop(kp_3d, output.weak_camera))

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from export.body import import_smpl
+from realtime_vibe.body.keypoints49 import Keypoints49
+from realtime_vibe.body.model_file import body_from_arrays
+from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.models.keypoints49 import KeypointLayer
+from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.vibe import posed
+from tests.official_smpl import write_extra_regressor, write_smpl_pickle
 from tests.official_vibe import random_vibe
 
 
@@ -48,6 +56,22 @@ def test_a_sequence_may_be_cut_anywhere(network):
     torch.testing.assert_close(
         torch.cat([first.theta, second.theta], dim=1), whole.theta, atol=1e-5, rtol=1e-5
     )
+
+
+@torch.no_grad()
+def test_bodies_and_keypoints_are_those_of_the_live_path(network, tmp_path):
+    write_smpl_pickle(tmp_path / "SMPL_NEUTRAL.pkl")
+    write_extra_regressor(tmp_path / "J_regressor_extra.npy")
+    model = body_from_arrays(import_smpl(tmp_path / "SMPL_NEUTRAL.pkl"))
+    out = network.regress(torch.rand(1, 2, 2048))
+    bodies = posed(out, SmplLayer(model), KeypointLayer(model))
+    assert bodies.verts.shape == (1, 2, 6890, 3)
+    assert bodies.kp_2d.shape == (1, 2, 49, 2)
+    rotmat, betas = out.rotmat[0, 1].numpy(), out.betas[0, 1].numpy()
+    mesh = SmplBody(model).forward(rotmat[0], rotmat[1:], betas, np.zeros(3, np.float32))
+    np.testing.assert_allclose(bodies.verts[0, 1], mesh.vertices, atol=1e-5)
+    expected = Keypoints49(model).locate(mesh)
+    np.testing.assert_allclose(bodies.kp_3d[0, 1], expected, atol=1e-5)
 
 
 @torch.no_grad()
