@@ -64,13 +64,12 @@ def tiny(tiny_weights):
 def opencv_4(tmp_path_factory):
     """A folder with OpenCV 4 for PYTHONPATH."""
     folder = tmp_path_factory.mktemp("opencv4")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries=0"]
     done = subprocess.run(
-        [*command, "--only-binary=:all:", "--target", str(folder), OPENCV_4],
+        [*command, "--timeout=10", "--only-binary=:all:", "--target", str(folder), OPENCV_4],
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     if done.returncode:
         pytest.skip(f"pip cannot fetch {OPENCV_4}: {done.stderr.strip().splitlines()[-1]}")
