@@ -32,6 +32,9 @@ _SPARE_TRIES = 3
 """Detections beyond the number of people that the landmark network is tried on in one frame."""
 _LOST_HASTE = 5
 """While somebody is lost the detector looks so many times more often."""
+_TRIAL_FRAMES = 3
+"""Newcomers beside others are shown after so many frames: half a body often passes for a small one,
+but not for long."""
 _SAME_BODY = 0.07
 """Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
 
@@ -42,6 +45,8 @@ class _Track:
     region: RotatedSquare
     last_seen_s: float
     is_lost: bool = False
+    trial_left: int = 0
+    """Frames in which the person must still be seen before being shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +111,8 @@ class BlazePoseTracker:
         for track in self._valid_tracks(frame.captured_at_s):
             pose = self._follow(frame, track)
             if pose is None or _is_known(pose, seen):
-                lost.append(track)
+                if not track.trial_left:
+                    lost.append(track)
             else:
                 seen.append(self._sight(frame, track, pose))
         self._frames_since_search += 1
@@ -115,7 +121,7 @@ class BlazePoseTracker:
         kept = [replace(track, is_lost=True) for track in lost] if self._has_place(seen) else []
         seen.sort(key=lambda sight: sight.track.track_id)
         self._tracks = [sight.track for sight in seen] + kept
-        return tuple(sight.person for sight in seen)
+        return tuple(sight.person for sight in seen if not sight.track.trial_left)
 
     def reset(self) -> None:
         """Forgets everybody; whoever comes next gets a new identity."""
@@ -196,7 +202,8 @@ class BlazePoseTracker:
             search.regions.remove(region)
             pose = self._estimate(frame, region, self._min_presence)
             if pose is not None and not _is_known(pose, seen):
-                seen.append(self._sight(frame, track, pose))
+                on_trial = track is None and bool(seen)
+                seen.append(self._sight(frame, track, pose, on_trial=on_trial))
                 search.forget(pose.next_region)
                 return True
         return False
@@ -211,21 +218,33 @@ class BlazePoseTracker:
             return None
         return pose
 
-    def _sight(self, frame: Frame, track: _Track | None, pose: RegionPose) -> _Sight:
+    def _sight(
+        self, frame: Frame, track: _Track | None, pose: RegionPose, *, on_trial: bool = False
+    ) -> _Sight:
         """Puts a pose into its track, or into a new one when it is too far away."""
         now_s = frame.captured_at_s
-        region = pose.next_region
-        if track is not None and is_near(region, track.region, now_s - track.last_seen_s):
-            track_id, dt_s = track.track_id, now_s - track.last_seen_s
-            if not track.is_lost:
-                region = steadied(track.region, region)
+        if track is not None and is_near(pose.next_region, track.region, now_s - track.last_seen_s):
+            dt_s = 0.0 if track.trial_left else now_s - track.last_seen_s
+            track = replace(
+                track,
+                region=_next_region(track, pose),
+                last_seen_s=now_s,
+                is_lost=False,
+                trial_left=max(track.trial_left - 1, 0),
+            )
         else:
-            track_id, dt_s = self._next_id, 0.0
+            dt_s = 0.0
+            track = _Track(
+                track_id=self._next_id,
+                region=pose.next_region,
+                last_seen_s=now_s,
+                trial_left=_TRIAL_FRAMES if on_trial else 0,
+            )
             self._next_id += 1
         return _Sight(
-            track=_Track(track_id=track_id, region=region, last_seen_s=now_s),
+            track=track,
             person=TrackedPerson(
-                track_id=track_id,
+                track_id=track.track_id,
                 bbox_xyxy=landmark_box(pose.landmarks),
                 score=pose.landmarks.presence,
                 dt_s=dt_s,
@@ -239,6 +258,10 @@ def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
     """(4,) x1, y1, x2, y2 [px] around all 33 landmarks, in view or not."""
     points = landmarks.image_px[:, :2]
     return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
+
+
+def _next_region(track: _Track, pose: RegionPose) -> RotatedSquare:
+    return pose.next_region if track.is_lost else steadied(track.region, pose.next_region)
 
 
 def _is_known(pose: RegionPose, seen: Sequence[_Sight]) -> bool:

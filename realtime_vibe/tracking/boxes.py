@@ -19,6 +19,8 @@ _CORE_LENGTH = 0.8
 """Of the box's side."""
 _CORE_WIDTH = 0.4
 """Of the longer side: a body is no wider, however wide the box around its arms or circle is."""
+_HULL_WIDTH = 0.5
+"""Of the longer side."""
 
 
 def iou_matrix(old: Sequence[Box], new: Sequence[Box]) -> FloatArray:
@@ -87,9 +89,17 @@ def _nearness(old: Sequence[Box], new: Sequence[Box], reach_px: Sequence[float])
 
 def core_of(box: Box) -> NDArray[np.float64]:
     """(4,) the middle of a box, where there is more body than background."""
+    return _inner(box, _CORE_LENGTH, _CORE_WIDTH)
+
+
+def hull_of(box: Box) -> NDArray[np.float64]:
+    """(4,) where a body may hide what is behind it; less than the box if that is wide."""
+    return _inner(box, 1.0, _HULL_WIDTH)
+
+
+def _inner(box: Box, length: float, width: float) -> NDArray[np.float64]:
     size = np.asarray(box[2:] - box[:2], np.float64)
-    width, height = _CORE_LENGTH * size
-    half = 0.5 * np.array([min(width, _CORE_WIDTH * float(size.max())), height])
+    half = 0.5 * np.minimum(length * size, [width * float(size.max()), np.inf])
     middle = _middle(box)
     return np.concatenate([middle - half, middle + half])
 
