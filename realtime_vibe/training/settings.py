@@ -38,6 +38,12 @@ class DiscriminatorSettings:
     """Steps over which L_adv rises to its weight: at first the discriminator knows nothing."""
 
 
+RELEASED_DISCRIMINATOR = DiscriminatorSettings(
+    representation="axis_angle", hidden=1024, layers=2, learning_rate=1e-4, rise_steps=1
+)
+"""Of the published weights, which know what they judge from the first step on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
     """The recipe. Stages are counted in steps, so that a resumed run equals one that never stopped."""

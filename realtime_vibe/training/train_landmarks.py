@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime_vibe.body.model_file import load_body
-from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.datasets.keypoint_video import load_keypoint_videos
 from realtime_vibe.training.distributed import Place, joined_processes
@@ -26,7 +26,11 @@ from realtime_vibe.training.mixed_source import MixedSource
 from realtime_vibe.training.motion import MotionPool, load_clips
 from realtime_vibe.training.rendered import RenderedSource, RenderedStream, load_streams
 from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings, SequenceSource
-from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.settings import (
+    RELEASED_DISCRIMINATOR,
+    DiscriminatorSettings,
+    TrainSettings,
+)
 from realtime_vibe.training.split import only_part
 from realtime_vibe.training.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, TrainingData, TrainResult, train
@@ -101,7 +105,14 @@ def settings_from(arguments: argparse.Namespace) -> TrainSettings:
     if arguments.velocity_weight is not None:
         weights = replace(weights, velocity=arguments.velocity_weight)
     discriminator = None
-    if arguments.discriminator != "none":
+    if arguments.discriminator_from is not None:
+        if arguments.discriminator != "attention":
+            raise ConfigError(
+                f"--discriminator-from with --discriminator {arguments.discriminator}: expected attention, "
+                "which the released one has"
+            )
+        discriminator = RELEASED_DISCRIMINATOR
+    elif arguments.discriminator != "none":
         discriminator = DiscriminatorSettings(pooling=arguments.discriminator)
     return TrainSettings(
         steps=arguments.steps,
@@ -122,7 +133,11 @@ def run(arguments: argparse.Namespace) -> TrainResult:
         if not place.is_first:
             logging.getLogger().setLevel(logging.WARNING)
         data = training_data(arguments, place)
-        start = Start(network=arguments.start_from, resume=arguments.resume)
+        start = Start(
+            network=arguments.start_from,
+            discriminator=arguments.discriminator_from,
+            resume=arguments.resume,
+        )
         return train(settings, data, arguments.out, place, start)
 
 
@@ -160,6 +175,12 @@ def parser() -> argparse.ArgumentParser:
         choices=("attention", "mean", "max", "none"),
         default="attention",
         help="how the motion discriminator pools over time, or none",
+    )
+    add(
+        "--discriminator-from",
+        type=Path,
+        metavar="FILE",
+        help="released VIBE checkpoint whose discriminator goes on learning",
     )
     add(
         "--encoder",

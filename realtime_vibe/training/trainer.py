@@ -19,6 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.models.checkpoint import load_official_discriminator
+from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.adversarial import (
@@ -81,6 +83,9 @@ class Start:
 
     network: Path | None = None
     """Weights of an earlier run; None begins with random ones."""
+    discriminator: Path | None = None
+    """A released VIBE checkpoint whose motion discriminator goes on learning; its sizes must be the
+    settings'."""
     resume: bool = False
     """Go on from the checkpoint in the output folder."""
 
@@ -112,6 +117,7 @@ def train(
         ConfigError: the folder holds a checkpoint and `resume` is not set, or settings differ from
             the checkpoint's, or the starting network reads other features.
         DatasetError: a file to start from is missing or damaged.
+        CheckpointError: the released checkpoint is.
     """
     if place.is_first:
         out.mkdir(parents=True, exist_ok=True)
@@ -132,6 +138,8 @@ def train(
     trainer = Trainer(replace(settings, size=size), data, network, out, place)
     if saved is not None:
         trainer.load(saved)
+    elif start.discriminator is not None:
+        trainer.begin_with(load_official_discriminator(start.discriminator))
     return trainer.run()
 
 
@@ -266,6 +274,23 @@ class Trainer:
         with self._averaged.in_place_of(self._network):
             network = copy.deepcopy(self._network).cpu()
         save_network(self._out / NETWORK_NAME, network, self._settings.size, provenance)
+
+    def begin_with(self, discriminator: MotionDiscriminator) -> None:
+        """Takes over the weights of a trained discriminator.
+
+        Raises:
+            ConfigError: the run has none, or one of other sizes.
+        """
+        weights = discriminator.state_dict()
+        own = {} if self._adversary is None else self._adversary.network.state_dict()
+        if self._adversary is None or {k: v.shape for k, v in own.items()} != {
+            k: v.shape for k, v in weights.items()
+        }:
+            raise ConfigError(
+                "the discriminator to begin with has other sizes than this run's: expected the released "
+                "ones (--discriminator attention, axis-angle, two layers of 1024 units)"
+            )
+        self._adversary.network.load_state_dict(weights)
 
     def load(self, saved: dict[str, Any]) -> None:
         """Puts back what `save` wrote; the network's weights are already in place.

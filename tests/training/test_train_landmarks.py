@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from realtime_vibe.errors import ConfigError
 from realtime_vibe.training import train_landmarks
 from realtime_vibe.training.losses import PAPER_WEIGHTS
 from realtime_vibe.training.network import read_network
-from realtime_vibe.training.settings import TrainSettings
+from realtime_vibe.training.settings import RELEASED_DISCRIMINATOR, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["--steps", "3", "--streams", "2", "--frames", "34"]
@@ -59,6 +60,9 @@ def test_options_reach_the_recipe():
     assert settings.objective.weights == PAPER_WEIGHTS
     assert settings.objective.form == "paper"
     assert _settings("--discriminator", "none").discriminator is None
+    assert _settings("--discriminator-from", "f").discriminator == RELEASED_DISCRIMINATOR
+    with pytest.raises(ConfigError, match="expected attention"):
+        _settings("--discriminator-from", "f", "--discriminator", "max")
     assert _settings("--adversarial-weight", "2").objective.weights.adversarial == 2.0
 
 

@@ -15,9 +15,14 @@ from realtime_vibe.training.losses import PAPER_WEIGHTS, Objective
 from realtime_vibe.training.mixed_source import MixedSource
 from realtime_vibe.training.network import NetworkSize, num_features, read_network
 from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
-from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.settings import (
+    RELEASED_DISCRIMINATOR,
+    DiscriminatorSettings,
+    TrainSettings,
+)
 from realtime_vibe.training.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, TrainingData, train
+from tests.official_vibe import random_vibe, vibe_checkpoint
 
 SETTINGS = TrainSettings(
     steps=6,
@@ -155,6 +160,21 @@ def test_the_released_recipe_runs(tmp_path, data):
         objective=Objective(form="paper", weights=PAPER_WEIGHTS),
     )
     assert _train(tmp_path, data(), settings).finished
+
+
+def test_the_released_discriminator_goes_on_learning(tmp_path, data):
+    released = vibe_checkpoint(random_vibe())
+    torch.save(released, tmp_path / "vibe.pth.tar")
+    # So slow that the weights it begins with are still to be seen.
+    slow = replace(RELEASED_DISCRIMINATOR, learning_rate=1e-9, weight_decay=0.0, num_windows=2)
+    settings = replace(SETTINGS, steps=3, discriminator=slow)
+    source = {"discriminator": tmp_path / "vibe.pth.tar"}
+    assert _train(tmp_path / "run", data(), settings, **source).finished
+    found, expected = _weights(tmp_path / "run"), released["disc_motion_state_dict"]
+    for name in ("gru.weight_ih_l0", "attention.attention.6.weight", "fc.bias"):
+        torch.testing.assert_close(found[f"discriminator {name}"], expected[name])
+    with pytest.raises(ConfigError, match="other sizes"):
+        _train(tmp_path / "other", data(), **source)
 
 
 def test_without_the_encoder_each_frame_stands_alone(tmp_path, data):
