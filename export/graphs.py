@@ -51,21 +51,28 @@ def write_step(
 
 
 def write_graph(
-    module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    path: Path,
+    *,
+    any_number: bool = True,
 ) -> None:
-    """Writes a module whose people can be any number.
+    """Writes a module.
 
     Args:
         module: takes the inputs in order.
-        inputs: examples by name, of two people each; `hidden` has people on its second axis, the others
-            on their first.
+        inputs: examples by name.
         outputs: names of what the module gives.
         path: the `.onnx` file; one file, weights inside.
+        any_number: leave the number of people free; the examples are then of two, on the second axis of
+            `hidden` and on the first of the others.
 
     Raises:
         ExportError: the exporter gave nothing.
     """
     people = torch.export.Dim("P", min=1, max=_MOST_PEOPLE)
+    shapes = tuple({1 if name == "hidden" else 0: people} for name in inputs)
     with torch.no_grad(), _quiet_exporter():
         program = torch.onnx.export(
             module.eval(),
@@ -74,7 +81,7 @@ def write_graph(
             opset_version=OPSET,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=tuple({1 if name == "hidden" else 0: people} for name in inputs),
+            dynamic_shapes=shapes if any_number else None,
             optimize=True,
             verbose=False,
         )

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import torch
 
-from realtime_vibe.backends.base import InferenceSession, TensorSpec
+from export.graphs import graph_entry, write_graph
+from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.manifest import FORMAT_VERSION, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError, RealtimeVibeError
@@ -34,7 +33,6 @@ from realtime_vibe.tracking.yolov3_detector import letterboxed
 
 GRAPH_NAME = "yolov3.onnx"
 MANIFEST_NAME = "detector.json"
-OPSET = 20
 PARITY_LIMIT: dict[Precision, float] = {"fp32": 1e-4, "fp16": 1e-2}
 _INPUT = "image_bgr"
 _OUTPUTS = ("boxes", "scores")
@@ -72,11 +70,12 @@ def export_yolov3(
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out) as scratch:
         path = Path(scratch) / GRAPH_NAME
-        write_graph(graph, size, path)
+        picture = torch.zeros(1, size, size, 3, dtype=torch.uint8)
+        write_graph(graph, {_INPUT: picture}, _OUTPUTS, path, any_number=False)
         del graph
         with OnnxRuntimeSession(path, num_threads=2) as session:
             error = parity(network, session, sample_pictures(size))
-            signature = session.inputs, session.outputs
+            entry = graph_entry(path, session)
         # Written so that an error that is no number is refused too.
         if not error <= PARITY_LIMIT[precision]:
             raise ExportError(
@@ -91,7 +90,7 @@ def export_yolov3(
             "input_size": size,
             "licence": "that of the weights file, which stays its user's; trained on COCO if official",
             "source": {"file": weights.name, "sha256": file_sha256(weights)},
-            "graphs": {"detector": _entry(path, signature)},
+            "graphs": {"detector": entry},
             "measured": {"parity_max_error": error},
         }
         part = Path(scratch) / MANIFEST_NAME
@@ -100,25 +99,6 @@ def export_yolov3(
         path.replace(out / GRAPH_NAME)
         part.replace(out / MANIFEST_NAME)
     return DetectorReport(folder=out, family=family, max_error=error, size_bytes=num_bytes)
-
-
-def write_graph(graph: PersonDetection, size: int, path: Path) -> None:
-    """Writes the graph for one picture of `size` [px] as ONNX."""
-    with torch.no_grad():
-        program = torch.onnx.export(
-            graph,
-            (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=[_INPUT],
-            output_names=list(_OUTPUTS),
-            optimize=True,
-            verbose=False,
-        )
-    if program is None:
-        raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
-    program.save(str(path))
-    onnx.checker.check_model(str(path), full_check=True)
 
 
 def parity(network: YoloV3, session: InferenceSession, pictures: Sequence[ImageArray]) -> float:
@@ -161,22 +141,6 @@ def sample_pictures(size: int) -> tuple[ImageArray, ...]:
         capture.release()
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     return (*pictures, noise)
-
-
-def _entry(
-    path: Path, signature: tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
-) -> dict[str, Any]:
-    inputs, outputs = (
-        [{"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype} for spec in specs]
-        for specs in signature
-    )
-    return {
-        "file": path.name,
-        "sha256": file_sha256(path),
-        "opset": OPSET,
-        "inputs": inputs,
-        "outputs": outputs,
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
