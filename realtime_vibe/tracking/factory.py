@@ -11,6 +11,7 @@ from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
 from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
+from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
 
 BLAZEPOSE = "blazepose"
 """Name of the folder, and of the detector that comes out of it."""
@@ -118,8 +119,6 @@ def open_detector(name_or_dir: str, backend: str = "auto") -> PersonDetector:
             f"no detector '{name_or_dir}': expected {BLAZEPOSE} or a folder with a "
             f"{DETECTOR_KIND.file_name}; {DETECTOR_KIND.cure}"
         )
-    from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
-
     return YoloV3Detector(_open(found, DETECTOR_KIND, "detector", backend, _NUM_THREADS))
 
 
@@ -128,11 +127,16 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
     tracker = choice.tracker
     if tracker == "auto":
         keeps_to_blazepose = needs_landmarks or choice.detector == BLAZEPOSE
-        return "blazepose" if keeps_to_blazepose else "boxes"
+        tracker = "blazepose" if keeps_to_blazepose else "boxes"
     if tracker == "boxes" and needs_landmarks:
         raise ConfigError(
             "tracker is boxes, but this engine needs landmarks: expected auto, blazepose or "
             "mediapipe, or an engine that sees crops"
+        )
+    if tracker == "boxes" and choice.refine:
+        raise ConfigError(
+            "refine is on, but the tracker is boxes, without landmarks: expected refine off, or "
+            "tracker blazepose"
         )
     if tracker == "mediapipe" and choice.detector != BLAZEPOSE:
         raise ConfigError(

@@ -4,7 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_vibe.tracking.blazepose_detector import anchor_centers, decode, merge_overlapping
+from realtime_vibe.tracking.blazepose_detector import (
+    anchor_centers,
+    decode,
+    detected_person,
+    merge_overlapping,
+)
 
 
 def test_anchors_cover_the_input_evenly() -> None:
@@ -45,6 +50,15 @@ def test_overlapping_boxes_are_averaged_by_score() -> None:
     np.testing.assert_allclose(merged[0][1], [0.04, 0, 1.04, 1], atol=1e-6)
     np.testing.assert_allclose(merged[0][2], 0.4, atol=1e-6)
     np.testing.assert_allclose(merged[1][2], 2.0)
+
+
+def test_a_persons_box_is_the_square_about_the_circle_around_the_body() -> None:
+    keypoints = np.array([[100, 200], [160, 120], [100, 100], [0, 0]], np.float32)
+    person = detected_person(0.8, keypoints)
+    np.testing.assert_allclose(person.bbox_xyxy, [0, 100, 200, 300])
+    assert person.score == 0.8
+    assert (person.region.center_x_px, person.region.center_y_px) == (100, 200)
+    np.testing.assert_allclose(person.region.side_px, 1.25 * 200)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 30))

@@ -1,14 +1,30 @@
-"""Opening BlazePose's engine folder: what is refused, and with which advice."""
+"""Opening trackers and detectors: which one it is, what is refused, and with which advice."""
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
-from realtime_vibe.errors import EngineError
-from realtime_vibe.tracking.factory import BLAZEPOSE_KIND, make_blazepose_tracker
+from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import ConfigError, EngineError
+from realtime_vibe.packets import Frame
+from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker
+from realtime_vibe.tracking.box_tracker import BoxTracker
+from realtime_vibe.tracking.factory import (
+    BLAZEPOSE_KIND,
+    DETECTOR_KIND,
+    TrackerChoice,
+    make_blazepose_tracker,
+    make_tracker,
+    open_detector,
+)
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 MANIFEST = BLAZEPOSE_KIND.file_name
@@ -86,3 +102,134 @@ def test_a_manifest_without_a_graph_is_refused(engine: Path) -> None:
     (engine / MANIFEST).write_text('{"format_version": 1, "graphs": {}}')
     with pytest.raises(EngineError, match="describes no graph 'detector'"):
         make_blazepose_tracker(engine)
+
+
+@pytest.fixture
+def boxes_folder(tmp_path: Path) -> Path:
+    """A detector that sees one upright person in the middle of every picture."""
+    folder = tmp_path / "detector"
+    folder.mkdir()
+    tensors = {
+        "boxes": np.array([[[0.4, 0.2, 0.6, 0.8]]], np.float32),
+        "scores": np.array([[0.9]], np.float32),
+    }
+    nodes = [
+        helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(array))
+        for name, array in tensors.items()
+    ]
+    picture = helper.make_tensor_value_info("image_bgr", TensorProto.UINT8, [1, 64, 64, 3])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape)
+        for name, array in tensors.items()
+    ]
+    graph = helper.make_graph(nodes, "one_person", [picture], outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.save(model, folder / "yolov3.onnx")
+    entry = {
+        "file": "yolov3.onnx",
+        "sha256": file_sha256(folder / "yolov3.onnx"),
+        "inputs": [{"name": "image_bgr", "shape": [1, 64, 64, 3], "dtype": "uint8"}],
+        "outputs": [
+            {"name": name, "shape": list(array.shape), "dtype": "float32"}
+            for name, array in tensors.items()
+        ],
+    }
+    manifest = {"format_version": 1, "graphs": {"detector": entry}}
+    (folder / DETECTOR_KIND.file_name).write_text(json.dumps(manifest))
+    return folder
+
+
+def _frame(time_s: float) -> Frame:
+    image = np.full((480, 640, 3), 60, np.uint8)
+    return Frame(image_bgr=image, index=0, captured_at_s=time_s, grabbed_at_s=time_s)
+
+
+@pytest.mark.parametrize(
+    ("tracker", "needs_landmarks", "expected"),
+    [
+        ("auto", True, BlazePoseTracker),
+        ("auto", False, BlazePoseTracker),
+        ("blazepose", True, BlazePoseTracker),
+        ("blazepose", False, BlazePoseTracker),
+        ("boxes", False, BoxTracker),
+    ],
+)
+def test_blazepose_as_detector_starts_either_tracker(
+    tracker: str, needs_landmarks: bool, expected: type
+) -> None:
+    choice = TrackerChoice(tracker=tracker, max_people=2)
+    with make_tracker(choice, needs_landmarks=needs_landmarks) as made:
+        assert type(made) is expected
+        assert made.update(_frame(0.0)) == ()
+
+
+def test_another_detector_gives_boxes_to_engines_of_crops(boxes_folder: Path) -> None:
+    choice = TrackerChoice(detector=str(boxes_folder))
+    with make_tracker(choice, needs_landmarks=False) as made:
+        assert type(made) is BoxTracker
+        (person,) = made.update(_frame(0.0))
+    np.testing.assert_allclose(person.bbox_xyxy, [256, 48, 384, 432], atol=1)
+    assert person.landmarks is None
+
+
+def test_another_detector_starts_the_landmark_tracker_where_landmarks_are_needed(
+    boxes_folder: Path, shared_data: Path
+) -> None:
+    from benchmarks.clips import read_clip
+
+    clip = read_clip(shared_data / "real3d" / "pose2sim_cam3" / "video.mp4", 1)
+    choice = TrackerChoice(detector=str(boxes_folder))
+    with make_tracker(choice, needs_landmarks=True) as made:
+        assert type(made) is BlazePoseTracker
+        assert made.update(_frame(0.0)) == ()
+        (person,) = made.update(clip.frame(0))
+    assert person.landmarks is not None
+    assert person.score > 0.9
+
+
+def test_a_missing_detector_says_how_to_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        EngineError, match=r"no detector 'none': expected blazepose .*export\.yolov3"
+    ):
+        open_detector("none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EngineError, match=r"has no detector\.json: .*export\.yolov3 --weights"):
+        open_detector("empty")
+
+
+def test_a_changed_detector_is_refused(boxes_folder: Path) -> None:
+    with (boxes_folder / "yolov3.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(EngineError, match=r"yolov3\.onnx has sha256 .*detector\.json .*yolov3"):
+        open_detector(str(boxes_folder))
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (TrackerChoice(tracker="boxes"), "needs landmarks: expected auto, blazepose or mediapipe"),
+        (TrackerChoice(tracker="mediapipe", detector="yolov3"), "mediapipe has its own"),
+        (TrackerChoice(tracker="mediapipe", max_people=2), "mediapipe follows one person"),
+        (TrackerChoice(tracker="sort"), "expected auto, blazepose, mediapipe or boxes"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused(choice: TrackerChoice, told: str) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        make_tracker(choice, needs_landmarks=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_boxes_have_nothing_to_refine(boxes_folder: Path) -> None:
+    choice = TrackerChoice(detector=str(boxes_folder), refine=True)
+    with pytest.raises(ConfigError, match="refine is on, but the tracker is boxes"):
+        make_tracker(choice, needs_landmarks=False)
+
+
+def test_the_settings_offer_what_can_be_made() -> None:
+    choice, config = TrackerChoice(), LiveConfig()
+    for field in fields(TrackerChoice):
+        assert getattr(choice, field.name) == getattr(config, field.name), field.name
+    assert config.detect_every == DETECT_EVERY
