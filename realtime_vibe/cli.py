@@ -182,7 +182,8 @@ def _add_motion(parser: argparse.ArgumentParser) -> None:
         "--temporal",
         choices=config.TEMPORAL_MODES,
         help="stream: the network's memory is carried from frame to frame, constant cost (default); "
-        "window: the last 16 frames are run again each time",
+        "window: the last 16 frames are run again each time, as the paper evaluates; demo: the memory is "
+        "emptied every 450 frames of a person, as the released demo does",
     )
     group.add_argument(
         "--smooth",
