@@ -29,7 +29,7 @@ class ManifestKind:
 
 ENGINE = ManifestKind(
     file_name=MANIFEST_NAME,
-    cure="reinstall the engine, or rebuild it with `python -m export.engine`",
+    cure="reinstall the engine, or rebuild it with `python -m export.engine` or `python -m export.vibe`",
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,20 @@ def test_the_settings_offer_what_can_be_made() -> None:
     for field in fields(TrackerChoice):
         assert getattr(choice, field.name) == getattr(config, field.name), field.name
     assert config.detect_every == DETECT_EVERY
+
+
+def test_a_detector_made_of_darknets_weights_opens_and_looks(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    from export.yolov3 import export_yolov3
+    from tests.official_yolo import write_yolo_weights
+
+    write_yolo_weights(tmp_path / "yolov3-tiny.weights", tiny=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        export_yolov3(tmp_path / "yolov3-tiny.weights", tmp_path / "yolo", size=64)
+    choice = TrackerChoice(detector=str(tmp_path / "yolo"), max_people=2)
+    with make_tracker(choice, needs_landmarks=False) as made:
+        assert type(made) is BoxTracker
+        people = made.update(_frame(0.0))  # random numbers may see anything, but not a crowd
+    assert len(people) <= 2

@@ -161,6 +161,7 @@ def test_the_lost_one_of_two_is_searched_at_once_and_keeps_the_identity() -> Non
     assert list(_where(stage.step())) == [0]
     assert stage.crowd.calls == calls + 1
     stage.step(10)
+    assert stage.crowd.calls == calls + 1 + 3  # then every third frame instead of every 15th
     stage.crowd.places = staying + back
     for _ in range(6):
         people = stage.step()
