@@ -113,7 +113,9 @@ def write_engine(graphs: dict[str, onnx.ModelProto], errors: dict[str, Any], fol
         "source": {"requirement": REQUIREMENT, "sha256": TFLITE_SHA256},
         "graphs": entries,
     }
-    (folder / BLAZEPOSE_KIND.file_name).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (folder / BLAZEPOSE_KIND.file_name).write_text(
+        json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ nobody.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from tests.official_smpl import write_extra_regressor, write_smpl_npz, write_smpl_pickle
@@ -32,7 +33,7 @@ def main() -> None:
     write_yolo_weights(folder / "yolov3.weights", tiny=False, seed=seed)
     write_yolo_weights(folder / "yolov3-tiny.weights", tiny=True, seed=seed)
     for path in sorted(folder.iterdir()):
-        print(f"{path.stat().st_size / 1e6:8.1f} MB  {path}")
+        sys.stdout.write(f"{path.stat().st_size / 1e6:8.1f} MB  {path}\n")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,6 @@ def test_the_manifest_says_where_it_comes_from(exported):
 def test_a_graph_that_differs_replaces_nothing(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(engine_export, "PARITY_LIMIT", -1.0)
     body = engine_folder("blazepose-gru") / "body.npz"
-    warnings.simplefilter("ignore")  # pytest restores the filters after the test
     with pytest.raises(ExportError, match="nothing was replaced"):
         engine_export.export_engine(checkpoint, body, tmp_path / "bad", {})
     assert list((tmp_path / "bad").iterdir()) == []
