@@ -1,7 +1,7 @@
 """Latency of the live path, per stage and from grab to mesh.
 
-    python -m benchmarks.latency                      # bundled demo clip at 640x480
-    python -m benchmarks.latency --source CLIP --size 1280x720 --json latency.json
+    python -m benchmarks latency                      # bundled demo clip at 640x480
+    python -m benchmarks latency --source CLIP --size 1280x720 --engine out/vibe-engine
 
 Frames are decoded and scaled to memory first, so only our own stages are timed: track, features,
 temporal, body, and their sum `step`. The first frames warm up and are left out. A second part runs
@@ -10,27 +10,28 @@ to the finished mesh, hand-over between threads included.
 """
 
 import argparse
-import json
-import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
+from benchmarks.results import Collected, Labels
 from realtime_vibe.app import build_pipeline
 from realtime_vibe.config import TEMPORAL_MODES, LiveConfig
-from realtime_vibe.errors import RealtimeVibeError, SourceError
+from realtime_vibe.errors import ConfigError, SourceError
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
-from realtime_vibe.packets import Frame, ImageArray
+from realtime_vibe.packets import Frame, FrameResult, ImageArray
 from realtime_vibe.sources.base import OpenedByWith, SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.threads import SlotClosed
 
+NAME = "latency"
 WARMUP_FRAMES = 50
 _ORDER = ("track", "features", "temporal", "body", "step", "end_to_end")
 
@@ -114,15 +115,47 @@ class MemorySource(OpenedByWith):
         self._count = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One run of the live threads."""
+
+    document: dict[str, object]
+    """As `--stats` of the app writes it."""
+    samples_ms: dict[str, list[float]]
+    """Every stage's times, in order, warm-up left out."""
+
+
+class StageTimes:
+    """Keeps the times of every frame; hangs on the inference thread."""
+
+    def __init__(self) -> None:
+        self.samples_ms: dict[str, list[float]] = {name: [] for name in _ORDER}
+        self._seen = 0
+
+    def write(self, result: FrameResult) -> None:
+        """Takes one result."""
+        self._seen += 1
+        if self._seen <= WARMUP_FRAMES:
+            return
+        end_to_end_ms = (time.perf_counter() - result.frame.grabbed_at_s) * 1e3
+        for name, spent_ms in {**result.stage_ms, "end_to_end": end_to_end_ms}.items():
+            self.samples_ms.setdefault(name, []).append(spent_ms)
+
+    def close(self) -> None:
+        """Nothing to finish."""
+
+
 def measure(
     images: list[ImageArray], config: LiveConfig, count: int, rate_hz: float | None
-) -> dict[str, object]:
-    """Runs the threads of the live app over frames from memory and returns its statistics."""
+) -> Measured:
+    """Runs the threads of the live app over frames from memory."""
     built = build_pipeline(config)
     stats = StatsCollector(warmup=WARMUP_FRAMES)
+    times = StageTimes()
     source = MemorySource(images, count, rate_hz)
     with source:
         live = LiveRun(source, built.pipeline, stats, every_frame=rate_hz is None, max_frames=None)
+        live.add_writer(times)
         live.start()
         with tqdm(total=count, unit="frame", leave=False) as bar:
             try:
@@ -141,7 +174,7 @@ def measure(
         backend=built.backend,
         precision=built.precision,
     )
-    return stats.document(facts)
+    return Measured(document=stats.document(facts), samples_ms=times.samples_ms)
 
 
 def as_table(document: dict[str, object]) -> str:
@@ -176,51 +209,67 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.latency", description="Latency of the live path on this machine."
-    )
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 0, or 2 after an error that the user can cure."""
+    options = _parser().parse_args(arguments)
+    return guarded(NAME, lambda: _run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(NAME, __doc__)
     parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
     parser.add_argument("--size", type=_size, default=(640, 480), help="frame size, 640x480")
-    parser.add_argument("--frames", type=int, default=1000, help="frames to process in each part")
+    parser.add_argument("--frames", type=positive, default=1000, help="of each part (1000)")
     parser.add_argument("--rate", type=float, default=60.0, help="camera rate of the second part")
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
-    parser.add_argument("--json", type=Path, help="also write both results to this file")
-    arguments = parser.parse_args()
+    add_json(parser)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.frames <= WARMUP_FRAMES:
+        raise ConfigError(
+            f"--frames is {options.frames}, expected more than the {WARMUP_FRAMES} of warm-up"
+        )
+    warn_if_busy()
     config = replace(
         LiveConfig(view="none"),
-        engine=arguments.engine,
-        backend=arguments.backend,
-        temporal=arguments.temporal,
-        refine=arguments.refine,
+        engine=options.engine,
+        backend=options.backend,
+        temporal=options.temporal,
+        refine=options.refine,
     )
-    try:
-        images = decoded_frames(arguments.source, arguments.size, limit=300)
-        fast = measure(images, config, arguments.frames, None)
-        live = measure(images, config, arguments.frames, arguments.rate)
-    except RealtimeVibeError as error:
-        print(f"benchmarks.latency: error: {error}", file=sys.stderr)
-        return 2
+    images = decoded_frames(options.source, options.size, limit=300)
+    fast = measure(images, config, options.frames, None)
+    live = measure(images, config, options.frames, options.rate)
+    facts = fast.document
     print(
-        f"{arguments.source.name} at {arguments.size[0]}x{arguments.size[1]}, {fast['engine']}, "
-        f"{fast['backend']}, {arguments.temporal}, "
-        f"landmarks {'refined' if arguments.refine else 'not refined'}, "
+        f"{options.source.name} at {options.size[0]}x{options.size[1]}, {facts['engine']}, "
+        f"{facts['backend']}, {options.temporal}, "
+        f"landmarks {'refined' if options.refine else 'not refined'}, "
         f"{WARMUP_FRAMES} warm-up frames left out\n"
-        f"machine: {fast['machine']}\n\nevery frame, as fast as possible: {fast['fps']} fps"
+        f"machine: {facts['machine']}\n\nevery frame, as fast as possible: {facts['fps']} fps"
     )
-    print(as_table(fast))
-    print(f"\nas a {arguments.rate:g} fps camera: {live['frames']}")
-    print(as_table(live))
-    if arguments.json:
-        arguments.json.write_text(
-            json.dumps({"every_frame": fast, "camera": live}, indent=2) + "\n"
+    print(as_table(facts))
+    print(f"\nas a {options.rate:g} fps camera: {live.document['frames']}")
+    print(as_table(live.document))
+    collected = Collected(NAME)
+    # The engine and the mode are part of the case: two of them in one file must not be one case.
+    what = f"{facts['engine']}, {options.temporal}{', refined' if options.refine else ''}"
+    for pace, part in (("every frame", fast), (f"{options.rate:g} fps camera", live)):
+        labels = Labels(
+            engine=str(facts["engine"]),
+            backend=str(facts["backend"]),
+            precision=str(facts["precision"]),
         )
-    return 0
+        for stage, samples_ms in part.samples_ms.items():
+            if samples_ms:
+                collected.add(f"{what}, {pace}", samples_ms, labels, metric=stage)
+    keep(collected, options.json)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
