@@ -6,30 +6,34 @@ from pathlib import Path
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.errors import BackendUnavailableError
 
-BACKENDS = ("auto", "onnxruntime", "onnxruntime-cuda")
+BACKENDS = ("auto", "onnxruntime", "onnxruntime-cuda", "openvino", "openvino-bf16")
 
 
 def open_session(path: Path, backend: str = "auto", *, num_threads: int = 2) -> InferenceSession:
     """Loads a graph.
 
     Args:
-        path: an `.onnx` file.
-        backend: one of `BACKENDS`; `auto` takes ONNX Runtime on the CPU.
+        path: an `.onnx` file; for OpenVINO also an `.xml` file.
+        backend: one of `BACKENDS`; `auto` takes OpenVINO for `.xml`, else ONNX Runtime on the CPU.
         num_threads: threads inside one operator.
 
     Raises:
         BackendUnavailableError: the name is unknown or the backend is not installed.
         EngineError: the graph cannot be loaded.
     """
+    if backend == "auto":
+        backend = "openvino" if path.suffix == ".xml" else "onnxruntime"
     match backend:
-        case "auto" | "onnxruntime":
+        case "onnxruntime" | "onnxruntime-cuda":
             from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
-            return OnnxRuntimeSession(path, num_threads=num_threads)
-        case "onnxruntime-cuda":
-            from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
+            provider = "CUDA" if backend.endswith("cuda") else "CPU"
+            return OnnxRuntimeSession(path, provider=provider, num_threads=num_threads)
+        case "openvino" | "openvino-bf16":
+            from realtime_vibe.backends.openvino_session import OpenVinoSession
 
-            return OnnxRuntimeSession(path, provider="CUDA", num_threads=num_threads)
+            precision = "bf16" if backend.endswith("bf16") else "f32"
+            return OpenVinoSession(path, precision=precision, num_threads=num_threads)
         case _:
             raise BackendUnavailableError(
                 f"unknown backend '{backend}': expected one of {', '.join(BACKENDS)}"
@@ -37,7 +41,11 @@ def open_session(path: Path, backend: str = "auto", *, num_threads: int = 2) -> 
 
 
 def installed_backends() -> tuple[str, ...]:
-    """The names of the backends whose library can be imported here."""
+    """The names of the backends whose library and processor are here."""
+    return (*_onnxruntime_backends(), *_openvino_backends())
+
+
+def _onnxruntime_backends() -> tuple[str, ...]:
     if importlib.util.find_spec("onnxruntime") is None:
         return ()
     import onnxruntime as ort
@@ -46,3 +54,13 @@ def installed_backends() -> tuple[str, ...]:
     if "CUDAExecutionProvider" in ort.get_available_providers():
         names.append("onnxruntime-cuda")
     return tuple(names)
+
+
+def _openvino_backends() -> tuple[str, ...]:
+    from realtime_vibe.backends.openvino_library import is_openvino_installed
+
+    if not is_openvino_installed():
+        return ()
+    from realtime_vibe.backends.openvino_session import has_precision
+
+    return ("openvino", "openvino-bf16") if has_precision("bf16") else ("openvino",)
