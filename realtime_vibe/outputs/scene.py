@@ -21,6 +21,8 @@ YAW_RAD = float(np.deg2rad(30.0))
 PITCH_RAD = float(np.deg2rad(11.0))
 """And looks down by this much."""
 _HALF_FOV_TAN = float(np.tan(np.deg2rad(17.0)))
+_ABOVE_HIPS_M = 1.3
+"""Room for a head and raised arms above the highest hips."""
 _VISIBLE_HEIGHT_M = 2.35
 _CELL_M = 0.5
 _GRID_RADIUS_M = 3.4
@@ -63,8 +65,8 @@ class SceneRenderer:
         self._rasterizer = MeshRasterizer(faces)
         self._ground = GroundLevel()
         self._aim = SteadyPoint()
-        # x, z of the point looked at, and how far the people spread around it [m].
-        self._look_at = np.array([0.0, _DEFAULT_DEPTH_M, 0.0], np.float32)
+        # x, z of the point looked at, how far the people spread around it and how high they reach [m].
+        self._look_at = np.array([0.0, _DEFAULT_DEPTH_M, 0.0, 0.0], np.float32)
 
     def draw(
         self, result: FrameResult, *, width: int, height: int, mirror: bool = False
@@ -96,10 +98,13 @@ class SceneRenderer:
         now_s = result.frame.captured_at_s
         lowest_m = max(float(person.mesh.vertices[:, 1].max()) for person in result.people)
         self._ground.update(lowest_m, now_s)
-        pelvis = np.stack([person.mesh.joints[0, [0, 2]] for person in result.people])
-        low, high = pelvis.min(axis=0), pelvis.max(axis=0)
+        pelvis = np.stack([person.mesh.joints[0] for person in result.people])
+        low, high = pelvis[:, [0, 2]].min(axis=0), pelvis[:, [0, 2]].max(axis=0)
         spread_m = 0.5 * float(np.linalg.norm(high - low))
-        self._look_at = self._aim.update(np.array([*(0.5 * (low + high)), spread_m]), now_s)
+        # By hips, not by hands: the view must not rise with every raised arm.
+        height_m = lowest_m - float(pelvis[:, 1].min()) + _ABOVE_HIPS_M
+        wanted = np.array([*(0.5 * (low + high)), spread_m, height_m])
+        self._look_at = self._aim.update(wanted, now_s)
 
     @property
     def _floor_m(self) -> float:
@@ -107,8 +112,9 @@ class SceneRenderer:
 
     def _camera(self, width: int, height: int) -> _Camera:
         focal_px = 0.5 * height / _HALF_FOV_TAN
-        x, z, spread_m = (float(value) for value in self._look_at)
-        distance_m = 0.5 * _VISIBLE_HEIGHT_M / _HALF_FOV_TAN
+        x, z, spread_m, height_m = (float(value) for value in self._look_at)
+        visible_m = max(_VISIBLE_HEIGHT_M, height_m)
+        distance_m = 0.5 * visible_m / _HALF_FOV_TAN
         # The people's spread and an arm's length each side must fit the width, too.
         distance_m = max(distance_m, (spread_m + 0.85) * focal_px / (0.5 * width) + spread_m)
         back = np.array(
@@ -121,7 +127,8 @@ class SceneRenderer:
         right = np.cross([0.0, 1.0, 0.0], -back)
         right /= np.linalg.norm(right)
         rotation = np.stack([right, np.cross(-back, right), -back]).astype(np.float32)
-        target = np.array([x, self._floor_m - _EYE_LEVEL_M, z])
+        eye_level_m = _EYE_LEVEL_M * visible_m / _VISIBLE_HEIGHT_M
+        target = np.array([x, self._floor_m - eye_level_m, z])
         return _Camera(
             rotation=rotation,
             eye=(target + distance_m * back).astype(np.float32),
