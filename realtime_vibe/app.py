@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from realtime_vibe.backends.build import ONNX
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
+from realtime_vibe.backends.opener import GraphOpener
 from realtime_vibe.body.keypoints49 import Keypoints49, supported
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.body.smpl import SmplBody
@@ -34,6 +36,9 @@ from realtime_vibe.threads import SlotClosed
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
 
+TRACKER_FOLDER = "tracker"
+"""Where an engine that was built for one machine keeps BlazePose, built for the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltPipeline:
@@ -44,8 +49,19 @@ class BuiltPipeline:
     """(F, 3) of the body's mesh."""
     recorded_body: RecordedBody
     engine: str
-    backend: str
+    backends: Mapping[str, str]
+    """What really runs each graph: `{"landmarks": "openvino:CPU:f32"}`."""
     precision: str
+
+    @property
+    def backend(self) -> str:
+        """`backends` in one line; no names of graphs where all run on the same."""
+        graphs: dict[str, list[str]] = {}
+        for graph, backend in self.backends.items():
+            graphs.setdefault(backend, []).append(graph)
+        if len(graphs) == 1:
+            return next(iter(graphs))
+        return ", ".join(f"{backend} ({', '.join(names)})" for backend, names in graphs.items())
 
 
 def build_pipeline(config: LiveConfig) -> BuiltPipeline:
@@ -60,11 +76,14 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
     # network, and doubled its time on two cores. One thread is as fast for products of this size.
     threadpool_limits(1, user_api="blas")
     manifest = load_manifest(engine_folder(config.engine))
-    model = _open_model(manifest, config)
+    opener = GraphOpener(config.backend)
+    # A built folder opens with its own backend alone; the tracker beside it may be built for another.
+    tracker_opener = opener if manifest.build.target == ONNX else GraphOpener()
+    model = _open_model(manifest, config, opener)
     body = SmplBody(load_body(manifest.body))
     pipeline = MotionCapturePipeline(
-        tracker=_build_tracker(config, with_landmarks=needs_landmarks(manifest)),
-        features=make_features(manifest, config.backend),
+        tracker=_build_tracker(config, manifest, tracker_opener),
+        features=make_features(manifest, opener),
         temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
         body=body,
         fov_deg=config.fov_deg,
@@ -74,7 +93,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
         faces=body.model.faces,
         recorded_body=_recorded(body.model),
         engine=manifest.name,
-        backend=model.backend,
+        backends={**tracker_opener.used, **opener.used},
         precision=manifest.precision,
     )
 
@@ -154,35 +173,43 @@ def _write_reports(
         frames_dropped=live.rates.dropped,
         engine=built.engine,
         backend=built.backend,
+        backends=built.backends,
         precision=built.precision,
     )
     outputs.finish(live.latest_result, stats, facts, built.faces)
 
 
-def _open_model(manifest: EngineManifest, config: LiveConfig) -> MotionModel:
+def _open_model(manifest: EngineManifest, config: LiveConfig, opener: GraphOpener) -> MotionModel:
     """The motion model, with the backbone in the same graph where the engine is built so."""
     if "fused" not in manifest.graphs:
         # A small graph is done before a second thread has woken up.
         threads = 1 if needs_landmarks(manifest) else 2
-        return MotionModel(open_graph(manifest, "step", config.backend, num_threads=threads))
+        return MotionModel(open_graph(manifest, "step", opener, num_threads=threads))
     if config.temporal == "window":
         raise ConfigError(
             f"engine {manifest.name} goes from picture to parameters in one graph and keeps no features "
             "to run again: use --temporal stream, or export it without --fused"
         )
-    return MotionModel(open_graph(manifest, "fused", config.backend, num_threads=2))
+    return MotionModel(open_graph(manifest, "fused", opener, num_threads=2))
 
 
-def _build_tracker(config: LiveConfig, *, with_landmarks: bool) -> PersonTracker:
+def _build_tracker(
+    config: LiveConfig, manifest: EngineManifest, opener: GraphOpener
+) -> PersonTracker:
+    own_folder = manifest.folder / TRACKER_FOLDER
     choice = TrackerChoice(
         tracker=config.tracker,
         detector=config.detector,
         max_people=config.max_people,
         detect_every=config.detect_every,
         refine=config.refine,
-        backend=config.backend,
+        backend=opener,
     )
-    return make_tracker(choice, needs_landmarks=with_landmarks)
+    return make_tracker(
+        choice,
+        needs_landmarks=needs_landmarks(manifest),
+        blazepose_folder=own_folder if own_folder.is_dir() else None,
+    )
 
 
 def _recorded(model: BodyModel) -> RecordedBody:

@@ -94,8 +94,8 @@ def test_a_check_that_breaks_is_a_finding(capsys: pytest.CaptureFixture[str]) ->
     assert "[ok] realtime-vibe" in printed
 
 
-def test_without_onnxruntime_it_still_reports() -> None:
-    done = _doctor("sys.modules['onnxruntime'] = None")
+def test_without_any_backend_it_still_reports() -> None:
+    done = _doctor("sys.modules['onnxruntime'] = sys.modules['openvino'] = None")
     assert done.returncode == 1
     assert "[!!] no backend onnxruntime: pip install 'realtime-vibe[cpu]'" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

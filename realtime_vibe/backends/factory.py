@@ -4,13 +4,14 @@ import importlib.util
 from pathlib import Path
 
 from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.backends.build import GraphFile
 from realtime_vibe.errors import BackendUnavailableError
 
 BACKENDS = ("auto", "onnxruntime", "onnxruntime-cuda", "openvino", "openvino-bf16")
 
 
 def open_session(path: Path, backend: str = "auto", *, num_threads: int = 2) -> InferenceSession:
-    """Loads a graph.
+    """Loads a graph that no manifest vouches for.
 
     Args:
         path: an `.onnx` file; for OpenVINO also an `.xml` file.
@@ -23,17 +24,32 @@ def open_session(path: Path, backend: str = "auto", *, num_threads: int = 2) -> 
     """
     if backend == "auto":
         backend = "openvino" if path.suffix == ".xml" else "onnxruntime"
+    return open_file(GraphFile(path=path), backend, num_threads)
+
+
+def open_file(file: GraphFile, backend: str, num_threads: int) -> InferenceSession:
+    """Loads a graph with one backend.
+
+    Args:
+        file: the graph.
+        backend: one of `BACKENDS` but `auto`.
+        num_threads: threads inside one operator.
+
+    Raises:
+        BackendUnavailableError: the name is unknown, or the backend is not installed or cannot run here.
+        EngineError: the graph cannot be loaded.
+    """
     match backend:
         case "onnxruntime" | "onnxruntime-cuda":
             from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
             provider = "CUDA" if backend.endswith("cuda") else "CPU"
-            return OnnxRuntimeSession(path, provider=provider, num_threads=num_threads)
+            return OnnxRuntimeSession(file.path, provider=provider, num_threads=num_threads)
         case "openvino" | "openvino-bf16":
             from realtime_vibe.backends.openvino_session import OpenVinoSession
 
             precision = "bf16" if backend.endswith("bf16") else "f32"
-            return OpenVinoSession(path, precision=precision, num_threads=num_threads)
+            return OpenVinoSession(file.path, precision=precision, num_threads=num_threads)
         case _:
             raise BackendUnavailableError(
                 f"unknown backend '{backend}': expected one of {', '.join(BACKENDS)}"

@@ -6,12 +6,13 @@ Every folder lists its graphs in the same way; `engine.json` says more, see `Eng
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
-from realtime_vibe.backends.factory import open_session
+from realtime_vibe.backends.build import Build, GraphFile, build_of
+from realtime_vibe.backends.opener import GraphOpener
 from realtime_vibe.errors import EngineError
 
 FORMAT_VERSION = 1
@@ -43,6 +44,13 @@ class GraphSpec:
     outputs: tuple[TensorSpec, ...]
     kind: ManifestKind = ENGINE
     """Where it is listed."""
+    build: Build = field(default_factory=Build)
+    """What its file was built for."""
+
+    @property
+    def file(self) -> GraphFile:
+        """What the backends must know of it."""
+        return GraphFile(path=self.path, sha256=self.sha256, build=self.build)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +61,7 @@ class EngineManifest:
     name: str
     family: str
     """Which code drives the engine: `blazepose-gru` or `vibe-resnet50`."""
-    precision: str
+    build: Build
     graphs: Mapping[str, GraphSpec]
     body: Path
     feature_layout: str
@@ -65,6 +73,11 @@ class EngineManifest:
     """Frame rates the network was trained for."""
     extra: Mapping[str, Any]
     """Joint set, licence, training data and measured figures, for people."""
+
+    @property
+    def precision(self) -> str:
+        """What the graphs hold: `fp32`, `fp16`, `bf16` or `int8`."""
+        return self.build.precision
 
 
 def load_manifest(folder: Path) -> EngineManifest:
@@ -81,14 +94,14 @@ def load_manifest(folder: Path) -> EngineManifest:
 
 
 def open_graph(
-    manifest: EngineManifest, name: str, backend: str, *, num_threads: int = 1
+    manifest: EngineManifest, name: str, backend: str | GraphOpener, *, num_threads: int = 1
 ) -> InferenceSession:
     """Opens one graph of the engine and compares its inputs and outputs with the manifest's.
 
     Args:
         manifest: the engine.
         name: the graph's name.
-        backend: see `backends.factory`.
+        backend: what opens it, or the name of a backend.
         num_threads: threads inside one operator.
 
     Raises:
@@ -143,30 +156,37 @@ def graph_spec(
         if name not in graphs:
             raise _no_graph(folder, kind, name, graphs)
         graph = graphs[name]
+        if "weights" in graph:  # OpenVINO keeps them beside the graph
+            _checked_file(folder, kind, graph["weights"]["file"], graph["weights"]["sha256"])
         return GraphSpec(
             path=_checked_file(folder, kind, graph["file"], graph["sha256"]),
             sha256=graph["sha256"],
             inputs=tuple(tensor_spec(item) for item in graph["inputs"]),
             outputs=tuple(tensor_spec(item) for item in graph["outputs"]),
             kind=kind,
+            build=build_of(content),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _garbled(folder, kind, error) from error
 
 
-def open_spec(spec: GraphSpec, backend: str, *, num_threads: int = 1) -> InferenceSession:
+def open_spec(
+    spec: GraphSpec, backend: str | GraphOpener, *, num_threads: int = 1
+) -> InferenceSession:
     """Opens a graph and compares its inputs and outputs with the manifest's.
 
     Args:
         spec: the graph.
-        backend: see `backends.factory`.
+        backend: what opens it, or the name of a backend.
         num_threads: threads inside one operator.
 
     Raises:
-        EngineError: the graph cannot be loaded, or names, shapes or types differ.
+        EngineError: the graph cannot be loaded, was built for another backend or machine, or names,
+            shapes or types differ.
         BackendUnavailableError: the backend is not installed.
     """
-    session = open_session(spec.path, backend, num_threads=num_threads)
+    opener = GraphOpener(backend) if isinstance(backend, str) else backend
+    session = opener.open(spec.file, num_threads=num_threads)
     for side, stated, found in (
         ("inputs", spec.inputs, session.inputs),
         ("outputs", spec.outputs, session.outputs),
@@ -200,12 +220,13 @@ def _parsed(folder: Path, content: dict[str, Any]) -> EngineManifest:
     graphs = {name: graph_spec(folder, ENGINE, content, name) for name in content["graphs"]}
     features = content["features"]
     low, high = content["frame_rate_hz"]
-    known = {"format_version", "name", "family", "precision", "graphs", "body", "features"}
+    known = {"format_version", "name", "family", "graphs", "body", "features"}
+    known |= {"target", "precision", "allowed_precisions"}
     return EngineManifest(
         folder=folder,
         name=str(content["name"]),
         family=str(content["family"]),
-        precision=str(content["precision"]),
+        build=build_of(content),
         graphs=graphs,
         body=_checked_file(folder, ENGINE, content["body"]["file"], content["body"]["sha256"]),
         feature_layout=str(features["layout"]),

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.backends.manifest import EngineManifest, open_graph
+from realtime_vibe.backends.opener import GraphOpener
 from realtime_vibe.errors import EngineError
 from realtime_vibe.features.image_crops import (
     CROP_LAYOUT,
@@ -61,8 +62,12 @@ def needs_landmarks(manifest: EngineManifest) -> bool:
     return manifest.feature_layout == FEATURE_LAYOUT
 
 
-def make_features(manifest: EngineManifest, backend: str) -> Features:
+def make_features(manifest: EngineManifest, backend: str | GraphOpener) -> Features:
     """The stage that makes what the engine's motion model reads.
+
+    Args:
+        manifest: the engine.
+        backend: what opens its graph where the features need one, or the name of a backend.
 
     Raises:
         EngineError: the engine wants a layout, a version or a size this version does not make.

@@ -1,7 +1,8 @@
 """Latency statistics of a run as one JSON file."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from realtime_vibe.machine import installed_versions, machine_facts
@@ -27,6 +28,8 @@ class RunFacts:
     backend: str
     """What really ran the graphs, such as `onnxruntime:CPU`."""
     precision: str
+    backends: Mapping[str, str] = field(default_factory=dict)
+    """The same for each graph: `{"landmarks": "openvino:CPU:f32"}`."""
 
 
 class StatsCollector:
@@ -89,6 +92,7 @@ class StatsCollector:
             "warmup_frames": min(self._warmup, self.num_processed),
             "engine": facts.engine,
             "backend": facts.backend,
+            "backends": dict(facts.backends),
             "precision": facts.precision,
             "machine": machine_facts(),
             "versions": installed_versions(),

@@ -6,6 +6,7 @@ from pathlib import Path
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.engine_folder import find_folder
 from realtime_vibe.backends.manifest import ManifestKind, graph_spec, open_spec, read_manifest
+from realtime_vibe.backends.opener import GraphOpener
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
@@ -37,16 +38,20 @@ class TrackerChoice:
     detect_every: int = DETECT_EVERY
     """Frames."""
     refine: bool = False
-    backend: str = "auto"
+    backend: str | GraphOpener = "auto"
+    """What opens the graphs, or the name of a backend."""
 
 
-def make_tracker(choice: TrackerChoice, *, needs_landmarks: bool) -> PersonTracker:
+def make_tracker(
+    choice: TrackerChoice, *, needs_landmarks: bool, blazepose_folder: Path | None = None
+) -> PersonTracker:
     """Opens what the choice names.
 
     Args:
         choice: `auto` takes BlazePose's landmark tracker for engines that need landmarks, and for
             others as long as BlazePose is the detector; else the box tracker.
         needs_landmarks: whether the engine's features are made of landmarks.
+        blazepose_folder: BlazePose's graphs; None: those that ship with the project.
 
     Raises:
         ConfigError: the parts do not go together.
@@ -61,12 +66,12 @@ def make_tracker(choice: TrackerChoice, *, needs_landmarks: bool) -> PersonTrack
             return MediaPipeTracker()
         case "boxes":
             return BoxTracker(
-                open_detector(choice.detector, choice.backend),
+                open_detector(choice.detector, choice.backend, blazepose_folder),
                 max_people=choice.max_people,
                 detect_every=choice.detect_every,
             )
         case "blazepose":
-            return _landmark_tracker(choice)
+            return _landmark_tracker(choice, blazepose_folder)
         case unknown:
             raise ConfigError(
                 f"tracker is {unknown!r}, expected auto, blazepose, mediapipe or boxes"
@@ -74,13 +79,17 @@ def make_tracker(choice: TrackerChoice, *, needs_landmarks: bool) -> PersonTrack
 
 
 def make_blazepose_tracker(
-    engine_dir: Path, backend: str = "auto", *, refine: bool = False, num_threads: int = 2
+    engine_dir: Path,
+    backend: str | GraphOpener = "auto",
+    *,
+    refine: bool = False,
+    num_threads: int = 2,
 ) -> BlazePoseTracker:
     """Builds the tracker of one person from BlazePose's engine folder.
 
     Args:
         engine_dir: holds `blazepose.json` and the graphs it names.
-        backend: see `realtime_vibe.backends.factory.open_session`.
+        backend: what opens the graphs, or the name of a backend.
         refine: take the landmark graph with heat maps: more exact in pixels, and slower.
         num_threads: threads of each network.
 
@@ -99,19 +108,24 @@ def make_blazepose_tracker(
     return BlazePoseTracker(detector, landmarks)
 
 
-def open_detector(name_or_dir: str, backend: str = "auto") -> PersonDetector:
+def open_detector(
+    name_or_dir: str,
+    backend: str | GraphOpener = "auto",
+    blazepose_folder: Path | None = None,
+) -> PersonDetector:
     """Opens a person detector.
 
     Args:
         name_or_dir: `blazepose`, or name or path of a folder with a `detector.json`.
-        backend: see `realtime_vibe.backends.factory.open_session`.
+        backend: what opens the graph, or the name of a backend.
+        blazepose_folder: see `make_tracker`.
 
     Raises:
         EngineError: there is no such folder, or a file is not what its manifest says.
         BackendUnavailableError: the backend cannot run here.
     """
     if name_or_dir == BLAZEPOSE:
-        folder = _blazepose_folder()
+        folder = blazepose_folder or _shipped_blazepose()
         return BlazePoseDetector(_open(folder, BLAZEPOSE_KIND, "detector", backend, _NUM_THREADS))
     found = find_folder(name_or_dir)
     if found is None:
@@ -151,11 +165,12 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
     return tracker
 
 
-def _landmark_tracker(choice: TrackerChoice) -> BlazePoseTracker:
-    detector = open_detector(choice.detector, choice.backend)
+def _landmark_tracker(choice: TrackerChoice, blazepose_folder: Path | None) -> BlazePoseTracker:
+    detector = open_detector(choice.detector, choice.backend, blazepose_folder)
     try:
+        folder = blazepose_folder or _shipped_blazepose()
         landmarks = _open_landmarks(
-            _blazepose_folder(), choice.backend, refine=choice.refine, num_threads=_NUM_THREADS
+            folder, choice.backend, refine=choice.refine, num_threads=_NUM_THREADS
         )
     except Exception:
         detector.close()
@@ -165,7 +180,7 @@ def _landmark_tracker(choice: TrackerChoice) -> BlazePoseTracker:
     )
 
 
-def _blazepose_folder() -> Path:
+def _shipped_blazepose() -> Path:
     folder = find_folder(BLAZEPOSE)
     if folder is None:
         raise EngineError(
@@ -175,14 +190,14 @@ def _blazepose_folder() -> Path:
 
 
 def _open_landmarks(
-    folder: Path, backend: str, *, refine: bool, num_threads: int
+    folder: Path, backend: str | GraphOpener, *, refine: bool, num_threads: int
 ) -> InferenceSession:
     name = "landmarks_heat" if refine else "landmarks"
     return _open(folder, BLAZEPOSE_KIND, name, backend, num_threads)
 
 
 def _open(
-    folder: Path, kind: ManifestKind, name: str, backend: str, num_threads: int
+    folder: Path, kind: ManifestKind, name: str, backend: str | GraphOpener, num_threads: int
 ) -> InferenceSession:
     spec = graph_spec(folder, kind, read_manifest(folder, kind), name)
     return open_spec(spec, backend, num_threads=num_threads)
