@@ -119,7 +119,7 @@ def test_numbers_out_of_range(motion_folder, tmp_path, caplog, changes, message)
     [
         ("motion", "expected one with AMASS"),
         ("body", "cannot read the body file"),
-        ("tracker", "no blazepose.json in"),
+        ("tracker", "has no blazepose.json"),
         ("photos", "no readable .jpg or .png pictures in"),
     ],
 )
