@@ -29,7 +29,7 @@ from benchmarks.interleaved import Contender, Turns, one_line, time_in_turns
 from benchmarks.results import Collected, Labels, Record
 from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_session
+from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_file
 from realtime_vibe.config import DEFAULT_ENGINE
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.tracking.factory import BLAZEPOSE
@@ -140,7 +140,7 @@ def _opened(
             precision = "bf16" if backend.endswith("-bf16") else graph.precision
             contender = Contender(name=_name(backend, precision, graph.target), run=_nothing)
             try:
-                session = open_session(graph.spec.path, backend, num_threads=num_threads)
+                session = open_file(graph.spec.file, backend, num_threads)
             except RealtimeVibeError as error:
                 contender.error = one_line(error)
             else:

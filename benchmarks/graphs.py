@@ -1,25 +1,19 @@
 """The graphs of engine folders, and arrays to feed them with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
+from realtime_vibe.backends.build import BACKENDS_OF_TARGETS, resolved
 from realtime_vibe.backends.manifest import ENGINE, GraphSpec, graph_spec, read_manifest
 from realtime_vibe.errors import EngineError
 from realtime_vibe.tracking.factory import BLAZEPOSE, BLAZEPOSE_KIND
 
 _LANDMARK_GRAPHS = ("landmarks", "detector")
 """`landmarks_heat` is the same network with one output more."""
-
-_BACKENDS_OF_TARGETS: Mapping[str, tuple[str, ...]] = {
-    "openvino": ("openvino", "openvino-bf16"),
-    "tensorrt": ("tensorrt",),
-    "tensorrt-rtx": ("tensorrt-rtx",),
-    "torch-tensorrt": ("torch-tensorrt",),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +24,16 @@ class EngineGraph:
     """Same for the same network in another precision or for another target: `vibe-resnet50 step`."""
     spec: GraphSpec
     engine: str
-    precision: str
-    target: str
+
+    @property
+    def precision(self) -> str:
+        """What the file holds."""
+        return self.spec.build.precision
+
+    @property
+    def target(self) -> str:
+        """What the file was built for; `onnx` runs anywhere."""
+        return self.spec.build.target
 
     @property
     def has_people(self) -> bool:
@@ -39,13 +41,16 @@ class EngineGraph:
         return any(isinstance(size, str) for spec in self.spec.inputs for size in spec.shape)
 
     def backends(self, installed: Sequence[str]) -> tuple[str, ...]:
-        """Those of the installed backends that may run it."""
-        if self.target == "onnx":
-            return tuple(installed)
-        own = _BACKENDS_OF_TARGETS.get(self.target, ())
-        if self.target == "openvino":  # a graph built for bf16 asks for it by itself
-            own = own[:1]
-        return tuple(name for name in own if name in installed)
+        """Those of the installed backends that run it, each in another way."""
+        found: dict[str, None] = {}
+        for name in BACKENDS_OF_TARGETS[self.target]:
+            try:
+                chosen = resolved(self.spec.file, name)
+            except EngineError:
+                continue  # the backend opens such files, but not in this precision
+            if chosen in installed:
+                found[chosen] = None
+        return tuple(found)
 
 
 def engine_graphs(folder: Path) -> tuple[EngineGraph, ...]:
@@ -68,8 +73,6 @@ def engine_graphs(folder: Path) -> tuple[EngineGraph, ...]:
             title=f"{family} {name}",
             spec=graph_spec(folder, kind, content, name),
             engine=str(content.get("name", folder.name)),
-            precision=str(content.get("precision", "fp32")),
-            target=str(content.get("target", "onnx")),
         )
         for name in names
     )

@@ -23,7 +23,7 @@ class Contender:
 class Turns:
     """How the turns go.
 
-    A turn's first run is not counted: it finds the caches full of the others' data and the others'
+    A turn's first run is not counted as a rule: it finds the caches full of the others' data and the others'
     threads still spinning, which is their cost and not its own.
     """
 
@@ -31,6 +31,8 @@ class Turns:
     """At most."""
     runs: int = 5
     """Counted runs of each turn."""
+    skipped_runs: int = 1
+    """Not counted at the beginning of each turn; 0 for runs so long that it does not matter."""
     warmup_runs: int = 5
     """Of each contender, before all turns."""
     budget_s: float = 10.0
@@ -58,7 +60,7 @@ def time_in_turns(
         first = number % max(len(contenders), 1)
         for contender in (*contenders[first:], *contenders[:first]):
             if not contender.error:
-                _guarded(contender, partial(_turn, contender, turns.runs, clock))
+                _guarded(contender, partial(_turn, contender, turns, clock))
 
 
 def _warm_up(contender: Contender, runs: int) -> None:
@@ -66,9 +68,10 @@ def _warm_up(contender: Contender, runs: int) -> None:
         contender.run()
 
 
-def _turn(contender: Contender, runs: int, clock: Clock) -> None:
-    contender.run()
-    for _ in range(runs):
+def _turn(contender: Contender, turns: Turns, clock: Clock) -> None:
+    for _ in range(turns.skipped_runs):
+        contender.run()
+    for _ in range(turns.runs):
         started_s = clock()
         contender.run()
         contender.samples_ms.append((clock() - started_s) * 1e3)
