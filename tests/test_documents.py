@@ -65,3 +65,19 @@ def test_the_conventions_state_the_matrix_and_the_tree_that_are_used() -> None:
 
 def test_one_version_everywhere() -> None:
     assert PYPROJECT["project"]["version"] == __version__
+
+
+def test_the_table_of_the_paper_names_what_exists() -> None:
+    table = (
+        (ROOT / "docs" / "vibe.md").read_text(encoding="utf-8").split("## Where each element is")[1]
+    )
+    rows = [line.split("|") for line in table.split("##")[0].splitlines() if line.startswith("| ")]
+    for _, element, files, functions, _ in rows[1:]:
+        paths = [
+            ROOT / "realtime_vibe" / name for name in re.findall(r"`([\w/]+(?:\.py|/))`", files)
+        ]
+        paths += [ROOT / name for name in re.findall(r"`(benchmarks/\w+\.py)`", files)]
+        sources = "\n".join(path.read_text() for path in paths if path.is_file())
+        assert any(path.exists() for path in paths), element
+        for name in re.findall(r"`\.?(?:\w+\.)?(\w+)`", functions):
+            assert re.search(rf"(class|def) {name}\b|^    {name}:", sources, re.MULTILINE), name
