@@ -1,6 +1,38 @@
 """VIBE made live: a webcam in, a moving SMPL body out.
 
-Importing this package loads nothing heavy; start at `realtime_vibe.pipeline`.
+`realtime_vibe.stream(source=0)` gives results frame by frame; see docs/api.md. Importing this package
+loads nothing heavy: what it offers is imported when it is first used.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from realtime_vibe.errors import RealtimeVibeError
+    from realtime_vibe.live_stream import LiveStream, StreamedFrame, StreamedPerson, stream
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "LiveStream",
+    "RealtimeVibeError",
+    "StreamedFrame",
+    "StreamedPerson",
+    "__version__",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "RealtimeVibeError":
+        from realtime_vibe.errors import RealtimeVibeError
+
+        return RealtimeVibeError
+    if name in __all__:
+        from realtime_vibe import live_stream
+
+        return getattr(live_stream, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

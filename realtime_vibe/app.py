@@ -123,7 +123,7 @@ def run(config: LiveConfig) -> int:
             live = LiveRun(
                 source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
             )
-            cleanup.callback(_write_reports, outputs, live, stats, built)
+            cleanup.callback(write_reports, outputs, live, stats, built)
             cleanup.callback(live.close)
             outputs.attach(
                 live, built.faces, source.info, lossless=every_frame, body=built.recorded_body
@@ -165,9 +165,14 @@ def _follow(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
                 bar.update(live.frames_processed - bar.n)
 
 
-def _write_reports(
+def write_reports(
     outputs: LiveOutputs, live: LiveRun, stats: StatsCollector, built: BuiltPipeline
 ) -> None:
+    """Writes the snapshot and the statistics of a run that is over.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     facts = RunFacts(
         frames_grabbed=live.frames_grabbed,
         frames_dropped=live.rates.dropped,

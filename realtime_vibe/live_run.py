@@ -55,6 +55,8 @@ class LiveRun:
         stats: collects times.
         every_frame: process all frames in order, else the newest.
         max_frames: stop after so many processed frames.
+        every_result: hand over all results in order, which makes inference wait for whoever takes
+            them; else the newest.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class LiveRun:
         *,
         every_frame: bool,
         max_frames: int | None,
+        every_result: bool = False,
     ) -> None:
         self.pipeline = pipeline
         """Touch it only by `post`."""
         self._stats = stats
         self._max_frames = max_frames
+        self._every_result = every_result
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._results: LatestSlot[FrameResult] = LatestSlot()
         self._capture = CaptureThread(source, self._frames, lossless=every_frame)
@@ -200,7 +204,10 @@ class LiveRun:
         self._latest_result = result
         for writer in self._writers:
             writer.write(result)
-        self._results.put(result)
+        if self._every_result:
+            self._results.put_when_free(result, self._stop.is_set)
+        else:
+            self._results.put(result)
 
     def _count_grabbed(self, frame: Frame) -> None:
         """Keeps the rate and the number of drops."""
