@@ -7,7 +7,16 @@ from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.build import GraphFile
 from realtime_vibe.errors import BackendUnavailableError
 
-BACKENDS = ("auto", "onnxruntime", "onnxruntime-cuda", "openvino", "openvino-bf16")
+BACKENDS = (
+    "auto",
+    "onnxruntime",
+    "onnxruntime-cuda",
+    "onnxruntime-coreml",
+    "openvino",
+    "openvino-bf16",
+    "tensorrt",
+    "tensorrt-rtx",
+)
 
 
 def open_session(path: Path, backend: str = "auto", *, num_threads: int = 2) -> InferenceSession:
@@ -40,16 +49,27 @@ def open_file(file: GraphFile, backend: str, num_threads: int) -> InferenceSessi
         EngineError: the graph cannot be loaded.
     """
     match backend:
-        case "onnxruntime" | "onnxruntime-cuda":
+        case "onnxruntime" | "onnxruntime-coreml":
             from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
-            provider = "CUDA" if backend.endswith("cuda") else "CPU"
+            provider = "CoreML" if backend.endswith("coreml") else "CPU"
             return OnnxRuntimeSession(file.path, provider=provider, num_threads=num_threads)
+        case "onnxruntime-cuda":
+            from realtime_vibe.backends.onnxruntime_cuda import OnnxRuntimeCudaSession
+
+            return OnnxRuntimeCudaSession(file.path, num_threads=num_threads)
         case "openvino" | "openvino-bf16":
             from realtime_vibe.backends.openvino_session import OpenVinoSession
 
             precision = "bf16" if backend.endswith("bf16") else "f32"
             return OpenVinoSession(file.path, precision=precision, num_threads=num_threads)
+        case "tensorrt" | "tensorrt-rtx":
+            from realtime_vibe.backends import tensorrt_library
+            from realtime_vibe.backends.tensorrt_session import TensorRtSession
+
+            is_rtx = backend.endswith("rtx")
+            load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
+            return TensorRtSession(file, load())
         case _:
             raise BackendUnavailableError(
                 f"unknown backend '{backend}': expected one of {', '.join(BACKENDS)}"
@@ -58,7 +78,7 @@ def open_file(file: GraphFile, backend: str, num_threads: int) -> InferenceSessi
 
 def installed_backends() -> tuple[str, ...]:
     """The names of the backends whose library and processor are here."""
-    return (*_onnxruntime_backends(), *_openvino_backends())
+    return (*_onnxruntime_backends(), *_openvino_backends(), *_tensorrt_backends())
 
 
 def _onnxruntime_backends() -> tuple[str, ...]:
@@ -66,10 +86,10 @@ def _onnxruntime_backends() -> tuple[str, ...]:
         return ()
     import onnxruntime as ort
 
-    names = ["onnxruntime"]
-    if "CUDAExecutionProvider" in ort.get_available_providers():
-        names.append("onnxruntime-cuda")
-    return tuple(names)
+    here = ort.get_available_providers()
+    providers = {"-cuda": "CUDAExecutionProvider", "-coreml": "CoreMLExecutionProvider"}
+    others = (f"onnxruntime{name}" for name, provider in providers.items() if provider in here)
+    return ("onnxruntime", *others)
 
 
 def _openvino_backends() -> tuple[str, ...]:
@@ -80,3 +100,12 @@ def _openvino_backends() -> tuple[str, ...]:
     from realtime_vibe.backends.openvino_session import has_precision
 
     return ("openvino", "openvino-bf16") if has_precision("bf16") else ("openvino",)
+
+
+def _tensorrt_backends() -> tuple[str, ...]:
+    from realtime_vibe.backends.cuda_driver import has_driver
+    from realtime_vibe.backends.tensorrt_library import is_installed
+
+    if not has_driver():
+        return ()
+    return tuple(name for name in ("tensorrt", "tensorrt-rtx") if is_installed(name))

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU or, when asked for, on CUDA."""
+"""ONNX Runtime where arrays stay in the computer's own memory: on the CPU, and with CoreML."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,16 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
-from realtime_vibe.errors import BackendUnavailableError, EngineError
-
-_DTYPES = {
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(uint8)": "uint8",
-    "tensor(int64)": "int64",
-    "tensor(int32)": "int32",
-    "tensor(bool)": "bool",
-}
+from realtime_vibe.backends.onnxruntime_library import COREML_OPTIONS, specs, start_session
 
 
 class OnnxRuntimeSession:
@@ -23,7 +14,7 @@ class OnnxRuntimeSession:
 
     Args:
         path: the graph.
-        provider: `CPU` or `CUDA`.
+        provider: `CPU` or `CoreML`.
         num_threads: threads inside one operator.
 
     Raises:
@@ -32,39 +23,11 @@ class OnnxRuntimeSession:
     """
 
     def __init__(self, path: Path, *, provider: str = "CPU", num_threads: int = 2) -> None:
-        try:
-            import onnxruntime as ort
-        except ImportError as error:
-            raise BackendUnavailableError(
-                "onnxruntime is not installed: pip install 'realtime-vibe[cpu]' "
-                "(or 'realtime-vibe[gpu]' for CUDA, never both)"
-            ) from error
-        wanted = f"{provider}ExecutionProvider"
-        if wanted not in ort.get_available_providers():
-            raise BackendUnavailableError(
-                f"this onnxruntime has no {wanted} (it has {', '.join(ort.get_available_providers())}): "
-                "pip uninstall onnxruntime && pip install 'realtime-vibe[gpu]'"
-            )
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        options.add_session_config_entry(*end_of_spinning(ort.__version__))
-        try:
-            self._session: Any = ort.InferenceSession(str(path), options, providers=[wanted])
-        except Exception as error:  # ORT raises its own undocumented classes
-            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise EngineError(f"{path} cannot be loaded by ONNX Runtime: {first_line}") from error
-        if self._session.get_providers()[0] != wanted:
-            # ONNX Runtime only warns and goes on with the CPU; a user who asked for CUDA must know.
-            raise BackendUnavailableError(
-                f"{wanted} was asked for but ONNX Runtime fell back to "
-                f"{self._session.get_providers()[0]}: check the CUDA and cuDNN versions"
-            )
+        options = COREML_OPTIONS if provider == "CoreML" else {}
+        self._session: Any = start_session(path, provider, num_threads, options)
         self._provider = provider
-        self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
-        self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        self._inputs = specs(self._session.get_inputs())
+        self._outputs = specs(self._session.get_outputs())
         self._output_names = [spec.name for spec in self._outputs]
 
     @property
@@ -79,7 +42,7 @@ class OnnxRuntimeSession:
 
     @property
     def backend(self) -> str:
-        """`onnxruntime:CPU` or `onnxruntime:CUDA`."""
+        """`onnxruntime:CPU` or `onnxruntime:CoreML`."""
         return f"onnxruntime:{self._provider}"
 
     def run(self, feeds: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
@@ -101,29 +64,3 @@ class OnnxRuntimeSession:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def end_of_spinning(version: str) -> tuple[str, str]:
-    """The session entry that sends idle workers to sleep.
-
-    Spinning workers take the next operator at once; a sleeping virtual CPU is slow to wake, which
-    costs 2 ms a frame. Left alone they spin longer than a frame lasts and burn a core at 30 frames
-    a second. A millisecond bridges the gaps inside a run and is over before the other stages need
-    the core.
-
-    Args:
-        version: of ONNX Runtime. Before 1.26 it ignores a duration, so that spinning has to stop
-            with each run.
-
-    Returns:
-        Key and value.
-    """
-    major, minor = (int(part) for part in version.split(".")[:2])
-    if (major, minor) >= (1, 26):
-        return "session.intra_op.spin_duration_us", "1000"
-    return "session.force_spinning_stop", "1"
-
-
-def _spec(node: Any) -> TensorSpec:
-    shape = tuple(size if isinstance(size, int) else str(size) for size in node.shape)
-    return TensorSpec(name=node.name, shape=shape, dtype=_DTYPES.get(node.type, node.type))

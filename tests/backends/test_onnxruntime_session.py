@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession, end_of_spinning
+from realtime_vibe.backends.onnxruntime_library import end_of_spinning
+from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 

@@ -266,6 +266,25 @@ def test_one_candidate_is_not_measured(tmp_path):
     assert not world.cache.path.exists()
 
 
+def test_built_files_only_open_with_their_own_backend(tmp_path):
+    world = World(tmp_path, onnxruntime=4.3, openvino=2.9, tensorrt=0.3)
+    built = _file(target="tensorrt", precision="fp16")
+    with pytest.raises(
+        EngineError, match=r"built for tensorrt, got --backend openvino: expected --b"
+    ):
+        world.opener("openvino").open(built, num_threads=2)
+    assert world.opener("tensorrt").open(built, num_threads=2).backend == "tensorrt:CPU"
+    with pytest.raises(
+        EngineError,
+        match=r"built for onnx, got --backend tensorrt.*export\.build ENGINE --target ten",
+    ):
+        world.opener("tensorrt").open(_file(), num_threads=2)
+    with pytest.raises(
+        EngineError, match=r"torch-tensorrt, which only `python -m benchmarks` runs"
+    ):
+        world.opener().open(_file(target="torch-tensorrt"), num_threads=2)
+
+
 def test_the_precision_a_folder_was_built_in_is_kept(tmp_path):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9, openvino_bf16=2.0)
     built = _file(target="openvino", precision="bf16")

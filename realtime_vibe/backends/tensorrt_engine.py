@@ -1,0 +1,171 @@
+"""Opens engine files of TensorRT and TensorRT-RTX: only known ones, and only where they fit.
+
+Deserialising an engine runs code that is inside the file. A file is therefore opened only when a manifest
+states its sha256, and it is the hashed bytes themselves that are opened.
+"""
+
+import hashlib
+import logging
+from typing import Any
+
+import numpy as np
+
+from realtime_vibe.backends.base import TensorSpec
+from realtime_vibe.backends.build import GraphFile
+from realtime_vibe.backends.cuda_driver import CudaDevice
+from realtime_vibe.backends.tensorrt_library import TensorRt
+from realtime_vibe.errors import EngineError
+
+_log = logging.getLogger(__name__)
+
+FREE = "P"
+_DTYPES = {
+    "FLOAT": "float32",
+    "HALF": "float16",
+    "UINT8": "uint8",
+    "INT8": "int8",
+    "INT32": "int32",
+    "INT64": "int64",
+    "BOOL": "bool",
+}
+
+
+def open_engine(file: GraphFile, library: TensorRt, device: CudaDevice) -> Any:
+    """Checks and deserialises an engine file.
+
+    Args:
+        file: with the sha256 its manifest states.
+        library: opens it.
+        device: runs it.
+
+    Returns:
+        An `ICudaEngine`.
+
+    Raises:
+        EngineError: nothing vouches for the file, it changed, or it was built for another version or GPU.
+    """
+    content = _trusted_content(file)
+    _require_version(file, library)
+    _require_gpu(file, device)
+    logger = _logger(library.module)
+    engine = library.module.Runtime(logger).deserialize_cuda_engine(content)
+    if engine is None:
+        raise EngineError(
+            f"{file.path} cannot be opened by {library.backend} {library.version}: "
+            f"{logger.last_error or 'it gives no reason'}; {file.build.cure}"
+        )
+    return engine
+
+
+def tensor_specs(
+    engine: Any, library: TensorRt
+) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """Inputs and outputs of an engine.
+
+    Raises:
+        EngineError: one is of a type NumPy does not have.
+    """
+    inputs: list[TensorSpec] = []
+    outputs: list[TensorSpec] = []
+    for place in range(engine.num_io_tensors):
+        name = engine.get_tensor_name(place)
+        dtype = engine.get_tensor_dtype(name).name
+        if dtype not in _DTYPES:
+            raise EngineError(
+                f"the engine's {name} is {dtype}, expected one of {', '.join(_DTYPES)}: export it with "
+                "inputs and outputs in fp32"
+            )
+        shape = tuple(FREE if size < 0 else int(size) for size in engine.get_tensor_shape(name))
+        spec = TensorSpec(name=name, shape=shape, dtype=_DTYPES[dtype])
+        is_input = engine.get_tensor_mode(name) == library.module.TensorIOMode.INPUT
+        (inputs if is_input else outputs).append(spec)
+    return tuple(inputs), tuple(outputs)
+
+
+def largest_shapes(engine: Any, inputs: tuple[TensorSpec, ...]) -> dict[str, tuple[int, ...]]:
+    """The most that each input may have, as the engine was built."""
+    shapes = {}
+    for spec in inputs:
+        if FREE in spec.shape:
+            _, _, largest = engine.get_tensor_profile_shape(spec.name, 0)
+            shapes[spec.name] = tuple(int(size) for size in largest)
+        else:
+            shapes[spec.name] = tuple(int(size) for size in spec.shape)
+    return shapes
+
+
+def num_bytes(shape: tuple[int, ...], dtype: str) -> int:
+    """Bytes of a tensor."""
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+
+
+def _trusted_content(file: GraphFile) -> bytes:
+    if file.sha256 is None:
+        raise EngineError(
+            f"{file.path} is an engine file, which can run anything, and nothing vouches for it: open the "
+            "engine folder whose engine.json states its sha256"
+        )
+    try:
+        content = file.path.read_bytes()
+    except OSError as error:
+        raise EngineError(f"{file.path} cannot be read: {error.strerror}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise EngineError(
+            f"{file.path} has sha256 {found[:12]}…, its manifest says {file.sha256[:12]}…: "
+            f"{file.build.cure}"
+        )
+    return content
+
+
+def _require_version(file: GraphFile, library: TensorRt) -> None:
+    built_with = file.build.versions.get(library.backend)
+    if built_with is None:
+        raise EngineError(
+            f"the manifest of {file.path} does not say which {library.backend} built it, expected "
+            f"{library.version}: {file.build.cure}"
+        )
+    if built_with != library.version:
+        raise EngineError(
+            f"{file.path} was built with {library.backend} {built_with}, here is {library.version}: "
+            f"{file.build.cure}"
+        )
+
+
+def _require_gpu(file: GraphFile, device: CudaDevice) -> None:
+    stated = file.build.compute_capabilities
+    if stated and device.compute_capability not in map(_dotted, stated):
+        raise EngineError(
+            f"{file.path} was built for GPUs of compute capability {', '.join(stated)}, {device.name} has "
+            f"{device.compute_capability}: {file.build.cure}"
+        )
+
+
+def _dotted(capability: str) -> str:
+    """`8.9` for `8.9`, `89` and `SM89`."""
+    digits = "".join(character for character in capability if character.isdigit())
+    return f"{digits[:-1]}.{digits[-1:]}"
+
+
+def _logger(module: Any) -> Any:
+    """A logger that hands TensorRT's messages on instead of printing them."""
+    levels = {
+        module.ILogger.Severity.INTERNAL_ERROR: logging.ERROR,
+        module.ILogger.Severity.ERROR: logging.ERROR,
+        module.ILogger.Severity.WARNING: logging.DEBUG,  # it warns of what users cannot change
+    }
+
+    class _Logger(module.ILogger):  # type: ignore[misc]  # the base is known at run time
+        def __init__(self) -> None:
+            module.ILogger.__init__(self)
+            self.last_error = ""
+
+        def log(self, severity: Any, message: str) -> None:
+            level = levels.get(severity)
+            if level is None:
+                return
+            if level == logging.ERROR and not self.last_error:
+                self.last_error = message.strip().splitlines()[0]
+            _log.debug("TensorRT: %s", message)
+
+    return _Logger()
