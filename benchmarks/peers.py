@@ -1,20 +1,25 @@
-"""Our whole step against MediaPipe's landmarks alone: `python -m benchmarks.peers --source CLIP`.
+"""Our step beside others on the same clip, in one process, in turn.
 
-Same clip, decoded to memory and scaled to fit 640x480, same process, taking turns; who begins a turn
-alternates. Ours is track to mesh; MediaPipe is Tasks `PoseLandmarker` in VIDEO mode on the same two
-networks, timed from the frame to the landmarks. Twice: a frame each with a pause before it, as
-frames come from a camera, and 25 frames each without pauses, as they come from a file; after a pause
-both find cold caches and sleeping cores. `--agreement` compares the landmarks instead of the time.
+    python -m benchmarks peers                     # the bundled clip
+    python -m benchmarks peers --source CLIP
+
+MediaPipe is Tasks `PoseLandmarker` in VIDEO mode on the same two networks as ours, timed from the frame to
+the landmarks; ours is track to mesh. The reference's way is torch with the published networks (random
+weights), one crop a frame and the last 16 frames run again, beside the same from our ResNet-50 engine.
+
+The clip is decoded to memory and scaled to fit 640x480. Twice: a frame each with a pause before it, as
+frames come from a camera, and 25 frames each without pauses, as they come from a file; after a pause all
+find cold caches and sleeping cores. `--agreement` compares the landmarks instead of the time.
 """
 
 import argparse
 import importlib.util
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +28,31 @@ import cv2
 import numpy as np
 
 from benchmarks.agreement import Agreement, measure_agreement
+from benchmarks.backends import HOW_TO_MAKE_VIBE, VIBE_ENGINE
 from benchmarks.clips import Clip, read_clip
+from benchmarks.command_line import (
+    add_json,
+    command_parser,
+    guarded,
+    keep,
+    positive,
+    table,
+    warn_if_busy,
+)
+from benchmarks.graphs import engine_graphs, random_feeds
+from benchmarks.peers_reference import OurWay, ReferenceWay
+from benchmarks.results import Collected, Labels
+from benchmarks.stages import open_stages, somebody_in
 from export.blazepose_source import fetch_blazepose
 from export.blazepose_task import write_task
 from realtime_vibe.app import build_pipeline
 from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.manifest import open_spec
 from realtime_vibe.config import LiveConfig
-from realtime_vibe.errors import ConfigError, RealtimeVibeError
-from realtime_vibe.machine import installed_versions, machine_facts
+from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
-from realtime_vibe.timing import LatencyStats
-from realtime_vibe.tracking.factory import make_blazepose_tracker
+from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.tracking.factory import BLAZEPOSE, make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import (
     MediaPipeTracker,
     default_task_path,
@@ -41,7 +60,16 @@ from realtime_vibe.tracking.mediapipe_tracker import (
 )
 
 _DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+NAME = "peers"
+OURS = "ours, track to mesh"
+OUR_LANDMARKS = "our landmark network alone"
+MEDIAPIPE = "MediaPipe, landmarks alone"
+OUR_RESNET = "our ResNet-50 engine, crop to parameters"
+REFERENCE = "the reference's way, crop to parameters"
+_RATIOS = ((OURS, MEDIAPIPE), (OUR_LANDMARKS, MEDIAPIPE), (OUR_RESNET, REFERENCE))
 _WARMUP = 20
+_FRAMES_OF_LARGE = 60
+"""Frames of those that take a tenth of a second for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +81,17 @@ class Pace:
     """Frames that one of the two processes before it is the other's turn."""
     pause_s: float
     """Before each frame [s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Somebody to time."""
+
+    name: str
+    action: Callable[[Frame], object]
+    labels: Labels
+    most_frames: int = sys.maxsize
+    """Counted ones."""
 
 
 PACES = (
@@ -71,52 +110,102 @@ def ensure_task(path: Path) -> Path:
 
 
 def compare_speed(
-    clip: Clip, num_frames: int, task: Path, pace: Pace, *, refine: bool = False
-) -> dict[str, Any]:
-    """Times both in turn.
+    clip: Clip, peers: Sequence[Peer], num_frames: int, pace: Pace, *, begin: int = 0
+) -> dict[str, list[float]]:
+    """Times all of them in turn.
 
     Args:
         clip: played forwards and backwards until there are enough frames.
+        peers: who takes part.
         num_frames: counted frames of each, after 20 of warm-up.
-        task: MediaPipe's bundle.
         pace: length of a turn and pauses.
-        refine: ours refines landmarks with heat maps, as MediaPipe does.
+        begin: number of the first frame; MediaPipe refuses one that came before.
 
     Returns:
-        The report, ready for JSON.
+        Times of each [ms] by their names.
     """
-    built = build_pipeline(LiveConfig(refine=refine))
+    samples_ms: dict[str, list[float]] = {peer.name: [] for peer in peers}
+    order = list(peers)
+    for first in range(0, num_frames + _WARMUP, pace.turn_frames):
+        for peer in order:
+            last = min(first + pace.turn_frames, min(num_frames, peer.most_frames) + _WARMUP)
+            for index in range(first, last):
+                frame = clip.frame(begin + index)
+                time.sleep(pace.pause_s)
+                samples_ms[peer.name].append(_timed_ms(partial(peer.action, frame)))
+        order.append(order.pop(0))  # another one begins each turn
+    return {name: values[_WARMUP:] for name, values in samples_ms.items()}
+
+
+def speed_peers(
+    clip: Clip, task: Path, options: argparse.Namespace, cleanup: ExitStack
+) -> tuple[Peer, ...]:
+    """Ours, MediaPipe, and the reference beside our ResNet-50 engine where they can run.
+
+    Args:
+        clip: somebody must be in its first frames.
+        task: MediaPipe's bundle.
+        options: refine, vibe_engine and threads.
+        cleanup: closes the networks.
+
+    Raises:
+        RealtimeVibeError: an engine or MediaPipe cannot be opened.
+    """
+    built = build_pipeline(LiveConfig(refine=options.refine))
+    cleanup.callback(built.pipeline.close)
     landmarker = open_landmarker(task, min_presence=0.5, min_detection_score=0.5)
-    ours, peer = LatencyStats(_WARMUP), LatencyStats(_WARMUP)
-    turns: list[tuple[LatencyStats, Callable[[Frame], object]]] = [
-        (ours, built.pipeline.step),
-        (peer, partial(_detect, landmarker)),
+    cleanup.callback(landmarker.close)
+    labels = Labels(engine=built.engine, backend=built.backend, precision=built.precision)
+    peers = [
+        Peer(name=OURS, action=built.pipeline.step, labels=labels),
+        Peer(
+            name=MEDIAPIPE,
+            action=partial(_detect, landmarker),
+            labels=Labels(engine="BlazePose", backend="mediapipe"),
+        ),
     ]
-    try:
-        for first in range(0, num_frames + _WARMUP, pace.turn_frames):
-            last = min(first + pace.turn_frames, num_frames + _WARMUP)
-            for stats, action in turns:
-                for index in range(first, last):
-                    frame = clip.frame(index)
-                    time.sleep(pace.pause_s)
-                    stats.add(_timed_ms(partial(action, frame)))
-            turns.reverse()
-    finally:
-        built.pipeline.close()
-        landmarker.close()
-    return {
-        "pace": pace.name,
-        "clip": clip.name,
-        "size": clip.size,
-        "frames": ours.count,
-        "warmup_frames": ours.warmup_count,
-        "engine": built.engine,
-        "backend": built.backend,
-        "refine": refine,
-        "ours_track_to_mesh": ours.summary(),
-        "mediapipe_landmarks": peer.summary(),
-        "ratio_p50": round(peer.percentile_ms(50) / ours.percentile_ms(50), 2),
-    }
+    peers.append(_landmark_network(cleanup))
+    person = somebody_in(clip.images, with_landmarks=False)
+    if options.vibe_engine.is_dir():
+        stages = open_stages(str(options.vibe_engine))
+        cleanup.callback(stages.close)
+        peers.append(
+            Peer(
+                name=OUR_RESNET,
+                action=OurWay(stages, person),
+                labels=Labels(
+                    engine=stages.manifest.name,
+                    backend=stages.backend,
+                    precision=stages.manifest.precision,
+                ),
+                most_frames=_FRAMES_OF_LARGE,
+            )
+        )
+    else:
+        print(f"no ResNet-50 engine at {options.vibe_engine}; make one: {HOW_TO_MAKE_VIBE}\n")
+    # Last, so that the limit on BLAS threads that the app sets does not meet torch.
+    peers.append(
+        Peer(
+            name=REFERENCE,
+            action=ReferenceWay(person, options.threads),
+            labels=Labels(engine="random weights", backend="torch-eager", precision="fp32"),
+            most_frames=_FRAMES_OF_LARGE,
+        )
+    )
+    return tuple(peers)
+
+
+def _landmark_network(cleanup: ExitStack) -> Peer:
+    """The network alone, on noise: what of MediaPipe's time is comparable to one graph's."""
+    graph = engine_graphs(engine_folder(BLAZEPOSE))[0]
+    session = open_spec(graph.spec, "auto", num_threads=2)
+    cleanup.callback(session.close)
+    feeds = random_feeds(session.inputs, 1)
+    return Peer(
+        name=OUR_LANDMARKS,
+        action=lambda _: session.run(feeds),
+        labels=Labels(engine=BLAZEPOSE, backend=session.backend, precision=graph.precision),
+    )
 
 
 def compare_landmarks(
@@ -137,70 +226,68 @@ def compare_landmarks(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit status."""
     options = _parser().parse_args(arguments)
+    return guarded(NAME, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
     if importlib.util.find_spec("mediapipe") is None:
-        print(
-            "error: MediaPipe is not installed: pip install 'realtime-vibe[mediapipe]'",
-            file=sys.stderr,
-        )
-        return 2
-    try:
-        report = _agreement(options) if options.agreement else _speed(options)
-    except RealtimeVibeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if options.json is not None:
-        report |= {
-            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "machine": machine_facts(),
-            "versions": installed_versions(),
-        }
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return 0
+        raise ConfigError("MediaPipe is not installed: pip install 'realtime-vibe[mediapipe]'")
+    collected = Collected(NAME)
+    if options.agreement:
+        _agreement(options, collected)
+    else:
+        _speed(options, collected)
+    keep(collected, options.json)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser = command_parser(NAME, __doc__)
     parser.add_argument("--source", type=Path, nargs="+", help="clip; --agreement takes several")
-    parser.add_argument("--frames", type=int, default=300, help="frames to count (300)")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--frames", type=positive, default=200, help="frames to count (200)")
     parser.add_argument("--agreement", action="store_true", help="compare landmarks, not time")
     parser.add_argument(
         "--refine", action="store_true", help="ours refines landmarks too; MediaPipe always does"
     )
+    parser.add_argument("--vibe-engine", type=Path, default=VIBE_ENGINE, help="ResNet-50 engine")
+    parser.add_argument("--threads", type=positive, default=2, help="of torch (2)")
     parser.add_argument(
         "--task", type=Path, default=default_task_path(), help="MediaPipe's bundle; built if absent"
     )
+    add_json(parser)
     return parser
 
 
-def _speed(options: argparse.Namespace) -> dict[str, Any]:
-    if not options.source:
-        raise ConfigError("no clip: pass --source CLIP")
-    clip = read_clip(options.source[0], options.frames)
-    task = ensure_task(options.task)
-    reports = [
-        compare_speed(clip, options.frames, task, pace, refine=options.refine) for pace in PACES
-    ]
-    first = reports[0]
-    print(
-        f"{clip.name}, scaled to {clip.size}, {first['frames']} frames taken in turn after "
-        f"{first['warmup_frames']} of warm-up, {first['engine']} on {first['backend']}, "
-        f"landmarks {'refined' if options.refine else 'not refined'}"
-    )
-    for report in reports:
-        print(f"{report['pace']:32}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
-        for label, key in (
-            ("  ours, track to mesh", "ours_track_to_mesh"),
-            ("  MediaPipe, landmarks alone", "mediapipe_landmarks"),
-        ):
-            row = report[key]
-            print(f"{label:32}{row['p50_ms']:9.2f}{row['p95_ms']:9.2f}{row['p99_ms']:9.2f}")
-    ratios = ", ".join(f"{report['ratio_p50']:.2f} {report['pace']}" for report in reports)
-    print(f"ratio of the medians, MediaPipe's to ours: {ratios}")
-    return {"paces": reports}
+def _speed(options: argparse.Namespace, collected: Collected) -> None:
+    warn_if_busy()
+    clip = read_clip((options.source or [demo_clip_path()])[0], options.frames)
+    with ExitStack() as cleanup:
+        peers = speed_peers(clip, ensure_task(options.task), options, cleanup)
+        print(
+            f"{clip.name}, scaled to {clip.size}, {options.frames} frames taken in turn after "
+            f"{_WARMUP} of warm-up, {peers[0].labels.engine} on {peers[0].labels.backend}, "
+            f"landmarks {'refined' if options.refine else 'not refined'}"
+        )
+        for number, pace in enumerate(PACES):
+            begin = number * (options.frames + _WARMUP)
+            samples_ms = compare_speed(clip, peers, options.frames, pace, begin=begin)
+            medians: dict[str, float] = {}
+            rows = []
+            for peer in peers:
+                case = f"{pace.name}{', refined' if options.refine else ''}"
+                record = collected.add(case, samples_ms[peer.name], peer.labels, metric=peer.name)
+                assert record.summary is not None
+                medians[peer.name] = record.summary.p50
+                values = (record.summary.p50, record.summary.p95, record.summary.p99)
+                cells = (f"{value:.2f}" for value in values)
+                rows.append((f"  {peer.name}", *cells, str(record.summary.n)))
+            print("\n" + table((pace.name, "p50 ms", "p95 ms", "p99 ms", "frames"), rows))
+            for ours, theirs in _RATIOS:
+                if ours in medians:
+                    ratio = medians[theirs] / medians[ours]
+                    print(f"  {theirs} takes {ratio:.2f} times as long as {ours}")
 
 
-def _agreement(options: argparse.Namespace) -> dict[str, Any]:
+def _agreement(options: argparse.Namespace, collected: Collected) -> None:
     paths = options.source or sorted((_DATA / "real3d").rglob("*.mp4")) + sorted(
         (_DATA / "video").rglob("*.mp4")
     )
@@ -215,7 +302,9 @@ def _agreement(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{row.clip[-35:]:36}{counts}{row.median_percent:9.2f}{row.p95_percent:9.2f}")
     worst = float(np.nanmax([row.median_percent for row in results]))
     print(f"largest median: {worst:.2f} %")
-    return {"agreement": [asdict(row) for row in results], "largest_median_percent": worst}
+    for row in results:
+        case = f"agreement, {row.clip}{', refined' if options.refine else ''}"
+        collected.add(case, [row.median_percent], metric="median difference", unit="%")
 
 
 def _timed_ms(action: Callable[[], object]) -> float:

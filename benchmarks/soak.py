@@ -1,84 +1,265 @@
-"""Does memory stay flat? Runs the live path over many frames and watches the process's size.
+"""Do memory and speed stay as they are over many frames?
 
-    python -m benchmarks.soak                 # 20,000 frames of the demo clip at 640x480
+    python -m benchmarks soak                               # 20,000 frames of the demo clip, recorded
+    python -m benchmarks soak --engine out/vibe-engine --frames 2000
+    python -m benchmarks soak --mode step --engine out/vibe-engine     # 10,000 steps, no tracker
 
-Recording is on, so the recorder is part of the test. Ends with status 1 when the process grew by more
-than the limit after the first 1,000 frames.
+live    the real threads over every frame of the clip at 640x480, with the recorder
+camera  the same as a 60 fps camera: frames may be dropped, and are counted
+step    features, motion network and body alone, on random crops (landmarks repeat where an engine
+        needs them)
+
+Drift is the median step of the last tenth against that of the first tenth after the warm-up. Ends with
+status 1 when the process grew by more than --limit-mb after the warm-up.
 """
 
 import argparse
 import os
-import sys
 import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.command_line import (
+    add_json,
+    command_parser,
+    guarded,
+    keep,
+    positive,
+    seconds,
+    warn_if_busy,
+)
 from benchmarks.latency import MemorySource, decoded_frames
+from benchmarks.results import Collected, Labels
+from benchmarks.stages import RepeatedPerson, frame_of, open_stages, somebody_in
 from realtime_vibe.app import build_pipeline
-from realtime_vibe.config import LiveConfig
-from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.config import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.npz_recorder import NpzRecorder
 from realtime_vibe.outputs.stats import StatsCollector
+from realtime_vibe.packets import FrameResult
+from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.threads import SlotClosed
 
-WARMUP_FRAMES = 1000
+NAME = "soak"
+MODES = ("live", "camera", "step")
+_DEFAULT_FRAMES = {"live": 20_000, "camera": 3_000, "step": 10_000}
+_CAMERA_HZ = 60.0
+_MOST_WARMUP = 1000
+_SIZE = (640, 480)
+
+
+@dataclass(slots=True, kw_only=True)
+class SoakRun:
+    """What was watched."""
+
+    engine: str
+    backend: str
+    precision: str
+    step_ms: NDArray[np.float64]
+    """Of every frame; taken whole at the start, or the growth of this list would be measured too."""
+    num_done: int = 0
+    memory: list[tuple[int, float]] = field(default_factory=list)
+    """(frames so far, MB), the first one after the warm-up."""
+    dropped: int = 0
+    """Frames that a newer one replaced."""
+
+    @property
+    def growth_mb(self) -> float:
+        """Memory since the warm-up [MB]."""
+        return self.memory[-1][1] - self.memory[0][1]
+
+    def drift(self, warmup: int) -> float:
+        """Median of the last tenth over that of the first tenth after the warm-up."""
+        return drift(self.step_ms[warmup : self.num_done])
+
+
+def drift(values: NDArray[np.float64]) -> float:
+    """Median of the last tenth of the values over that of the first; NaN below 20 values."""
+    tenth = len(values) // 10
+    if tenth < 2:
+        return float("nan")
+    return float(np.median(values[-tenth:]) / np.median(values[:tenth]))
 
 
 def resident_mb() -> float:
-    """Resident memory of this process [MB]; Linux only."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    """Resident memory of this process [MB]; Linux only.
+
+    Raises:
+        ConfigError: another system.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError as error:
+        raise ConfigError("soak reads /proc/self/statm, which only Linux has") from error
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def soak(num_frames: int, folder: Path) -> list[tuple[int, float]]:
-    """Runs the threads and returns (frame, MB) about every 1,000 frames after the warm-up."""
-    images = decoded_frames(demo_clip_path(), (640, 480), limit=90)
-    built = build_pipeline(LiveConfig(view="none"))
-    samples: list[tuple[int, float]] = []
-    with MemorySource(images, num_frames, None) as source:
-        live = LiveRun(source, built.pipeline, StatsCollector(), every_frame=True, max_frames=None)
+def warmup_of(num_frames: int) -> int:
+    """Frames that neither memory nor drift counts: a thousand, or a fifth of a short run."""
+    return min(_MOST_WARMUP, num_frames // 5)
+
+
+def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder: Path) -> SoakRun:
+    """Runs the live threads with the recorder.
+
+    Args:
+        config: engine and backend.
+        num_frames: so many.
+        rate_hz: of the camera; None: every frame as fast as it is taken.
+        folder: where the recording goes.
+    """
+    images = decoded_frames(demo_clip_path(), _SIZE, limit=90)
+    built = build_pipeline(config)
+    run = SoakRun(
+        engine=built.engine,
+        backend=built.backend,
+        precision=built.precision,
+        step_ms=np.full(num_frames, np.nan),
+    )
+    steps = _StepTimes(run, warmup_of(num_frames), num_frames)
+    with closing(built.pipeline), MemorySource(images, num_frames, rate_hz) as source:
+        live = LiveRun(
+            source,
+            built.pipeline,
+            StatsCollector(),
+            every_frame=rate_hz is None,
+            max_frames=None,
+        )
         live.add_writer(NpzRecorder(folder / "soak.npz"))
+        live.add_writer(steps)
         live.start()
         with tqdm(total=num_frames, unit="frame", leave=False) as bar:
             try:
                 while True:
                     live.take(0.2)
-                    done = live.frames_processed
-                    bar.update(done - bar.n)
-                    if done >= WARMUP_FRAMES * (len(samples) + 1):
-                        samples.append((done, resident_mb()))
+                    bar.update(live.frames_processed - bar.n)
             except SlotClosed:
                 pass
             finally:
-                samples.append((live.frames_processed, resident_mb()))
+                run.memory.append((live.frames_processed, resident_mb()))
+                run.dropped = live.rates.dropped
                 live.close()
-        built.pipeline.close()
-    return samples
+    return run
 
 
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.soak", description="Watches memory over many frames."
-    )
-    parser.add_argument("--frames", type=int, default=20_000)
-    parser.add_argument("--limit-mb", type=float, default=5.0, help="largest growth allowed")
-    arguments = parser.parse_args()
-    try:
+def soak_step(engine: str, backend: str, num_steps: int) -> SoakRun:
+    """Runs the stages after the tracker on noise.
+
+    Args:
+        engine: name or folder.
+        backend: see `realtime_vibe.backends.factory.open_session`.
+        num_steps: so many.
+    """
+    clip = decoded_frames(demo_clip_path(), _SIZE, limit=30)
+    noise = np.random.default_rng(0).integers(0, 256, (8, _SIZE[1], _SIZE[0], 3)).astype(np.uint8)
+    with closing(open_stages(engine, backend)) as stages:
+        person = somebody_in(clip, with_landmarks=needs_landmarks(stages.manifest))
+        pipeline = MotionCapturePipeline(
+            tracker=RepeatedPerson(person, 1),
+            features=stages.features,
+            temporal=stages.temporal(),
+            body=stages.body,
+        )
+        run = SoakRun(
+            engine=stages.manifest.name,
+            backend=stages.backend,
+            precision=stages.manifest.precision,
+            step_ms=np.full(num_steps, np.nan),
+        )
+        steps = _StepTimes(run, warmup_of(num_steps), num_steps)
+        for index in tqdm(range(num_steps), unit="step", leave=False):
+            steps.write(pipeline.step(frame_of(noise[index % len(noise)], index)))
+        run.memory.append((num_steps, resident_mb()))
+    return run
+
+
+class _StepTimes:
+    """Hangs on the inference thread; looks at the memory fifty times a run."""
+
+    def __init__(self, run: SoakRun, warmup: int, num_frames: int) -> None:
+        self._run, self._warmup = run, warmup
+        self._every = max(1, (num_frames - warmup) // 50)
+
+    def write(self, result: FrameResult) -> None:
+        """Takes one result."""
+        self._run.step_ms[self._run.num_done] = result.stage_ms["step"]
+        self._run.num_done = done = self._run.num_done + 1
+        if done >= self._warmup and (done - self._warmup) % self._every == 0:
+            self._run.memory.append((done, resident_mb()))
+
+    def close(self) -> None:
+        """Nothing to finish."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 0, 1 when memory grew too far, 2 after an error that the user can cure."""
+    parser = command_parser(NAME, __doc__)
+    parser.add_argument("--mode", choices=MODES, default="live")
+    parser.add_argument("--frames", type=positive, help="20000 live, 3000 camera, 10000 step")
+    parser.add_argument("--engine", default=DEFAULT_ENGINE)
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--limit-mb", type=seconds, default=5.0, help="largest growth allowed (5)")
+    add_json(parser)
+    options = parser.parse_args(arguments)
+    return guarded(NAME, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    warn_if_busy()
+    resident_mb()  # refuses other systems at once
+    num_frames = options.frames or _DEFAULT_FRAMES[options.mode]
+    started_s = perf_counter()
+    if options.mode == "step":
+        run = soak_step(options.engine, options.backend, num_frames)
+    else:
+        config = LiveConfig(engine=options.engine, backend=options.backend, view="none")
+        rate_hz = _CAMERA_HZ if options.mode == "camera" else None
         with tempfile.TemporaryDirectory() as folder:
-            samples = soak(arguments.frames, Path(folder))
-    except RealtimeVibeError as error:
-        print(f"benchmarks.soak: error: {error}", file=sys.stderr)
-        return 2
-    for frame, size_mb in samples:
+            run = soak_live(config, num_frames, rate_hz, Path(folder))
+    _report(run, options.mode, num_frames, perf_counter() - started_s)
+    _keep(run, options, num_frames)
+    return int(run.growth_mb > options.limit_mb)
+
+
+def _report(run: SoakRun, mode: str, num_frames: int, spent_s: float) -> None:
+    print(f"{run.engine} on {run.backend}, {mode}, {num_frames} frames in {spent_s:.0f} s")
+    for frame, size_mb in run.memory[:: max(1, len(run.memory) // 10)]:
         print(f"{frame:>8} frames {size_mb:8.1f} MB")
-    growth_mb = samples[-1][1] - samples[0][1]
-    print(f"growth after the first {samples[0][0]} frames: {growth_mb:+.1f} MB")
-    return int(growth_mb > arguments.limit_mb)
+    first = run.memory[0][0]
+    print(f"growth after the first {first} frames: {run.growth_mb:+.1f} MB")
+    change = run.drift(warmup_of(num_frames)) - 1
+    print(
+        f"median step {np.median(run.step_ms[: run.num_done]):.2f} ms, last tenth against first: {change:+.1%}"
+    )
+    print(f"dropped: {run.dropped} frames")
+
+
+def _keep(run: SoakRun, options: argparse.Namespace, num_frames: int) -> None:
+    collected = Collected(NAME)
+    labels = Labels(
+        engine=run.engine,
+        backend=run.backend,
+        precision=run.precision,
+        length=num_frames,
+        note=f"{run.growth_mb:+.1f} MB, {run.dropped} dropped",
+    )
+    case = f"{run.engine}, {options.mode}, {num_frames} frames"
+    steps_ms = run.step_ms[warmup_of(num_frames) : run.num_done].tolist()
+    collected.add(case, steps_ms, labels, metric="step")
+    sizes_mb = [size_mb for _, size_mb in run.memory]
+    collected.add(case, sizes_mb, labels, metric="memory", unit="MB")
+    collected.add(case, [float(run.dropped)], labels, metric="dropped", unit="frames")
+    keep(collected, options.json)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -66,11 +66,13 @@ def test_without_mediapipe_the_extra_is_named(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is None, reason="needs MediaPipe")
-@pytest.mark.parametrize("arguments", [[], ["--source", "absent.mp4"]])
+@pytest.mark.parametrize(
+    "arguments", [["--source", "absent.mp4"], ["--agreement", "--source", "absent.mp4"]]
+)
 def test_a_missing_clip_is_one_line_and_status_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: no clip")
+    assert error.startswith("benchmarks peers: error: no clip")
     assert error.count("\n") == 1
