@@ -63,8 +63,13 @@ class GraphFile:
     build: Build = field(default_factory=Build)
 
 
-def build_of(content: Mapping[str, Any]) -> Build:
+def build_of(content: Mapping[str, Any], graph: Mapping[str, Any] | None = None) -> Build:
     """What a manifest says of its build; what it leaves out has the default.
+
+    Args:
+        content: the manifest.
+        graph: one of its graphs, whose own precision counts where it states one: a network that does not
+            bear what the others do is kept in single.
 
     Raises:
         ValueError: a target this version does not know.
@@ -73,12 +78,14 @@ def build_of(content: Mapping[str, Any]) -> Build:
     target = str(content.get("target", ONNX))
     if target not in BACKENDS_OF_TARGETS:
         raise ValueError(f"target {target!r} (expected one of {', '.join(BACKENDS_OF_TARGETS)})")
-    precision = str(content.get("precision", "fp32"))
+    own = graph if graph is not None else {}
+    precision = str(own.get("precision", content.get("precision", "fp32")))
+    allowed = own.get("allowed_precisions", content.get("allowed_precisions", ["fp32"]))
     built = dict(content.get("built", {}))
     return Build(
         target=target,
         precision=precision,
-        allowed_precisions=_texts(content.get("allowed_precisions", ["fp32"])),
+        allowed_precisions=_texts(allowed),
         versions={str(name): str(value) for name, value in dict(built.get("versions", {})).items()},
         compute_capabilities=_texts(built.get("compute_capability", [])),
     )

@@ -59,8 +59,10 @@ def open_file(file: GraphFile, backend: str, num_threads: int) -> InferenceSessi
 
             return OnnxRuntimeCudaSession(file.path, num_threads=num_threads)
         case "openvino" | "openvino-bf16":
+            from realtime_vibe.backends.openvino_library import require_release
             from realtime_vibe.backends.openvino_session import OpenVinoSession
 
+            require_release(file)
             precision = "bf16" if backend.endswith("bf16") else "f32"
             return OpenVinoSession(file.path, precision=precision, num_threads=num_threads)
         case "tensorrt" | "tensorrt-rtx":

@@ -164,7 +164,7 @@ def graph_spec(
             inputs=tuple(tensor_spec(item) for item in graph["inputs"]),
             outputs=tuple(tensor_spec(item) for item in graph["outputs"]),
             kind=kind,
-            build=build_of(content),
+            build=build_of(content, graph),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _garbled(folder, kind, error) from error

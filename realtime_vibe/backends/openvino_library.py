@@ -7,10 +7,12 @@ package `openvino_telemetry` is absent OpenVINO uses its own stand-in, which doe
 
 import importlib
 import importlib.util
+import re
 import sys
 from typing import Any
 
-from realtime_vibe.errors import BackendUnavailableError
+from realtime_vibe.backends.build import GraphFile
+from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 _TELEMETRY = "openvino_telemetry"
 INSTALL_OPENVINO = "pip install 'realtime-vibe[openvino]'"
@@ -42,3 +44,29 @@ def load_openvino() -> Any:
         raise BackendUnavailableError(
             f"openvino cannot be imported ({error}): {INSTALL_OPENVINO}"
         ) from error
+
+
+def require_release(file: GraphFile) -> None:
+    """Refuses files that a later OpenVINO wrote; those of earlier ones are read.
+
+    Args:
+        file: a graph of any target.
+
+    Raises:
+        EngineError: the installed release is older than the one that built the file.
+        BackendUnavailableError: OpenVINO is not installed or broken.
+    """
+    built_with = file.build.versions.get("openvino")
+    if built_with is None:
+        return
+    here = str(load_openvino().__version__)
+    if _release(here) < _release(built_with):
+        raise EngineError(
+            f"{file.path} was built with openvino {built_with}, here is {here}: {file.build.cure}, or "
+            f"{INSTALL_OPENVINO} --upgrade"
+        )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """(2026, 4) of `2026.4.1-22982-...`."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from realtime_vibe.backends.build import Build
 from realtime_vibe.backends.engine_folder import engine_folder, engine_names
 from realtime_vibe.backends.manifest import file_sha256, load_manifest, open_graph
 from realtime_vibe.errors import EngineError
@@ -121,6 +122,63 @@ def test_a_truncated_graph_with_the_right_hash_is_refused(engine):
     _edit(engine, lambda c: c["graphs"]["step"].update(sha256=file_sha256(engine / "step.onnx")))
     with pytest.raises(EngineError, match="cannot be loaded by ONNX Runtime"):
         open_graph(load_manifest(engine), "step", "auto")
+
+
+def test_what_it_was_built_for_is_read(engine):
+    manifest = load_manifest(engine)
+    assert manifest.build == Build()
+    _edit(
+        engine,
+        lambda c: (
+            c.update(
+                target="tensorrt-rtx",
+                precision="fp16",
+                allowed_precisions=["fp32", "bf16"],
+                built={"versions": {"tensorrt-rtx": "1.7.1"}, "compute_capability": ["8.6", "8.9"]},
+            ),
+        ),
+    )
+    build = load_manifest(engine).build
+    assert (build.target, build.precision) == ("tensorrt-rtx", "fp16")
+    assert build.allowed_precisions == ("fp32", "bf16")
+    assert build.versions == {"tensorrt-rtx": "1.7.1"}
+    assert build.compute_capabilities == ("8.6", "8.9")
+    _edit(engine, lambda c: c["built"].update(compute_capability="8.9"))
+    assert load_manifest(engine).build.compute_capabilities == ("8.9",)
+    _edit(engine, lambda c: c["graphs"]["step"].update(precision="fp32"))
+    changed = load_manifest(engine)
+    assert (changed.precision, changed.graphs["step"].build.precision) == ("fp16", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": "coreml"}, r"target 'coreml' \(expected one of onnx, openvino, tensorrt"),
+        ({"allowed_precisions": [16]}, r"\[16\] \(expected text or a list of texts\)"),
+        ({"built": {"versions": 7}}, "garbles"),
+    ],
+)
+def test_a_wrong_build_is_refused(engine, change, message):
+    _edit(engine, lambda c: c.update(change))
+    with pytest.raises(EngineError, match=message):
+        load_manifest(engine)
+
+
+def test_a_folder_built_for_tensorrt_says_so_to_others(engine):
+    _edit(engine, lambda c: c.update(target="tensorrt", precision="fp16"))
+    manifest = load_manifest(engine)
+    with pytest.raises(EngineError, match=r"built for tensorrt, got --backend onnxruntime"):
+        open_graph(manifest, "step", "onnxruntime")
+
+
+def test_weights_beside_a_graph_are_checked(engine):
+    (engine / "step.bin").write_bytes(b"weights")
+    stated = {"file": "step.bin", "sha256": file_sha256(engine / "step.bin")}
+    _edit(engine, lambda c: c["graphs"]["step"].update(weights=stated))
+    load_manifest(engine)
+    (engine / "step.bin").write_bytes(b"others")
+    with pytest.raises(EngineError, match=r"step\.bin has sha256"):
+        load_manifest(engine)
 
 
 def test_unknown_engines_list_the_known(tmp_path):
