@@ -14,12 +14,15 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime_vibe import __version__
-from realtime_vibe.config import LiveConfig
-from realtime_vibe.errors import OutputError, RealtimeVibeError
+from realtime_vibe.config import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.errors import BackendUnavailableError, OutputError, RealtimeVibeError
 from realtime_vibe.machine import machine_facts, package_version
+
+if TYPE_CHECKING:
+    from realtime_vibe.backends.manifest import GraphSpec
 
 OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
 """Works; not here and not needed for the live job; the live job cannot run until this is cured."""
@@ -39,6 +42,7 @@ _REQUIRED = (
 _EXTRAS = (
     ("cpu", ("onnxruntime",), "the networks on the CPU"),
     ("gpu", ("onnxruntime-gpu",), "the networks on CUDA, instead of cpu"),
+    ("openvino", ("openvino",), "faster networks on Intel and AMD CPUs"),
     ("viewer", ("open3d-cpu", "open3d"), "the 3D window"),
     ("mediapipe", ("mediapipe",), "--tracker mediapipe and the comparison with it"),
     ("train", ("torch",), "training; never used live"),
@@ -71,6 +75,15 @@ _LIBRARIES = (
 )
 """(library, Debian package, who needs it) on Linux."""
 
+_DISTRIBUTIONS = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "openvino": ("openvino",),
+}
+"""Who brings a backend, by the first word of its name; TensorRT tells its version itself."""
+
+_FORBIDDING = ("not to be passed on", "non-commercial", "noncommercial")
+"""Words of licences under which a file stays where it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -98,10 +111,11 @@ def run_doctor(*, engine: str, backend: str) -> int:
         ("packages", check_packages),
         ("clashes", check_clashes),
         ("system libraries", check_libraries),
-        ("backends", lambda: check_backends(engine)),
+        ("backends", check_backends),
         ("display", check_display),
         ("cameras", check_cameras),
         ("engine", lambda: check_engine(engine)),
+        ("auto", lambda: check_auto(engine)),
         ("self-test", lambda: check_live(engine, backend)),
     )
     broken = 0
@@ -188,23 +202,40 @@ def check_libraries() -> Iterable[Finding]:
         yield Finding(OK, f"system libraries: {', '.join(library for library, *_ in _LIBRARIES)}")
 
 
-def check_backends(engine: str) -> Iterable[Finding]:
-    """Runs a graph on every backend that is installed."""
-    from realtime_vibe.backends.factory import BACKENDS, installed_backends
+def check_backends() -> Iterable[Finding]:
+    """Runs a graph on every backend that is installed; one that runs is enough."""
+    from realtime_vibe.backends.factory import BACKENDS
 
-    installed = installed_backends()
+    absent = []
+    num_working = 0
     for name in BACKENDS:
         if name == "auto":
             continue
-        if name not in installed:
-            level = ABSENT if installed or name != "onnxruntime" else BROKEN  # one is enough
-            extra = "gpu" if "cuda" in name else "cpu"
-            yield Finding(level, f"no backend {name}: pip install 'realtime-vibe[{extra}]'")
-            continue
         try:
-            yield Finding(OK, f"backend {name}: {_run_smallest_graph(engine, name)}")
+            yield Finding(OK, f"backend {name}{_version_of(name)}: {_tried_backend(name)}")
+            # TensorRT opens nothing but engines that were built for it.
+            num_working += not name.startswith("tensorrt")
+        except BackendUnavailableError as error:
+            absent.append((name, error))
         except RealtimeVibeError as error:
             yield Finding(BROKEN, f"backend {name}: {error}")
+    for place, (name, reason) in enumerate(absent):
+        level = BROKEN if place == 0 and num_working == 0 else ABSENT
+        yield Finding(level, f"no backend {name}: {reason}")
+
+
+def check_auto(engine: str) -> Iterable[Finding]:
+    """What `--backend auto` takes for each graph, as far as that is known without measuring."""
+    from realtime_vibe.backends.opener import GraphOpener
+
+    opener = GraphOpener()
+    choices = {}
+    for spec in _graphs_of(engine):
+        # The live run gives small graphs one thread and large ones two.
+        kept = [opener.cached_choice(spec.file, num_threads=number) for number in (1, 2)]
+        choices[spec.path.stem] = next((name for name in kept if name), "not measured yet")
+    text = ", ".join(f"{graph}: {backend}" for graph, backend in choices.items())
+    yield Finding(OK, f"--backend auto takes {text}")
 
 
 def check_display() -> Iterable[Finding]:
@@ -231,17 +262,25 @@ def check_cameras() -> Iterable[Finding]:
 
 
 def check_engine(engine: str) -> Iterable[Finding]:
-    """Whether the engine's files are there and have the stated sha256s."""
+    """Whether the engine's files are there and have the stated sha256s, and whose they are."""
     from realtime_vibe.backends.engine_folder import engine_folder
     from realtime_vibe.backends.manifest import load_manifest
+    from realtime_vibe.body.model_file import load_body
 
     manifest = load_manifest(engine_folder(engine))
     files = len(manifest.graphs) + 1
     yield Finding(
         OK,
-        f"engine {manifest.name} ({manifest.precision}): {files} files match their sha256s, "
-        f"{manifest.folder}",
+        f"engine {manifest.name} ({manifest.build.target}, {manifest.precision}): {files} files match "
+        f"their sha256s, {manifest.folder}",
     )
+    licence = str(manifest.extra.get("licence", ""))
+    if any(word in licence.lower() for word in _FORBIDDING):
+        yield Finding(ABSENT, f"licence of the engine, which is not to be passed on: {licence}")
+    body = load_body(manifest.body).metadata
+    if body.get("redistributable") is False:
+        terms = body.get("licence", "its owner's licence applies")
+        yield Finding(ABSENT, f"licence of the body, which is not to be passed on: {terms}")
 
 
 def check_live(engine: str, backend: str) -> Iterable[Finding]:
@@ -288,23 +327,57 @@ def _guarded(name: str, check: Callable[[], Iterable[Finding]]) -> Iterable[Find
         yield Finding(BROKEN, f"{name}: {type(error).__name__}: {_first_line(error)}")
 
 
-def _run_smallest_graph(engine: str, backend: str) -> str:
-    """Runs the engine's smallest graph on zeros; says what was run and by what."""
-    import numpy as np
+def _version_of(backend: str) -> str:
+    """The installed version with a space before it, or nothing."""
+    for distribution in _DISTRIBUTIONS.get(backend.partition("-")[0], ()):
+        version = package_version(distribution)
+        if version is not None:
+            return f" {version}"
+    return ""
 
+
+def _tried_backend(backend: str) -> str:
+    """Runs the default engine's smallest graph on zeros; says what was run and by what.
+
+    Raises:
+        BackendUnavailableError: the backend is not installed or cannot run here.
+    """
+    from realtime_vibe.backends import tensorrt_library
+    from realtime_vibe.backends.cuda_driver import CudaDevice
+    from realtime_vibe.backends.fastest import zero_feeds
+    from realtime_vibe.backends.manifest import open_spec
+
+    if backend.startswith("tensorrt"):
+        is_rtx = backend.endswith("rtx")
+        load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
+        version, device = load().version, CudaDevice()
+        device.close()
+        return (
+            f"{version} opens engines built for it on {device.name} ({device.compute_capability})"
+        )
+    graphs = _graphs_of(DEFAULT_ENGINE)
+    smallest = min(graphs, key=lambda spec: spec.path.stat().st_size)
+    with open_spec(smallest, backend) as session:
+        session.run(zero_feeds(session))
+        return f"ran {smallest.path.name} as {session.backend}"
+
+
+def _graphs_of(engine: str) -> "list[GraphSpec]":
+    """An engine's graphs, and those of the tracker it needs."""
+    from realtime_vibe.app import TRACKER_FOLDER
     from realtime_vibe.backends.engine_folder import engine_folder
-    from realtime_vibe.backends.factory import open_session
-    from realtime_vibe.backends.manifest import load_manifest
+    from realtime_vibe.backends.manifest import graph_spec, load_manifest, read_manifest
+    from realtime_vibe.tracking.factory import BLAZEPOSE, BLAZEPOSE_KIND
 
-    graphs = load_manifest(engine_folder(engine)).graphs.values()
-    graph = min((graph.path for graph in graphs), key=lambda path: path.stat().st_size)
-    with open_session(graph, backend) as session:
-        shapes = {
-            spec.name: [size if isinstance(size, int) else 1 for size in spec.shape]
-            for spec in session.inputs
-        }
-        session.run({spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in session.inputs})
-        return f"ran {graph.name} as {session.backend}"
+    manifest = load_manifest(engine_folder(engine))
+    own = manifest.folder / TRACKER_FOLDER
+    tracker = own if own.is_dir() else engine_folder(BLAZEPOSE)
+    content = read_manifest(tracker, BLAZEPOSE_KIND)
+    names = ("detector", "landmarks")
+    return [
+        *manifest.graphs.values(),
+        *(graph_spec(tracker, BLAZEPOSE_KIND, content, name) for name in names),
+    ]
 
 
 def _first_line(error: BaseException) -> str:

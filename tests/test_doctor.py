@@ -1,13 +1,19 @@
 """Covers the doctor: each finding it can make, what counts as broken, and a whole run with exit code."""
 
+import json
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from realtime_vibe import doctor
-from realtime_vibe.backends.engine_folder import engine_names
+from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file, choice_key
+from realtime_vibe.backends.engine_folder import engine_folder, engine_names
+from realtime_vibe.backends.manifest import file_sha256
 from realtime_vibe.doctor import ABSENT, BROKEN, OK, Finding
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,15 +103,56 @@ def test_a_check_that_breaks_is_a_finding(capsys: pytest.CaptureFixture[str]) ->
 def test_without_any_backend_it_still_reports() -> None:
     done = _doctor("sys.modules['onnxruntime'] = sys.modules['openvino'] = None")
     assert done.returncode == 1
-    assert "[!!] no backend onnxruntime: pip install 'realtime-vibe[cpu]'" in done.stdout
+    assert "[!!] no backend onnxruntime: onnxruntime is not installed: pip install" in done.stdout
+    assert "[--] no backend openvino: " in done.stdout
+    assert "realtime-vibe[openvino]" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@needs_engine
+def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "realtime_vibe.backends.opener.installed_backends", lambda: ("onnxruntime", "openvino")
+    )
+    (finding,) = doctor.check_auto("blazepose-gru")
+    assert "step: not measured yet, detector: not measured yet" in finding.text
+    specs = doctor._graphs_of("blazepose-gru")
+    for number, spec in enumerate(specs):
+        key = choice_key(spec.file, ("onnxruntime", "openvino"), 1 if number == 0 else 2)
+        ChoiceCache(cache_file()).put(key, "openvino", spec.path.stem, {})
+    (finding,) = doctor.check_auto("blazepose-gru")
+    assert finding.level == OK
+    assert finding.text == (
+        "--backend auto takes step: openvino, detector: openvino, landmarks: openvino"
+    )
+
+
+@needs_engine
+def test_what_must_not_be_passed_on_is_said(tmp_path) -> None:
+    assert [finding.level for finding in doctor.check_engine("blazepose-gru")] == [OK]
+    folder = tmp_path / "licensed"
+    shutil.copytree(engine_folder("blazepose-gru"), folder)
+    content = json.loads((folder / "engine.json").read_text())
+    with (folder / "body.npz").open("rb") as file, np.load(file) as archive:
+        arrays = dict(archive)
+    metadata = {"redistributable": False, "licence": "SMPL, see smpl.is.tue.mpg.de"}
+    np.savez(folder / "body.npz", **{**arrays, "metadata": np.array(json.dumps(metadata))})
+    content["body"]["sha256"] = file_sha256(folder / "body.npz")
+    content["licence"] = "VIBE: non-commercial research only"
+    (folder / "engine.json").write_text(json.dumps(content))
+    _, engine, body = doctor.check_engine(str(folder))
+    assert engine.text.endswith("not to be passed on: VIBE: non-commercial research only")
+    assert body.text.endswith("not to be passed on: SMPL, see smpl.is.tue.mpg.de")
 
 
 @needs_engine
 def test_a_healthy_machine_runs_the_self_test_and_exits_0() -> None:
     done = _doctor()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[ok] backend onnxruntime: ran" in done.stdout
+    assert f"[ok] backend onnxruntime {version('onnxruntime')}: ran step.onnx as" in done.stdout
+    assert "backend onnxruntime-coreml: " in done.stdout
+    assert "backend tensorrt-rtx: " in done.stdout
     assert "[ok] engine blazepose-gru" in done.stdout
     assert "[ok] self-test: 60 frames, a body in" in done.stdout
     assert done.stdout.endswith("the live job can run\n")
