@@ -3,12 +3,11 @@
 import logging
 import shutil
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.packets import ImageArray
@@ -26,7 +25,7 @@ _MIN_FREE_BYTES = 2_000_000
 _CHECK_DISK_EVERY = 30
 
 
-class VideoWriter:
+class VideoWriter(ClosedByWith):
     """One video file with a constant frame rate.
 
     Pictures that come with a time are put where they belong: repeated while none came, left out when
@@ -89,17 +88,6 @@ class VideoWriter:
         self._writer.release()
         if not self.path.is_file() or self.path.stat().st_size == 0:
             raise OutputError(f"{self.path} was not written: is the disk full?")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self, picture: ImageArray) -> cv2.VideoWriter:
         height, width = picture.shape[:2]

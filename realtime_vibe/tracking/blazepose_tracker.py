@@ -7,12 +7,11 @@ and a filter would add delay.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.tracking.base import (
@@ -71,7 +70,7 @@ class _Search:
         self.regions = [region for region in self.regions if not is_on(region, taken)]
 
 
-class BlazePoseTracker:
+class BlazePoseTracker(ClosedByWith):
     """Tracks the people seen before and, where there is a place, the largest others.
 
     Args:
@@ -131,17 +130,6 @@ class BlazePoseTracker:
         """Frees both networks; may be called twice."""
         self._detector.close()
         self._landmarks.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _valid_tracks(self, now_s: float) -> list[_Track]:
         """Tracks that can go on: time went on, and not for too long. The oldest comes first."""

@@ -5,11 +5,10 @@ loses the network's memory at every missed detection.
 """
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.packets import Frame, TrackedPerson
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
@@ -30,7 +29,7 @@ _SAME_PERSON_IOU = 0.5
 _LARGEST_COORDINATE_PX = 1e6
 
 
-class BoxTracker:
+class BoxTracker(ClosedByWith):
     """Tracks the people seen before and, where there is a place, the largest others.
 
     Args:
@@ -91,17 +90,6 @@ class BoxTracker:
     def close(self) -> None:
         """Frees the network; may be called twice."""
         self._detector.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _move(self, frame: Frame) -> bool:
         """Moves all boxes; tells whether one that was held by the picture is not any more."""

@@ -7,12 +7,12 @@ of person, four times the time per frame, and usage metrics that go to Google.
 import logging
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.tracking.base import MAX_GAP_S
@@ -66,7 +66,7 @@ def open_landmarker(task_path: Path, *, min_presence: float, min_detection_score
         ) from error
 
 
-class MediaPipeTracker:
+class MediaPipeTracker(ClosedByWith):
     """Runs MediaPipe's `PoseLandmarker`; one person at a time.
 
     Args:
@@ -129,17 +129,6 @@ class MediaPipeTracker:
         if self._landmarker is not None:
             self._landmarker.close()
             self._landmarker = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _identify(self, now_s: float) -> float:
         """Starts a new identity after a long gap; gives the time since the last sight [s]."""
