@@ -1,0 +1,105 @@
+"""Compiles ONNX graphs with TensorRT or TensorRT-RTX, which offer the same interface.
+
+Both are strongly typed: a graph computes in the types it says, no flag changes them. Two things have to be said
+differently than for others: bytes become numbers before they are moved, and Turing (7.5) has no matrix product
+in single precision.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from export.precision_graphs import single_first, sums_for_small_products
+from export.targets import is_free, profile_shapes
+from realtime_vibe.backends.base import InferenceSession
+from realtime_vibe.backends.build import Build, GraphFile
+from realtime_vibe.backends.cuda_driver import CudaDevice
+from realtime_vibe.backends.manifest import GraphSpec, file_sha256
+from realtime_vibe.backends.tensorrt_library import TensorRt
+from realtime_vibe.backends.tensorrt_session import TensorRtSession
+from realtime_vibe.errors import BackendUnavailableError, ExportError
+
+
+def compiled(
+    library: TensorRt,
+    model: onnx.ModelProto,
+    spec: GraphSpec,
+    configure: Callable[[Any], None],
+) -> memoryview:
+    """The bytes of an engine for 1 to 8 people.
+
+    Args:
+        library: compiles.
+        model: in the precision it is to compute in.
+        spec: of the graph.
+        configure: changes the builder's settings.
+
+    Raises:
+        ExportError: the library does not take the graph; with its reason.
+    """
+    trt = library.module
+    complaints = _Complaints(trt)
+    builder = trt.Builder(complaints.logger)
+    network = builder.create_network(_strong_typing(trt))
+    parser = trt.OnnxParser(network, complaints.logger)
+    content = sums_for_small_products(single_first(model)).SerializeToString()
+    if not parser.parse(content):
+        raise ExportError(f"{library.backend} does not read {spec.path.name}: {complaints.first}")
+    config = builder.create_builder_config()
+    configure(config)
+    if any(is_free(item) for item in spec.inputs):
+        profile = builder.create_optimization_profile()
+        for item in spec.inputs:
+            profile.set_shape(item.name, *profile_shapes(item))
+        config.add_optimization_profile(profile)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise ExportError(
+            f"{library.backend} does not compile {spec.path.name}: {complaints.first}"
+        )
+    return memoryview(engine)
+
+
+def opened_engine(library: TensorRt, path: Path, precision: str) -> InferenceSession | None:
+    """Runs an engine file that was just compiled; None where there is no GPU."""
+    try:
+        device = CudaDevice()
+    except BackendUnavailableError:
+        return None
+    build = Build(
+        target=library.backend, precision=precision, versions={library.backend: library.version}
+    )
+    file = GraphFile(path=path, sha256=file_sha256(path), build=build)
+    return TensorRtSession(file, library, device)
+
+
+def _strong_typing(trt: Any) -> int:
+    """The flag that TensorRT 10 needs, and 11 takes and ignores."""
+    flag = trt.NetworkDefinitionCreationFlag.__members__.get("STRONGLY_TYPED")
+    return 0 if flag is None else 1 << int(flag)
+
+
+class _Complaints:
+    """Keeps the library's first error; without a logger it prints them all.
+
+    Args:
+        trt: the library's module.
+    """
+
+    def __init__(self, trt: Any) -> None:
+        self.first = ""
+        complaints = self
+
+        class Logger(trt.ILogger):
+            def __init__(self) -> None:
+                trt.ILogger.__init__(self)
+
+            def log(self, severity: Any, message: str) -> None:
+                is_error = severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR)
+                # Without a GPU it looks for one all the same, and says so.
+                if is_error and not complaints.first and "cudaError" not in message:
+                    complaints.first = message.strip().splitlines()[0]
+
+        self.logger = Logger()
