@@ -1,0 +1,73 @@
+"""Network addresses as users write them: `HOST:PORT`, with a usual port where it is left out."""
+
+import socket
+from dataclasses import dataclass
+
+from realtime_vibe.errors import ConfigError, OutputError
+
+LOOPBACK = "127.0.0.1"
+"""Nothing leaves the computer unless told otherwise. Not `localhost`: some receivers listen on IPv4
+alone, and the name may stand for IPv6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to send datagrams."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_address(text: str, *, default_port: int) -> Address:
+    """Reads `HOST`, `HOST:PORT`, `:PORT`, `PORT` or `[IPV6]:PORT`.
+
+    Args:
+        text: what the user wrote; an empty host means this computer.
+        default_port: taken where no port is written.
+
+    Raises:
+        ConfigError: it is none of these, or the port is out of range.
+    """
+    text = text.strip()
+    expected = f"expected HOST or HOST:PORT, such as {LOOPBACK}:{default_port}"
+    if text.isdecimal():
+        host, port_text = "", text
+    elif text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port_text = rest.removeprefix(":") or str(default_port)
+    elif text.count(":") > 1:
+        raise ConfigError(
+            f"'{text}' is ambiguous: write an IPv6 address as [{text}]:{default_port}"
+        )
+    else:
+        host, colon, port_text = text.partition(":")
+        port_text = port_text if colon else str(default_port)
+    if not port_text.isdecimal() or any(character in host for character in " /@"):
+        raise ConfigError(f"'{text}' is no address: {expected}")
+    port = int(port_text)
+    if not 1 <= port <= 65535:
+        raise ConfigError(f"'{text}': port {port} does not exist, expected 1 to 65535")
+    return Address(host=host or LOOPBACK, port=port)
+
+
+def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    """The family and the numeric address of a host, IPv4 where it has both.
+
+    Raises:
+        OutputError: no such host is known.
+    """
+    try:
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a host's name"
+        raise OutputError(
+            f"cannot find the host '{address.host}' ({reason}): check its spelling, or give its "
+            f"number as in {LOOPBACK}:{address.port}"
+        ) from error
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    family, _, _, _, numeric = found[0]
+    return family, (str(numeric[0]), int(numeric[1]))

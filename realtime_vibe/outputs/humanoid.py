@@ -1,0 +1,137 @@
+"""SMPL's joints as the humanoid bones of Unity and VRM, in Unity's axes.
+
+Unity is left-handed: x right, y up, z forward [m]; a humanoid in its rest pose stands as a T, faces +z
+and has its left arm along -x. SMPL's rest pose mirrored in x is exactly that, so rotations of both are
+relative to the same T. Legend: B = 22 bones.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime_vibe.outputs.ground import GroundLevel
+from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
+
+# Bone of Unity's HumanBodyBones, joint of SMPL, parent bone. Parents come first.
+_TREE = (
+    ("Hips", 0, ""),
+    ("LeftUpperLeg", 1, "Hips"),
+    ("RightUpperLeg", 2, "Hips"),
+    ("Spine", 3, "Hips"),
+    ("LeftLowerLeg", 4, "LeftUpperLeg"),
+    ("RightLowerLeg", 5, "RightUpperLeg"),
+    ("Chest", 6, "Spine"),
+    ("LeftFoot", 7, "LeftLowerLeg"),
+    ("RightFoot", 8, "RightLowerLeg"),
+    ("UpperChest", 9, "Chest"),
+    ("LeftToes", 10, "LeftFoot"),
+    ("RightToes", 11, "RightFoot"),
+    ("Neck", 12, "UpperChest"),
+    ("LeftShoulder", 13, "UpperChest"),
+    ("RightShoulder", 14, "UpperChest"),
+    ("Head", 15, "Neck"),
+    ("LeftUpperArm", 16, "LeftShoulder"),
+    ("RightUpperArm", 17, "RightShoulder"),
+    ("LeftLowerArm", 18, "LeftUpperArm"),
+    ("RightLowerArm", 19, "RightUpperArm"),
+    ("LeftHand", 20, "LeftLowerArm"),
+    ("RightHand", 21, "RightLowerArm"),
+)
+
+BONES = tuple(bone for bone, _, _ in _TREE)
+"""Names of the 22 bones; bone i is joint i of SMPL, whose two hand joints have no bone."""
+BONE_PARENTS = tuple(BONES.index(parent) if parent else -1 for _, _, parent in _TREE)
+"""Parent of each bone; -1 for the hips."""
+NUM_BONES = len(BONES)
+
+_ABOVE = np.asarray(BONE_PARENTS[1:])
+_FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
+_MIRROR_X = np.array([-1, 1, 1], np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanoidPose:
+    """One person's bones."""
+
+    rotations: FloatArray
+    """(B, 3, 3) from the bone's rest axes to Unity's, not relative to the parent."""
+    offsets: FloatArray
+    """(B, 3) rest position relative to the parent bone, Unity's axes [m]; zero for the hips."""
+    positions: FloatArray
+    """(B, 3) in the room: the floor under the feet is y = 0 [m]."""
+
+    @property
+    def rest_hips_above_feet_m(self) -> float:
+        """Height of the hips over the lower of foot and toe joint in the rest pose [m]."""
+        return hips_above_feet_m(self.offsets)
+
+
+def hips_above_feet_m(offsets: FloatArray) -> float:
+    """How far the hips stand above the lowest foot or toe joint of a rest pose [m].
+
+    Args:
+        offsets: (B, 3) of every bone from its parent, y up.
+    """
+    heights = np.zeros(NUM_BONES)
+    for bone, parent in enumerate(BONE_PARENTS):
+        if parent >= 0:
+            heights[bone] = heights[parent] + offsets[bone, 1]
+    return float(-heights[_FEET].min())
+
+
+class HumanoidRoom:
+    """Turns results into bones that stand on a floor.
+
+    The first person seen stands at the origin: x and z count from there, and y from the floor, which is
+    where the feet were lowest. A person who faces the camera faces +z, and walks along +z towards it.
+    """
+
+    def __init__(self) -> None:
+        self._floor = GroundLevel()
+        self._origin: FloatArray | None = None
+
+    def pose(self, person: PersonResult, now_s: float) -> HumanoidPose:
+        """The bones of one person at `now_s` [s], media time."""
+        turned = _global_rotations(person)
+        joints = person.mesh.joints[:NUM_BONES]
+        offsets = np.zeros((NUM_BONES, 3), np.float32)
+        # The joints know their own bone lengths: turned back, they are those of the rest pose.
+        steps = joints[1:] - joints[_ABOVE]
+        offsets[1:] = np.einsum("bji,bj->bi", turned[_ABOVE], steps) * _MIRROR_X
+        if self._origin is None:
+            self._origin = joints[0] * np.array([1, 0, 1], np.float32)
+        floor_m = self._floor.update(float(joints[_FEET, 1].max()), now_s)
+        # Camera (x right, y down, z forward) to Unity: all three axes change their sign.
+        positions = self._origin - joints
+        positions[:, 1] += np.float32(floor_m)
+        return HumanoidPose(
+            rotations=turned * -_MIRROR_X, offsets=offsets, positions=positions.astype(np.float32)
+        )
+
+
+class LeadingPerson:
+    """Picks the one person that an avatar follows: the same as long as they are in view."""
+
+    def __init__(self) -> None:
+        self._track_id: int | None = None
+
+    def pick(self, result: FrameResult) -> PersonResult | None:
+        """The person followed so far, else whoever is largest in the picture; None for nobody."""
+        if not result.people:
+            return None
+        for person in result.people:
+            if person.person.track_id == self._track_id:
+                return person
+        largest = max(result.people, key=lambda person: float(person.square_px[2]))
+        self._track_id = largest.person.track_id
+        return largest
+
+
+def _global_rotations(person: PersonResult) -> FloatArray:
+    """(B, 3, 3) from each joint's rest axes to the camera's."""
+    local = person.params.body_pose
+    turned = np.empty((NUM_BONES, 3, 3), np.float32)
+    turned[0] = person.params.global_orient
+    for bone in range(1, NUM_BONES):
+        np.matmul(turned[BONE_PARENTS[bone]], local[bone - 1], out=turned[bone])
+    return turned

@@ -1,0 +1,211 @@
+"""What a WebSocket client gets: a greeting, then frames as bytes or JSON, in the form it asked for.
+
+A binary frame is little-endian: the head, then every person, each starting at a multiple of 4 bytes.
+
+    head      4s magic "RVF1" | u32 people | u32 vertices each | u32 parts | u64 frame index
+              f64 captured_at [s] | f32 age [ms] | u32 zero                           40 bytes
+    person    i32 id | f32 score                                                       8 bytes
+              f32 joints (24, 3)    camera axes [m]                                  288 bytes
+              f32 rotations (24, 4) x y z w, parts bit 0                             384 bytes
+              f32 betas (10,)       parts bit 0                                       40 bytes
+              vertices (V, 3)       f16 (parts bit 1) or f32 (parts bit 2), relative to joint 0,
+                                    padded with zeros to a multiple of 4 bytes
+"""
+
+import json
+import struct
+import time
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
+from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
+
+PROTOCOL = 1
+"""Changes with the layout."""
+MAGIC = b"RVF1"
+HEAD = struct.Struct("<4sIIIQdfI")
+PERSON_HEAD = struct.Struct("<if")
+ROTATIONS, VERTICES_F16, VERTICES_F32 = 1, 2, 4
+"""Bits of `parts`."""
+
+_VERTICES = {"none": 0, "float16": VERTICES_F16, "float32": VERTICES_F32}
+_MAX_RATE_HZ = 1000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedBody:
+    """What a client must know about the body once."""
+
+    joint_names: tuple[str, ...]
+    parents: tuple[int, ...]
+    faces: NDArray[np.integer]
+    """(F, 3) of the mesh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What one client wants."""
+
+    format: str = "binary"
+    """`binary` or `json`."""
+    vertices: str = "none"
+    """`none`, `float16` or `float32`; the latter two are binary alone."""
+    rotations: bool = True
+    """Rotations and betas beside the joints."""
+    rate: float | None = None
+    """Frames per second at most; None for every frame."""
+
+
+def changed(subscription: Subscription, wishes: dict[str, Any]) -> Subscription:
+    """The subscription with a client's wishes, which may be texts of a query or JSON values.
+
+    Raises:
+        ConfigError: a wish has an unknown name or a wrong value; one line for the client.
+    """
+    known = {field.name for field in fields(Subscription)}
+    values: dict[str, Any] = {}
+    for name, value in wishes.items():
+        if name not in known:
+            raise ConfigError(f"unknown '{name}', expected {', '.join(sorted(known))}")
+        values[name] = _WISHES[name](value)
+    wanted = replace(subscription, **values)
+    if wanted.format == "json" and wanted.vertices != "none":
+        raise ConfigError("vertices come with format=binary only")
+    return wanted
+
+
+def greeting(body: StreamedBody, subscription: Subscription) -> str:
+    """The first message of a connection, and the answer to every new subscription."""
+    return json.dumps(
+        {
+            "type": "hello",
+            "protocol": PROTOCOL,
+            "units": "m",
+            "axes": "camera: x right, y down, z forward",
+            "rotations": "x y z w; the root relative to the camera, others to their parent",
+            "joints": body.joint_names,
+            "parents": body.parents,
+            "num_faces": len(body.faces),
+            "faces": "/faces.bin",
+            "subscription": {
+                field.name: getattr(subscription, field.name) for field in fields(Subscription)
+            },
+        }
+    )
+
+
+def refusal(message: str) -> str:
+    """The answer to a message that was not understood."""
+    return json.dumps({"type": "error", "message": message})
+
+
+def encode(result: FrameResult, subscription: Subscription) -> bytes | str:
+    """One frame in the form that was asked for."""
+    if subscription.format == "json":
+        return _json_frame(result, rotations=subscription.rotations)
+    return _binary_frame(result, _VERTICES[subscription.vertices], subscription.rotations)
+
+
+def _binary_frame(result: FrameResult, vertex_part: int, rotations: bool) -> bytes:
+    num_vertices = len(result.people[0].mesh.vertices) if result.people and vertex_part else 0
+    parts = vertex_part | (ROTATIONS if rotations else 0)
+    frame = result.frame
+    head = (len(result.people), num_vertices, parts, frame.index, frame.captured_at_s)
+    pieces = [HEAD.pack(MAGIC, *head, _age_ms(result), 0)]
+    for person in result.people:
+        pieces.append(PERSON_HEAD.pack(person.person.track_id, person.person.score))
+        pieces.append(person.mesh.joints.astype("<f4").tobytes())
+        if rotations:
+            pieces.append(_quats_xyzw(person).astype("<f4").tobytes())
+            pieces.append(person.params.betas.astype("<f4").tobytes())
+        if vertex_part:
+            # Relative to the pelvis float16 is good to 0.5 mm; at three metres it would be 2 mm.
+            near = person.mesh.vertices - person.mesh.joints[0]
+            raw = near.astype("<f2" if vertex_part == VERTICES_F16 else "<f4").tobytes()
+            pieces.append(raw + b"\0" * (-len(raw) % 4))
+    return b"".join(pieces)
+
+
+def _json_frame(result: FrameResult, *, rotations: bool) -> str:
+    people = []
+    for person in result.people:
+        entry: dict[str, Any] = {
+            "id": person.person.track_id,
+            "score": round(float(person.person.score), 4),
+            "joints": _rounded(person.mesh.joints),
+        }
+        if rotations:
+            entry["rotations"] = _rounded(_quats_xyzw(person))
+            entry["betas"] = _rounded(person.params.betas)
+        people.append(entry)
+    return json.dumps(
+        {
+            "type": "frame",
+            "index": result.frame.index,
+            "captured_at_s": round(result.frame.captured_at_s, 6),
+            "age_ms": round(_age_ms(result), 3),
+            "people": people,
+        }
+    )
+
+
+def _age_ms(result: FrameResult) -> float:
+    return (time.perf_counter() - result.frame.grabbed_at_s) * 1e3
+
+
+def _quats_xyzw(person: PersonResult) -> FloatArray:
+    """(24, 4): the root relative to the camera, the others to their parent."""
+    rotmats = np.concatenate([person.params.global_orient[None], person.params.body_pose])
+    quats: FloatArray = quat_wxyz_from_rotmat(rotmats)[:, [1, 2, 3, 0]]
+    return quats
+
+
+def _rounded(array: FloatArray) -> Any:
+    return np.round(array.astype(np.float64), 5).tolist()
+
+
+def _choice(*choices: str) -> Any:
+    def check(value: object) -> object:
+        if value not in choices:
+            raise ConfigError(f"{_shown(value)} is none of {', '.join(choices)}")
+        return value
+
+    return check
+
+
+def _yes_or_no(value: object) -> bool:
+    meanings = {"1": True, "true": True, "0": False, "false": False}
+    if isinstance(value, str) and value in meanings:
+        return meanings[value]
+    if isinstance(value, bool):
+        return value
+    raise ConfigError(f"rotations is {_shown(value)}, expected true or false")
+
+
+def _rate(value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        rate = float(value) if isinstance(value, (int, float, str)) else float("nan")
+    except (ValueError, OverflowError):
+        rate = float("nan")
+    if not 0.1 <= rate <= _MAX_RATE_HZ:
+        raise ConfigError(f"rate is {_shown(value)}, expected a number from 0.1 to 1000")
+    return rate
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
+
+
+_WISHES = {
+    "format": _choice("binary", "json"),
+    "vertices": _choice(*_VERTICES),
+    "rotations": _yes_or_no,
+    "rate": _rate,
+}
