@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from realtime_vibe import __version__, config
 from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
 
 PROGRAM = "realtime-vibe"
 EXIT_OK = 0
@@ -40,6 +41,7 @@ examples:
   realtime-vibe --source 1 --mirror                    second camera, as in a mirror
   realtime-vibe --source dance.mp4 --view none --record dance.npz --stats dance.json
   realtime-vibe --source 'shots/*.png' --fps 30 --view none --save-video shots.mkv
+  realtime-vibe --vmc --web                            move an avatar, and show the body in a browser
   realtime-vibe --source street.mp4 --max-people 4     several people at once
   realtime-vibe --source rtsp://host/stream --temporal window --smooth off
 
@@ -91,7 +93,15 @@ def live_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    for add_group in (_add_input, _add_engine, _add_motion, _add_view, _add_outputs, _add_general):
+    for add_group in (
+        _add_input,
+        _add_engine,
+        _add_motion,
+        _add_view,
+        _add_outputs,
+        _add_network,
+        _add_general,
+    ):
         add_group(parser)
     return parser
 
@@ -222,6 +232,57 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--overwrite",
         action=argparse.BooleanOptionalAction,
         help="replace output files that exist (default: refuse before anything starts)",
+    )
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("live outputs (off unless asked for)")
+    group.add_argument(
+        "--vmc",
+        metavar="HOST:PORT",
+        nargs="?",
+        const=f"{LOOPBACK}:{VMC_PORT}",
+        help="move an avatar in VSeeFace, Warudo, Unity or Blender by the VMC protocol "
+        f"(without an address: {LOOPBACK}:{VMC_PORT})",
+    )
+    group.add_argument(
+        "--vmc-avatar",
+        metavar="FILE.vrm",
+        type=Path,
+        help="the avatar that is moved: the lengths of its bones are kept",
+    )
+    group.add_argument(
+        "--vmc-root",
+        choices=config.VMC_ROOTS,
+        help="what carries the body through the room: the hips bone (default), the root, or both: the root "
+        "along the floor, the hips up and down",
+    )
+    group.add_argument(
+        "--vrchat",
+        metavar="HOST[:PORT]",
+        nargs="?",
+        const=f"{LOOPBACK}:{VRCHAT_PORT}",
+        help=f"send VRChat's OSC trackers (without an address: {LOOPBACK}:{VRCHAT_PORT})",
+    )
+    group.add_argument(
+        "--web",
+        metavar="PORT",
+        nargs="?",
+        type=int,
+        const=WEB_PORT,
+        help="show the live body in a browser and stream it to programs by WebSocket "
+        f"(without a port: {WEB_PORT})",
+    )
+    group.add_argument(
+        "--web-host",
+        metavar="HOST",
+        help=f"where --web listens; 0.0.0.0 lets the whole network watch (default: {LOOPBACK})",
+    )
+    group.add_argument(
+        "--stream-rate",
+        metavar="HZ",
+        type=float,
+        help="send at most so many results a second to the network (default: every one)",
     )
 
 

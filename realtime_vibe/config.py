@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, parse_address
 
 TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
 TEMPORAL_MODES = ("stream", "window", "demo")
 VIEWS = ("both", "open3d", "preview", "none")
+VMC_ROOTS = ("hips", "root", "both")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT_ENGINE = "blazepose-gru"
@@ -62,6 +64,20 @@ class LiveConfig:
     """Picture of the last view to write (`.png`)."""
     stats: Path | None = None
     """Latency statistics to write (`.json`)."""
+    vmc: str | None = None
+    """`HOST:PORT` of a program that shows an avatar by the VMC protocol."""
+    vmc_avatar: Path | None = None
+    """The avatar's file (`.vrm`), for the lengths of its bones."""
+    vmc_root: str = "hips"
+    """One of `VMC_ROOTS`: who carries the body through the room."""
+    vrchat: str | None = None
+    """`HOST` or `HOST:PORT` of the computer that runs VRChat."""
+    web: int | None = None
+    """Port of the WebSocket stream and the page that shows it."""
+    web_host: str = LOOPBACK
+    """Where that port listens; anything else than this computer lets others watch."""
+    stream_rate: float | None = None
+    """Results per second that go to the network at most [1/s]; None for every one."""
     overwrite: bool = False
     """Replace output files that exist."""
     mirror: bool = False
@@ -84,6 +100,24 @@ class LiveConfig:
         if (self.width is None) != (self.height is None):
             given, missing = ("width", "height") if self.height is None else ("height", "width")
             raise ConfigError(f"{given} is set without {missing}: give both or neither")
+        _check_network(self)
+
+
+def _check_network(config: LiveConfig) -> None:
+    """Refuses settings that would change nothing.
+
+    Raises:
+        ConfigError: a setting of an output is given, the output itself is not.
+    """
+    anything = config.vmc or config.vrchat or config.web
+    for is_set, given, there, missing in (
+        (config.vmc_avatar is not None, "vmc-avatar", config.vmc, "vmc"),
+        (config.vmc_root != VMC_ROOTS[0], "vmc-root", config.vmc, "vmc"),
+        (config.web_host != LOOPBACK, "web-host", config.web, "web"),
+        (config.stream_rate is not None, "stream-rate", anything, "vmc, vrchat or web"),
+    ):
+        if is_set and not there:
+            raise ConfigError(f"{given} is set without {missing}")
 
 
 def option_name(field_name: str) -> str:
@@ -209,6 +243,22 @@ def _count(name: str, value: object) -> int:
     return value
 
 
+def _address(default_port: int) -> _Rule:
+    def check(name: str, value: object) -> object:
+        try:
+            return str(parse_address(_text(name, value), default_port=default_port))
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
+
+    return check
+
+
+def _port(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
+        raise _wrong(name, value, "a port from 1 to 65535, such as 8765")
+    return value
+
+
 def _number_between(low: float, high: float) -> _Rule:
     def check(name: str, value: object) -> object:
         number = _as_number(value)
@@ -258,6 +308,13 @@ _RULES: dict[str, _Rule] = {
     "save_video": _optional(_output_path),
     "snapshot": _optional(_output_path),
     "stats": _optional(_output_path),
+    "vmc": _optional(_address(VMC_PORT)),
+    "vmc_avatar": _optional(_output_path),
+    "vmc_root": _one_of(VMC_ROOTS),
+    "vrchat": _optional(_address(VRCHAT_PORT)),
+    "web": _optional(_port),
+    "web_host": _text,
+    "stream_rate": _optional(_number_between(0.1, 1000)),
     "overwrite": _flag,
     "mirror": _flag,
     "width": _optional(_count),

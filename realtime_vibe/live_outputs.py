@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.config import LiveConfig
 from realtime_vibe.live_run import LiveRun
+from realtime_vibe.network_outputs import NetworkOutputs
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.composite import CompositeRenderer
 from realtime_vibe.outputs.display import Display
@@ -86,6 +87,7 @@ class LiveOutputs:
         ):
             if path is not None:
                 check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
+        self._network = NetworkOutputs(config)
         self._recorder: NpzRecorder | None = None
         self._body = ANY_BODY
         self._recording_since_s = 0.0
@@ -123,6 +125,7 @@ class LiveOutputs:
             writer = VideoWriter(config.save_video, fps=min(fps, 60.0), overwrite=config.overwrite)
             renderer = CompositeRenderer(faces, mirror=config.mirror)
             live.add_writer(VideoSink(writer, renderer, lossless=lossless))
+        self._network.attach(live, faces)
 
     def open_display(self, faces: NDArray[np.integer]) -> Display:
         """Opens the windows of the view.

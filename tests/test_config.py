@@ -69,6 +69,13 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "save-video": "'v.mkv'",
         "snapshot": "'s.png'",
         "stats": "'s.json'",
+        "vmc": "'10.0.0.2'",
+        "vmc-avatar": "'a.vrm'",
+        "vmc-root": "'both'",
+        "vrchat": "':9001'",
+        "web": "8000",
+        "web-host": "'0.0.0.0'",
+        "stream-rate": "30",
         "overwrite": "true",
         "mirror": "true",
         "width": "1",
@@ -160,3 +167,21 @@ def test_smooth_is_in_range_or_refused(value: float) -> None:
 def test_names_are_spelled_as_options() -> None:
     assert option_name("save_video") == "save-video"
     assert "fov-deg" in setting_names()
+
+
+def test_addresses_are_completed_and_checked() -> None:
+    config = LiveConfig(vmc="studio", vrchat=":9001", web=8765)
+    assert (config.vmc, config.vrchat) == ("studio:39539", "127.0.0.1:9001")
+    assert config.web_host == "127.0.0.1"
+    for name, value in (("vmc", "studio:70000"), ("vrchat", "a b"), ("web", 0), ("web", 65536)):
+        with pytest.raises(ConfigError, match=f"^{name}.*expected"):
+            LiveConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"vmc_avatar": "a.vrm"}, {"vmc_root": "both"}, {"web_host": "::"}, {"stream_rate": 30.0}],
+)
+def test_a_setting_of_an_output_that_is_off_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
+        LiveConfig(**given)

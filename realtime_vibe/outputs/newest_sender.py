@@ -3,9 +3,9 @@
 import logging
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.threads import LatestSlot, SlotClosed, Worker
 
@@ -16,7 +16,7 @@ _REPEAT_S = 10.0
 """The same trouble is logged again after so long [s]."""
 
 
-class NewestSender:
+class NewestSender(ClosedByWith):
     """Sends the newest result from a thread of its own; a result that comes too fast is left out.
 
     Trouble with the network is logged and the next result tried; nothing is raised into `write`.
@@ -75,17 +75,6 @@ class NewestSender:
             self._release()
         elif not self._worker.join(_JOIN_S):
             _log.error("%s did not end within %.0f s", self._name, _JOIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         due_s = 0.0

@@ -7,11 +7,11 @@ wear. Legend: B bones that are sent.
 
 import math
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.datagrams import DatagramSender
@@ -28,8 +28,6 @@ from realtime_vibe.outputs.osc import OscMessage, bundles
 from realtime_vibe.outputs.vmc_avatar import AvatarRest
 from realtime_vibe.packets import FloatArray, FrameResult
 
-DEFAULT_PORT = 39539
-"""Where programs that show an avatar listen."""
 ROOT_MODES = ("hips", "root", "both")
 """Who carries the body through the room: the hips bone, the root, or the root on the floor and the
 hips up and down."""
@@ -140,7 +138,7 @@ class VmcMessages:
         return bundles([self._root, *self._bones, self._state, self._time])
 
 
-class VmcSink:
+class VmcSink(ClosedByWith):
     """Sends the leading person to a VMC receiver.
 
     Args:
@@ -184,17 +182,6 @@ class VmcSink:
     def close(self) -> None:
         """Ends sending; may be called twice."""
         self.thread.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _send(self, result: FrameResult) -> None:
         self._datagrams.send(self.datagrams(result))

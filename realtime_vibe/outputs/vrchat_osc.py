@@ -3,20 +3,17 @@
 Unity's axes, metres, and Euler angles [degrees] in Unity's order: turned about z first, then x, then y.
 """
 
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.datagrams import DatagramSender
 from realtime_vibe.outputs.humanoid import BONES, HumanoidPose, HumanoidRoom, LeadingPerson
 from realtime_vibe.outputs.newest_sender import NewestSender
 from realtime_vibe.outputs.osc import OscMessage, bundles
 from realtime_vibe.packets import FloatArray, FrameResult
-
-DEFAULT_PORT = 9000
-"""Where VRChat listens."""
 
 TRACKERS = (
     ("1", "Hips"),
@@ -52,7 +49,7 @@ def unity_euler_deg(rotmat: FloatArray) -> FloatArray:
     return angles
 
 
-class VrchatSink:
+class VrchatSink(ClosedByWith):
     """Sends the leading person's trackers; nothing while nobody is in view.
 
     Args:
@@ -88,17 +85,6 @@ class VrchatSink:
     def close(self) -> None:
         """Ends sending; may be called twice."""
         self.thread.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _send(self, result: FrameResult) -> None:
         person = self._leading.pick(result)

@@ -10,7 +10,6 @@ import logging
 import math
 import socket
 import threading
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +18,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.websocket_frames import (
@@ -35,7 +35,6 @@ from realtime_vibe.threads import Worker
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_PORT = 8765
 STREAM_PATH = "/stream"
 MAX_CLIENTS = 16
 _MAX_MESSAGE_BYTES = 4096
@@ -45,7 +44,7 @@ _CLOSE_S = 0.5
 _JOIN_S = 5.0
 
 
-class WebStream:
+class WebStream(ClosedByWith):
     """The server.
 
     Args:
@@ -114,17 +113,6 @@ class WebStream:
             _log.error("the web stream did not end within %.0f s", _JOIN_S)
         if self._socket is not None:
             self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self) -> None:
         asyncio.run(self._serve())
