@@ -17,17 +17,17 @@ from realtime_vibe.backends.build import ONNX
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
 from realtime_vibe.backends.opener import GraphOpener
-from realtime_vibe.body.keypoints49 import Keypoints49, supported
-from realtime_vibe.body.model_file import BodyModel, load_body
+from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.features.factory import make_features, needs_landmarks
 from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.live_run import LiveRun
-from realtime_vibe.outputs.npz_recorder import RecordedBody
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
+from realtime_vibe.outputs.take_rows import RecordedBody
 from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.recorded_body import recorded_body
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.temporal.motion_model import MotionModel
@@ -91,7 +91,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
     return BuiltPipeline(
         pipeline=pipeline,
         faces=body.model.faces,
-        recorded_body=_recorded(body.model),
+        recorded_body=recorded_body(body.model, manifest.body),
         engine=manifest.name,
         backends={**tracker_opener.used, **opener.used},
         precision=manifest.precision,
@@ -215,11 +215,6 @@ def _build_tracker(
         needs_landmarks=needs_landmarks(manifest),
         blazepose_folder=own_folder if own_folder.is_dir() else None,
     )
-
-
-def _recorded(model: BodyModel) -> RecordedBody:
-    keypoints = Keypoints49(model) if supported(model) else None
-    return RecordedBody(gender=model.gender, keypoints=keypoints)
 
 
 @contextmanager

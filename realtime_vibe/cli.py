@@ -11,18 +11,21 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from realtime_vibe import __version__, config
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
+
+if TYPE_CHECKING:
+    from realtime_vibe.convert import ConvertSettings
 
 PROGRAM = "realtime-vibe"
 EXIT_OK = 0
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
-_USAGE = f"{PROGRAM} [options]\n       {PROGRAM} doctor | cameras | recover FILE"
+_USAGE = f"{PROGRAM} [options]\n       {PROGRAM} doctor | cameras | recover FILE | convert IN OUT"
 
 _DESCRIPTION = """\
 Turns a camera or a video into a moving SMPL body, live.
@@ -34,7 +37,8 @@ _EPILOG = """\
 other commands:
   realtime-vibe doctor         what is installed, what works, a 2-second self-test; exit 0 or 1
   realtime-vibe cameras        the cameras of this machine, with the number to give to --source
-  realtime-vibe recover FILE   turn the .part file of a recording that was cut off into an .npz
+  realtime-vibe recover FILE   make the files of a recording that was cut off from its .part file
+  realtime-vibe convert IN OUT turn motion into another format: .npz, .bvh, .glb, .csv, .trc
 
 examples:
   realtime-vibe                                        first camera, body and picture
@@ -221,8 +225,28 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output files")
+    group.add_argument(
+        "--record",
+        metavar="OUT",
+        action="append",
+        help="a file of the take, may be given several times: motion as .npz (AMASS layout, with joints and "
+        "cameras), .bvh, .glb (moving mesh), .csv or .trc (joints), the overlay as .mkv video",
+    )
+    group.add_argument(
+        "--record-fps",
+        metavar="HZ",
+        type=float,
+        help="bring recorded motion to exactly this frame rate, such as 30 or 60 (default: as it came)",
+    )
+    group.add_argument(
+        "--bvh-names",
+        choices=config.BVH_NAMES,
+        help="names of joints in .bvh files (default: smpl)",
+    )
+    group.add_argument(
+        "--bvh-unit", choices=config.BVH_UNITS, help="unit of lengths in .bvh files (default: m)"
+    )
     for option, metavar, text in (
-        ("--record", "OUT.npz", "motion in AMASS layout, with joints and cameras"),
         ("--save-video", "OUT.mkv", "video of the overlay beside the mesh"),
         ("--snapshot", "OUT.png", "picture of the last view; needs no display"),
         ("--stats", "OUT.json", "latency of every stage, frame rate and dropped frames"),
@@ -324,6 +348,7 @@ def _run_command(name: str, words: list[str]) -> int:
         "doctor": _run_doctor,
         "cameras": _run_cameras,
         "recover": _run_recover,
+        "convert": _run_convert,
     }
     if name not in commands:
         close = difflib.get_close_matches(name, commands, n=1)
@@ -365,17 +390,72 @@ def _run_cameras(words: list[str]) -> int:
 
 def _run_recover(words: list[str]) -> int:
     parser = _command_parser(
-        "recover", "Turns the .part file of a recording that was cut off into an .npz."
+        "recover", "Makes the files of a recording that was cut off from its .part file."
     )
     parser.add_argument("part", metavar="OUT.npz.part", type=Path)
-    parser.add_argument("--output", metavar="OUT.npz", type=Path, default=None)
-    parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    parser.add_argument(
+        "--output",
+        metavar="OUT",
+        type=Path,
+        default=None,
+        help="one file to make instead; the ending says the format (default: all that were asked for)",
+    )
+    _add_convert_options(parser)
     given = parser.parse_args(words)
     set_up_logging("info")
-    from realtime_vibe.outputs.npz_recorder import recover
+    from realtime_vibe.convert import recover
 
-    print(recover(given.part, given.output, overwrite=given.overwrite))
+    _print_paths(recover(given.part, given.output, settings=_convert_settings(given)))
     return EXIT_OK
+
+
+def _run_convert(words: list[str]) -> int:
+    parser = _command_parser(
+        "convert",
+        "Writes a motion file in another format: from .npz (recorded or of AMASS), .bvh (recorded) or .part "
+        "to .npz, .bvh, .glb, .csv or .trc.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path)
+    parser.add_argument("output", metavar="OUT", type=Path)
+    _add_convert_options(parser)
+    given = parser.parse_args(words)
+    set_up_logging("info")
+    from realtime_vibe.convert import convert
+
+    _print_paths(convert(given.input, given.output, _convert_settings(given)))
+    return EXIT_OK
+
+
+def _add_convert_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--body",
+        metavar="BODY.npz",
+        type=Path,
+        default=None,
+        help="the body of the motion (default: the recorded one, else the default engine's)",
+    )
+    parser.add_argument(
+        "--record-fps", metavar="HZ", type=float, help="bring the motion to this frame rate"
+    )
+    parser.add_argument("--bvh-names", choices=config.BVH_NAMES, help="names of joints in .bvh")
+    parser.add_argument("--bvh-unit", choices=config.BVH_UNITS, help="unit of lengths in .bvh")
+
+
+def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
+    from realtime_vibe.convert import ConvertSettings, checked_options
+
+    changes = (given.record_fps, given.bvh_names, given.bvh_unit)
+    return ConvertSettings(
+        options=checked_options(*changes) if any(changes) else None,
+        body=given.body,
+        overwrite=given.overwrite,
+    )
+
+
+def _print_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(path)
 
 
 class _PlainFormatter(logging.Formatter):

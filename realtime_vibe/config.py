@@ -13,6 +13,8 @@ from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, parse
 TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
 TEMPORAL_MODES = ("stream", "window", "demo")
 VIEWS = ("both", "open3d", "preview", "none")
+BVH_NAMES = ("smpl", "mixamo", "vrm")
+BVH_UNITS = ("m", "cm")
 VMC_ROOTS = ("hips", "root", "both")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -56,8 +58,14 @@ class LiveConfig:
     """Process every frame in order; None: yes for files without a view, else the newest frame."""
     max_frames: int | None = None
     """Stop after this many processed frames."""
-    record: Path | None = None
-    """Motion file to write (`.npz`)."""
+    record: tuple[Path, ...] = ()
+    """Files of one take: motion (`.npz`, `.bvh`, `.glb`, `.csv`, `.trc`), overlay video (`.mkv`)."""
+    record_fps: float | None = None
+    """Frame rate to bring recorded motion to [1/s]; None keeps the frames as they came."""
+    bvh_names: str = "smpl"
+    """One of `BVH_NAMES`: what joints are called in BVH files."""
+    bvh_unit: str = "m"
+    """One of `BVH_UNITS`: unit of lengths in BVH files."""
     save_video: Path | None = None
     """Video of the overlay beside the mesh to write (`.mkv`)."""
     snapshot: Path | None = None
@@ -277,6 +285,11 @@ def _output_path(name: str, value: object) -> Path:
     raise _wrong(name, value, "the path of a file")
 
 
+def _output_paths(name: str, value: object) -> tuple[Path, ...]:
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_output_path(name, single) for single in several)
+
+
 def _as_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
@@ -304,7 +317,10 @@ _RULES: dict[str, _Rule] = {
     "view": _one_of(VIEWS),
     "every_frame": _optional(_flag),
     "max_frames": _optional(_count),
-    "record": _optional(_output_path),
+    "record": _output_paths,
+    "record_fps": _optional(_number_between(1, 240)),
+    "bvh_names": _one_of(BVH_NAMES),
+    "bvh_unit": _one_of(BVH_UNITS),
     "save_video": _optional(_output_path),
     "snapshot": _optional(_output_path),
     "stats": _optional(_output_path),

@@ -297,7 +297,7 @@ def check_live(engine: str, backend: str) -> Iterable[Finding]:
             engine=engine,
             backend=backend,
             max_frames=SELF_TEST_FRAMES,
-            record=motion,
+            record=(motion,),
             stats=stats,
         )
         with contextlib.redirect_stderr(io.StringIO()):  # the progress bar is no finding

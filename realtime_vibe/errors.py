@@ -55,3 +55,7 @@ class ExportError(RealtimeVibeError):
 
 class ShapeError(RealtimeVibeError, ValueError):
     """An array that crosses a stage border has the wrong shape."""
+
+
+class MotionFileError(RealtimeVibeError):
+    """A motion file to convert is missing, damaged or of a layout that is not known."""

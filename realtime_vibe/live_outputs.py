@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from realtime_vibe.outputs.composite import CompositeRenderer
 from realtime_vibe.outputs.display import Display
 from realtime_vibe.outputs.hud import HudState
 from realtime_vibe.outputs.keys import Action
-from realtime_vibe.outputs.npz_recorder import ANY_BODY, NpzRecorder, RecordedBody
+from realtime_vibe.outputs.recording_spool import TakeOptions
 from realtime_vibe.outputs.sink_thread import SinkThread
 from realtime_vibe.outputs.snapshot import SNAPSHOT_SUFFIXES, save_image
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
+from realtime_vibe.outputs.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.video_writer import VideoWriter
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.takes import VIDEO_SUFFIXES, TakeContent, Takes, TakeSettings, check_take
 from realtime_vibe.threads import SlotClosed
 
 _LOGGER = logging.getLogger(__name__)
@@ -80,17 +83,22 @@ class LiveOutputs:
     def __init__(self, config: LiveConfig) -> None:
         self._config = config
         for path, suffixes in (
-            (config.record, (".npz",)),
-            (config.save_video, (".mkv", ".mp4", ".avi")),
+            (config.save_video, VIDEO_SUFFIXES),
             (config.snapshot, SNAPSHOT_SUFFIXES),
             (config.stats, (".json",)),
         ):
             if path is not None:
                 check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
         self._network = NetworkOutputs(config)
-        self._recorder: NpzRecorder | None = None
-        self._body = ANY_BODY
-        self._recording_since_s = 0.0
+        self._take_settings = TakeSettings(
+            paths=config.record,
+            options=TakeOptions(
+                rate_hz=config.record_fps, bvh_names=config.bvh_names, bvh_unit=config.bvh_unit
+            ),
+            overwrite=config.overwrite,
+        )
+        check_take(self._take_settings)
+        self._takes: Takes | None = None
         self._message, self._message_until_s = "", 0.0
 
     def attach(
@@ -115,16 +123,17 @@ class LiveOutputs:
             OutputError: a file cannot be opened.
         """
         config = self._config
-        self._body = body
-        if config.record is not None:
-            self._recorder = NpzRecorder(config.record, body=body, overwrite=config.overwrite)
-            self._recording_since_s = time.perf_counter()
-            live.add_writer(self._recorder)
-        if config.save_video is not None:
+
+        def open_video(path: Path, overwrite: bool) -> VideoSink:
             fps = info.fps if info.fps and math.isfinite(info.fps) else 30.0
-            writer = VideoWriter(config.save_video, fps=min(fps, 60.0), overwrite=config.overwrite)
+            writer = VideoWriter(path, fps=min(fps, 60.0), overwrite=overwrite)
             renderer = CompositeRenderer(faces, mirror=config.mirror)
-            live.add_writer(VideoSink(writer, renderer, lossless=lossless))
+            return VideoSink(writer, renderer, lossless=lossless)
+
+        self._takes = Takes(self._take_settings, TakeContent(open_video=open_video, body=body))
+        self._takes.start_first(live)
+        if config.save_video is not None:
+            live.add_writer(open_video(config.save_video, config.overwrite))
         self._network.attach(live, faces)
 
     def open_display(self, faces: NDArray[np.integer]) -> Display:
@@ -169,27 +178,35 @@ class LiveOutputs:
         facts: RunFacts,
         faces: NDArray[np.integer],
     ) -> None:
-        """Writes the snapshot and the statistics.
+        """Waits for takes that are still being written, then writes the snapshot and the statistics.
 
         Raises:
             OutputError: a file cannot be written.
         """
         config = self._config
-        if config.snapshot is not None:
-            if last is None:
-                _LOGGER.warning("no frame was processed: no snapshot %s", config.snapshot)
-            else:
-                renderer = CompositeRenderer(faces, mirror=config.mirror)
-                save_image(config.snapshot, renderer.draw(last))
-        if config.stats is not None:
-            write_stats(config.stats, stats.document(facts))
+        with ExitStack() as cleanup:  # a take that fails must not cost the statistics
+            if self._takes is not None:
+                cleanup.callback(self._takes.wait)
+            if config.stats is not None:
+                cleanup.callback(write_stats, config.stats, stats.document(facts))
+            if config.snapshot is not None:
+                self._save_snapshot(config.snapshot, last, faces)
+
+    def _save_snapshot(
+        self, path: Path, last: FrameResult | None, faces: NDArray[np.integer]
+    ) -> None:
+        if last is None:
+            _LOGGER.warning("no frame was processed: no snapshot %s", path)
+            return
+        save_image(path, CompositeRenderer(faces, mirror=self._config.mirror).draw(last))
 
     def _carry_out(self, action: Action, display: Display, live: LiveRun) -> None:
         match action:
             case Action.PAUSE:
                 live.toggle_pause()
             case Action.RECORD:
-                self._toggle_recording(live)
+                if self._takes is not None:
+                    self._say(self._takes.toggle(live))
             case Action.SCREENSHOT:
                 self._screenshot(display)
             case Action.RESET_SHAPE:
@@ -197,19 +214,6 @@ class LiveOutputs:
                 self._say("body shape starts over")
             case _:
                 pass  # the display did it already
-
-    def _toggle_recording(self, live: LiveRun) -> None:
-        if self._recorder is not None:
-            recorder, self._recorder = self._recorder, None
-            live.post(lambda: live.finish_writer(recorder))
-            self._say(f"recorded {recorder.path.name}")
-            return
-        path = Path(f"recording-{datetime.now():%Y%m%d-%H%M%S}.npz")
-        recorder = NpzRecorder(path, body=self._body)
-        self._recorder = recorder
-        self._recording_since_s = time.perf_counter()
-        live.post(lambda: live.add_writer(recorder))
-        self._say(f"recording to {path}")
 
     def _screenshot(self, display: Display) -> None:
         picture = display.last_picture()
@@ -242,8 +246,8 @@ class LiveOutputs:
             temporal=self._config.temporal,
             track_state="tracking" if tracked else "searching",
             is_tracking=tracked,
-            is_recording=self._recorder is not None,
-            recorded_s=now_s - self._recording_since_s if self._recorder else 0.0,
+            is_recording=self._takes is not None and self._takes.is_recording,
+            recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
             is_paused=live.paused,
             source_status="" if live.paused else status,
             message=self._message if now_s < self._message_until_s else "",

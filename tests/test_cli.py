@@ -78,7 +78,7 @@ def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
         view="none",
         every_frame=True,
         max_frames=9,
-        record=Path("o.npz"),
+        record=(Path("o.npz"),),
         save_video=Path("o.mkv"),
         snapshot=Path("o.png"),
         stats=Path("o.json"),

@@ -29,7 +29,7 @@ def test_defaults_are_the_live_run() -> None:
     assert (config.tracker, config.detector, config.max_people) == ("auto", "blazepose", 1)
     assert config.view == "both"
     assert config.every_frame is None
-    assert config.record is None
+    assert config.record == ()
     assert 0 <= config.smooth <= 1
 
 
@@ -43,7 +43,7 @@ def test_file_takes_both_spellings_and_every_type(settings: Path) -> None:
     assert config.max_frames == 7
     assert config.every_frame is True
     assert config.smooth == 0.0
-    assert config.record == Path("a/o.npz")
+    assert config.record == (Path("a/o.npz"),)
     assert config.fps == 30.0
     assert config.fov_deg == 70.5
     assert config.mirror
@@ -65,7 +65,10 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "view": "'preview'",
         "every-frame": "false",
         "max-frames": "1",
-        "record": "'r.npz'",
+        "record": "['r.npz', 'r.bvh']",
+        "record-fps": "30",
+        "bvh-names": "'vrm'",
+        "bvh-unit": "'cm'",
         "save-video": "'v.mkv'",
         "snapshot": "'s.png'",
         "stats": "'s.json'",

@@ -12,7 +12,8 @@ from realtime_vibe.body.joints import PARENTS
 from realtime_vibe.cli import live_parser
 from realtime_vibe.config import setting_names
 from realtime_vibe.outputs.keys import KEY_BINDINGS
-from realtime_vibe.outputs.npz_recorder import R_WORLD_CAMERA, NpzRecorder
+from realtime_vibe.outputs.motion_recorder import MotionRecorder
+from realtime_vibe.outputs.take_rows import R_WORLD_CAMERA
 from realtime_vibe.packets import Frame, FrameResult
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +50,7 @@ def test_the_readme_and_the_help_name_every_key() -> None:
 def test_the_readme_lists_the_arrays_of_a_recording(tmp_path: Path) -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     frame = Frame(image_bgr=picture, index=0, captured_at_s=0.0, grabbed_at_s=0.0)
-    with NpzRecorder(tmp_path / "o.npz") as recorder:
+    with MotionRecorder(tmp_path / "o.npz") as recorder:
         recorder.write(FrameResult(frame=frame, people=(), stage_ms={}, focal_px=1.0))
     table = README.split("## The recording")[1].split("## ")[0]
     named = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, re.M))))

@@ -43,6 +43,7 @@ def session(tmp_path, monkeypatch):
     live = LiveRun(source, built.pipeline, stats, every_frame=False, max_frames=None)
     outputs = LiveOutputs(config)
     display = KeyedDisplay(built.faces)
+    outputs.attach(live, built.faces, source.info, lossless=False, body=built.recorded_body)
     live.start()
 
     def rounds(until, limit=3000):

@@ -2,36 +2,10 @@
 
 import numpy as np
 
-SMPL_JOINT_NAMES = (
-    "pelvis",
-    "left_hip",
-    "right_hip",
-    "spine1",
-    "left_knee",
-    "right_knee",
-    "spine2",
-    "left_ankle",
-    "right_ankle",
-    "spine3",
-    "left_foot",
-    "right_foot",
-    "neck",
-    "left_collar",
-    "right_collar",
-    "head",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hand",
-    "right_hand",
-)
-"""The 24 joints of SMPL (Loper et al. 2015) in the order of its pose vector."""
+from realtime_vibe.geometry import smpl_skeleton
 
-PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-"""Parent of each joint; -1 for the root. A parent always comes before its children."""
+SMPL_JOINT_NAMES = smpl_skeleton.SMPL_JOINT_NAMES
+PARENTS = smpl_skeleton.PARENTS
 
 SKELETON_EDGES = tuple((parent, child) for child, parent in enumerate(PARENTS) if parent >= 0)
 """(parent, child) pairs to draw."""

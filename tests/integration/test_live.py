@@ -42,11 +42,11 @@ def _config(**changes):
 
 def test_a_clip_becomes_motion_statistics_picture_and_video(tmp_path):
     out = {
-        "record": tmp_path / "o.npz", "stats": tmp_path / "s.json",
+        "record": (tmp_path / "o.npz",), "stats": tmp_path / "s.json",
         "snapshot": tmp_path / "o.png", "save_video": tmp_path / "o.mkv",
     }  # fmt: skip
     assert run(_config(max_frames=40, **out)) == 0
-    with np.load(out["record"]) as motion:
+    with np.load(out["record"][0]) as motion:
         assert motion["poses"].shape == (40, 156)
         assert motion["joints_camera"].shape == (40, 24, 3)
         assert motion["valid"].mean() > 0.9
@@ -101,7 +101,7 @@ def test_a_frame_without_people_is_recorded_as_such(tmp_path):
     image = np.full((120, 160, 3), 90, np.uint8)
     for index in range(3):
         cv2.imwrite(str(tmp_path / f"{index}.png"), image)
-    assert run(_config(source=str(tmp_path), record=tmp_path / "o.npz")) == 0
+    assert run(_config(source=str(tmp_path), record=(tmp_path / "o.npz",))) == 0
     with np.load(tmp_path / "o.npz") as motion:
         assert not motion["valid"].any()
         assert len(motion["valid"]) == 3
@@ -112,7 +112,7 @@ def test_a_frame_without_people_is_recorded_as_such(tmp_path):
     [
         ({"source": "nowhere.mp4"}, SourceError, "nowhere.mp4"),
         ({"engine": "nonsense"}, EngineError, "no engine 'nonsense'"),
-        ({"record": Path("/nonexistent/o.npz")}, OutputError, "nonexistent"),
+        ({"record": (Path("/nonexistent/o.npz"),)}, OutputError, "nonexistent"),
         ({"backend": "coreml"}, RealtimeVibeError, "unknown backend"),
     ],
 )

@@ -15,20 +15,19 @@ import pytest
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.convert import recover
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import crop_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.outputs.npz_recorder import (
+from realtime_vibe.outputs.motion_recorder import MotionRecorder, spool_path
+from realtime_vibe.outputs.recording_spool import SpoolFacts, SpoolWriter, read_spool, row_type
+from realtime_vibe.outputs.take_rows import (
     FALLBACK_RATE_HZ,
     NOBODY,
     R_WORLD_CAMERA,
-    NpzRecorder,
     RecordedBody,
-    recover,
-    spool_path,
 )
-from realtime_vibe.outputs.recording_spool import SpoolFacts, SpoolWriter, read_spool, row_type
 from realtime_vibe.packets import (
     BodyMesh,
     Frame,
@@ -42,7 +41,7 @@ Make = Callable[..., FrameResult]
 
 
 def _record(path: Path, results: list[FrameResult]) -> dict[str, np.ndarray]:
-    with NpzRecorder(path) as recorder:
+    with MotionRecorder(path) as recorder:
         for result in results:
             recorder.write(result)
     with np.load(path, allow_pickle=False) as archive:
@@ -54,6 +53,8 @@ def test_has_the_amass_names_and_shapes(tmp_path: Path, make_result: Make) -> No
     assert {name: array.shape for name, array in data.items()} == {
         "poses": (7, 156),
         "trans": (7, 3),
+        "hand_poses": (7, 6),
+        "world_camera": (7, 3, 4),
         "betas": (16,),
         "gender": (),
         "mocap_framerate": (),
@@ -119,7 +120,7 @@ def test_a_real_body_posed_from_the_file_stands_where_it_was_recorded(tmp_path: 
     betas = rng.normal(size=10).astype(np.float32)
     path = tmp_path / "o.npz"
     recorded = []
-    with NpzRecorder(path) as recorder:
+    with MotionRecorder(path) as recorder:
         for index in range(3):
             rotmats = rotmat_from_axis_angle(rng.normal(size=(24, 3)).astype(np.float32))
             transl = rng.normal(size=3).astype(np.float32)
@@ -160,7 +161,7 @@ class _Corners:
 def test_keypoints_are_recorded_where_the_body_has_them(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "o.npz"
     results = [make_result(0, ()), make_result(1, (4, 5)), make_result(2, ()), make_result(3, (5,))]
-    with NpzRecorder(path, body=RecordedBody(gender="female", keypoints=_Corners())) as recorder:
+    with MotionRecorder(path, body=RecordedBody(gender="female", keypoints=_Corners())) as recorder:
         for result in results:
             recorder.write(result)
     with np.load(path, allow_pickle=False) as archive:
@@ -201,13 +202,13 @@ def test_a_cut_off_recording_keeps_its_keypoints_and_gender(
     tmp_path: Path, make_result: Make
 ) -> None:
     path = tmp_path / "o.npz"
-    recorder = NpzRecorder(path, body=RecordedBody(gender="male", keypoints=_Corners()))
+    recorder = MotionRecorder(path, body=RecordedBody(gender="male", keypoints=_Corners()))
     for index in range(6):
         recorder.write(make_result(index))
     part = tmp_path / "copy.npz.part"  # what a killed run leaves: the recorder never closes it
     part.write_bytes(spool_path(path).read_bytes()[:-10])
     recorder.close()
-    rescued = recover(part)
+    (rescued,) = recover(part)
     with np.load(rescued) as cut, np.load(path) as whole:
         assert str(cut["gender"]) == "male"
         np.testing.assert_array_equal(cut["kp_names"], whole["kp_names"])
@@ -218,7 +219,7 @@ def test_a_spool_keeps_its_facts_and_is_refused_when_its_head_is_changed(tmp_pat
     facts = SpoolFacts(gender="male", keypoint_names=("nose", "tóe"))
     path = tmp_path / "a.part"
     writer = SpoolWriter(path, facts)
-    rows = np.zeros(3, row_type(facts))
+    rows = np.zeros(3, row_type(facts.keypoint_names))
     rows["kp_3d"] = 7.0
     writer.append(rows)
     writer.close()
@@ -227,7 +228,7 @@ def test_a_spool_keeps_its_facts_and_is_refused_when_its_head_is_changed(tmp_pat
     np.testing.assert_array_equal(spool.rows, rows)
     good = path.read_bytes()
     for old, new in (
-        (b'"version": 2', b'"version": 1'),
+        (b'"version": 3', b'"version": 2'),
         (b'"gender": "male"', b'"gander": "male"'),
         (b'"nose", ', b""),
         (b'["nose"', b'[["nose"]'),
@@ -273,7 +274,7 @@ def test_two_people_have_a_row_each(tmp_path: Path, make_result: Make) -> None:
 def test_long_recordings_cross_the_chunks_unharmed(tmp_path: Path, make_result: Make) -> None:
     result = make_result(5)
     path = tmp_path / "o.npz"
-    with NpzRecorder(path) as recorder:
+    with MotionRecorder(path) as recorder:
         for _ in range(5000):
             recorder.write(result)
     with np.load(path) as data:
@@ -295,7 +296,7 @@ def test_only_invalid_rows_are_a_recording(tmp_path: Path, make_result: Make) ->
 
 
 def test_nothing_recorded_writes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    NpzRecorder(tmp_path / "o.npz").close()
+    MotionRecorder(tmp_path / "o.npz").close()
     assert list(tmp_path.iterdir()) == []
     assert "nothing was recorded" in caplog.text
 
@@ -304,7 +305,7 @@ def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "o.npz"
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match="--overwrite"):
-        NpzRecorder(path)
+        MotionRecorder(path)
     assert path.read_bytes() == b"precious"
     assert not spool_path(path).exists()
 
@@ -312,7 +313,7 @@ def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
 def test_overwrite_replaces_only_at_the_end(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "o.npz"
     path.write_bytes(b"old")
-    with NpzRecorder(path, overwrite=True) as recorder:
+    with MotionRecorder(path, overwrite=True) as recorder:
         recorder.write(make_result(0))
         assert path.read_bytes() == b"old"
     assert path.read_bytes()[:2] == b"PK"
@@ -323,7 +324,7 @@ def test_an_exception_in_the_run_keeps_the_recording(tmp_path: Path, make_result
     path = tmp_path / "o.npz"
 
     def run() -> None:
-        with NpzRecorder(path) as recorder:
+        with MotionRecorder(path) as recorder:
             recorder.write(make_result(0))
             raise RuntimeError("camera")
 
@@ -336,11 +337,10 @@ _CRASH = """
 import os, sys
 import numpy as np
 from pathlib import Path
-from realtime_vibe.outputs.npz_recorder import NpzRecorder
-from realtime_vibe.outputs.recording_spool import SpoolFacts, SpoolWriter, read_spool, row_type
+from realtime_vibe.outputs.motion_recorder import MotionRecorder
 from realtime_vibe.packets import BodyMesh, Frame, FrameResult
 
-recorder = NpzRecorder(Path(sys.argv[1]))
+recorder = MotionRecorder(Path(sys.argv[1]))
 for index in range(40):
     frame = Frame(
         image_bgr=np.zeros((4, 6, 3), np.uint8), index=index, captured_at_s=index / 50, grabbed_at_s=0
@@ -362,7 +362,7 @@ def test_a_killed_run_loses_no_row(tmp_path: Path) -> None:
     part = _crash(path)
     with part.open("ab") as file:
         file.write(b"half a row")
-    assert recover(part) == path
+    assert recover(part) == (path,)
     assert np.load(path)["frame_index"].tolist() == list(range(40))
     assert np.load(path)["mocap_framerate"] == pytest.approx(50.0)
     assert not part.exists()
@@ -374,24 +374,24 @@ def test_a_leftover_is_refused_or_moved_aside_never_lost(
     path = tmp_path / "o.npz"
     part = _crash(path)
     with pytest.raises(OutputError, match=r"realtime-vibe recover .*o\.npz\.part"):
-        NpzRecorder(path)
-    with caplog.at_level(logging.WARNING), NpzRecorder(path, overwrite=True) as recorder:
+        MotionRecorder(path)
+    with caplog.at_level(logging.WARNING), MotionRecorder(path, overwrite=True) as recorder:
         recorder.write(make_result(0))
     aside = part.with_name("o.npz.part.1")
     assert aside.name in caplog.text
     with pytest.raises(OutputError, match="exists"):
         recover(aside)
     other = tmp_path / "other.npz"
-    assert recover(aside, other) == other
+    assert recover(aside, other) == (other,)
     assert len(np.load(other)["valid"]) == 40
 
 
 def test_two_runs_cannot_record_to_one_file(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "o.npz"
-    with NpzRecorder(path) as recorder:
+    with MotionRecorder(path) as recorder:
         recorder.write(make_result(0))
         with pytest.raises(OutputError, match="another run"):
-            NpzRecorder(path, overwrite=True)
+            MotionRecorder(path, overwrite=True)
         with pytest.raises(OutputError, match="still being written"):
             recover(spool_path(path))
     assert len(np.load(path)["valid"]) == 1
@@ -411,7 +411,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_rows(
     tmp_path: Path, make_result: Make
 ) -> None:
     path = tmp_path / "o.npz"
-    recorder = NpzRecorder(path)
+    recorder = MotionRecorder(path)
 
     def write_until_full() -> None:
         for index in range(100):
@@ -427,13 +427,13 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_rows(
 
 def test_an_npz_that_cannot_be_written_keeps_the_spool(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "o.npz"
-    recorder = NpzRecorder(path)
+    recorder = MotionRecorder(path)
     recorder.write(make_result(0))
     path.mkdir()  # somebody took the name meanwhile
     with pytest.raises(OutputError, match=r"kept in .*o\.npz\.part"):
         recorder.close()
     path.rmdir()
-    assert recover(spool_path(path)) == path
+    assert recover(spool_path(path)) == (path,)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b'{"format": 3}\n', b"x" * 9000])
@@ -448,6 +448,10 @@ def test_foreign_files_are_not_recovered(tmp_path: Path, content: bytes) -> None
 def test_recover_names_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot read"):
         recover(tmp_path / "gone.npz.part")
+    facts = SpoolFacts()
+    writer = SpoolWriter(tmp_path / "odd-name", facts)
+    writer.append(np.zeros(1, row_type()))
+    writer.close()
     with pytest.raises(OutputError, match="--output"):
         recover(tmp_path / "odd-name")
 
@@ -461,7 +465,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, make_result: Ma
 
     if not Path("/proc/self/statm").exists():
         pytest.skip("no /proc on this system")
-    with NpzRecorder(tmp_path / "o.npz") as recorder:
+    with MotionRecorder(tmp_path / "o.npz") as recorder:
         for _ in range(1000):
             recorder.write(result)
         before = resident_bytes()

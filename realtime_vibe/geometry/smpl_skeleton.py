@@ -1,0 +1,110 @@
+"""The tree of SMPL's 24 joints, and forward kinematics over whole takes.
+
+Legend: N frames, J = 24 joints.
+"""
+
+import numpy as np
+
+from realtime_vibe.geometry.rotation import FloatingArray
+
+SMPL_JOINT_NAMES = (
+    "pelvis",
+    "left_hip",
+    "right_hip",
+    "spine1",
+    "left_knee",
+    "right_knee",
+    "spine2",
+    "left_ankle",
+    "right_ankle",
+    "spine3",
+    "left_foot",
+    "right_foot",
+    "neck",
+    "left_collar",
+    "right_collar",
+    "head",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hand",
+    "right_hand",
+)
+"""The 24 joints of SMPL (Loper et al. 2015) in the order of its pose vector."""
+
+PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+"""Parent of each joint; -1 for the root. A parent always comes before its children."""
+
+
+def bone_offsets(rest_joints: FloatingArray) -> FloatingArray:
+    """(..., 24, 3) from each joint's parent to the joint; the root's is its own position.
+
+    Args:
+        rest_joints: (..., 24, 3) in any pose without rotations.
+    """
+    offsets: FloatingArray = np.array(rest_joints)
+    offsets[..., 1:, :] -= rest_joints[..., PARENTS[1:], :]
+    return offsets
+
+
+def world_rotations(rotmats: FloatingArray) -> FloatingArray:
+    """Chains rotations down the tree.
+
+    Args:
+        rotmats: (..., 24, 3, 3), each relative to the joint's parent.
+
+    Returns:
+        (..., 24, 3, 3) relative to the root's parent.
+    """
+    chained: FloatingArray = np.array(rotmats)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            chained[..., joint, :, :] = chained[..., parent, :, :] @ rotmats[..., joint, :, :]
+    return chained
+
+
+def joint_positions(
+    rotmats: FloatingArray, offsets: FloatingArray, pelvis: FloatingArray
+) -> FloatingArray:
+    """Forward kinematics.
+
+    Args:
+        rotmats: (..., 24, 3, 3), each relative to the joint's parent.
+        offsets: (..., 24, 3) as `bone_offsets` gives them; the root's is not used.
+        pelvis: (..., 3) where the root is.
+
+    Returns:
+        (..., 24, 3).
+    """
+    chained = world_rotations(rotmats)
+    positions: FloatingArray = np.empty(rotmats.shape[:-1], rotmats.dtype)
+    positions[..., 0, :] = pelvis
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            bone = (chained[..., parent, :, :] @ offsets[..., joint, :, None])[..., 0]
+            positions[..., joint, :] = positions[..., parent, :] + bone
+    return positions
+
+
+def offsets_of_posed(rotmats: FloatingArray, joints: FloatingArray) -> FloatingArray:
+    """The inverse of `joint_positions`: the bones that a pose and its joints belong to.
+
+    Args:
+        rotmats: (..., 24, 3, 3), each relative to the joint's parent.
+        joints: (..., 24, 3) posed.
+
+    Returns:
+        (..., 24, 3) from parent to joint in the rest pose; the root's is zero.
+    """
+    chained = world_rotations(rotmats)
+    offsets: FloatingArray = np.zeros_like(joints)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            bone = (joints[..., joint, :] - joints[..., parent, :])[..., None]
+            offsets[..., joint, :] = (np.swapaxes(chained[..., parent, :, :], -1, -2) @ bone)[
+                ..., 0
+            ]
+    return offsets

@@ -1,0 +1,24 @@
+"""What the joints of SMPL are called in BVH files, for three kinds of reader."""
+
+from realtime_vibe.geometry.smpl_skeleton import SMPL_JOINT_NAMES
+
+_MIXAMO = (
+    "Hips LeftUpLeg RightUpLeg Spine LeftLeg RightLeg Spine1 LeftFoot RightFoot Spine2 LeftToeBase RightToeBase "
+    "Neck LeftShoulder RightShoulder Head LeftArm RightArm LeftForeArm RightForeArm LeftHand RightHand"
+)
+_VRM = (
+    "hips leftUpperLeg rightUpperLeg spine leftLowerLeg rightLowerLeg chest leftFoot rightFoot upperChest leftToes "
+    "rightToes neck leftShoulder rightShoulder head leftUpperArm rightUpperArm leftLowerArm rightLowerArm leftHand "
+    "rightHand"
+)
+
+BVH_NAMES: dict[str, tuple[str, ...]] = {
+    "smpl": SMPL_JOINT_NAMES,
+    "mixamo": tuple(f"mixamorig:{name}" for name in _MIXAMO.split()),
+    "vrm": tuple(_VRM.split()),
+}
+"""Names in SMPL's order. Mixamo's and VRM's skeletons end at the wrist, which both call the hand: SMPL's last
+two joints, the knuckles, are the ends of those bones there."""
+
+BVH_UNITS = {"m": 1.0, "cm": 100.0}
+"""How many units of length a metre has."""
