@@ -144,3 +144,5 @@ class FrameResult:
     """Wall time of each stage [ms]; `step` is the whole of track to mesh."""
     focal_px: float
     """Focal length the meshes were placed with [px]; the principal point is the image centre."""
+    T_world_camera: FloatArray | None = None
+    """(4, 4) from the camera's frame to the Z-up world; None where nobody said."""

@@ -1,6 +1,6 @@
 """The hot path: one frame in, posed bodies out. Read this file first.
 
-    track -> features -> temporal -> body
+    track -> features -> temporal -> world (only what was asked for) -> body
 
 No threads and no input or output here: `app.py` builds the stages and feeds them.
 """
@@ -22,6 +22,7 @@ from realtime_vibe.packets import (
     TrackedPerson,
 )
 from realtime_vibe.timing import StageTimer
+from realtime_vibe.world.calibration import UNCALIBRATED_WORLD, Calibration
 
 
 class _Tracker(Protocol):
@@ -58,6 +59,19 @@ class _Body(Protocol):
     ) -> BodyMesh: ...
 
 
+class _Corrections(Protocol):
+    def correct(
+        self,
+        person: TrackedPerson,
+        params: SmplParams,
+        transl: FloatArray,
+        image_size: tuple[int, int],
+        now_s: float,
+    ) -> tuple[SmplParams, FloatArray]: ...
+    def stand_on(self, T_world_camera: FloatArray | None) -> None: ...
+    def reset(self) -> None: ...
+
+
 class MotionCapturePipeline:
     """Runs the stages in order on one frame at a time.
 
@@ -67,6 +81,7 @@ class MotionCapturePipeline:
         temporal: features and memory to SMPL parameters.
         body: parameters to a mesh.
         fov_deg: the camera's horizontal field of view [deg]; None assumes a usual webcam.
+        corrections: what is changed about a person before the body is posed; None changes nothing.
     """
 
     def __init__(
@@ -77,17 +92,38 @@ class MotionCapturePipeline:
         temporal: _Temporal,
         body: _Body,
         fov_deg: float | None = None,
+        corrections: _Corrections | None = None,
     ) -> None:
         self._tracker = tracker
         self._features = features
         self._temporal = temporal
         self._body = body
         self._fov_deg = fov_deg
+        self._corrections = corrections
+        self._calibration: Calibration | None = None
+        self._shape_is_fixed = False
+
+    @property
+    def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
+        """(4, 4) from the camera's frame to the Z-up world; a level camera without calibration."""
+        return UNCALIBRATED_WORLD if self._calibration is None else self._calibration.T_world_camera
+
+    def use_calibration(self, calibration: Calibration | None, *, fix_shape: bool = True) -> None:
+        """Takes a calibration for all frames from the next one on.
+
+        Args:
+            calibration: None goes back to what is assumed without one.
+            fix_shape: whether everybody has the calibrated shape, as where one person is followed.
+        """
+        self._calibration = calibration
+        self._shape_is_fixed = calibration is not None and fix_shape
+        if self._corrections is not None:
+            self._corrections.stand_on(None if calibration is None else calibration.T_world_camera)
 
     def step(self, frame: Frame) -> FrameResult:
         """Everything that is known about one frame; `people` is empty when nobody is in view."""
         height, width = frame.image_bgr.shape[:2]
-        focal_px = nominal_focal_px(width, height, self._fov_deg)
+        focal_px = self._focal_px(width, height)
         timer = StageTimer()
         with timer.stage("step"):
             with timer.stage("track"):
@@ -101,15 +137,24 @@ class MotionCapturePipeline:
                     self._posed(person, smpl, frame, focal_px)
                     for person, smpl in zip(people, params, strict=True)
                 )
-        return FrameResult(frame=frame, people=results, stage_ms=timer.stage_ms, focal_px=focal_px)
+        return FrameResult(
+            frame=frame,
+            people=results,
+            stage_ms=timer.stage_ms,
+            focal_px=focal_px,
+            T_world_camera=self.T_world_camera,
+        )
 
     def reset(self) -> None:
         """Forgets everybody, as after a camera was away."""
         self._tracker.reset()
         self._temporal.reset()
+        if self._corrections is not None:
+            self._corrections.reset()
 
     def reset_shape(self) -> None:
-        """Starts everybody's body shape over."""
+        """Starts everybody's body shape over, a calibrated one included."""
+        self._shape_is_fixed = False
         self._temporal.reset_shape()
 
     def close(self) -> None:
@@ -118,13 +163,25 @@ class MotionCapturePipeline:
         self._features.close()
         self._temporal.close()
 
+    def _focal_px(self, width: int, height: int) -> float:
+        if self._calibration is not None and self._calibration.focal_share is not None:
+            return self._calibration.focal_share * width
+        return nominal_focal_px(width, height, self._fov_deg)
+
     def _posed(
         self, person: TrackedPerson, params: SmplParams, frame: Frame, focal_px: float
     ) -> PersonResult:
         height, width = frame.image_bgr.shape[:2]
         square = self._features.square(person)
+        if self._calibration is not None and self._shape_is_fixed:
+            params = self._calibration.applied(params)
         transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
+        if self._corrections is not None:
+            now_s = frame.captured_at_s
+            params, transl = self._corrections.correct(
+                person, params, transl, (width, height), now_s
+            )
         mesh = self._body.forward(params.global_orient, params.body_pose, params.betas, transl)
         return PersonResult(
             person=person, params=params, mesh=mesh, square_px=np.array(square, np.float32)

@@ -5,6 +5,8 @@ transforms are twelve contiguous planes from one product (12, 24) @ (24, V), and
 plain vector arithmetic. Legend: V vertices, J = 24 joints, P pose blend components.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from realtime_vibe.body.joints import DEPTH_LEVELS, PARENTS
@@ -13,6 +15,18 @@ from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh, FloatArray
 
 _PARENT_LEVELS = tuple(np.asarray(PARENTS)[level] for level in DEPTH_LEVELS)
 _PARENTS_OF_ALL = np.asarray(PARENTS[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kinematics:
+    """A posed skeleton before translation."""
+
+    rotations: FloatArray
+    """(24, 3, 3) of each joint in the frame of the root's rotation."""
+    joints: FloatArray
+    """(24, 3) [m]."""
+    rest_joints: FloatArray
+    """(24, 3) of the shape in the rest pose [m]."""
 
 
 class SmplBody:
@@ -85,6 +99,14 @@ class SmplBody:
         """(24, 3) joints [m]: what `forward` gives, without the mesh."""
         _, positions = _forward_kinematics(global_orient, body_pose, self._rest_joints_of(betas))
         return (positions + transl).astype(np.float32, copy=False)
+
+    def kinematics(
+        self, global_orient: FloatArray, body_pose: FloatArray, betas: FloatArray
+    ) -> Kinematics:
+        """The skeleton alone, with the rotation of every joint; arguments as of `forward`."""
+        rest_joints = self._rest_joints_of(betas)
+        rotations, positions = _forward_kinematics(global_orient, body_pose, rest_joints)
+        return Kinematics(rotations=rotations, joints=positions, rest_joints=rest_joints)
 
     def _rest_joints_of(self, betas: FloatArray) -> FloatArray:
         shaped: FloatArray = self._rest_joints + self._joint_shapedirs @ betas

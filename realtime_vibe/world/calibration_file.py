@@ -1,0 +1,95 @@
+"""Calibrations on disk: one small JSON file per camera and picture size."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realtime_vibe.errors import OutputError, ShapeError
+from realtime_vibe.world.calibration import Calibration
+
+_FORMAT, _VERSION = "realtime-vibe calibration", 1
+
+
+def calibration_folder() -> Path:
+    """Where the system wants settings of programs to lie."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "realtime-vibe" / "calibration"
+
+
+def calibration_path(camera: str, image_size: tuple[int, int], engine: str) -> Path:
+    """The file of a camera at one picture size; shapes are those of an engine's body.
+
+    Args:
+        camera: its product name, or what else tells it from others.
+        image_size: (width, height) [px].
+        engine: name.
+    """
+    words = f"{camera}-{image_size[0]}x{image_size[1]}-{engine}"
+    return (
+        calibration_folder() / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', words).strip('-.')[:150]}.json"
+    )
+
+
+def save_calibration(path: Path, calibration: Calibration) -> None:
+    """Writes a calibration, whole or not at all.
+
+    Raises:
+        OutputError: the folder or the file cannot be written.
+    """
+    document = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "T_world_camera": calibration.T_world_camera.tolist(),
+        "betas": calibration.betas.tolist(),
+        "scale": calibration.scale,
+        "focal_share": calibration.focal_share,
+        "height_m": calibration.height_m,
+    }
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot keep the calibration in {path}: {error.strerror or error}; it holds for this run"
+        ) from error
+
+
+def load_calibration(path: Path) -> Calibration | None:
+    """Reads a calibration; None where there is none.
+
+    Raises:
+        OutputError: the file is damaged or of another version.
+    """
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot read the calibration {path} ({error}): delete it") from error
+    try:
+        if (document["format"], document["version"]) != (_FORMAT, _VERSION):
+            raise ValueError("another version")
+        share = document["focal_share"]
+        return Calibration(
+            T_world_camera=np.array(document["T_world_camera"], np.float32),
+            betas=np.array(document["betas"], np.float32),
+            scale=float(document["scale"]),
+            focal_share=None if share is None else float(share),
+            height_m=float(document["height_m"]),
+        )
+    except (KeyError, TypeError, ValueError, ShapeError) as error:
+        raise OutputError(
+            f"{path} is not a calibration of this version ({error}): delete it and calibrate again"
+        ) from error

@@ -1,0 +1,183 @@
+"""From a few still seconds of somebody upright to a calibration.
+
+One person who stands at one place tells the camera's pitch (by how the body leans in the camera's
+frame), the floor, and with a known height the scale. It does not tell the focal length: a longer one
+at a larger distance gives the same picture, and with a level camera even a walk does not. So the focal
+length comes from a stated field of view, or from a stated distance, else the usual guess stays.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.geometry.camera import transl_from_weak_camera
+from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
+from realtime_vibe.world.calibration import BodyHeight, Calibration, world_from_standing
+from realtime_vibe.world.soles import ANKLES, Soles, posed_soles
+from realtime_vibe.world.standing import has_moved, look_at
+
+HOLD_S = 2.2
+"""How long to stand still."""
+MIN_FRAMES = 15
+TIMEOUT_S = 30.0
+_NECK = 12
+_MAX_GAP_S = 0.7
+"""Between two usable frames; a longer look away starts over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the user knows; None for what is to be guessed."""
+
+    height_m: float | None = None
+    """Of the person."""
+    distance_m: float | None = None
+    """From the camera to the person, along the line of sight."""
+    fov_deg: float | None = None
+    """Horizontal field of view of the camera."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    person: PersonResult
+    image_size: tuple[int, int]
+    focal_px: float
+
+
+class Calibrator:
+    """Watches results until somebody stood still long enough; never longer than `TIMEOUT_S`.
+
+    Args:
+        model: the body.
+        known: what the user said.
+
+    Raises:
+        ConfigError: the body cannot have the stated height.
+    """
+
+    def __init__(self, model: BodyModel, known: Known) -> None:
+        self._body = SmplBody(model)
+        self._soles = Soles(model)
+        self._height = BodyHeight(model)
+        self._known = known
+        if known.height_m is not None:
+            self._height.fitted(np.zeros(10, np.float32), known.height_m)
+        self._samples: list[_Sample] = []
+        self._first_s: float | None = None
+        self._since_s = 0.0
+        self._last_s = 0.0
+        self.message = "calibration: stand still, head and feet in the picture"
+        """What to do, or how it ended."""
+        self.is_over = False
+        """Whether it succeeded or gave up."""
+
+    def update(self, result: FrameResult) -> Calibration | None:
+        """Takes one frame; a calibration once, on success."""
+        if self.is_over:
+            return None
+        now_s = result.frame.captured_at_s
+        self._first_s = now_s if self._first_s is None else self._first_s
+        trouble = self._take(result, now_s)
+        held_s = now_s - self._since_s
+        if not trouble and held_s >= HOLD_S and len(self._samples) >= MIN_FRAMES:
+            self.is_over = True
+            calibration = self._solved()
+            self.message = (
+                f"calibrated: {calibration.height_m:.2f} m tall, camera "
+                f"{calibration.camera_height_m:.2f} m high, looks {calibration.pitch_deg:.0f} deg down"
+            )
+            return calibration
+        if now_s - self._first_s > TIMEOUT_S:
+            self.is_over = True
+            why = trouble or "the picture comes too slowly"
+            self.message = f"calibration gave up after {TIMEOUT_S:.0f} s: {why}"
+        else:
+            left_s = max(0.0, HOLD_S - held_s)
+            self.message = f"calibration: {trouble or f'hold still, {left_s:.1f} s'}"
+        return None
+
+    def _take(self, result: FrameResult, now_s: float) -> str:
+        """Adds a frame, or says what is wrong with it."""
+        stance = look_at(result)
+        if stance.trouble or stance.person is None:
+            if now_s - self._last_s > _MAX_GAP_S:
+                self._samples.clear()
+            return stance.trouble
+        self._last_s = now_s
+        person, trouble = stance.person, ""
+        if self._samples:
+            first = self._samples[0].person
+            is_same = first.person.track_id == person.person.track_id
+            if not is_same or has_moved(person.mesh.joints, first.mesh.joints):
+                self._samples.clear()
+                trouble = "keep still"
+        if not self._samples:
+            self._since_s = now_s
+        height, width = result.frame.image_bgr.shape[:2]
+        self._samples.append(
+            _Sample(person=person, image_size=(width, height), focal_px=result.focal_px)
+        )
+        return trouble
+
+    def _solved(self) -> Calibration:
+        samples = self._samples
+        mean = np.mean([sample.person.params.betas for sample in samples], axis=0)
+        betas = mean.astype(np.float32)
+        if self._known.height_m is not None:
+            betas = self._height.fitted(betas, self._known.height_m)
+        scale = self._height.of(betas) / self._height.of(mean)
+        draft = Calibration(
+            T_world_camera=np.eye(4, dtype=np.float32),
+            betas=betas,
+            scale=scale,
+            focal_share=None,
+            height_m=self._height.of(betas),
+        )
+        focal_share = self._focal_share(draft)
+        ups, pelvises, soles = zip(
+            *(self._stood(sample, draft, focal_share) for sample in samples), strict=True
+        )
+        world = world_from_standing(
+            np.mean(ups, axis=0), np.median(pelvises, axis=0), np.concatenate(soles)
+        )
+        return Calibration(
+            T_world_camera=world,
+            betas=betas,
+            scale=scale,
+            focal_share=focal_share,
+            height_m=draft.height_m,
+        )
+
+    def _focal_share(self, draft: Calibration) -> float | None:
+        """From the field of view or the distance; the person's height says how large a pixel is."""
+        if self._known.fov_deg is not None:
+            return float(0.5 / np.tan(0.5 * np.deg2rad(self._known.fov_deg)))
+        if self._known.distance_m is None:
+            return None
+        shares = []
+        for sample in self._samples:
+            camera = draft.applied(sample.person.params).weak_camera
+            px_per_m = 0.5 * float(camera[0]) * float(sample.person.square_px[2])
+            shares.append(px_per_m * self._known.distance_m / sample.image_size[0])
+        return float(np.median(shares))
+
+    def _stood(
+        self, sample: _Sample, draft: Calibration, focal_share: float | None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Body axis (3,), pelvis (3,) and soles (4, 3) of one frame, camera frame [m]."""
+        params = draft.applied(sample.person.params)
+        focal_px = sample.focal_px if focal_share is None else focal_share * sample.image_size[0]
+        square = SquareBox(*(float(value) for value in sample.person.square_px))
+        transl = transl_from_weak_camera(params.weak_camera, square, sample.image_size, focal_px)
+        pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
+        ankles = list(ANKLES)
+        offsets = self._soles.offsets(pose.rest_joints, params.betas)
+        soles = posed_soles(offsets, pose.rotations[ankles], pose.joints[ankles] + transl)
+        flat = soles.reshape(-1, 3)
+        # From the soles to the neck: 1.6 degrees off the vertical in still motion capture; the hips
+        # hang back and the head leans forward.
+        axis = pose.joints[_NECK] + transl - flat.mean(axis=0)
+        return axis / np.linalg.norm(axis), pose.joints[0] + transl, flat

@@ -1,0 +1,88 @@
+"""What is corrected about each person before the body is posed: legs out of view, then planted feet."""
+
+from dataclasses import dataclass
+
+from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
+from realtime_vibe.world.foot_lock import FootLock
+from realtime_vibe.world.resting_legs import RestingLegs
+from realtime_vibe.world.soles import Soles
+
+_FORGET_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Person:
+    legs: RestingLegs
+    lock: FootLock
+    last_seen_s: float
+
+
+class BodyCorrections:
+    """Corrections of everybody in view.
+
+    Args:
+        model: the body.
+        ground: whether planted feet are held where they are.
+        rest_legs: whether legs that are out of view go to a calm pose.
+    """
+
+    def __init__(self, model: BodyModel, *, ground: bool, rest_legs: bool) -> None:
+        self._body = SmplBody(model)
+        self._soles = Soles(model)
+        self._ground, self._rest_legs = ground, rest_legs
+        self._people: dict[int, _Person] = {}
+        self._T_world_camera: FloatArray | None = None
+
+    def correct(
+        self,
+        person: TrackedPerson,
+        params: SmplParams,
+        transl: FloatArray,
+        image_size: tuple[int, int],
+        now_s: float,
+    ) -> tuple[SmplParams, FloatArray]:
+        """The pose and the translation (3,) [m] that the body is posed with.
+
+        Args:
+            person: as tracked.
+            params: as the network and the filter say.
+            transl: (3,) camera frame [m].
+            image_size: (width, height) [px].
+            now_s: the frame's capture time [s].
+        """
+        state = self._people.get(person.track_id)
+        if state is None:
+            self._forget_lost(now_s)
+            state = _Person(
+                legs=RestingLegs(), lock=FootLock(self._body, self._soles), last_seen_s=now_s
+            )
+            self._people[person.track_id] = state
+        state.last_seen_s = now_s
+        if self._rest_legs:
+            params = state.legs.update(person.landmarks, params, image_size, now_s)
+        if self._ground:
+            if state.legs.share > 0.0:
+                # Nobody sees these feet: the lock starts over when they come back.
+                state.lock.reset()
+            else:
+                params, transl = state.lock.update(params, transl, now_s, self._T_world_camera)
+        return params, transl
+
+    def stand_on(self, T_world_camera: FloatArray | None) -> None:
+        """Sets the world whose floor is at z = 0; None where it is not known."""
+        self._T_world_camera = T_world_camera
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everybody."""
+        self._people.clear()
+
+    def _forget_lost(self, now_s: float) -> None:
+        for track_id in [
+            track_id
+            for track_id, state in self._people.items()
+            if not 0.0 <= now_s - state.last_seen_s < _FORGET_S
+        ]:
+            del self._people[track_id]

@@ -1,0 +1,214 @@
+"""Planted feet stay where they are; the body follows them, and slowly returns to where it is seen.
+
+What a camera sees of a person's distance is noisy, what it sees of the legs is not. So while a foot
+stands, the whole body is carried by it (as a walker's dead reckoning), and only a slow share of the
+seen position is taken in. The leg takes up the difference by two-bone inverse kinematics.
+
+Legend: 2 feet, left first; 2 points of each, heel first.
+"""
+
+import numpy as np
+
+from realtime_vibe.body.smpl import Kinematics, SmplBody
+from realtime_vibe.packets import FloatArray, SmplParams
+from realtime_vibe.world.foot_contact import FootContact
+from realtime_vibe.world.leg_ik import Leg, out_of_reach, reach
+from realtime_vibe.world.single_rotations import length_of, rotation_about, vector_of
+from realtime_vibe.world.soles import ANKLES, Soles, posed_soles
+
+_HIPS, _KNEES = (1, 2), (4, 5)
+_RETURN_S = 0.6
+"""Time constant with which a carried body returns to where it is seen [s]."""
+_RELEASE_S = 0.12
+"""The same for a lifted foot and its leg's own pose [s]."""
+_AGREE_S = 0.2
+"""The same for a body between two planted feet that disagree [s]."""
+_FLOOR_S = 0.25
+"""The same for a planted foot above or below a known floor [s]."""
+_SLIDE_M_PER_S = 0.012
+"""A planted foot comes back from a wrong place no faster: nobody sees that."""
+_SLACK_M = 0.03
+"""Errors of a foot's place that are left alone."""
+_FARTHEST_M, _NEAR_M = 0.22, 0.05
+"""A foot seen this far from its lock has been taken away; this near to its leg's pose it may stand."""
+_PIVOT_M = 0.04
+"""Heel so much higher than the ball: the foot turns about the ball alone."""
+_ROLL_S, _PIVOTING_S, _RELEASE_TURN_S = 0.04, 1.0, 0.06
+"""Time constants of a planted foot's rotation from heel to toe and about the vertical, and of a lifted
+foot's rotation [s]."""
+_UP = np.array([0.0, -1.0, 0.0], np.float32)
+"""In a level camera's frame."""
+_STEP_S = 0.25
+"""A longer gap between frames starts over."""
+
+
+class FootLock:
+    """Foot lock of one person.
+
+    Args:
+        body: poses the skeleton.
+        soles: of the same body.
+    """
+
+    def __init__(self, body: SmplBody, soles: Soles) -> None:
+        self._body, self._soles = body, soles
+        self._contact = FootContact()
+        self._before: FloatArray = np.zeros((2, 2, 3), np.float32)
+        self._turns: FloatArray = np.tile(np.eye(3, dtype=np.float32), (2, 1, 1))
+        self._last_s = -np.inf
+        self._feet: FloatArray = np.zeros((2, 3), np.float32)
+        self._root: FloatArray = np.zeros(3, np.float32)
+        self._taken_away = [False, False]
+        self.stands = (False, False)
+        """Whether the left and the right foot is locked."""
+
+    def update(
+        self,
+        params: SmplParams,
+        transl: FloatArray,
+        now_s: float,
+        T_world_camera: FloatArray | None,
+    ) -> tuple[SmplParams, FloatArray]:
+        """The pose and translation with planted feet.
+
+        Args:
+            params: as seen.
+            transl: (3,) as seen, camera frame [m].
+            now_s: the frame's capture time [s].
+            T_world_camera: (4, 4) with the floor at z = 0; None where the floor is not known.
+        """
+        pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
+        ankles = list(ANKLES)
+        offsets = self._soles.offsets(pose.rest_joints, params.betas)
+        seen_turns, places = pose.rotations[ankles], pose.joints[ankles] + transl
+        dt_s = now_s - self._last_s
+        self._last_s = now_s
+        if not 0.0 < dt_s < _STEP_S:
+            dt_s = 0.0
+            self._feet, self._root = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
+        left, right = self._contact.update(posed_soles(offsets, seen_turns, places), dt_s)
+        self.stands = (left and self._is_near(0), right and self._is_near(1))
+        up = _UP if T_world_camera is None else T_world_camera[2, :3]
+        for foot in (0, 1):
+            self._turns[foot] = self._turned(foot, seen_turns[foot], dt_s, up)
+        soles = posed_soles(offsets, self._turns, places)
+        if dt_s > 0:
+            self._follow(soles, soles - self._before, dt_s, T_world_camera)
+        self._before = soles
+        return self._posed(params, transl, pose)
+
+    def reset(self) -> None:
+        """Starts over with the next frame."""
+        self._last_s = -np.inf
+        self.stands = (False, False)
+
+    def _turned(self, foot: int, seen: FloatArray, dt_s: float, up: FloatArray) -> FloatArray:
+        """Rotation (3, 3) of a foot: a planted one rolls from heel to toe, but hardly pivots."""
+        if dt_s == 0.0:
+            return seen
+        before = self._turns[foot]
+        rest = vector_of(seen @ before.T)
+        if self.stands[foot]:
+            pivoting = np.float32(rest @ up) * up
+            rolled = dt_s / (dt_s + _ROLL_S) * (rest - pivoting)
+            step = rolled + dt_s / (dt_s + _PIVOTING_S) * pivoting
+        else:
+            step = dt_s / (dt_s + _RELEASE_TURN_S) * rest
+        # Told from what is seen and not from the last result, so that rounding cannot pile up.
+        turned: FloatArray = rotation_about(step - rest) @ seen
+        return turned
+
+    def _is_near(self, foot: int) -> bool:
+        """Whether a foot's lock is still believed; once it is not, the leg first takes its pose."""
+        far_m = length_of(self._feet[foot] - self._root)
+        self._taken_away[foot] = far_m > (_NEAR_M if self._taken_away[foot] else _FARTHEST_M)
+        return not self._taken_away[foot]
+
+    def _follow(
+        self, soles: FloatArray, moved: FloatArray, dt_s: float, T_world_camera: FloatArray | None
+    ) -> None:
+        """Moves the offsets of feet and root: what to add to what is seen."""
+        planted = [foot for foot in (0, 1) if self.stands[foot]]
+        steps = np.zeros((2, 3), np.float32)
+        for foot in planted:
+            up = _UP if T_world_camera is None else T_world_camera[2, :3]
+            steps[foot] = -_at_pivot(moved[foot], soles[foot], up)
+            self._feet[foot] += steps[foot]
+            self._feet[foot] += self._creep(foot, dt_s)
+            if T_world_camera is not None:
+                self._feet[foot] += self._to_floor(foot, soles[foot], dt_s, T_world_camera)
+        if planted:
+            self._root += steps[planted].mean(axis=0)
+            mean = self._feet[planted].mean(axis=0)
+            self._root += dt_s / (dt_s + _AGREE_S) * (mean - self._root)
+        self._root -= dt_s / (dt_s + _RETURN_S) * self._root
+        share = dt_s / (dt_s + _RELEASE_S)
+        for foot in (0, 1):
+            if not self.stands[foot]:
+                self._feet[foot] += share * (self._root - self._feet[foot])
+
+    def _creep(self, foot: int, dt_s: float) -> FloatArray:
+        """A planted foot's slow way back to where it is seen."""
+        offset = self._feet[foot]
+        excess_m = length_of(offset) - _SLACK_M
+        if excess_m <= 0:
+            return np.zeros(3, np.float32)
+        step_m = min(_SLIDE_M_PER_S * dt_s, excess_m)
+        return np.asarray(-step_m * offset / length_of(offset), np.float32)
+
+    def _to_floor(
+        self, foot: int, soles: FloatArray, dt_s: float, T_world_camera: FloatArray
+    ) -> FloatArray:
+        """Up or down to the floor, where it is known."""
+        up = T_world_camera[2, :3]
+        height_m = float(((soles + self._feet[foot]) @ up).min() + T_world_camera[2, 3])
+        return np.asarray(-dt_s / (dt_s + _FLOOR_S) * height_m * up, np.float32)
+
+    def _posed(
+        self, params: SmplParams, transl: FloatArray, pose: Kinematics
+    ) -> tuple[SmplParams, FloatArray]:
+        legs = [
+            Leg(
+                hip=pose.joints[hip] + transl + self._root,
+                knee=pose.joints[knee] + transl + self._root,
+                ankle=pose.joints[ankle] + transl + self._root,
+                thigh=pose.rotations[hip],
+                shin=pose.rotations[knee],
+            )
+            for hip, knee, ankle in zip(_HIPS, _KNEES, ANKLES, strict=True)
+        ]
+        targets = [leg.ankle + self._feet[foot] - self._root for foot, leg in enumerate(legs)]
+        shift = np.zeros(3, np.float32)
+        for foot, leg in enumerate(legs):
+            if self.stands[foot]:
+                # The body comes along where a planted foot is farther away than the leg is long.
+                shift = shift + out_of_reach(leg, targets[foot] - shift)
+        self._root += shift
+        body_pose = np.array(params.body_pose)
+        for foot, leg in enumerate(legs):
+            hip, knee, ankle = _HIPS[foot], _KNEES[foot], ANKLES[foot]
+            thigh, shin = reach(leg, targets[foot] - shift)
+            body_pose[hip - 1] = pose.rotations[0].T @ thigh
+            body_pose[knee - 1] = thigh.T @ shin
+            body_pose[ankle - 1] = shin.T @ self._turns[foot]
+        corrected = SmplParams(
+            global_orient=params.global_orient,
+            body_pose=body_pose,
+            betas=params.betas,
+            weak_camera=params.weak_camera,
+        )
+        return corrected, (transl + self._root).astype(np.float32)
+
+
+def _at_pivot(moved: FloatArray, soles: FloatArray, up: FloatArray) -> FloatArray:
+    """(3,) how the part of a foot that touches the floor moved.
+
+    Args:
+        moved: (2, 3) heel and ball [m].
+        soles: (2, 3) where they are.
+        up: (3,) away from the floor.
+    """
+    heel_above_m = float((soles[0] - soles[1]) @ up)
+    ball_share = float(np.clip(0.5 + 0.5 * heel_above_m / _PIVOT_M, 0.0, 1.0))
+    pivot: FloatArray = (1.0 - ball_share) * moved[0] + ball_share * moved[1]
+    return pivot

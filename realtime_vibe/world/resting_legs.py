@@ -1,0 +1,121 @@
+"""Upper-body mode: legs that the camera does not see rest instead of flailing."""
+
+import numpy as np
+
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle, rotmat_from_rot6d
+from realtime_vibe.packets import FloatArray, PoseLandmarks, SmplParams
+
+_LEGS = (25, 26, 27, 28)
+"""BlazePose's landmarks of knees and ankles."""
+_UNSEEN, _SEEN = 0.35, 0.6
+"""Visibility below which a leg counts as out of view, and above which it is back."""
+_ENTER_S, _LEAVE_S = 0.4, 0.25
+"""So long must legs be out of view, or back, before it counts [s]."""
+_BLEND_S = 0.8
+"""Time of the change between the seen and the resting pose [s]."""
+_SIT_RAD, _STAND_RAD = 0.9, 0.5
+"""Mean bend of the hips above which somebody sits, and below which they stand."""
+_POSTURE_S = 3.0
+_GAP_S = 1.0
+_HIPS = (0, 1)
+_ROWS = (0, 1, 3, 4, 6, 7, 9, 10)
+"""Of `body_pose`: hips, knees, ankles and feet."""
+
+
+def _rest(hip_rad: float, apart_rad: float, knee_rad: float) -> FloatArray:
+    """(8, 3, 3) rotations of hips, knees, ankles and feet."""
+    turns = np.zeros((8, 3), np.float32)
+    turns[0:2, 0] = -hip_rad
+    turns[0, 2], turns[1, 2] = apart_rad, -apart_rad
+    turns[2:4, 0] = knee_rad
+    return rotmat_from_axis_angle(turns)
+
+
+_STANDING = _rest(0.0, 0.03, 0.0)
+_SITTING = _rest(1.45, 0.12, 1.45)
+
+
+class RestingLegs:
+    """Whether one person's legs are in view, and the pose they have meanwhile."""
+
+    def __init__(self) -> None:
+        self._unseen_s = 0.0
+        self._seen_s = 0.0
+        self._bend_rad = 0.0
+        self._last_s = -np.inf
+        self._is_resting = False
+        self._sits = False
+        self.share = 0.0
+        """0: the legs as seen; 1: at rest."""
+
+    def update(
+        self,
+        landmarks: PoseLandmarks | None,
+        params: SmplParams,
+        image_size: tuple[int, int],
+        now_s: float,
+    ) -> SmplParams:
+        """The parameters with resting legs where nobody sees them; without landmarks unchanged.
+
+        Args:
+            landmarks: of the person.
+            params: as seen.
+            image_size: (width, height) [px].
+            now_s: the frame's capture time [s].
+        """
+        if landmarks is None:
+            return params
+        is_start = not 0.0 < now_s - self._last_s < _GAP_S
+        dt_s = 0.0 if is_start else now_s - self._last_s
+        self._last_s = now_s
+        self._judge(landmarks, image_size, dt_s)
+        self._look_for_posture(params, dt_s)
+        if is_start:
+            # Somebody who comes into view at a desk has resting legs from the first frame on.
+            self.share = float(self._is_resting)
+        step = dt_s / _BLEND_S
+        self.share = float(np.clip(self.share + (step if self._is_resting else -step), 0.0, 1.0))
+        if self.share == 0.0:
+            return params
+        return self._rested(params)
+
+    def _judge(self, landmarks: PoseLandmarks, image_size: tuple[int, int], dt_s: float) -> None:
+        points = landmarks.image_px[list(_LEGS), :2]
+        inside = ((points > 0) & (points < np.array(image_size))).all(axis=1)
+        visible = landmarks.visibility[list(_LEGS)] * inside
+        # One leg in view is enough to keep both: the network knows legs in pairs.
+        best = float(max(visible[0] * visible[2], visible[1] * visible[3])) ** 0.5
+        self._unseen_s = self._unseen_s + dt_s if best < _UNSEEN else 0.0
+        self._seen_s = self._seen_s + dt_s if best > _SEEN else 0.0
+        if dt_s == 0.0:
+            self._is_resting = best < _UNSEEN
+        elif self._is_resting:
+            self._is_resting = self._seen_s < _LEAVE_S
+        else:
+            self._is_resting = self._unseen_s >= _ENTER_S
+
+    def _look_for_posture(self, params: SmplParams, dt_s: float) -> None:
+        """Sitting or standing, by the mean bend of the hips."""
+        bends = [np.arccos(np.clip(params.body_pose[hip][1, 1], -1.0, 1.0)) for hip in _HIPS]
+        bend_rad = float(np.mean(bends))
+        if dt_s == 0.0:
+            self._bend_rad = bend_rad
+        self._bend_rad += dt_s / (dt_s + _POSTURE_S) * (bend_rad - self._bend_rad)
+        self._sits = self._bend_rad > (_STAND_RAD if self._sits else _SIT_RAD)
+
+    def _rested(self, params: SmplParams) -> SmplParams:
+        rest = _SITTING if self._sits else _STANDING
+        body_pose = np.array(params.body_pose)
+        rows = list(_ROWS)
+        if self.share == 1.0:
+            body_pose[rows] = rest
+        else:
+            ease = self.share * self.share * (3.0 - 2.0 * self.share)
+            mixed = body_pose[rows] + np.float32(ease) * (rest - body_pose[rows])
+            body_pose[rows] = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
+        return SmplParams(
+            global_orient=params.global_orient,
+            body_pose=body_pose,
+            betas=params.betas,
+            weak_camera=params.weak_camera,
+        )
