@@ -1,5 +1,7 @@
 """Starts ONNX Runtime with one provider, and refuses what it would do without that provider."""
 
+import contextlib
+import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +80,10 @@ def start_session(
             f"{_CURES.get(provider, 'reinstall it')}"
         )
     if provider == "CUDA" and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()  # CUDA and cuDNN out of NVIDIA's packages, where they are installed
+        # CUDA and cuDNN out of NVIDIA's packages, where they are installed; what it misses it prints.
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            ort.preload_dlls()
+        _log.debug("onnxruntime.preload_dlls: %s", said.getvalue().strip() or "done")
     options = _session_options(ort, num_threads)
     try:
         session = ort.InferenceSession(
