@@ -172,7 +172,7 @@ def _rounded(array: FloatArray) -> Any:
 def _choice(*choices: str) -> Any:
     def check(value: object) -> object:
         if value not in choices:
-            raise ConfigError(f"{_shown(value)} is none of {', '.join(choices)}")
+            raise ConfigError(f"got {_shown(value)}, expected one of {', '.join(choices)}")
         return value
 
     return check

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ class Chromium:
         try:
             port, browser_path = self._wait_for(profile / "DevToolsActivePort").split()
             url = f"ws://127.0.0.1:{port}{browser_path}"
-            self._socket = connect(url, max_size=None, proxy=None)
+            self._connection = ExitStack()
+            self._socket = self._connection.enter_context(connect(url, max_size=None, proxy=None))
         except BaseException:
             self._end()
             raise
@@ -85,7 +87,7 @@ class Chromium:
         return base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
 
     def close(self) -> None:
-        self._socket.close()
+        self._connection.close()
         self._end()
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
