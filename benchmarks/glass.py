@@ -175,6 +175,7 @@ def _watch(
         cleanup.callback(display.close)
         reader = ScreenReader(dict(os.environ))
         cleanup.callback(reader.kill)
+        reader.wait_until_ready()
         source = CodedSource(images, count, rate_hz)
         source.open()
         live = LiveRun(source, built.pipeline, stats, every_frame=False, max_frames=None)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.screen_reader      # until its standard input ends
 
-Answers with one JSON object: when each code was first seen, by `time.perf_counter`, which counts the
+Says `ready` once it looks. Answers with one JSON object: when each code was first seen, by `time.perf_counter`, which counts the
 same in all processes of a machine, and how long the looks were apart. Only the code's own few pixels
 are copied, which takes 0.02 to 0.2 ms.
 """
@@ -28,6 +28,7 @@ _REST_S = 0.0005
 _LOST_S = 0.5
 """Without a readable code for so long, the window is looked for again."""
 _ANSWER_S = 20.0
+_READY = "ready"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,17 @@ class ScreenReader:
             env=environment,
         )
 
+    def wait_until_ready(self) -> None:
+        """Waits until the process has started and looks at the screen.
+
+        Raises:
+            OutputError: it cannot.
+        """
+        assert self._process.stdout is not None
+        if self._process.stdout.readline().strip() != _READY:
+            self.stop()
+            raise OutputError("the screen's reader ended before it looked")
+
     def stop(self) -> Sightings:
         """Ends the process.
 
@@ -154,6 +166,8 @@ def main() -> int:
     threading.Thread(target=_wait_for_end, args=(done,), daemon=True).start()
     with MSS() as grabber:
         watcher = CodeWatcher(_MssScreen(grabber))
+        watcher.look()
+        print(_READY, flush=True)
         while not done.wait(_REST_S):
             watcher.look()
     looks_ms = thinned(watcher.looks_ms)

@@ -38,11 +38,11 @@ from benchmarks.latency import MemorySource, decoded_frames
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import RepeatedPerson, frame_of, open_stages, somebody_in
 from realtime_vibe.app import build_pipeline
-from realtime_vibe.config import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.config import DEFAULT_ENGINE, LiveConfig, build_config
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.features.factory import needs_landmarks
+from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.live_run import LiveRun
-from realtime_vibe.outputs.npz_recorder import NpzRecorder
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
@@ -134,7 +134,8 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
             every_frame=rate_hz is None,
             max_frames=None,
         )
-        live.add_writer(NpzRecorder(folder / "soak.npz"))
+        outputs = LiveOutputs(build_config({"view": "none", "record": folder / "soak.npz"}))
+        outputs.attach(live, built.faces, source.info, lossless=True, body=built.recorded_body)
         live.add_writer(steps)
         live.start()
         with tqdm(total=num_frames, unit="frame", leave=False) as bar:

@@ -1,0 +1,297 @@
+"""What the live outputs cost, and how late and how complete their receivers get the motion.
+
+    python -m benchmarks network                      # 30 frames a second, as from a camera
+    python -m benchmarks network --rate 0             # as fast as frames can be processed
+
+VMC, VRChat's trackers and the WebSocket stream with its mesh run together; receivers are processes of
+their own on this computer. Frames with and without the outputs take turns, 25 by 25, so that the
+machine's moods hit both alike.
+
+received     datagram frames that arrived, of those handed to the sender
+added        from the result being ready to the last byte at the receiver
+step         track to mesh and the hand-over to the outputs, with and without them
+encode       making the bytes of a frame, alone
+"""
+
+import argparse
+import json
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
+from benchmarks.latency import decoded_frames
+from benchmarks.results import Collected, Labels
+from realtime_vibe.app import BuiltPipeline, build_pipeline
+from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.closing import ClosedByWith
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.outputs.address import Address
+from realtime_vibe.outputs.base import ResultSink
+from realtime_vibe.outputs.vmc import VmcSink
+from realtime_vibe.outputs.vrchat_osc import VrchatSink
+from realtime_vibe.outputs.websocket_frames import StreamedBody, Subscription, encode
+from realtime_vibe.outputs.websocket_stream import WebStream
+from realtime_vibe.packets import Frame, FrameResult
+from realtime_vibe.sources.demo import demo_clip_path
+
+NAME = "network"
+WARMUP_FRAMES = 50
+BLOCK = 25
+MEDIA_RATE_HZ = 30.0
+"""Frames carry media time of this rate, by which receivers tell them apart."""
+
+
+class Receiver(ClosedByWith):
+    """Another process that writes down when which frame arrived.
+
+    Args:
+        kind: `udp` or `web`.
+        target: a port, or a URL.
+    """
+
+    def __init__(self, kind: str, target: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.network_outputs", kind, target],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # it listens
+
+    def arrivals(self) -> dict[int, float]:
+        """`perf_counter` [s], which all processes of a computer share on Linux, by frame index."""
+        time.sleep(0.3)
+        written, _ = self._process.communicate("end\n", timeout=20)
+        return {int(index): float(at_s) for index, at_s in json.loads(written)}
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def receive_udp(port: str) -> list[tuple[int, float]]:
+    """Frames by the time stamp at the end of each last datagram, until stdin says so."""
+    arrivals = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", int(port)))
+        receiver.settimeout(0.1)
+        print("ready", flush=True)
+        while not _is_over():
+            try:
+                datagram = receiver.recv(2048)
+            except TimeoutError:
+                continue
+            if b"/VMC/Ext/T\0" in datagram:
+                (media_s,) = struct.unpack(">f", datagram[-4:])
+                arrivals.append((round(media_s * MEDIA_RATE_HZ), time.perf_counter()))
+    return arrivals
+
+
+def receive_web(url: str) -> list[tuple[int, float]]:
+    """Frames of the stream, until stdin says so."""
+    from websockets.sync.client import connect
+
+    arrivals = []
+    with connect(url, proxy=None, max_size=None) as client:
+        client.recv()
+        print("ready", flush=True)
+        while not _is_over():
+            try:
+                frame = client.recv(timeout=0.1)
+            except TimeoutError:
+                continue
+            assert isinstance(frame, bytes)
+            (index,) = struct.unpack_from("<Q", frame, 16)
+            arrivals.append((index, time.perf_counter()))
+    return arrivals
+
+
+def _is_over() -> bool:
+    import select
+
+    return bool(select.select([sys.stdin], [], [], 0)[0])
+
+
+@dataclass(slots=True)
+class Times:
+    """What was measured; warm-up left out."""
+
+    step_ms: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+    """By whether the outputs were on."""
+    ready_at_s: dict[int, float] = field(default_factory=dict)
+    """When each result was handed to the outputs, by frame index."""
+
+    def latencies_ms(self, arrivals: dict[int, float]) -> list[float]:
+        """From ready to received."""
+        return [
+            (at_s - self.ready_at_s[index]) * 1e3
+            for index, at_s in sorted(arrivals.items())
+            if index in self.ready_at_s
+        ]
+
+
+class Outputs(ClosedByWith):
+    """All network outputs at once, with a receiver each.
+
+    Args:
+        built: the pipeline whose body is streamed.
+    """
+
+    def __init__(self, built: BuiltPipeline) -> None:
+        self._stack = ExitStack()
+        vmc_port, vrchat_port, web_port = _free_port(), _free_port(), _free_port()
+        body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=built.faces)
+        self.receivers = {"vmc": self._stack.enter_context(Receiver("udp", str(vmc_port)))}
+        web = WebStream(Address(host="127.0.0.1", port=web_port), body)
+        self._sinks: list[ResultSink] = [
+            self._stack.enter_context(sink).start()
+            for sink in (
+                VmcSink(Address(host="127.0.0.1", port=vmc_port)),
+                VrchatSink(Address(host="127.0.0.1", port=vrchat_port)),
+                web,
+            )
+        ]
+        url = f"ws://127.0.0.1:{web_port}/stream?vertices=float16"
+        self.receivers["web"] = self._stack.enter_context(Receiver("web", url))
+
+    def write(self, result: FrameResult) -> None:
+        """Hands a result to all."""
+        for sink in self._sinks:
+            sink.write(result)
+
+    def close(self) -> None:
+        """Ends outputs and receivers."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+
+def measure(
+    built: BuiltPipeline, outputs: Outputs, frames: list[Frame], rate_hz: float
+) -> tuple[Times, FrameResult]:
+    """Runs the pipeline over `frames`, every other block with outputs.
+
+    Returns:
+        The times and the last result.
+    """
+    times = Times()
+    started_s = time.perf_counter()
+    for frame in frames:
+        if rate_hz:
+            time.sleep(max(0.0, started_s + frame.index / rate_hz - time.perf_counter()))
+        is_on = (frame.index // BLOCK) % 2 == 1
+        before_s = time.perf_counter()
+        result = built.pipeline.step(frame)
+        if is_on:
+            if frame.index >= WARMUP_FRAMES:
+                times.ready_at_s[frame.index] = time.perf_counter()
+            outputs.write(result)
+        spent_ms = (time.perf_counter() - before_s) * 1e3
+        if frame.index >= WARMUP_FRAMES:
+            times.step_ms[is_on].append(spent_ms)
+    return times, result
+
+
+def encode_ms(result: FrameResult, repeats: int = 300) -> dict[str, list[float]]:
+    """Time to make the bytes of one frame, by form."""
+    vmc = VmcSink(Address(host="127.0.0.1", port=9))
+    forms: dict[str, Any] = {
+        "vmc": lambda: vmc.datagrams(result),
+        "web joints": lambda: encode(result, Subscription()),
+        "web mesh": lambda: encode(result, Subscription(vertices="float16")),
+        "web json": lambda: encode(result, Subscription(format="json")),
+    }
+    found: dict[str, list[float]] = {}
+    for name, form in forms.items():
+        samples = []
+        for _ in range(repeats):
+            before_s = time.perf_counter()
+            form()
+            samples.append((time.perf_counter() - before_s) * 1e3)
+        found[name] = samples[10:]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 0, or 2 after an error that the user can cure."""
+    parser = command_parser(NAME, __doc__)
+    parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
+    parser.add_argument("--frames", type=positive, default=900, help="in all (900)")
+    parser.add_argument("--rate", type=float, default=30.0, help="frames a second; 0: all it can")
+    parser.add_argument("--engine", default="blazepose-gru")
+    parser.add_argument("--backend", default="auto")
+    add_json(parser)
+    options = parser.parse_args(arguments)
+    return guarded(NAME, lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    warn_if_busy()
+    built = build_pipeline(LiveConfig(view="none", engine=options.engine, backend=options.backend))
+    images = decoded_frames(options.source, (640, 480), limit=200)
+    played = cycle(images + images[-2:0:-1])
+    frames = [
+        Frame(
+            image_bgr=next(played),
+            index=index,
+            captured_at_s=index / MEDIA_RATE_HZ,
+            grabbed_at_s=time.perf_counter(),
+        )
+        for index in range(options.frames)
+    ]
+    with Outputs(built) as outputs:
+        # Receivers count time from the first frame they are sent.
+        outputs.write(built.pipeline.step(frames[0]))
+        built.pipeline.reset()
+        times, last = measure(built, outputs, frames, options.rate)
+        arrivals = {name: one.arrivals() for name, one in outputs.receivers.items()}
+    built.pipeline.close()
+    collected = Collected(NAME)
+    labels = Labels(engine=built.engine, backend=built.backend, precision=built.precision)
+    pace = f"{options.rate:g} fps" if options.rate else "as fast as possible"
+    print(f"{built.engine}, {built.backend}, {pace}, {len(times.ready_at_s)} frames sent\n")
+    for name, at_s in arrivals.items():
+        latencies_ms = times.latencies_ms(at_s)
+        share = len(latencies_ms) / len(times.ready_at_s)
+        print(f"{name:<12} received {share:7.1%}   added {_spread(latencies_ms)}")
+        collected.add(f"{name}, {pace}", latencies_ms, labels, metric="added")
+        collected.add(f"{name}, {pace}", [share], labels, metric="received", unit="share")
+    on_ms, off_ms = (statistics.median(times.step_ms[is_on]) for is_on in (True, False))
+    for is_on, word in ((False, "without"), (True, "with")):
+        print(f"step {word:<7} {_spread(times.step_ms[is_on])}")
+        collected.add(f"step {word} outputs, {pace}", times.step_ms[is_on], labels)
+    print(f"the outputs cost the step {on_ms / off_ms - 1:+.1%} (at most 10%)")
+    for name, samples_ms in encode_ms(last).items():
+        print(f"encode {name:<12} {_spread(samples_ms)}")
+        collected.add(f"encode {name}", samples_ms, labels)
+    keep(collected, options.json)
+
+
+def _spread(samples_ms: list[float]) -> str:
+    if len(samples_ms) < 2:
+        return "nothing"
+    cuts = statistics.quantiles(samples_ms, n=20)
+    return f"p50 {cuts[9]:.3f} ms   p95 {cuts[18]:.3f} ms"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    kinds = {"udp": receive_udp, "web": receive_web}
+    print(json.dumps(kinds[sys.argv[1]](sys.argv[2])))
