@@ -1,7 +1,7 @@
 """What the live outputs cost, and how late and how complete their receivers get the motion.
 
-    python -m benchmarks network                      # 30 frames a second, as from a camera
-    python -m benchmarks network --rate 0             # as fast as frames can be processed
+    python -m benchmarks.network_outputs             # 30 frames a second, as from a camera
+    python -m benchmarks.network_outputs --rate 0    # as fast as frames can be processed
 
 VMC, VRChat's trackers and the WebSocket stream with its mesh run together; receivers are processes of
 their own on this computer. Frames with and without the outputs take turns, 25 by 25, so that the
@@ -43,7 +43,7 @@ from realtime_vibe.outputs.websocket_stream import WebStream
 from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.sources.demo import demo_clip_path
 
-NAME = "network"
+NAME = "network_outputs"
 WARMUP_FRAMES = 50
 BLOCK = 25
 MEDIA_RATE_HZ = 30.0
@@ -153,15 +153,13 @@ class Outputs(ClosedByWith):
         vmc_port, vrchat_port, web_port = _free_port(), _free_port(), _free_port()
         body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=built.faces)
         self.receivers = {"vmc": self._stack.enter_context(Receiver("udp", str(vmc_port)))}
-        web = WebStream(Address(host="127.0.0.1", port=web_port), body)
-        self._sinks: list[ResultSink] = [
-            self._stack.enter_context(sink).start()
-            for sink in (
-                VmcSink(Address(host="127.0.0.1", port=vmc_port)),
-                VrchatSink(Address(host="127.0.0.1", port=vrchat_port)),
-                web,
-            )
-        ]
+        self._sinks: tuple[ResultSink, ...] = (
+            VmcSink(Address(host="127.0.0.1", port=vmc_port)).start(),
+            VrchatSink(Address(host="127.0.0.1", port=vrchat_port)).start(),
+            WebStream(Address(host="127.0.0.1", port=web_port), body).start(),
+        )
+        for sink in self._sinks:
+            self._stack.callback(sink.close)
         url = f"ws://127.0.0.1:{web_port}/stream?vertices=float16"
         self.receivers["web"] = self._stack.enter_context(Receiver("web", url))
 
@@ -294,4 +292,7 @@ def _free_port() -> int:
 
 if __name__ == "__main__":
     kinds = {"udp": receive_udp, "web": receive_web}
-    print(json.dumps(kinds[sys.argv[1]](sys.argv[2])))
+    if len(sys.argv) == 3 and sys.argv[1] in kinds:
+        print(json.dumps(kinds[sys.argv[1]](sys.argv[2])))
+    else:
+        raise SystemExit(main())

@@ -5,6 +5,7 @@ ready again, one that never reads holds a single frame and is dropped by the kee
 """
 
 import asyncio
+import errno
 import json
 import logging
 import math
@@ -267,9 +268,15 @@ def listen(address: Address) -> socket.socket:
         server.listen(MAX_CLIENTS)
     except OSError as error:
         server.close()
+        hints = {
+            errno.EADDRNOTAVAIL: "this computer has no such address, leave --web-host out",
+            errno.EACCES: "choose a --web port of 1024 or more",
+        }
+        hint = hints.get(
+            error.errno or 0, "end the program that uses it, or choose another --web port"
+        )
         raise OutputError(
-            f"cannot listen on {address}: {error.strerror or error}; choose another --web port, or end "
-            "the program that uses this one"
+            f"cannot listen on {address}: {error.strerror or error}; {hint}"
         ) from error
     return server
 

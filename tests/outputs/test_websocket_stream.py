@@ -350,7 +350,7 @@ def test_a_taken_port_is_one_clear_line(stream: WebStream) -> None:
     port = int(stream.url.rsplit(":", 1)[1].strip("/"))
     second = WebStream(Address(host="127.0.0.1", port=port), streamed_body())
     with pytest.raises(
-        OutputError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*choose another"
+        OutputError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*choose another --web port"
     ):
         second.start()
     second.close()
