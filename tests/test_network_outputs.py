@@ -1,0 +1,79 @@
+"""Covers network outputs on a real run: every result arrives, mistakes are told before it, nothing is left."""
+
+import socket
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe import config
+from realtime_vibe.app import run
+from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import OutputError
+from realtime_vibe.network_outputs import NetworkOutputs
+from realtime_vibe.outputs.vmc import ROOT_MODES
+from tests.outputs.test_websocket_stream import free_port
+from tests.outputs.udp_receiver import UdpReceiver, decode
+from tests.outputs.vrm_files import vrm_document, write_vrm
+
+
+def _drain(receiver: UdpReceiver) -> list[tuple[str, tuple[object, ...]]]:
+    """Everything that waits in the socket."""
+    messages = []
+    receiver.socket.settimeout(0.2)
+    while True:
+        try:
+            messages.extend(decode(receiver.socket.recv(65536)))
+        except TimeoutError:
+            return messages
+
+
+def test_a_run_sends_every_result_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+    avatar = write_vrm(tmp_path / "a.vrm", vrm_document(1)[0])
+    with UdpReceiver() as vmc, UdpReceiver() as vrchat:
+        settings = LiveConfig(
+            source="synthetic",
+            view="none",
+            max_frames=60,
+            vmc=f"127.0.0.1:{vmc.port}",
+            vmc_avatar=avatar,
+            vmc_root="both",
+            vrchat=f"127.0.0.1:{vrchat.port}",
+            web=free_port(),
+        )
+        assert run(settings) == 0
+        received, trackers = _drain(vmc), _drain(vrchat)
+    times = [arguments[0] for address, arguments in received if address == "/VMC/Ext/T"]
+    # The source is faster here than any camera, and the machine may be busy: newest wins then.
+    assert 45 <= len(times) <= 60
+    assert (np.diff(times) > 0).all()
+    bones = {arguments[0] for address, arguments in received if address == "/VMC/Ext/Bone/Pos"}
+    assert len(bones) == 22
+    heads = [address for address, _ in trackers if address == "/tracking/trackers/head/position"]
+    assert len(heads) >= 40
+    assert {thread.name for thread in threading.enumerate()} <= before
+
+
+def test_the_ways_of_the_root_are_those_of_the_settings() -> None:
+    assert ROOT_MODES == config.VMC_ROOTS
+
+
+def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
+    damaged = tmp_path / "a.vrm"
+    damaged.write_bytes(b"not a model")
+    with pytest.raises(OutputError, match="cannot find the host"):
+        NetworkOutputs(LiveConfig(vmc="no-such-host.invalid"))
+    with pytest.raises(OutputError, match="cannot find the host"):
+        NetworkOutputs(LiveConfig(vrchat="no-such-host.invalid"))
+    with pytest.raises(OutputError, match=r"a\.vrm is not a usable VRM avatar"):
+        NetworkOutputs(LiveConfig(vmc="127.0.0.1", vmc_avatar=damaged))
+    with pytest.raises(OutputError, match="no such address, leave --web-host out"):
+        NetworkOutputs(LiveConfig(web=free_port(), web_host="192.0.2.1"))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(
+            OutputError, match=f"cannot listen on 127.0.0.1:{port}.*end the program"
+        ):
+            NetworkOutputs(LiveConfig(web=port))
