@@ -53,6 +53,7 @@ class ChoiceCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._is_writable = True
 
     def get(self, key: str) -> str | None:
         """The backend that was chosen; None when it is not known."""
@@ -69,6 +70,8 @@ class ChoiceCache:
             graph: its name, for people who read the file.
             times_ms: what the candidates took [ms], for them too.
         """
+        if not self._is_writable:
+            return  # said once
         choices = self._read()
         rounded = {name: round(value, 3) for name, value in times_ms.items()}
         choices[key] = {"backend": backend, "graph": graph, "median_ms": rounded}
@@ -76,7 +79,8 @@ class ChoiceCache:
         try:
             self._write(text)
         except OSError as error:
-            _log.debug("the choice of backend is not kept: %s: %s", self.path, error.strerror)
+            self._is_writable = False
+            _log.debug("choices of backends are not kept: %s: %s", self.path, error.strerror)
 
     def _read(self) -> dict[str, Any]:
         try:
