@@ -1,5 +1,6 @@
 """What every result sink offers, and the checks that come before a run writes anything."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -88,4 +89,5 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder itself may be gone
+            temporary.unlink(missing_ok=True)
