@@ -17,24 +17,26 @@ from realtime_vibe.backends.build import ONNX
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
 from realtime_vibe.backends.opener import GraphOpener
-from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.features.factory import make_features, needs_landmarks
+from realtime_vibe.live_calibration import LiveCalibration
 from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.outputs.take_rows import RecordedBody
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.recorded_body import recorded_body
-from realtime_vibe.sources.base import FrameSource
+from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.threads import SlotClosed
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
+from realtime_vibe.world.corrections import BodyCorrections
 
 TRACKER_FOLDER = "tracker"
 """Where an engine that was built for one machine keeps BlazePose, built for the same."""
@@ -47,6 +49,7 @@ class BuiltPipeline:
     pipeline: MotionCapturePipeline
     faces: NDArray[np.integer]
     """(F, 3) of the body's mesh."""
+    body_model: BodyModel
     recorded_body: RecordedBody
     engine: str
     backends: Mapping[str, str]
@@ -87,10 +90,12 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
         temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
         body=body,
         fov_deg=config.fov_deg,
+        corrections=_corrections(config, body.model),
     )
     return BuiltPipeline(
         pipeline=pipeline,
         faces=body.model.faces,
+        body_model=body.model,
         recorded_body=recorded_body(body.model, manifest.body),
         engine=manifest.name,
         backends={**tracker_opener.used, **opener.used},
@@ -125,9 +130,7 @@ def run(config: LiveConfig) -> int:
             )
             cleanup.callback(write_reports, outputs, live, stats, built)
             cleanup.callback(live.close)
-            outputs.attach(
-                live, built.faces, source.info, lossless=every_frame, body=built.recorded_body
-            )
+            connect(config, outputs, live, built, source.info)
             live.start()
             if display is None:
                 _follow(live, config.max_frames or source.info.frame_count, caught)
@@ -136,6 +139,28 @@ def run(config: LiveConfig) -> int:
                 while not caught and outputs.serve(display, live, stats, titles):
                     pass
     return 128 + caught[0] if caught else 0
+
+
+def connect(
+    config: LiveConfig, outputs: LiveOutputs, live: LiveRun, built: BuiltPipeline, info: SourceInfo
+) -> None:
+    """Hangs outputs and calibration on a run that has not started.
+
+    Raises:
+        RealtimeVibeError: a file cannot be opened, or the body cannot have the stated height.
+    """
+    outputs.attach(live, built.faces, info, lossless=live.every_frame, body=built.recorded_body)
+    calibration = LiveCalibration(config, built.body_model, built.engine)
+    outputs.calibrate_with(calibration)
+    calibration.attach(live, info)
+
+
+def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None:
+    """None where the network's own words are wanted."""
+    rest_legs = config.smooth > 0
+    if not (config.ground or rest_legs):
+        return None
+    return BodyCorrections(model, ground=config.ground, rest_legs=rest_legs)
 
 
 def _open_source(config: LiveConfig) -> FrameSource:

@@ -51,7 +51,7 @@ examples:
 
 keys in the windows:
   q/Esc quit   space pause     r record on/off   m mirror   h status text on/off
-  v reset view s screenshot    b forget the body's shape
+  v reset view s screenshot    b forget the body's shape   c calibrate: stand still
 
 A settings file holds the same names: `max-frames = 100`, `source = 0`, `smooth = "off"`. The command
 line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-C, 143 SIGTERM."""
@@ -129,7 +129,9 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         "--max-frames", metavar="N", type=int, help="stop after N processed frames (default: never)"
     )
     group.add_argument("--width", metavar="PX", type=int, help="image width to ask a camera for")
-    group.add_argument("--height", metavar="PX", type=int, help="image height to ask a camera for")
+    group.add_argument(
+        "--height", metavar="PX", type=_picture_height, help="image height to ask a camera for"
+    )
     group.add_argument(
         "--fps",
         metavar="HZ",
@@ -205,6 +207,29 @@ def _add_motion(parser: argparse.ArgumentParser) -> None:
         type=_smooth,
         help=f"One-Euro filter on the result: 1 is calmest and slowest "
         f"(default: {config.DEFAULT_SMOOTH:g})",
+    )
+    group.add_argument(
+        "--ground",
+        action=argparse.BooleanOptionalAction,
+        help="hold planted feet where they are, so that nobody skates through the room (default: no)",
+    )
+    group.add_argument(
+        "--calibrate",
+        action=argparse.BooleanOptionalAction,
+        help="stand still for two seconds at the start (as key c does at any time): fixes the body's shape, "
+        "the floor and the camera's pitch, and is kept for this camera; --no-calibrate ignores what was kept",
+    )
+    group.add_argument(
+        "--person-height",
+        metavar="M",
+        type=float,
+        help="the person's height in metres, such as 1.75: gives a calibration its true scale",
+    )
+    group.add_argument(
+        "--distance",
+        metavar="M",
+        type=float,
+        help="how far from the camera the person stands while calibrating, by tape: gives the focal length",
     )
 
 
@@ -320,6 +345,15 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("-h", "--help", action="help", help="show this text and exit")
     group.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+
+
+def _picture_height(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no number of pixels; how tall the person is goes into --person-height"
+        ) from None
 
 
 def _smooth(text: str) -> float | str:

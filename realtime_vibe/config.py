@@ -18,6 +18,9 @@ BVH_UNITS = ("m", "cm")
 VMC_ROOTS = ("hips", "root", "both")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+SHORTEST_PERSON_M, TALLEST_PERSON_M = 0.9, 2.4
+"""Heights that are believed."""
+
 DEFAULT_ENGINE = "blazepose-gru"
 DEFAULT_DETECTOR = "blazepose"
 DEFAULT_DETECT_EVERY = 15
@@ -96,6 +99,14 @@ class LiveConfig:
     """Image height to ask a camera for [px]."""
     fps: float | None = None
     """Frame rate to ask a camera for, or to read an image folder at [1/s]."""
+    ground: bool = False
+    """Hold planted feet where they are."""
+    calibrate: bool | None = None
+    """Calibrate at the start; None: take up what was kept for this camera; False: do not."""
+    person_height: float | None = None
+    """Height of the person [m], for the scale of a calibration."""
+    distance: float | None = None
+    """From the camera to the person [m], for the focal length of a calibration."""
     fov_deg: float | None = None
     """Horizontal field of view of the camera [degrees]; None: a nominal webcam's."""
     log_level: str = "info"
@@ -277,6 +288,17 @@ def _number_between(low: float, high: float) -> _Rule:
     return check
 
 
+def _height_of_a_person(name: str, value: object) -> float:
+    number = _as_number(value)
+    if number is None or not SHORTEST_PERSON_M <= number <= TALLEST_PERSON_M:
+        raise _wrong(
+            name,
+            value,
+            f"metres from {SHORTEST_PERSON_M:g} to {TALLEST_PERSON_M:g}, such as 1.75",
+        )
+    return number
+
+
 def _output_path(name: str, value: object) -> Path:
     if isinstance(value, str) and value.strip():
         return Path(value)
@@ -336,6 +358,10 @@ _RULES: dict[str, _Rule] = {
     "width": _optional(_count),
     "height": _optional(_count),
     "fps": _optional(_number_between(0.1, 1000)),
+    "ground": _flag,
+    "calibrate": _optional(_flag),
+    "person_height": _optional(_height_of_a_person),
+    "distance": _optional(_number_between(0.4, 20)),
     "fov_deg": _optional(_number_between(5, 170)),
     "log_level": _one_of(LOG_LEVELS),
 }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.config import LiveConfig
+from realtime_vibe.live_calibration import LiveCalibration
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.network_outputs import NetworkOutputs
 from realtime_vibe.outputs.base import check_output_path
@@ -100,6 +101,7 @@ class LiveOutputs:
         check_take(self._take_settings)
         self._takes: Takes | None = None
         self._message, self._message_until_s = "", 0.0
+        self._calibration: LiveCalibration | None = None
 
     def attach(
         self,
@@ -130,11 +132,22 @@ class LiveOutputs:
             renderer = CompositeRenderer(faces, mirror=config.mirror)
             return VideoSink(writer, renderer, lossless=lossless)
 
-        self._takes = Takes(self._take_settings, TakeContent(open_video=open_video, body=body))
+        self._takes = Takes(
+            self._take_settings,
+            TakeContent(
+                open_video=open_video,
+                body=body,
+                world_camera=lambda: live.pipeline.T_world_camera[:3],
+            ),
+        )
         self._takes.start_first(live)
         if config.save_video is not None:
             live.add_writer(open_video(config.save_video, config.overwrite))
         self._network.attach(live, faces)
+
+    def calibrate_with(self, calibration: LiveCalibration) -> None:
+        """Gives the key for calibrating something to start."""
+        self._calibration = calibration
 
     def open_display(self, faces: NDArray[np.integer]) -> Display:
         """Opens the windows of the view.
@@ -212,6 +225,9 @@ class LiveOutputs:
             case Action.RESET_SHAPE:
                 live.post(live.pipeline.reset_shape)
                 self._say("body shape starts over")
+            case Action.CALIBRATE:
+                if self._calibration is not None:
+                    self._calibration.start()
             case _:
                 pass  # the display did it already
 
@@ -225,6 +241,11 @@ class LiveOutputs:
     def _say(self, message: str) -> None:
         self._message, self._message_until_s = message, time.perf_counter() + _MESSAGE_S
         _LOGGER.info("%s", message)
+
+    def _news(self, now_s: float) -> str:
+        if now_s < self._message_until_s:
+            return self._message
+        return "" if self._calibration is None else self._calibration.message
 
     def _hud(self, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]) -> HudState:
         now_s = time.perf_counter()
@@ -250,5 +271,5 @@ class LiveOutputs:
             recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
             is_paused=live.paused,
             source_status="" if live.paused else status,
-            message=self._message if now_s < self._message_until_s else "",
+            message=self._news(now_s),
         )

@@ -72,6 +72,8 @@ class LiveRun:
         self.pipeline = pipeline
         """Touch it only by `post`."""
         self._stats = stats
+        self.every_frame = every_frame
+        """Whether no frame is left out."""
         self._max_frames = max_frames
         self._every_result = every_result
         self._frames: LatestSlot[Frame] = LatestSlot()

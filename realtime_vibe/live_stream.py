@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.app import build_pipeline, write_reports
+from realtime_vibe.app import build_pipeline, connect, write_reports
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.config import LiveConfig, build_config, setting_names
 from realtime_vibe.errors import ConfigError
@@ -187,9 +187,7 @@ class LiveStream:
         )
         cleanup.callback(write_reports, outputs, live, stats, built)
         cleanup.callback(live.close)
-        outputs.attach(
-            live, built.faces, source.info, lossless=every_frame, body=built.recorded_body
-        )
+        connect(config, outputs, live, built, source.info)
         self._faces = built.faces
         live.start()
         return live

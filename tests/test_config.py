@@ -84,6 +84,10 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "width": "1",
         "height": "1",
         "fps": "1",
+        "ground": "true",
+        "calibrate": "false",
+        "person-height": "1.75",
+        "distance": "3",
         "fov-deg": "60",
         "log-level": "'debug'",
     }

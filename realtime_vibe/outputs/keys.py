@@ -15,6 +15,7 @@ class Action(Enum):
     RESET_VIEW = "reset view"
     SCREENSHOT = "screenshot"
     RESET_SHAPE = "reset body shape"
+    CALIBRATE = "calibrate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ KEY_BINDINGS: tuple[KeyBinding, ...] = (
     _letter("v", Action.RESET_VIEW),
     _letter("s", Action.SCREENSHOT),
     _letter("b", Action.RESET_SHAPE),
+    _letter("c", Action.CALIBRATE),
 )
 """Every key, in the order of the help."""
 

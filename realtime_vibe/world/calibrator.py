@@ -71,27 +71,34 @@ class Calibrator:
         self._last_s = 0.0
         self.message = "calibration: stand still, head and feet in the picture"
         """What to do, or how it ended."""
-        self.is_over = False
+        self._is_over = False
+
+    def is_over(self) -> bool:
         """Whether it succeeded or gave up."""
+        return self._is_over
+
+    def give_up(self) -> None:
+        """Ends it without a result."""
+        self._is_over = True
 
     def update(self, result: FrameResult) -> Calibration | None:
         """Takes one frame; a calibration once, on success."""
-        if self.is_over:
+        if self._is_over:
             return None
         now_s = result.frame.captured_at_s
         self._first_s = now_s if self._first_s is None else self._first_s
         trouble = self._take(result, now_s)
         held_s = now_s - self._since_s
         if not trouble and held_s >= HOLD_S and len(self._samples) >= MIN_FRAMES:
-            self.is_over = True
+            self._is_over = True
             calibration = self._solved()
             self.message = (
-                f"calibrated: {calibration.height_m:.2f} m tall, camera "
-                f"{calibration.camera_height_m:.2f} m high, looks {calibration.pitch_deg:.0f} deg down"
+                f"calibrated: body {calibration.height_m:.2f} m tall, camera "
+                f"{calibration.camera_height_m:.2f} m high, looks {_pitch(calibration.pitch_deg)}"
             )
             return calibration
         if now_s - self._first_s > TIMEOUT_S:
-            self.is_over = True
+            self._is_over = True
             why = trouble or "the picture comes too slowly"
             self.message = f"calibration gave up after {TIMEOUT_S:.0f} s: {why}"
         else:
@@ -181,3 +188,7 @@ class Calibrator:
         # hang back and the head leans forward.
         axis = pose.joints[_NECK] + transl - flat.mean(axis=0)
         return axis / np.linalg.norm(axis), pose.joints[0] + transl, flat
+
+
+def _pitch(down_deg: float) -> str:
+    return f"{abs(down_deg):.0f} deg {'down' if down_deg > 0 else 'up'}"
