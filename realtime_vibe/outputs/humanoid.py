@@ -47,6 +47,10 @@ NUM_BONES = len(BONES)
 _ABOVE = np.asarray(BONE_PARENTS[1:])
 _FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
 _MIRROR_X = np.array([-1, 1, 1], np.float32)
+_LEVEL = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float32)
+"""(4, 4) of a level camera at the origin of the Z-up world."""
+_UNITY_WORLD = np.array([[-1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+"""From the Z-up world (x right and y away, as the camera sees it) to Unity: mirrored, y up, z towards us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,31 +86,49 @@ def hips_above_feet_m(offsets: FloatArray) -> float:
 class HumanoidRoom:
     """Turns results into bones that stand on a floor.
 
-    The first person seen stands at the origin: x and z count from there, and y from the floor, which is
-    where the feet were lowest. A person who faces the camera faces +z, and walks along +z towards it.
+    The first person seen stands at the origin: x and z count from there, and y from the floor. That is the
+    calibrated one, else where the feet were lowest. A person who faces the camera faces +z, and walks along
+    +z towards it.
     """
 
     def __init__(self) -> None:
         self._floor = GroundLevel()
         self._origin: FloatArray | None = None
 
-    def pose(self, person: PersonResult, now_s: float) -> HumanoidPose:
-        """The bones of one person at `now_s` [s], media time."""
+    def pose(
+        self, person: PersonResult, now_s: float, T_world_camera: FloatArray | None = None
+    ) -> HumanoidPose:
+        """The bones of one person.
+
+        Args:
+            person: the person.
+            now_s: media time [s].
+            T_world_camera: (4, 4) from the camera's frame to the Z-up world; None for a level camera.
+        """
         turned = _global_rotations(person)
         joints = person.mesh.joints[:NUM_BONES]
         offsets = np.zeros((NUM_BONES, 3), np.float32)
         # The joints know their own bone lengths: turned back, they are those of the rest pose.
         steps = joints[1:] - joints[_ABOVE]
         offsets[1:] = np.einsum("bji,bj->bi", turned[_ABOVE], steps) * _MIRROR_X
-        if self._origin is None:
-            self._origin = joints[0] * np.array([1, 0, 1], np.float32)
-        floor_m = self._floor.update(float(joints[_FEET, 1].max()), now_s)
-        # Camera (x right, y down, z forward) to Unity: all three axes change their sign.
-        positions = self._origin - joints
-        positions[:, 1] += np.float32(floor_m)
+        world = _LEVEL if T_world_camera is None else T_world_camera
+        unity = (_UNITY_WORLD @ world[:3]).astype(np.float32)
         return HumanoidPose(
-            rotations=turned * -_MIRROR_X, offsets=offsets, positions=positions.astype(np.float32)
+            rotations=unity[:, :3] @ turned * _MIRROR_X,
+            offsets=offsets,
+            # A camera whose height nobody measured is at 0, and so is no floor.
+            positions=self._placed(
+                joints @ unity[:, :3].T + unity[:, 3], now_s, floor_is_known=world[2, 3] != 0
+            ),
         )
+
+    def _placed(self, positions: FloatArray, now_s: float, *, floor_is_known: bool) -> FloatArray:
+        if self._origin is None:
+            self._origin = positions[0] * np.array([1, 0, 1], np.float32)
+        placed: FloatArray = positions - self._origin
+        if not floor_is_known:
+            placed[:, 1] += self._floor.update(-float(placed[_FEET, 1].min()), now_s)
+        return placed
 
 
 class LeadingPerson:

@@ -193,7 +193,8 @@ class VmcSink(ClosedByWith):
             self._first_s = now_s
         person = self._leading.pick(result)
         if person is not None:
-            self._pose = self._retarget.retarget(self._room.pose(person, now_s))
+            pose = self._room.pose(person, now_s, result.T_world_camera)
+            self._pose = self._retarget.retarget(pose)
         return self._messages.encode(
             self._pose, tracking=person is not None, time_s=now_s - self._first_s
         )

@@ -89,7 +89,7 @@ class VrchatSink(ClosedByWith):
     def _send(self, result: FrameResult) -> None:
         person = self._leading.pick(result)
         if person is not None:
-            pose = self._room.pose(person, result.frame.captured_at_s)
+            pose = self._room.pose(person, result.frame.captured_at_s, result.T_world_camera)
             self._datagrams.send(self._encode(pose))
 
     def _encode(self, pose: HumanoidPose) -> list[bytes]:

@@ -3,7 +3,8 @@
 A binary frame is little-endian: the head, then every person, each starting at a multiple of 4 bytes.
 
     head      4s magic "RVF1" | u32 people | u32 vertices each | u32 parts | u64 frame index
-              f64 captured_at [s] | f32 age [ms] | u32 zero                           40 bytes
+              f64 captured_at [s] | f32 age [ms] | u32 zero
+              f32 world_camera (3, 4): from camera axes to the world, z up [m]        88 bytes
     person    i32 id | f32 score                                                       8 bytes
               f32 joints (24, 3)    camera axes [m]                                  288 bytes
               f32 rotations (24, 4) x y z w, parts bit 0                             384 bytes
@@ -28,11 +29,12 @@ from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 PROTOCOL = 1
 """Changes with the layout."""
 MAGIC = b"RVF1"
-HEAD = struct.Struct("<4sIIIQdfI")
+HEAD = struct.Struct("<4sIIIQdfI12f")
 PERSON_HEAD = struct.Struct("<if")
 ROTATIONS, VERTICES_F16, VERTICES_F32 = 1, 2, 4
 """Bits of `parts`."""
 
+_LEVEL = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0]], np.float32)
 _VERTICES = {"none": 0, "float16": VERTICES_F16, "float32": VERTICES_F32}
 _MAX_RATE_HZ = 1000.0
 
@@ -116,7 +118,8 @@ def _binary_frame(result: FrameResult, vertex_part: int, rotations: bool) -> byt
     parts = vertex_part | (ROTATIONS if rotations else 0)
     frame = result.frame
     head = (len(result.people), num_vertices, parts, frame.index, frame.captured_at_s)
-    pieces = [HEAD.pack(MAGIC, *head, _age_ms(result), 0)]
+    world = _world_camera(result).reshape(-1).tolist()
+    pieces = [HEAD.pack(MAGIC, *head, _age_ms(result), 0, *world)]
     for person in result.people:
         pieces.append(PERSON_HEAD.pack(person.person.track_id, person.person.score))
         pieces.append(person.mesh.joints.astype("<f4").tobytes())
@@ -149,9 +152,15 @@ def _json_frame(result: FrameResult, *, rotations: bool) -> str:
             "index": result.frame.index,
             "captured_at_s": round(result.frame.captured_at_s, 6),
             "age_ms": round(_age_ms(result), 3),
+            "world_camera": _rounded(_world_camera(result)),
             "people": people,
         }
     )
+
+
+def _world_camera(result: FrameResult) -> FloatArray:
+    """(3, 4) from the camera's frame to the world; without calibration a level camera at the origin."""
+    return _LEVEL if result.T_world_camera is None else result.T_world_camera[:3]
 
 
 def _age_ms(result: FrameResult) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.humanoid import (
     BONE_PARENTS,
     BONES,
@@ -63,3 +64,24 @@ def test_the_same_person_is_followed_as_long_as_they_are_seen() -> None:
     assert leading.pick(result_of(1, far, near)) is near
     assert leading.pick(result_of(2, far)) is far
     assert leading.pick(result_of(3, near, far)) is far
+
+
+def test_a_calibrated_camera_says_where_the_floor_is_and_what_is_upright() -> None:
+    pitch = rotmat_from_axis_angle(np.array([0.3, 0, 0], np.float32))  # looks down
+    level = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+    world = np.eye(4, dtype=np.float32)
+    world[:3, :3], world[:3, 3] = level @ pitch.T, [0, 0, 1.5]
+    # The same person, seen by the level camera and by one that looks down from the same place.
+    upright = posed_person(FACING, REST, np.array([0.4, 0.1, 3.0]))
+    seen_level = HumanoidRoom().pose(upright, 0.0)
+    turned = pitch @ upright.mesh.joints[0]
+    rest_pelvis = upright.mesh.joints[0] - upright.mesh.transl
+    seen = posed_person(pitch @ FACING, REST, turned - rest_pelvis)
+    room = HumanoidRoom()
+    pose = room.pose(seen, 0.0, world)
+    np.testing.assert_allclose(pose.rotations, seen_level.rotations, atol=1e-5)
+    shift = pose.positions - seen_level.positions
+    np.testing.assert_allclose(shift - shift[0], 0, atol=1e-5)
+    np.testing.assert_allclose(shift[0, [0, 2]], 0, atol=1e-5)
+    # Not where the feet are lowest, but 1.5 m below the camera.
+    assert pose.positions[0, 1] == pytest.approx(1.5 - upright.mesh.joints[0, 1], abs=1e-5)

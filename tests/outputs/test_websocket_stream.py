@@ -11,6 +11,7 @@ import tracemalloc
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from realtime_vibe.outputs.websocket_frames import (
     encode,
 )
 from realtime_vibe.outputs.websocket_stream import MAX_CLIENTS, WebStream, _from_message
+from realtime_vibe.world.calibration import UNCALIBRATED_WORLD
 from tests.outputs.posed_body import default_body, random_person, random_result, result_of
 
 
@@ -71,7 +73,7 @@ def _parse(frame: bytes) -> tuple[dict, list[dict]]:
         "<4sIIIQdfI", frame
     )
     assert magic == b"RVF1"
-    at, people = 40, []
+    at, people = 88, []
 
     def take(dtype: str, *shape: int) -> np.ndarray:
         nonlocal at
@@ -88,7 +90,9 @@ def _parse(frame: bytes) -> tuple[dict, list[dict]]:
             at += -at % 4
         people.append(person)
     assert at == len(frame)
-    return {"index": index, "captured_at_s": captured_at_s, "age_ms": age_ms}, people
+    world_camera = np.frombuffer(frame, "<f4", 12, 40).reshape(3, 4)
+    head = {"index": index, "captured_at_s": captured_at_s, "age_ms": age_ms}
+    return head | {"world_camera": world_camera}, people
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,16 @@ def test_binary_frames_hold_what_was_tracked(vertices, tolerance_m, rotations) -
     head, people = _parse(encode(result, wanted))
     assert (head["index"], head["captured_at_s"]) == (7, 0.14)
     assert 0 < head["age_ms"] < 1000
+    np.testing.assert_array_equal(head["world_camera"], UNCALIBRATED_WORLD[:3])
+    pitched = replace(result, T_world_camera=np.arange(16, dtype=np.float32).reshape(4, 4))
+    there, _ = _parse(encode(pitched, wanted))
+    np.testing.assert_array_equal(there["world_camera"], np.arange(12).reshape(3, 4))
+    assert json.loads(encode(pitched, Subscription(format="json")))["world_camera"][2] == [
+        8,
+        9,
+        10,
+        11,
+    ]
     assert [person["id"] for person in people] == [0, 5]
     for got, live in zip(people, result.people, strict=True):
         np.testing.assert_array_equal(got["joints"], live.mesh.joints)
@@ -387,5 +401,5 @@ def test_only_this_computer_can_reach_it(stream: WebStream) -> None:
 
 def test_the_written_layout_is_the_one_in_use() -> None:
     assert MAGIC == b"RVF1"
-    assert (HEAD.size, PERSON_HEAD.size) == (40, 8)
+    assert (HEAD.size, PERSON_HEAD.size) == (88, 8)
     assert changed(Subscription(), {"rotations": "0"}).rotations is False
