@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clips=tuple(given.calibrate or default_clips()),
         frames=given.frames,
         limit_mm=given.limit_mm,
+        kept=tuple(given.keep),
     )
     try:
         target = make_target(given.target, tuple(given.compute_capability))
@@ -92,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=MEAN_JOINT_LIMIT_MM,
         help="how far joints may move in the mean (default: %(default)s mm)",
+    )
+    parser.add_argument(
+        "--keep", nargs="+", default=(), metavar="GRAPH", help="graphs that stay in fp32"
     )
     parser.add_argument(
         "--compute-capability",

@@ -35,6 +35,8 @@ from realtime_vibe.errors import ExportError
 TRACKER_PLACE = "tracker"
 _TRACKER_BEARS = ("fp32", "fp16")
 """Eight bits, of mantissa or of all, move the joints behind the landmark network by 40 to 50 mm."""
+_SETTINGS = (("openvino", "bf16"), ("onnx", "fp16"))
+"""Precisions a backend can compute in without other files: CoreML does the second to any graph."""
 _NUM_COMPARED = 32
 """Runs of a network without memory that are compared."""
 
@@ -50,6 +52,8 @@ class BuildOptions:
     """Of each clip at most."""
     limit_mm: float
     """How far joints may move in the mean."""
+    kept: tuple[str, ...] = ()
+    """Graphs that stay in single precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,11 @@ def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildRe
         BackendUnavailableError: the target's library is missing.
     """
     check_precision(target, options.precision)
+    if (target.name, options.precision) not in _SETTINGS:
+        raise ExportError(
+            f"{options.precision} on {target.name} needs files of its own, so that there is nothing to allow: "
+            f"expected {' or '.join(f'{name} with {value}' for name, value in _SETTINGS)}"
+        )
     source = read_source(engine)
     target.prepare()
     with TemporaryDirectory() as scratch:
@@ -139,7 +148,7 @@ def _built(
     source: BuildSource, target: Target, options: BuildOptions, folder: Path
 ) -> tuple[_Comparison, dict[str, dict[str, Any]]]:
     """Writes all graphs and compares them; gives the manifests, by place."""
-    plan = _plan(source, options.precision)
+    plan = _plan(source, options.precision, options.kept)
     clips = options.clips if "int8" in plan.values() else options.clips[:1]
     entries: dict[str, dict[str, Any]] = {}
     seconds: dict[str, float] = {}
@@ -192,23 +201,29 @@ def _built(
     return comparison, manifests
 
 
-def _plan(source: BuildSource, precision: str) -> dict[str, str]:
+def _plan(source: BuildSource, precision: str, kept: tuple[str, ...]) -> dict[str, str]:
     """The precision of each graph.
 
     Raises:
-        ExportError: none would be in the precision that was asked for.
+        ExportError: there is no graph of a name that is kept, or none would be in the precision.
     """
+    unknown = set(kept) - source.built_graphs.keys()
+    if unknown:
+        raise ExportError(
+            f"there is no graph {', '.join(sorted(unknown))} to keep: expected some of "
+            f"{', '.join(sorted(source.built_graphs))}"
+        )
     plan = {}
     for place, part in source.parts.items():
         for name, spec in part.graphs.items():
-            bears = place != TRACKER_PLACE or precision in _TRACKER_BEARS
+            bears = name not in kept and (place != TRACKER_PLACE or precision in _TRACKER_BEARS)
             if precision == "int8":
                 bears = bears and num_convolutions(onnx.load(str(spec.path))) > 0
             plan[name] = precision if bears else "fp32"
     if precision not in plan.values():
         raise ExportError(
-            f"nothing of {source.parts[''].folder} is built in {precision}: it holds no convolutions, and the "
-            "tracker does not bear it; expected another precision, or an engine that sees pictures"
+            f"nothing of {source.parts[''].folder} would be in {precision}: eight bits are for convolutions, the "
+            "tracker bears neither them nor bf16, and some may be kept; expected another precision"
         )
     return plan
 

@@ -1,4 +1,4 @@
-"""From a target's name to what builds it; libraries are imported when they are needed."""
+"""From a target's name to what builds it; torch is imported for the one that needs it."""
 
 from export.openvino_target import OpenVinoTarget
 from export.targets import OnnxTarget, Target
@@ -6,7 +6,7 @@ from export.tensorrt_rtx_target import TensorRtRtxTarget
 from export.tensorrt_target import TensorRtTarget
 from realtime_vibe.errors import ExportError
 
-TARGETS = ("onnx", "openvino", "tensorrt", "tensorrt-rtx")
+TARGETS = ("onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch-tensorrt")
 
 
 def make_target(name: str, capabilities: tuple[str, ...]) -> Target:
@@ -28,5 +28,9 @@ def make_target(name: str, capabilities: tuple[str, ...]) -> Target:
             return TensorRtTarget()
         case "tensorrt-rtx":
             return TensorRtRtxTarget(capabilities)
+        case "torch-tensorrt":
+            from export.torch_tensorrt_target import TorchTensorRtTarget
+
+            return TorchTensorRtTarget()
         case _:
             raise ExportError(f"target is {name!r}, expected one of {', '.join(TARGETS)}")

@@ -1,0 +1,241 @@
+"""Covers `python -m export.build`: what it writes, what it refuses, and that a failed build leaves nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export.build import main
+from export.build_source import opened, read_source
+from export.built_folder import check_replaceable, written_aside
+from export.calibration import record_clips
+from export.clip_replay import replayed_joints
+from export.int8_graphs import in_int8
+from export.parity_report import compare_joints
+from realtime_vibe.backends.manifest import (
+    graph_spec,
+    load_manifest,
+    open_graph,
+    open_spec,
+    read_manifest,
+)
+from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
+from realtime_vibe.errors import ExportError
+from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.tracking.factory import BLAZEPOSE_KIND
+
+ENGINES = Path(__file__).resolve().parents[2] / "engines"
+ENGINE = str(ENGINES / "blazepose-gru")
+TRACKER = str(ENGINES / "blazepose")
+FEW = ("--frames", "12", "--calibrate", str(demo_clip_path()))
+
+
+def build(engine, target, precision, out, *more):
+    arguments = [engine, "--target", target, "--precision", precision, "--out", str(out)]
+    return main([*arguments, *FEW, *more])
+
+
+@pytest.fixture(scope="module")
+def half_engine(tmp_path_factory):
+    out = tmp_path_factory.mktemp("built") / "half"
+    assert build(ENGINE, "onnx", "fp16", out) == 0
+    return out
+
+
+def test_a_built_engine_opens_with_its_tracker(half_engine):
+    manifest = load_manifest(half_engine)
+    assert (manifest.build.target, manifest.precision) == ("onnx", "fp16")
+    with open_graph(manifest, "step", "onnxruntime") as session:
+        feeds = {
+            spec.name: np.zeros(
+                [size if isinstance(size, int) else 1 for size in spec.shape], np.float32
+            )
+            for spec in session.inputs
+        }
+        assert session.run(feeds)["rotmat"].shape == (1, 24, 3, 3)
+    tracker = half_engine / "tracker"
+    content = read_manifest(tracker, BLAZEPOSE_KIND)
+    for name in ("detector", "landmarks", "landmarks_heat"):
+        open_spec(graph_spec(tracker, BLAZEPOSE_KIND, content, name), "onnxruntime").close()
+
+
+def test_the_manifest_says_how_well_it_agrees(half_engine):
+    content = json.loads((half_engine / "engine.json").read_text())
+    parity = content["measured"]["parity_build"]
+    assert parity["parity_on_target"] == "run"
+    assert parity["joints"]["mean_mm"] < parity["joints"]["limit_mean_mm"] == 2.0
+    assert parity["joints"]["frames"] == 12
+    assert 0 < parity["graphs"]["step"]["outputs"]["rotmat"]["max_absolute"] < 1e-2
+    assert content["built"]["from"]["step"] == load_manifest(Path(ENGINE)).graphs["step"].sha256
+    assert "latency" not in content["measured"], "the source's latency is not that of these files"
+
+
+def test_a_graph_can_be_kept_in_single(tmp_path):
+    assert build(TRACKER, "onnx", "fp16", tmp_path / "out", "--keep", "landmarks", "detector") == 0
+    graphs = json.loads((tmp_path / "out/blazepose.json").read_text())["graphs"]
+    assert {name: entry["precision"] for name, entry in graphs.items()} == {
+        "detector": "fp32",
+        "landmarks": "fp32",
+        "landmarks_heat": "fp16",
+    }
+
+
+def test_openvino_in_bf16_leaves_the_tracker_in_single(tmp_path):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    from realtime_vibe.backends.openvino_session import has_precision
+
+    if not has_precision("bf16"):
+        pytest.skip("this CPU does not compute in bf16")
+    out = tmp_path / "ov"
+    assert build(ENGINE, "openvino", "bf16", out) == 0
+    manifest = load_manifest(out)
+    with open_graph(manifest, "step", "openvino") as session:
+        assert session.backend == "openvino:CPU:bf16"
+    assert json.loads((out / "tracker/blazepose.json").read_text())["precision"] == "fp32"
+    (out / "step.bin").write_bytes(b"other weights")
+    with pytest.raises(Exception, match="sha256"):
+        load_manifest(out)
+
+
+def test_a_precision_that_moves_joints_is_refused_and_leaves_nothing(tmp_path, capsys):
+    out = tmp_path / "int8"
+    assert build(TRACKER, "onnx", "int8", out, "--keep", "landmarks_heat") == 2
+    said = capsys.readouterr().err
+    assert "the engine in int8 moves joints by" in said
+    assert "expected at most 2.0 mm: nothing was written" in said
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_stays_when_a_build_fails(tmp_path):
+    out = tmp_path / "engine"
+    out.mkdir()
+    (out / "engine.json").write_text('{"built": {}}')
+    assert build(TRACKER, "onnx", "fp16", out, "--limit-mm", "0") == 2
+    assert [path.name for path in out.iterdir()] == ["engine.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["engine"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            (ENGINE, "onnx", "bf16"),
+            "no bf16 for target onnx: ONNX Runtime's CPU provider has no kernels",
+        ),
+        ((ENGINE, "tensorrt-rtx", "int8"), "no int8 for target tensorrt-rtx"),
+        ((ENGINE, "onnx", "int8"), "eight bits are for convolutions"),
+        (("nowhere", "onnx", "fp16"), "nowhere has no engine.json and no blazepose.json"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_one_line(arguments, said, tmp_path, capsys):
+    assert build(*arguments, tmp_path / "out") == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_built_engine_is_not_built_again(half_engine, tmp_path, capsys):
+    assert build(str(half_engine), "onnx", "fp16", tmp_path / "out") == 2
+    assert "expected the single precision ONNX engine" in capsys.readouterr().err
+
+
+def test_an_exported_engine_and_foreign_folders_are_never_replaced(tmp_path):
+    with pytest.raises(ExportError, match="was exported, not built"):
+        check_replaceable(ENGINES / "blazepose-gru")
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(ExportError, match="something else than an engine"):
+        check_replaceable(tmp_path)
+    check_replaceable(tmp_path / "not there yet")
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(out)
+    assert list(tmp_path.iterdir()) == []
+    for content in ("old", "new"):
+        with written_aside(out) as aside:
+            (aside / "engine.json").write_text(json.dumps({"built": {}, "is": content}))
+            (aside / content).write_text(content)
+    assert sorted(path.name for path in out.iterdir()) == ["engine.json", "new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_check_only_states_what_is_allowed(tmp_path, capsys):
+    engine = tmp_path / "engine"
+    shutil.copytree(ENGINE, engine)
+    before = json.loads((engine / "engine.json").read_text())
+    arguments = [str(engine), "--target", "onnx", "--precision", "fp16", "--check-only", *FEW]
+    assert main(arguments) == 0
+    after = json.loads((engine / "engine.json").read_text())
+    assert after.pop("allowed_precisions") == ["fp32", "fp16"]
+    before.pop("allowed_precisions", None)
+    assert after == before
+    assert load_manifest(engine).build.allowed_precisions == ("fp32", "fp16")
+
+
+def test_replaying_a_clip_gives_the_recorded_joints():
+    source = read_source(Path(ENGINE))
+    with opened(source.all_graphs) as sessions:
+        recording = record_clips(source.engine, sessions, [demo_clip_path()], 6)
+        joints = replayed_joints(source.engine, sessions, recording.seen)
+        again = replayed_joints(source.engine, sessions, recording.seen)
+        marks = [
+            np.abs(
+                seen.person.landmarks.image_px[:, :2]
+                - _replayed(seen, sessions["landmarks"]).landmarks.image_px[:, :2]
+            ).max()
+            for seen in recording.seen
+        ]
+    assert len(recording.feeds["landmarks"]) == len(recording.feeds["step"]) == 6
+    assert compare_joints(joints, again).max_mm == 0.0
+    assert max(marks) < 1e-2, "the place of the crop was not found again"
+
+
+def test_eight_bits_compute_nearly_the_same_and_take_a_quarter(tmp_path):
+    rng = np.random.default_rng(0)
+    weights = [
+        rng.normal(0, 0.1, shape).astype(np.float32) for shape in ((64, 3, 3, 3), (64, 64, 3, 3))
+    ]
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "w0"], ["a"], name="first"),
+        onnx.helper.make_node("Relu", ["a"], ["b"], name="relu"),
+        onnx.helper.make_node("Conv", ["b", "w1"], ["y"], name="second"),
+    ]
+    graph = onnx.helper.make_graph(
+        nodes,
+        "two",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 12, 12])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 64, 8, 8])],
+        [onnx.numpy_helper.from_array(value, f"w{place}") for place, value in enumerate(weights)],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    feeds = [{"x": rng.normal(size=(1, 3, 12, 12)).astype(np.float32)} for _ in range(8)]
+    small = in_int8(model, feeds)
+    results = []
+    for place, candidate in enumerate((model, small)):
+        onnx.save(candidate, str(tmp_path / f"{place}.onnx"))
+        with OnnxRuntimeSession(tmp_path / f"{place}.onnx", num_threads=1) as session:
+            results.append(session.run(feeds[0])["y"])
+    assert np.abs(results[1] - results[0]).mean() < 0.02 * np.abs(results[0]).max()
+    assert len(small.SerializeToString()) < 0.4 * len(model.SerializeToString())
+
+
+def _interrupted(out):
+    with written_aside(out) as aside:
+        (aside / "half.onnx").write_text("half")
+        raise KeyboardInterrupt
+
+
+def _replayed(seen, session):
+    from export.clip_replay import ReplayTracker
+
+    tracker = ReplayTracker(session)
+    tracker.seen = seen
+    return tracker.update(seen.frame)[0]
