@@ -135,6 +135,16 @@ class PersonResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPerson:
+    """Somebody who was just lost: for the eye alone, nothing of it was seen in this frame."""
+
+    last: PersonResult
+    """As last seen."""
+    opacity: float
+    """1 while the pose is held, then fading towards 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameResult:
     """The pipeline's answer to one frame; `people` is empty when nobody is in view."""
 
@@ -146,3 +156,5 @@ class FrameResult:
     """Focal length the meshes were placed with [px]; the principal point is the image centre."""
     T_world_camera: FloatArray | None = None
     """(4, 4) from the camera's frame to the Z-up world; None where nobody said."""
+    held: tuple[HeldPerson, ...] = ()
+    """Who was lost within the last second, for viewers; recordings and streams leave them out."""

@@ -23,6 +23,7 @@ from realtime_vibe.packets import (
 )
 from realtime_vibe.timing import StageTimer
 from realtime_vibe.world.calibration import UNCALIBRATED_WORLD, Calibration
+from realtime_vibe.world.lost_people import LostPeople
 
 
 class _Tracker(Protocol):
@@ -100,6 +101,7 @@ class MotionCapturePipeline:
         self._body = body
         self._fov_deg = fov_deg
         self._corrections = corrections
+        self._lost = LostPeople()
         self._calibration: Calibration | None = None
         self._shape_is_fixed = False
 
@@ -143,12 +145,14 @@ class MotionCapturePipeline:
             stage_ms=timer.stage_ms,
             focal_px=focal_px,
             T_world_camera=self.T_world_camera,
+            held=self._lost.update(results, frame.captured_at_s),
         )
 
     def reset(self) -> None:
         """Forgets everybody, as after a camera was away."""
         self._tracker.reset()
         self._temporal.reset()
+        self._lost.reset()
         if self._corrections is not None:
             self._corrections.reset()
 

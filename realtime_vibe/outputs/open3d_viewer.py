@@ -243,7 +243,7 @@ class _Scene:
         self._num_vertices = int(faces.max()) + 1
         self._room = 1
         self._is_mirrored = False
-        self._track_ids: tuple[int, ...] = ()
+        self._colored: tuple[tuple[int, ...], tuple[float, ...]] = (), ()
         self._ground = GroundLevel()
         self._aim = SteadyPoint()
         self._center = np.zeros(2, np.float32)
@@ -260,10 +260,11 @@ class _Scene:
 
     def update(self, result: FrameResult, *, mirror: bool) -> None:
         """Moves the bodies to where `result` has them."""
-        people = result.people
+        people = (*result.people, *(held.last for held in result.held))
+        opacities = (*(1.0 for _ in result.people), *(held.opacity for held in result.held))
         if len(people) > self._room or mirror != self._is_mirrored:
             self._rebuild(max(len(people), self._room), mirror=mirror)
-        if people:
+        if result.people:
             self._follow(result)
         vertices = np.zeros((self._room, self._num_vertices, 3), np.float32)
         for place, person in enumerate(people):
@@ -271,7 +272,7 @@ class _Scene:
         self._mesh.vertices = self._open3d.utility.Vector3dVector(
             vertices.reshape(-1, 3).astype(np.float64)
         )
-        self._color(people)
+        self._color(people, opacities)
         if people:
             self._mesh.compute_vertex_normals()
         self.visualizer.update_geometry(self._mesh)
@@ -299,20 +300,22 @@ class _Scene:
         turn = np.array([-1.0 if self._is_mirrored else 1.0, -1.0, -1.0], np.float32)
         return np.asarray(placed * turn, np.float32)
 
-    def _color(self, people: tuple[PersonResult, ...]) -> None:
+    def _color(self, people: tuple[PersonResult, ...], opacities: tuple[float, ...]) -> None:
+        """Colours by track id; legacy Open3D draws nothing transparent, so the lost fade to the background."""
         track_ids = tuple(person.person.track_id for person in people)
-        if track_ids == self._track_ids or not people:
+        if (track_ids, opacities) == self._colored or not people:
             return
-        self._track_ids = track_ids
+        self._colored = track_ids, opacities
         colors = np.zeros((self._room, self._num_vertices, 3))
-        for place, track_id in enumerate(track_ids):
+        for place, (track_id, opacity) in enumerate(zip(track_ids, opacities, strict=True)):
             blue, green, red = PERSON_COLORS[track_id % len(PERSON_COLORS)]
-            colors[place] = np.array([red, green, blue]) / 255.0
+            own = np.array([red, green, blue]) / 255.0
+            colors[place] = opacity * own + (1.0 - opacity) * np.array(_BACKGROUND_RGB)
         self._mesh.vertex_colors = self._open3d.utility.Vector3dVector(colors.reshape(-1, 3))
 
     def _rebuild(self, room: int, *, mirror: bool) -> None:
         self.visualizer.remove_geometry(self._mesh, reset_bounding_box=False)
-        self._room, self._is_mirrored, self._track_ids = room, mirror, ()
+        self._room, self._is_mirrored, self._colored = room, mirror, ((), ())
         self._mesh = self._make_mesh(mirror=mirror)
         self.visualizer.add_geometry(self._mesh, reset_bounding_box=False)
 

@@ -48,7 +48,7 @@ class OverlayRenderer:
         """A new picture (h, w, 3) BGR; with nobody in view, the bare frame.
 
         Args:
-            result: the frame and its people; the frame is not changed.
+            result: the frame and its people, those just lost fading; the frame is not changed.
             height: height of the picture [px], the aspect ratio is kept; None keeps the frame's
                 size. Drawing happens at this size, so a small picture of a 4K frame is cheap.
             mirror: flips the finished picture left to right, as a mirror would show it.
@@ -59,6 +59,8 @@ class OverlayRenderer:
         view = PinholeView(
             width=image.shape[1], height=image.shape[0], focal_px=result.focal_px * scale
         )
+        for held in result.held:
+            self._draw_mesh(image, held.last, view, held.opacity)
         for person in sorted(result.people, key=_depth_m, reverse=True):
             self._draw_person(image, person, view, scale)
         return np.ascontiguousarray(image[:, ::-1]) if mirror else image
@@ -67,17 +69,25 @@ class OverlayRenderer:
         self, image: ImageArray, person: PersonResult, view: PinholeView, scale: float
     ) -> None:
         options = self._options
-        if options.mesh:
-            style = MeshStyle(
-                color=PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)],
-                opacity=options.opacity,
-                outline_px=max(1, round(min(image.shape[:2]) / 500)),
-            )
-            blend_mesh(image, self._rasterizer.render(person.mesh.vertices, view), style)
+        self._draw_mesh(image, person, view, 1.0)
         if options.box:
             _draw_box(image, person.person, scale)
         if options.skeleton and person.person.landmarks is not None:
             draw_skeleton(image, person.person.landmarks, scale)
+
+    def _draw_mesh(
+        self, image: ImageArray, person: PersonResult, view: PinholeView, share: float
+    ) -> None:
+        """The body's surface with a share of the usual opacity."""
+        if not self._options.mesh:
+            return
+        outline_px = max(1, round(min(image.shape[:2]) / 500)) if share == 1.0 else 0
+        style = MeshStyle(
+            color=PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)],
+            opacity=self._options.opacity * share,
+            outline_px=outline_px,
+        )
+        blend_mesh(image, self._rasterizer.render(person.mesh.vertices, view), style)
 
 
 def resized_to_height(image: ImageArray, height: int | None) -> ImageArray:

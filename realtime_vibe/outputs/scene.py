@@ -84,13 +84,15 @@ class SceneRenderer:
         camera = self._camera(width, height)
         image = backdrop(width, height)
         self._draw_grid(image, camera)
+        for held in result.held:
+            self._draw_body(image, held.last, camera, opacity=held.opacity)
         for person in result.people:
             self._draw_shadow(image, person, camera)
         for person in sorted(result.people, key=lambda p: _distance_m(p, camera), reverse=True):
             self._draw_body(image, person, camera)
         if mirror:
             image = np.ascontiguousarray(image[:, ::-1])
-        if not result.people:
+        if not (result.people or result.held):
             write_centered(image, "nobody in view")
         return image
 
@@ -179,10 +181,12 @@ class SceneRenderer:
             cv2.blendLinear(np.zeros_like(image), image, shade, 1.0 - shade), np.uint8
         )
 
-    def _draw_body(self, image: ImageArray, person: PersonResult, camera: _Camera) -> None:
+    def _draw_body(
+        self, image: ImageArray, person: PersonResult, camera: _Camera, *, opacity: float = 1.0
+    ) -> None:
         style = MeshStyle(
             color=PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)],
-            opacity=1.0,
+            opacity=opacity,
             outline_px=0,
         )
         region = self._rasterizer.render(camera.to_camera(person.mesh.vertices), camera.view)

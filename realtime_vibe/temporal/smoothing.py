@@ -14,6 +14,10 @@ _SPEED_CUTOFF_HZ = 2.0
 _LOOSEST_HZ, _TIGHTEST_HZ = 12.0, 0.4
 _ROTATION_GAIN, _ROTATION_FLOOR = 2.5, 0.3
 """[Hz per rad/s] above so many [rad/s]: at 3 rad/s 6.8 Hz are added to the rest cut-off."""
+_HELD_HZ = 0.1
+"""Cut-off of a joint that nobody sees: it goes where the network guesses within seconds."""
+_KNOWN_S = 0.5
+"""So long must a joint have been seen to be worth holding [s]."""
 _POSITION_GAIN = 8.0
 """[Hz per m/s] above the floor."""
 _ACROSS_FLOOR, _DEPTH_FLOOR = 0.2, 0.6
@@ -48,9 +52,18 @@ class RotationSmoother:
         self._rest_hz = rest_cutoff_hz(strength)
         self._value: FloatArray | None = None
         self._rate: FloatArray = np.zeros((1, 3, 3), np.float32)
+        self._known: FloatArray | float = 0.0
 
-    def update(self, rotmat: FloatArray, dt_s: float) -> FloatArray:
-        """The smoothed rotations; the first call, and `dt_s` <= 0, return the input."""
+    def update(
+        self, rotmat: FloatArray, dt_s: float, trust: FloatArray | None = None
+    ) -> FloatArray:
+        """The smoothed rotations; the first call, and `dt_s` <= 0, return the input.
+
+        Args:
+            rotmat: (K, 3, 3).
+            dt_s: since the last call [s].
+            trust: (K,) in [0, 1]: a rotation of 0 is all but held, however fast it seems to move.
+        """
         if self._value is None or dt_s <= 0:
             self._value = rotmat
             self._rate = np.zeros_like(rotmat)
@@ -63,10 +76,17 @@ class RotationSmoother:
         # A matrix turning at w rad/s changes with a Frobenius norm of sqrt(2) w.
         speed = np.sqrt(0.5 * np.einsum("kij,kij->k", self._rate, self._rate))
         cutoff_hz = self._rest_hz + _ROTATION_GAIN * np.maximum(speed - _ROTATION_FLOOR, 0)
+        if trust is not None:
+            cutoff_hz = _HELD_HZ + self._freedom(trust, dt_s) * (cutoff_hz - _HELD_HZ)
         share = _share(cutoff_hz, dt_s)
         mixed = self._value + share[:, None, None] * change
         self._value = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
         return self._value
+
+    def _freedom(self, trust: FloatArray, dt_s: float) -> FloatArray:
+        """(K,) in [0, 1]: 0 for what is hidden now and was seen before; first guesses are not kept."""
+        self._known = self._known + np.float32(dt_s / (dt_s + _KNOWN_S)) * trust * (1 - self._known)
+        return np.maximum(trust, 1 - self._known)
 
 
 class PositionSmoother:

@@ -8,6 +8,7 @@ import numpy as np
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
+from realtime_vibe.temporal.confidence import joint_trust
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
 from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
@@ -32,7 +33,7 @@ class TemporalStage:
     Args:
         model: the network.
         mode: one of `MODES`.
-        smooth: strength in [0, 1]; 0 is off.
+        smooth: strength in [0, 1]; 0 is off. Joints whose landmarks are hidden are smoothed harder.
 
     Raises:
         ConfigError: the mode is unknown.
@@ -68,7 +69,9 @@ class TemporalStage:
             dt_s = now_s - state.last_seen_s
             rotmat = out.rotmat[index]
             if state.rotations is not None:
-                rotmat = state.rotations.update(rotmat, dt_s)
+                marks = people[index].landmarks
+                trust = None if marks is None else joint_trust(marks.visibility)
+                rotmat = state.rotations.update(rotmat, dt_s, trust)
             params.append(
                 SmplParams(
                     global_orient=rotmat[0],

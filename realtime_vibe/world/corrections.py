@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
-from realtime_vibe.world.foot_lock import FootLock
+from realtime_vibe.world.foot_lock import LEVEL_UP, FootLock
 from realtime_vibe.world.resting_legs import RestingLegs
 from realtime_vibe.world.soles import Soles
 
@@ -34,6 +34,7 @@ class BodyCorrections:
         self._ground, self._rest_legs = ground, rest_legs
         self._people: dict[int, _Person] = {}
         self._T_world_camera: FloatArray | None = None
+        self._up: FloatArray = LEVEL_UP
 
     def correct(
         self,
@@ -61,7 +62,7 @@ class BodyCorrections:
             self._people[person.track_id] = state
         state.last_seen_s = now_s
         if self._rest_legs:
-            params = state.legs.update(person.landmarks, params, image_size, now_s)
+            params = state.legs.update(person.landmarks, params, (image_size, now_s), self._up)
         if self._ground:
             if state.legs.share > 0.0:
                 # Nobody sees these feet: the lock starts over when they come back.
@@ -73,6 +74,7 @@ class BodyCorrections:
     def stand_on(self, T_world_camera: FloatArray | None) -> None:
         """Sets the world whose floor is at z = 0; None where it is not known."""
         self._T_world_camera = T_world_camera
+        self._up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
         self.reset()
 
     def reset(self) -> None:

@@ -36,8 +36,8 @@ _PIVOT_M = 0.04
 _ROLL_S, _PIVOTING_S, _RELEASE_TURN_S = 0.04, 1.0, 0.06
 """Time constants of a planted foot's rotation from heel to toe and about the vertical, and of a lifted
 foot's rotation [s]."""
-_UP = np.array([0.0, -1.0, 0.0], np.float32)
-"""In a level camera's frame."""
+LEVEL_UP = np.array([0.0, -1.0, 0.0], np.float32)
+"""(3,) away from the floor in a level camera's frame."""
 _STEP_S = 0.25
 """A longer gap between frames starts over."""
 
@@ -88,7 +88,7 @@ class FootLock:
             self._feet, self._root = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
         left, right = self._contact.update(posed_soles(offsets, seen_turns, places), dt_s)
         self.stands = (left and self._is_near(0), right and self._is_near(1))
-        up = _UP if T_world_camera is None else T_world_camera[2, :3]
+        up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
         for foot in (0, 1):
             self._turns[foot] = self._turned(foot, seen_turns[foot], dt_s, up)
         soles = posed_soles(offsets, self._turns, places)
@@ -131,7 +131,7 @@ class FootLock:
         planted = [foot for foot in (0, 1) if self.stands[foot]]
         steps = np.zeros((2, 3), np.float32)
         for foot in planted:
-            up = _UP if T_world_camera is None else T_world_camera[2, :3]
+            up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
             steps[foot] = -_at_pivot(moved[foot], soles[foot], up)
             self._feet[foot] += steps[foot]
             self._feet[foot] += self._creep(foot, dt_s)

@@ -17,6 +17,8 @@ _SIT_RAD, _STAND_RAD = 0.9, 0.5
 """Mean bend of the hips above which somebody sits, and below which they stand."""
 _POSTURE_S = 3.0
 _GAP_S = 1.0
+_UPRIGHT_COSINE = 0.5
+"""Of the pelvis' tilt: who leans farther lies, and the legs with them."""
 _HIPS = (0, 1)
 _ROWS = (0, 1, 3, 4, 6, 7, 9, 10)
 """Of `body_pose`: hips, knees, ankles and feet."""
@@ -52,17 +54,18 @@ class RestingLegs:
         self,
         landmarks: PoseLandmarks | None,
         params: SmplParams,
-        image_size: tuple[int, int],
-        now_s: float,
+        frame: tuple[tuple[int, int], float],
+        up: FloatArray,
     ) -> SmplParams:
         """The parameters with resting legs where nobody sees them; without landmarks unchanged.
 
         Args:
             landmarks: of the person.
             params: as seen.
-            image_size: (width, height) [px].
-            now_s: the frame's capture time [s].
+            frame: (width, height) [px] of the picture, and its capture time [s].
+            up: (3,) away from the floor, camera frame.
         """
+        image_size, now_s = frame
         if landmarks is None:
             return params
         is_start = not 0.0 < now_s - self._last_s < _GAP_S
@@ -77,7 +80,7 @@ class RestingLegs:
         self.share = float(np.clip(self.share + (step if self._is_resting else -step), 0.0, 1.0))
         if self.share == 0.0:
             return params
-        return self._rested(params)
+        return self._rested(params, up)
 
     def _judge(self, landmarks: PoseLandmarks, image_size: tuple[int, int], dt_s: float) -> None:
         points = landmarks.image_px[list(_LEGS), :2]
@@ -103,8 +106,9 @@ class RestingLegs:
         self._bend_rad += dt_s / (dt_s + _POSTURE_S) * (bend_rad - self._bend_rad)
         self._sits = self._bend_rad > (_STAND_RAD if self._sits else _SIT_RAD)
 
-    def _rested(self, params: SmplParams) -> SmplParams:
-        rest = _SITTING if self._sits else _STANDING
+    def _rested(self, params: SmplParams, up: FloatArray) -> SmplParams:
+        rest = np.array(_SITTING if self._sits else _STANDING)
+        rest[:2] = _level(params.global_orient, up) @ rest[:2]
         body_pose = np.array(params.body_pose)
         rows = list(_ROWS)
         if self.share == 1.0:
@@ -119,3 +123,17 @@ class RestingLegs:
             betas=params.betas,
             weak_camera=params.weak_camera,
         )
+
+
+def _level(global_orient: FloatArray, up: FloatArray) -> FloatArray:
+    """(3, 3) from a pelvis' frame to that of an upright one with the same heading.
+
+    Without the legs the tilt of the pelvis is a guess, and whole legs would swing with it.
+    """
+    if float(global_orient[:, 1] @ up) < _UPRIGHT_COSINE:
+        return np.eye(3, dtype=np.float32)
+    left = global_orient[:, 0] - float(global_orient[:, 0] @ up) * up
+    left = left / np.linalg.norm(left)
+    upright = np.stack([left, up, np.cross(left, up)], axis=1)
+    turn: FloatArray = (global_orient.T @ upright).astype(np.float32)
+    return turn
