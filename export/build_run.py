@@ -98,11 +98,13 @@ def build_engine(engine: Path, target: Target, options: BuildOptions, out: Path)
         if "body" in source.parts[""].content:
             shutil.copyfile(source.engine.body, aside / source.engine.body.name)
         size = folder_bytes(aside)
-    return _report(report, out, options, source, size)
+    return _report(report, out, options, size)
 
 
 def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildReport:
     """Compares as a build does, then states the precision as allowed in the engine's own manifest.
+
+    That of its tracker stays as it is; it can be named itself.
 
     Args:
         engine: folder of the single precision ONNX engine, or of the tracker.
@@ -124,12 +126,14 @@ def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildRe
     target.prepare()
     with TemporaryDirectory() as scratch:
         report, manifests = _built(source, target, options, Path(scratch))
-    for place, content in manifests.items():
-        part = source.parts[place]
-        if content["precision"] == options.precision:
-            stated = with_allowed_precision(part.content, options.precision)
-            write_manifest(part.folder / part.kind.file_name, stated)
-    return _report(report, engine, options, source, 0)
+    part = source.parts[""]
+    if manifests[""]["precision"] != options.precision:
+        raise ExportError(
+            f"no graph of {engine} itself is in {options.precision}: nothing was stated"
+        )
+    stated = with_allowed_precision(part.content, options.precision)
+    write_manifest(part.folder / part.kind.file_name, stated)
+    return _report(report, engine, options, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,9 +261,7 @@ def _as_onnx(model: onnx.ModelProto) -> Iterator[InferenceSession]:
             yield session
 
 
-def _report(
-    found: _Comparison, folder: Path, options: BuildOptions, source: BuildSource, size: int
-) -> BuildReport:
+def _report(found: _Comparison, folder: Path, options: BuildOptions, size: int) -> BuildReport:
     notes = []
     if found.on_target != "run":
         notes.append(
@@ -269,7 +271,6 @@ def _report(
         notes.append(
             f"the tracker stays in fp32: in {options.precision} its landmarks would move joints by centimetres"
         )
-    del source
     return BuildReport(
         folder=folder,
         graphs=found.graphs,

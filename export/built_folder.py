@@ -53,8 +53,10 @@ def written_aside(out: Path) -> Iterator[Path]:
 
 
 def write_manifest(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a manifest as the exporters do."""
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    """Writes a manifest as the exporters do, in one step."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -7,7 +7,6 @@ carried as Python numbers, never as tensors.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from onnx import helper
@@ -18,6 +17,8 @@ from export.precision_graphs import constants_of, fold_constants
 from realtime_vibe.errors import ExportError
 
 Attributes = Mapping[str, Any]
+_MOST_NUMBERS = 8
+"""No tensor has more dimensions."""
 _TORCH_TYPES = {
     onnx.TensorProto.FLOAT: torch.float32,
     onnx.TensorProto.FLOAT16: torch.float16,
@@ -53,12 +54,12 @@ class OnnxModule(nn.Module):
             )
             for node in graph.node
         ]
-        self._numbers: dict[str, list[int]] = {}
-        """Shapes, axes and places: what torch takes as Python numbers."""
+        self._numbers: dict[str, list[Any]] = {}
+        """Shapes, axes, places and scales: what torch takes as Python numbers."""
         self._buffer_names: dict[str, str] = {}
         for place, (name, value) in enumerate(constants_of(graph).items()):
-            if np.issubdtype(value.dtype, np.integer):
-                self._numbers[name] = [int(number) for number in value.reshape(-1)]
+            if value.size <= _MOST_NUMBERS:
+                self._numbers[name] = value.reshape(-1).tolist()
             # Names of tensors hold dots and slashes, those of buffers must not.
             self._buffer_names[name] = f"constant{place}"
             self.register_buffer(f"constant{place}", torch.from_numpy(value.copy()))
@@ -115,12 +116,10 @@ def _gemm(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
 
 
 def _resize(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
-    x, _, scales, *_ = (*inputs, None, None)
+    x, scales = inputs[0], inputs[2] if len(inputs) > 2 else None
     if attributes.get("mode") != b"linear" or scales is None:
         raise ExportError(f"Resize in mode {attributes.get('mode')!r}: expected linear, by scales")
-    return functional.interpolate(
-        x, scale_factor=[float(scale) for scale in scales[2:]], mode="bilinear"
-    )
+    return functional.interpolate(x, scale_factor=scales[2:], mode="bilinear")
 
 
 def _depth_to_space(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
@@ -213,6 +212,7 @@ _NUMBERS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Reshape", "Expand", "Split", "Squeeze", "Unsqueeze"), (1,)),
     **dict.fromkeys(("ReduceL2", "ReduceSum", "ReduceMean"), (1,)),
     "Slice": (1, 2, 3, 4),
+    "Resize": (2,),
 }
 """Inputs that torch takes as Python numbers."""
 _OPERATORS: Mapping[str, Callable[[Sequence[Any], Attributes], Any]] = {

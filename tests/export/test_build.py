@@ -170,13 +170,20 @@ def test_check_only_states_what_is_allowed(tmp_path, capsys):
     engine = tmp_path / "engine"
     shutil.copytree(ENGINE, engine)
     before = json.loads((engine / "engine.json").read_text())
+    tracker = (ENGINES / "blazepose/blazepose.json").read_bytes()
     arguments = [str(engine), "--target", "onnx", "--precision", "fp16", "--check-only", *FEW]
     assert main(arguments) == 0
+    assert (ENGINES / "blazepose/blazepose.json").read_bytes() == tracker
     after = json.loads((engine / "engine.json").read_text())
     assert after.pop("allowed_precisions") == ["fp32", "fp16"]
     before.pop("allowed_precisions", None)
     assert after == before
     assert load_manifest(engine).build.allowed_precisions == ("fp32", "fp16")
+
+
+def test_nothing_is_allowed_that_needs_other_files(capsys):
+    assert main([ENGINE, "--target", "onnx", "--precision", "int8", "--check-only", *FEW]) == 2
+    assert "needs files of its own" in capsys.readouterr().err
 
 
 def test_replaying_a_clip_gives_the_recorded_joints():

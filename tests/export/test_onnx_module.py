@@ -76,6 +76,12 @@ def test_an_exported_program_takes_any_number_of_people():
         assert_same(spec, program.module(), people)
 
 
+def test_an_exported_program_of_pictures():
+    spec = spec_of("blazepose/landmarks_heat")
+    program = exported_program(onnx.load(str(spec.path)), spec, "cpu")
+    assert_same(spec, program.module(), people=1)
+
+
 def test_an_unknown_operator_is_refused():
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node("Erf", ["x"], ["y"])],
