@@ -144,9 +144,11 @@ class WebStream(ClosedByWith):
             with self._lock:
                 self._loop = asyncio.get_running_loop()
             self._ready.set()
-            await self._stop.wait()
-            with self._lock:
-                self._loop = None
+            try:
+                await self._stop.wait()
+            finally:
+                with self._lock:  # nobody may call into a loop that has ended
+                    self._loop = None
 
     def _wake(self) -> None:
         with self._lock:
