@@ -83,7 +83,7 @@ def warn_if_busy() -> None:
     if load > 0.5 * (os.cpu_count() or 1):
         print(
             f"note: {load:.1f} processes wanted to run in the last minute; times taken beside other "
-            "work are worth little, ratios of one run a little more\n"
+            "work are worth little, and ratios not much more: it slows several threads more than one\n"
         )
 
 

@@ -51,12 +51,14 @@ def draw_latency(records: Sequence[Record]) -> Figure:
     for name, period_ms in _FRAME_PERIODS_MS.items():
         if period_ms < end_ms:
             axes.axvline(period_ms, color="#BBBBBB", linewidth=1, linestyle="--")
-            axes.text(period_ms, 2, f" a frame at {name}", fontsize=8, color="#777777")
-    plain(axes, "Share of frames done within a time [%]", grid="both")
+            axes.text(
+                period_ms, 102, f"a frame at {name}", fontsize=8, color="#777777", ha="center"
+            )
+    plain(axes, "Share of frames done within a time [%]\n", grid="both")
     axes.set_xlim(0, end_ms)
     axes.set_ylim(0, 101)
     axes.set_xlabel("ms", fontsize=9)
-    legend(axes, "center right")
+    figure.legend(loc="outside lower center", fontsize=8.5, frameon=False)
     return figure
 
 

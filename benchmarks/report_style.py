@@ -29,7 +29,7 @@ _BACKEND_COLOURS = (
 )
 _DPI = 150
 
-LegendPlace = Literal["upper left", "upper right", "center right"]
+LegendPlace = Literal["upper left", "upper right"]
 
 
 def backend_colour(name: str) -> str:

@@ -1,6 +1,7 @@
 """Reports: every picture and the page are written, the page needs nothing else, gaps are named."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,17 @@ def test_gaps_are_named_and_text_is_escaped(tmp_path):
     assert "glass: no display &lt;here&gt;" in text
     assert "latency: not measured" in text
     assert "<b>odd" not in text
+
+
+@pytest.mark.parametrize(
+    ("load", "warns"), [(0.3, False), (2.0, False), (7.9, True), (None, False)]
+)
+def test_a_busy_machine_is_said_on_the_page(records, load, warns):
+    from benchmarks.report_page import page
+
+    where = replace(records[0].environment, load=load, machine={"cores": 2, "cpu": "x"})
+    busy = [replace(record, environment=where) for record in records]
+    assert ("worth quoting" in page(busy, {}, {})) is warns
 
 
 def test_refusals_are_one_line_and_status_2(records, tmp_path, capsys):
