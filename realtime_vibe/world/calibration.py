@@ -37,13 +37,19 @@ class Calibration:
     """(10,) the person's shape."""
     scale: float
     """Size of the calibrated body relative to what the network took the person for."""
+    shift: FloatArray
+    """(2,) x, y [m] to add to the body's place, so that the pelvis stays where it is in the picture."""
     focal_share: float | None
     """Focal length in image widths; None where it is not known better than without calibration."""
     height_m: float
     """Of the calibrated body, in its rest pose [m]."""
 
     def __post_init__(self) -> None:
-        for name, shape in (("T_world_camera", (4, 4)), ("betas", (NUM_BETAS,))):
+        for name, shape in (
+            ("T_world_camera", (4, 4)),
+            ("betas", (NUM_BETAS,)),
+            ("shift", (2,)),
+        ):
             array = getattr(self, name)
             if array.shape != shape or not np.isfinite(array).all():
                 raise ShapeError(f"Calibration.{name} is {array}, expected {shape} finite numbers")
@@ -66,12 +72,12 @@ class Calibration:
 
     def applied(self, params: SmplParams) -> SmplParams:
         """The parameters with the calibrated shape, the same size in the picture as before."""
-        s, tx, ty = params.weak_camera
+        place = params.weak_camera[1:] * self.scale + self.shift
         return SmplParams(
             global_orient=params.global_orient,
             body_pose=params.body_pose,
             betas=self.betas,
-            weak_camera=np.array([s / self.scale, tx * self.scale, ty * self.scale], np.float32),
+            weak_camera=np.array([params.weak_camera[0] / self.scale, *place], np.float32),
         )
 
 

@@ -52,6 +52,7 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         "T_world_camera": calibration.T_world_camera.tolist(),
         "betas": calibration.betas.tolist(),
         "scale": calibration.scale,
+        "shift": calibration.shift.tolist(),
         "focal_share": calibration.focal_share,
         "height_m": calibration.height_m,
     }
@@ -86,6 +87,7 @@ def load_calibration(path: Path) -> Calibration | None:
             T_world_camera=np.array(document["T_world_camera"], np.float32),
             betas=np.array(document["betas"], np.float32),
             scale=float(document["scale"]),
+            shift=np.array(document["shift"], np.float32),
             focal_share=None if share is None else float(share),
             height_m=float(document["height_m"]),
         )

@@ -140,6 +140,7 @@ class Calibrator:
             T_world_camera=np.eye(4, dtype=np.float32),
             betas=betas,
             scale=scale,
+            shift=self._shift(betas, mean.astype(np.float32), scale),
             focal_share=None,
             height_m=self._height.of(betas),
         )
@@ -154,9 +155,21 @@ class Calibrator:
             T_world_camera=world,
             betas=betas,
             scale=scale,
+            shift=draft.shift,
             focal_share=focal_share,
             height_m=draft.height_m,
         )
+
+    def _shift(self, betas: FloatArray, mean: FloatArray, scale: float) -> FloatArray:
+        """(2,) [m]: bodies are placed by an origin in the chest, but grow and pose about the pelvis."""
+        upright, still = (
+            np.eye(3, dtype=np.float32),
+            np.tile(np.eye(3, dtype=np.float32), (23, 1, 1)),
+        )
+        before, after = (
+            self._body.kinematics(upright, still, shape).joints[0] for shape in (mean, betas)
+        )
+        return np.asarray(scale * before[:2] - after[:2], np.float32)
 
     def _focal_share(self, draft: Calibration) -> float | None:
         """From the field of view or the distance; the person's height says how large a pixel is."""
