@@ -271,6 +271,12 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--bvh-unit", choices=config.BVH_UNITS, help="unit of lengths in .bvh files (default: m)"
     )
+    group.add_argument(
+        "--bvh-bones",
+        choices=config.BVH_BONES,
+        help="bones in .bvh files: of constant length (default), or live, as the shape was estimated at each "
+        "moment: every joint then has position channels, which not every reader knows",
+    )
     for option, metavar, text in (
         ("--save-video", "OUT.mkv", "video of the overlay beside the mesh"),
         ("--snapshot", "OUT.png", "picture of the last view; needs no display"),
@@ -474,14 +480,16 @@ def _add_convert_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bvh-names", choices=config.BVH_NAMES, help="names of joints in .bvh")
     parser.add_argument("--bvh-unit", choices=config.BVH_UNITS, help="unit of lengths in .bvh")
+    parser.add_argument("--bvh-bones", choices=config.BVH_BONES, help="bones in .bvh")
 
 
 def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
     from realtime_vibe.convert import ConvertSettings, checked_options
 
-    changes = (given.record_fps, given.bvh_names, given.bvh_unit)
+    changes = (given.record_fps, given.bvh_names, given.bvh_unit, given.bvh_bones)
+    is_changed = any(change is not None for change in changes)
     return ConvertSettings(
-        options=checked_options(*changes) if any(changes) else None,
+        options=checked_options(*changes) if is_changed else None,
         body=given.body,
         overwrite=given.overwrite,
     )

@@ -15,6 +15,7 @@ TEMPORAL_MODES = ("stream", "window", "demo")
 VIEWS = ("both", "open3d", "preview", "none")
 BVH_NAMES = ("smpl", "mixamo", "vrm")
 BVH_UNITS = ("m", "cm")
+BVH_BONES = ("constant", "live")
 VMC_ROOTS = ("hips", "root", "both")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -69,6 +70,8 @@ class LiveConfig:
     """One of `BVH_NAMES`: what joints are called in BVH files."""
     bvh_unit: str = "m"
     """One of `BVH_UNITS`: unit of lengths in BVH files."""
+    bvh_bones: str = "constant"
+    """One of `BVH_BONES`: whether bones in BVH files follow the shape as it was estimated then."""
     save_video: Path | None = None
     """Video of the overlay beside the mesh to write (`.mkv`)."""
     snapshot: Path | None = None
@@ -343,6 +346,7 @@ _RULES: dict[str, _Rule] = {
     "record_fps": _optional(_number_between(1, 240)),
     "bvh_names": _one_of(BVH_NAMES),
     "bvh_unit": _one_of(BVH_UNITS),
+    "bvh_bones": _one_of(BVH_BONES),
     "save_video": _optional(_output_path),
     "snapshot": _optional(_output_path),
     "stats": _optional(_output_path),

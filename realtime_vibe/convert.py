@@ -119,16 +119,24 @@ def recover(
 
 
 def checked_options(
-    rate_hz: float | None, bvh_names: str | None, bvh_unit: str | None
+    rate_hz: float | None, bvh_names: str | None, bvh_unit: str | None, bvh_bones: str | None
 ) -> TakeOptions:
     """The options of an output; what is None keeps its default.
 
     Raises:
         ConfigError: a value is out of range.
     """
-    config = LiveConfig(record_fps=rate_hz, bvh_names=bvh_names or "smpl", bvh_unit=bvh_unit or "m")
+    config = LiveConfig(
+        record_fps=rate_hz,
+        bvh_names=bvh_names or "smpl",
+        bvh_unit=bvh_unit or "m",
+        bvh_bones=bvh_bones or "constant",
+    )
     return TakeOptions(
-        rate_hz=config.record_fps, bvh_names=config.bvh_names, bvh_unit=config.bvh_unit
+        rate_hz=config.record_fps,
+        bvh_names=config.bvh_names,
+        bvh_unit=config.bvh_unit,
+        bvh_bones=config.bvh_bones,
     )
 
 

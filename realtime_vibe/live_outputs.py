@@ -94,7 +94,10 @@ class LiveOutputs:
         self._take_settings = TakeSettings(
             paths=config.record,
             options=TakeOptions(
-                rate_hz=config.record_fps, bvh_names=config.bvh_names, bvh_unit=config.bvh_unit
+                rate_hz=config.record_fps,
+                bvh_names=config.bvh_names,
+                bvh_unit=config.bvh_unit,
+                bvh_bones=config.bvh_bones,
             ),
             overwrite=config.overwrite,
         )

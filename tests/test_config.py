@@ -69,6 +69,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "record-fps": "30",
         "bvh-names": "'vrm'",
         "bvh-unit": "'cm'",
+        "bvh-bones": "'live'",
         "save-video": "'v.mkv'",
         "snapshot": "'s.png'",
         "stats": "'s.json'",

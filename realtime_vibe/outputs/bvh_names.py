@@ -20,5 +20,8 @@ BVH_NAMES: dict[str, tuple[str, ...]] = {
 """Names in SMPL's order. Mixamo's and VRM's skeletons end at the wrist, which both call the hand: SMPL's last
 two joints, the knuckles, are the ends of those bones there."""
 
+BVH_BONES = ("constant", "live")
+"""Whether bones keep the length of the last shape or follow the shape as it was estimated."""
+
 BVH_UNITS = {"m": 1.0, "cm": 100.0}
 """How many units of length a metre has."""

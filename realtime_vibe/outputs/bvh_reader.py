@@ -118,6 +118,8 @@ def _motion(nodes: list[_Node], rate_hz: float, table: NDArray[np.float64]) -> B
     offsets[0] = 0.0
     scale = BVH_UNITS["cm"] if np.abs(offsets).sum() > _SHORTEST_GIANT else BVH_UNITS["m"]
     starts = np.cumsum([0, *(len(node.channels) for node in nodes)])
+    if any("position" in channel for number in found[1:] for channel in nodes[number].channels):
+        raise ValueError("its bones change in length (--bvh-bones live), which is not read back")
     rotmats = np.tile(np.eye(3), (len(table), NUM_SMPL_JOINTS, 1, 1))
     for joint, number in enumerate(found):
         columns = table[:, starts[number] : starts[number + 1]]

@@ -1,7 +1,7 @@
 """Writes one person's motion as BVH.
 
 Y up, facing +z in the rest pose, root position = pelvis. Bones have the constant lengths of the person's last
-shape. Every joint but the root has three rotation channels. Euler angles are unwrapped over time, and their
+shape, and every joint but the root has three rotation channels, unless the live shape is asked for. Euler angles are unwrapped over time, and their
 order keeps the middle angle, where they break down at 90 degrees, on the axis that a joint turns least about: ZYX
 (middle y, the twist) for the legs, whose knees bend about x; ZXY (middle x, the twist) for arms, which bend
 about y and rise about z, and for the root, which turns around y without end.
@@ -18,6 +18,7 @@ from realtime_vibe.geometry.smpl_skeleton import PARENTS, bone_offsets
 from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.outputs.bvh_names import BVH_NAMES, BVH_UNITS
 from realtime_vibe.outputs.motion_track import MotionTrack
+from realtime_vibe.outputs.recording_spool import TakeOptions
 from realtime_vibe.packets import FloatArray
 
 _LEGS = frozenset({1, 2, 4, 5, 7, 8, 10, 11})
@@ -29,32 +30,34 @@ def euler_order(joint: int) -> str:
     return "ZYX" if joint in _LEGS else "ZXY"
 
 
-def write_bvh(
-    path: Path, track: MotionTrack, *, rate_hz: float, names: str = "smpl", unit: str = "m"
-) -> None:
+def write_bvh(path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float) -> None:
     """Writes a track whose frames come at a constant rate.
 
     Args:
         path: replaced as a whole.
         track: one person.
-        rate_hz: of its frames [1/s].
-        names: of `BVH_NAMES`.
-        unit: of `BVH_UNITS`.
+        options: names, unit, and whether bones follow the live shape: every joint then has position channels too.
+        rate_hz: of the track's frames [1/s].
 
     Raises:
         OutputError: the disk is full or the folder is gone.
     """
-    joint_names = BVH_NAMES[names]
-    scale = BVH_UNITS[unit]
-    order = _depth_first(len(joint_names))
-    offsets = bone_offsets(track.rest_joints) * np.float32(scale)
-    channels = [track.joints[:, 0] * scale]
-    channels += [_euler_deg(track.rotmats[:, joint], euler_order(joint)) for joint in order]
+    joint_names = BVH_NAMES[options.bvh_names]
+    scale = np.float32(BVH_UNITS[options.bvh_unit])
+    is_live = options.bvh_bones == "live"
+    offsets = bone_offsets(track.rest_joints) * scale
+    channels = []
+    for joint in _depth_first(len(joint_names)):
+        if joint == 0:
+            channels.append(track.joints[:, 0] * scale)
+        elif is_live:
+            channels.append(track.offsets[:, joint] * scale)
+        channels.append(_euler_deg(track.rotmats[:, joint], euler_order(joint)))
     table = np.concatenate(channels, axis=1)
     line = " ".join(["%.6f"] * table.shape[1]) + "\n"
 
     def write(file: IO[bytes]) -> None:
-        head = "\n".join(_hierarchy(joint_names, offsets))
+        head = "\n".join(_hierarchy(joint_names, offsets, moving=is_live))
         file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(table)}\n".encode())
         file.write(f"Frame Time: {1.0 / rate_hz:.9f}\n".encode())
         for row in table.tolist():
@@ -75,18 +78,20 @@ def _depth_first(num_joints: int, joint: int = 0) -> list[int]:
 
 
 def _hierarchy(
-    names: tuple[str, ...], offsets: FloatArray, joint: int = 0, depth: int = 0
+    names: tuple[str, ...], offsets: FloatArray, joint: int = 0, depth: int = 0, *, moving: bool
 ) -> Iterator[str]:
     tab = "\t" * depth
     rotations = " ".join(f"{axis}rotation" for axis in euler_order(joint))
     positions = "Xposition Yposition Zposition "
+    num_channels = f"6 {positions}" if moving or not depth else "3 "
+    # Readers take a position channel in place of the offset, not on top of it.
     yield f"{tab}{'JOINT' if depth else 'ROOT'} {names[joint]}"
     yield f"{tab}{{"
     yield f"{tab}\tOFFSET {_numbers(offsets[joint] if depth else np.zeros(3))}"
-    yield f"{tab}\tCHANNELS {'3 ' if depth else '6 ' + positions}{rotations}"
+    yield f"{tab}\tCHANNELS {num_channels}{rotations}"
     children = _children(joint, len(names))
     for child in children:
-        yield from _hierarchy(names, offsets, child, depth + 1)
+        yield from _hierarchy(names, offsets, child, depth + 1, moving=moving)
     if not children:
         # The knuckle where the file has no joint for it, else the bone once more.
         beyond = [child for child, parent in enumerate(PARENTS) if parent == joint] or [joint]

@@ -1,7 +1,7 @@
 """Writes one person's motion as a binary glTF 2.0: the skinned body and its animation.
 
 Y up, facing +z in the rest pose, metres: SMPL's own axes. The mesh has the person's last shape and up to four
-joints per vertex; pose blend shapes, where a body has them, are left out, because glTF's skinning has none.
+joints per vertex; its bones follow the shape as it was estimated at each moment. Pose blend shapes, where a body has them, are left out, because glTF's skinning has none.
 """
 
 import itertools
@@ -24,6 +24,8 @@ from realtime_vibe.packets import FloatArray
 MAX_INFLUENCES = 4
 """Joints per vertex: what every reader of glTF supports."""
 
+_SAME_BONE_M = 1e-4
+"""Bones that change by less have a constant length in the file."""
 _SKIN_COLOR = [0.80, 0.64, 0.54, 1.0]
 # Numbers of the glTF 2.0 specification.
 _FLOAT, _UNSIGNED_BYTE, _UNSIGNED_INT = 5126, 5121, 5125
@@ -187,7 +189,10 @@ def _animation(buffer: _Buffer, track: MotionTrack) -> Any:
         animation.channels.append(channel)
 
     drive(0, "translation", track.joints[:, 0], "VEC3")
+    bones_change = np.ptp(track.offsets, axis=0).max() > _SAME_BONE_M
     for joint in range(len(PARENTS)):
+        if joint and bones_change:
+            drive(joint, "translation", track.offsets[:, joint], "VEC3")
         drive(joint, "rotation", _continuous_xyzw(track.rotmats[:, joint]), "VEC4")
     return animation
 

@@ -37,6 +37,9 @@ class MotionTrack:
     """(24, 3) of the person's last shape in the rest pose [m]."""
     betas: FloatArray
     """(10,) that shape."""
+    offsets: FloatArray
+    """(N, 24, 3) from parent to joint in the rest pose, of the shape as it was estimated at each moment [m]; the
+    root's is zero."""
 
 
 def tracks_of(rows: Rows) -> tuple[MotionTrack, ...]:
@@ -75,7 +78,8 @@ def _track(
     shown[shown < 0] = own[0]
     posed = np.array(rows[shown])
     rotmats = rotmat_from_rot6d(posed["rot6d"])
-    offsets = offsets_of_posed(rotmats[-1], posed["joints_camera"][-1])
+    bones = offsets_of_posed(rotmats, posed["joints_camera"])
+    offsets = np.array(bones[-1])
     offsets[0] = posed["joints_camera"][-1, 0] - posed["transl_camera"][-1]
     rotation, translation = _world(posed)
     joints = np.einsum("nab,njb->nja", rotation, posed["joints_camera"]) + translation[:, None]
@@ -89,6 +93,7 @@ def _track(
         joints=joints.astype(np.float32),
         rest_joints=_rest_joints(offsets),
         betas=np.array(posed["betas"][-1]),
+        offsets=bones,
     )
 
 

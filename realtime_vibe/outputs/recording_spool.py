@@ -62,6 +62,8 @@ class TakeOptions:
     """Names of the joints in BVH: smpl, mixamo or vrm."""
     bvh_unit: str = "m"
     """Unit of lengths in BVH: m or cm."""
+    bvh_bones: str = "constant"
+    """Bones in BVH: of the last shape (constant), or of the shape as it was estimated at each moment (live)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +259,7 @@ def _facts(line: bytes) -> SpoolFacts | None:
                 rate_hz=None if options["rate_hz"] is None else float(options["rate_hz"]),
                 bvh_names=str(options["bvh_names"]),
                 bvh_unit=str(options["bvh_unit"]),
+                bvh_bones=str(options["bvh_bones"]),
             ),
         )
         is_ours = _header(facts) == line

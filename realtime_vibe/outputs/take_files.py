@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.bvh_writer import write_bvh
 from realtime_vibe.outputs.glb_writer import check_glb_library, write_glb
@@ -24,6 +25,7 @@ MOTION_SUFFIXES = (".npz", ".bvh", ".glb", ".csv", ".trc")
 """The formats a take can be written in."""
 _CONSTANT_RATE = frozenset({".bvh", ".trc"})
 """Formats that state one frame rate and no times."""
+_WORTH_TELLING_MM = 1.0
 _FIT_TOLERANCE_M = 2e-3
 
 
@@ -102,8 +104,9 @@ def _write_track(path: Path, track: MotionTrack, take: Take, rate_hz: float) -> 
     options = take.facts.options
     match path.suffix.lower():
         case ".bvh":
-            names, unit = options.bvh_names, options.bvh_unit
-            write_bvh(path, track, rate_hz=rate_hz, names=names, unit=unit)
+            write_bvh(path, track, options, rate_hz=rate_hz)
+            if options.bvh_bones == "constant":
+                _say_how_far_off(path, track)
         case ".glb":
             write_glb(path, track, _fitting(take.skin, track, path))
         case ".csv":
@@ -112,6 +115,20 @@ def _write_track(path: Path, track: MotionTrack, take: Take, rate_hz: float) -> 
             write_trc(path, track, rate_hz=rate_hz)
         case suffix:
             raise OutputError(f"{path}: no format for {suffix}")
+
+
+def _say_how_far_off(path: Path, track: MotionTrack) -> None:
+    """Tells that the shape was still being estimated, where that moved joints by more than a millimetre."""
+    bones = np.broadcast_to(bone_offsets(track.rest_joints), track.offsets.shape)
+    joints = joint_positions(track.rotmats, bones, track.joints[:, 0])
+    off_mm = 1000 * np.linalg.norm(joints - track.joints, axis=-1).max()
+    if off_mm > _WORTH_TELLING_MM:
+        _log.info(
+            "%s: bones have constant lengths, joints are up to %.0f mm from the live ones, whose shape was still "
+            "being estimated; --bvh-bones live follows it",
+            path.name,
+            off_mm,
+        )
 
 
 def _fitting(skin: SkinnedBody | None, track: MotionTrack, path: Path) -> SkinnedBody:

@@ -65,7 +65,10 @@ def posed(time_s: float, seed: int, betas: np.ndarray) -> tuple[SmplParams, Body
 
 
 def results(
-    times_s: Sequence[float], ids: Sequence[Sequence[int]] | None = None
+    times_s: Sequence[float],
+    ids: Sequence[Sequence[int]] | None = None,
+    *,
+    shape_drift: float = 0.0,
 ) -> list[FrameResult]:
     """One result per time; `ids` says who is in view then (default: person 0)."""
     made = []
@@ -73,6 +76,7 @@ def results(
         people = []
         for track_id in (0,) if ids is None else ids[index]:
             betas = np.random.default_rng(track_id).normal(size=10).astype(np.float32)
+            betas += np.float32(shape_drift * index / len(times_s))
             params, mesh = posed(time_s, track_id, betas)
             person = TrackedPerson(
                 track_id=track_id, bbox_xyxy=np.zeros(4, np.float32), score=0.9, dt_s=0.03

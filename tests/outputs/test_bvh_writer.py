@@ -1,5 +1,6 @@
 """Covers BVH: two readers of other hands get the live joints back, in every naming and unit."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from realtime_vibe import config
+from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.smpl_skeleton import SMPL_JOINT_NAMES
-from realtime_vibe.outputs.bvh_names import BVH_NAMES, BVH_UNITS
+from realtime_vibe.outputs.bvh_names import BVH_BONES, BVH_NAMES, BVH_UNITS
 from realtime_vibe.outputs.bvh_reader import read_bvh
 from realtime_vibe.outputs.recording_spool import TakeOptions
 from realtime_vibe.outputs.take_files import write_take
@@ -55,12 +57,13 @@ class PlainBvh:
             values = iter(self.table[frame])
             turned: list[np.ndarray] = []
             for node, parent in enumerate(self.parents):
-                moved = np.zeros(3)
+                moved, positions = np.zeros(3), 0
                 axes, angles = "", []
                 for channel in self.channels[node]:
                     value = next(values)
                     if channel.endswith("position"):
                         moved["XYZ".index(channel[0])] = value
+                        positions += 1
                     else:
                         axes, angles = axes + channel[0], [*angles, value]
                 local = (
@@ -70,7 +73,7 @@ class PlainBvh:
                 )
                 above = turned[parent] if parent >= 0 else np.eye(3)
                 start = out[frame, parent] if parent >= 0 else np.zeros(3)
-                out[frame, node] = start + above @ (self.offsets[node] + moved)
+                out[frame, node] = start + above @ (moved if positions else self.offsets[node])
                 turned.append(above @ local)
         return out
 
@@ -166,3 +169,26 @@ def test_somebody_lost_and_found_again_stays_one_person(tmp_path: Path) -> None:
 def test_the_command_line_offers_all_names_and_units() -> None:
     assert tuple(BVH_NAMES) == config.BVH_NAMES
     assert tuple(BVH_UNITS) == config.BVH_UNITS
+    assert BVH_BONES == config.BVH_BONES
+
+
+def test_live_bones_follow_a_shape_that_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frames = posed_takes.results(TIMES_S, shape_drift=1.5)
+    joints = posed_takes.joints_yup(frames)
+    errors = {}
+    for bones in BVH_BONES:
+        path = tmp_path / f"{bones}.bvh"
+        with caplog.at_level(logging.INFO):
+            write_take(path, posed_takes.take(frames, TakeOptions(bvh_bones=bones)))
+        plain = PlainBvh(path)
+        order = [plain.names.index(name) for name in SMPL_JOINT_NAMES]
+        errors[bones] = np.linalg.norm(plain.positions()[:, order] - joints, axis=-1)
+    assert errors["live"].max() < ONE_MM / 50
+    assert errors["constant"].max() > 10 * ONE_MM
+    assert errors["constant"][-1].max() < ONE_MM / 50  # the shape of the end
+    (told,) = [record.message for record in caplog.records]
+    assert f"{1000 * errors['constant'].max():.0f} mm" in told
+    with pytest.raises(MotionFileError, match="change in length"):
+        read_bvh(tmp_path / "live.bvh")

@@ -107,6 +107,16 @@ def test_time_and_mesh_are_sound(written) -> None:
     assert "CC0" in gltf.asset.copyright
 
 
+def test_live_bones_follow_a_shape_that_changes(tmp_path: Path) -> None:
+    frames = posed_takes.results(TIMES_S, shape_drift=1.5)
+    path = tmp_path / "o.glb"
+    write_take(path, posed_takes.take(frames))
+    gltf = pygltflib.GLTF2().load(str(path))
+    joints = posed_takes.joints_yup(frames)
+    for frame in (0, 6, 11):
+        assert np.linalg.norm(_poses(gltf, frame)[:24, :3, 3] - joints[frame], axis=1).max() < 1e-4
+
+
 def test_weights_keep_the_four_that_matter() -> None:
     weights = np.random.default_rng(0).dirichlet(np.ones(24), 50).astype(np.float32)
     joints, kept = influences(weights)
