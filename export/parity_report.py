@@ -17,7 +17,7 @@ from realtime_vibe.packets import FloatArray
 
 MM = 1e3
 MEAN_JOINT_LIMIT_MM = 2.0
-"""A tenth of what the joints of one frame jitter; below, two engines look the same."""
+"""Small beside the 30 mm by which joints jitter from frame to frame: two such engines look the same."""
 _LIMITS = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 3e-2, "int8": 1e-1}
 """Largest mean difference of an output, as a share of the output's largest magnitude."""
 _MOST_UNPAIRED = 0.02
