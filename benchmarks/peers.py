@@ -14,6 +14,7 @@ find cold caches and sleeping cores. `--agreement` compares the landmarks instea
 
 import argparse
 import importlib.util
+import random
 import sys
 import tempfile
 import time
@@ -126,6 +127,7 @@ def compare_speed(
     """
     samples_ms: dict[str, list[float]] = {peer.name: [] for peer in peers}
     order = list(peers)
+    rng = random.Random(0)
     for first in range(0, num_frames + _WARMUP, pace.turn_frames):
         for peer in order:
             last = min(first + pace.turn_frames, min(num_frames, peer.most_frames) + _WARMUP)
@@ -133,7 +135,8 @@ def compare_speed(
                 frame = clip.frame(begin + index)
                 time.sleep(pace.pause_s)
                 samples_ms[peer.name].append(_timed_ms(partial(peer.action, frame)))
-        order.append(order.pop(0))  # another one begins each turn
+        # Drawn anew: in a fixed order one of them would always find the threads of the same other.
+        rng.shuffle(order)
     return {name: values[_WARMUP:] for name, values in samples_ms.items()}
 
 

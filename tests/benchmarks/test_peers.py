@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.agreement import difference_percent
 from benchmarks.clips import Clip, read_clip
-from benchmarks.peers import main
+from benchmarks.peers import Pace, Peer, compare_speed, main
+from benchmarks.results import Labels
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import PoseLandmarks
 
@@ -76,3 +77,26 @@ def test_a_missing_clip_is_one_line_and_status_2(
     error = capsys.readouterr().err
     assert error.startswith("benchmarks peers: error: no clip")
     assert error.count("\n") == 1
+
+
+def test_everybody_gets_the_same_frames_in_turns_of_changing_order() -> None:
+    calls: list[tuple[str, int]] = []
+
+    def peer(name: str, most_frames: int) -> Peer:
+        return Peer(
+            name=name,
+            action=lambda frame: calls.append((name, frame.index)),
+            labels=Labels(),
+            most_frames=most_frames,
+        )
+
+    peers = [peer("a", 1000), peer("b", 1000), peer("c", 10)]
+    pace = Pace(name="x", turn_frames=1, pause_s=0.0)
+    samples_ms = compare_speed(_clip(3), peers, 40, pace, begin=5)
+    assert {name: len(values) for name, values in samples_ms.items()} == {"a": 40, "b": 40, "c": 10}
+    for name, last in (("a", 65), ("b", 65), ("c", 35)):
+        assert [index for who, index in calls if who == name] == list(range(5, last))
+    followers = {
+        after for (who, _), (after, _) in zip(calls[:90], calls[1:91], strict=True) if who == "a"
+    }
+    assert followers == {"a", "b", "c"}
