@@ -8,7 +8,8 @@ their own on this computer. Frames with and without the outputs take turns, 25 b
 machine's moods hit both alike.
 
 received     datagram frames that arrived, of those handed to the sender
-added        from the result being ready to the last byte at the receiver
+added        from the result being ready to the last byte at the receiver; `bare` sends a dozen bytes the
+             same way, alone, right after: what this machine takes by itself
 step         track to mesh and the hand-over to the outputs, with and without them
 processor    time of this process that the outputs of one frame take, all threads: a busy machine
              hardly changes it
@@ -38,6 +39,9 @@ from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.config import LiveConfig
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.base import ResultSink
+from realtime_vibe.outputs.datagrams import DatagramSender
+from realtime_vibe.outputs.newest_sender import NewestSender
+from realtime_vibe.outputs.osc import OscMessage, bundles
 from realtime_vibe.outputs.vmc import VmcSink
 from realtime_vibe.outputs.vrchat_osc import VrchatSink
 from realtime_vibe.outputs.websocket_frames import StreamedBody, Subscription, encode
@@ -141,6 +145,28 @@ class Times:
             for index, at_s in sorted(arrivals.items())
             if index in self.ready_at_s
         ]
+
+
+def bare_ms(result: FrameResult, count: int = 300) -> list[float]:
+    """Latency of a thread that sends ready-made bytes [ms]."""
+    port = _free_port()
+    datagrams = DatagramSender(Address(host="127.0.0.1", port=port))
+    media_time = OscMessage("/VMC/Ext/T", (), "f")
+
+    def send(sent: FrameResult) -> None:
+        media_time.set(sent.frame.index / MEDIA_RATE_HZ)
+        datagrams.send(bundles([media_time]))
+
+    ready_at_s: dict[int, float] = {}
+    with Receiver("udp", str(port)) as receiver:
+        with NewestSender("bare", send, datagrams.close).start() as sender:
+            for index in range(count):
+                numbered = replace(result, frame=replace(result.frame, index=index))
+                ready_at_s[index] = time.perf_counter()
+                sender.write(numbered)
+                time.sleep(0.02)
+        arrivals = receiver.arrivals()
+    return [(at_s - ready_at_s[index]) * 1e3 for index, at_s in sorted(arrivals.items())]
 
 
 class Outputs(ClosedByWith):
@@ -283,6 +309,9 @@ def _run(options: argparse.Namespace) -> None:
         print(f"{name:<12} received {share:7.1%}   added {_spread(latencies_ms)}")
         collected.add(f"{name}, {pace}", latencies_ms, labels, metric="added")
         collected.add(f"{name}, {pace}", [share], labels, metric="received", unit="share")
+    latencies_ms = bare_ms(last)
+    print(f"{'bare':<27} added {_spread(latencies_ms)}")
+    collected.add(f"bare, {pace}", latencies_ms, labels, metric="added")
     on_ms, off_ms = (statistics.median(times.step_ms[is_on]) for is_on in (True, False))
     for is_on, word in ((False, "without"), (True, "with")):
         print(f"step {word:<7} {_spread(times.step_ms[is_on])}")

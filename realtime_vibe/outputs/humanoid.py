@@ -47,6 +47,9 @@ NUM_BONES = len(BONES)
 _ABOVE = np.asarray(BONE_PARENTS[1:])
 _FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
 _MIRROR_X = np.array([-1, 1, 1], np.float32)
+_MIRRORED = np.outer(_MIRROR_X, _MIRROR_X)
+"""(3, 3) signs of a rotation matrix seen in a mirror across x."""
+_SAME_BETAS = 1e-3
 _LEVEL = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float32)
 """(4, 4) of a level camera at the origin of the Z-up world."""
 _UNITY_WORLD = np.array([[-1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
@@ -57,17 +60,18 @@ _UNITY_WORLD = np.array([[-1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
 class HumanoidPose:
     """One person's bones."""
 
-    rotations: FloatArray
-    """(B, 3, 3) from the bone's rest axes to Unity's, not relative to the parent."""
-    offsets: FloatArray
-    """(B, 3) rest position relative to the parent bone, Unity's axes [m]; zero for the hips."""
+    local_rotations: FloatArray
+    """(B, 3, 3) relative to the parent bone, of the hips relative to the room, Unity's axes."""
     positions: FloatArray
     """(B, 3) in the room: the floor under the feet is y = 0 [m]."""
+    offsets: FloatArray
+    """(B, 3) rest position relative to the parent bone, Unity's axes [m]; zero for the hips."""
+    rest_hips_above_feet_m: float
+    """Height of the hips over the lower of foot and toe joint in the rest pose [m]."""
 
-    @property
-    def rest_hips_above_feet_m(self) -> float:
-        """Height of the hips over the lower of foot and toe joint in the rest pose [m]."""
-        return hips_above_feet_m(self.offsets)
+    def rotations(self) -> FloatArray:
+        """(B, 3, 3) from each bone's rest axes to the room's."""
+        return chained(self.local_rotations)
 
 
 def hips_above_feet_m(offsets: FloatArray) -> float:
@@ -94,6 +98,9 @@ class HumanoidRoom:
     def __init__(self) -> None:
         self._floor = GroundLevel()
         self._origin: FloatArray | None = None
+        self._bones_of: FloatArray | None = None
+        self._offsets: FloatArray = np.zeros((NUM_BONES, 3), np.float32)
+        self._hips_above_feet_m = 0.0
 
     def pose(
         self, person: PersonResult, now_s: float, T_world_camera: FloatArray | None = None
@@ -105,22 +112,38 @@ class HumanoidRoom:
             now_s: media time [s].
             T_world_camera: (4, 4) from the camera's frame to the Z-up world; None for a level camera.
         """
-        turned = _global_rotations(person)
-        joints = person.mesh.joints[:NUM_BONES]
+        world = _LEVEL if T_world_camera is None else T_world_camera
+        unity = _UNITY_WORLD @ world[:3]
+        turns, offset = unity[:, :3], unity[:, 3]
+        local = np.empty((NUM_BONES, 3, 3), np.float32)
+        np.multiply(person.params.body_pose[: NUM_BONES - 1], _MIRRORED, out=local[1:])
+        np.multiply(turns @ person.params.global_orient, _MIRROR_X, out=local[0])
+        self._measure(person)
+        return HumanoidPose(
+            local_rotations=local,
+            # A camera whose height nobody measured is at 0, and so is no floor.
+            positions=self._placed(
+                person.mesh.joints[:NUM_BONES] @ turns.T + offset,
+                now_s,
+                floor_is_known=bool(world[2, 3] != 0),
+            ),
+            offsets=self._offsets,
+            rest_hips_above_feet_m=self._hips_above_feet_m,
+        )
+
+    def _measure(self, person: PersonResult) -> None:
+        """Lengths of the bones, anew when the shape has changed by hundredths of a millimetre."""
+        betas = person.params.betas
+        if self._bones_of is not None and np.abs(betas - self._bones_of).max() < _SAME_BETAS:
+            return
+        local = np.concatenate([person.params.global_orient[None], person.params.body_pose])
+        turned, joints = chained(local[:NUM_BONES]), person.mesh.joints[:NUM_BONES]
         offsets = np.zeros((NUM_BONES, 3), np.float32)
         # The joints know their own bone lengths: turned back, they are those of the rest pose.
         steps = joints[1:] - joints[_ABOVE]
         offsets[1:] = np.einsum("bji,bj->bi", turned[_ABOVE], steps) * _MIRROR_X
-        world = _LEVEL if T_world_camera is None else T_world_camera
-        unity = (_UNITY_WORLD @ world[:3]).astype(np.float32)
-        return HumanoidPose(
-            rotations=unity[:, :3] @ turned * _MIRROR_X,
-            offsets=offsets,
-            # A camera whose height nobody measured is at 0, and so is no floor.
-            positions=self._placed(
-                joints @ unity[:, :3].T + unity[:, 3], now_s, floor_is_known=world[2, 3] != 0
-            ),
-        )
+        self._offsets, self._hips_above_feet_m = offsets, hips_above_feet_m(offsets)
+        self._bones_of = betas.copy()
 
     def _placed(self, positions: FloatArray, now_s: float, *, floor_is_known: bool) -> FloatArray:
         if self._origin is None:
@@ -149,11 +172,10 @@ class LeadingPerson:
         return largest
 
 
-def _global_rotations(person: PersonResult) -> FloatArray:
-    """(B, 3, 3) from each joint's rest axes to the camera's."""
-    local = person.params.body_pose
+def chained(local: FloatArray) -> FloatArray:
+    """(B, 3, 3) products of every bone's rotation with those above it."""
     turned = np.empty((NUM_BONES, 3, 3), np.float32)
-    turned[0] = person.params.global_orient
+    turned[0] = local[0]
     for bone in range(1, NUM_BONES):
-        np.matmul(turned[BONE_PARENTS[bone]], local[bone - 1], out=turned[bone])
+        np.matmul(turned[BONE_PARENTS[bone]], local[bone], out=turned[bone])
     return turned

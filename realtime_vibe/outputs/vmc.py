@@ -12,7 +12,6 @@ from typing import Self
 import numpy as np
 
 from realtime_vibe.closing import ClosedByWith
-from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.datagrams import DatagramSender
 from realtime_vibe.outputs.humanoid import (
@@ -25,6 +24,7 @@ from realtime_vibe.outputs.humanoid import (
 )
 from realtime_vibe.outputs.newest_sender import NewestSender
 from realtime_vibe.outputs.osc import OscMessage, bundles
+from realtime_vibe.outputs.scalar_quaternions import Quat, steady_quats_xyzw
 from realtime_vibe.outputs.vmc_avatar import AvatarRest
 from realtime_vibe.packets import FloatArray, FrameResult
 
@@ -40,11 +40,10 @@ _IDENTITY_XYZW = (0.0, 0.0, 0.0, 1.0)
 class VmcPose:
     """What a receiver gets: Unity's axes, quaternions x y z w."""
 
-    bones: tuple[str, ...]
     positions: FloatArray
     """(B, 3) relative to the node above [m]."""
-    quats_xyzw: FloatArray
-    """(B, 4) relative to the node above."""
+    quats_xyzw: list[Quat]
+    """Of B bones, relative to the node above."""
     root: FloatArray
     """(3,) position of the root [m]."""
 
@@ -60,27 +59,27 @@ class VmcRetarget:
     def __init__(self, avatar: AvatarRest | None = None, root_mode: str = "hips") -> None:
         self._avatar = avatar
         self._root_mode = root_mode
-        self._last: FloatArray | None = None
-        everything = tuple(range(NUM_BONES))
-        self._bones = avatar.bones if avatar else everything
-        self._sources = list(avatar.sources if avatar else everything)
+        self._last: list[Quat] | None = None
+        self._sources = list(avatar.sources if avatar else range(NUM_BONES))
         self._parents = np.asarray(avatar.parents if avatar else BONE_PARENTS)
-        self.names = tuple(BONES[bone] for bone in self._bones)
+        self._is_complete = len(self._sources) == NUM_BONES
+        if avatar is not None:
+            self._above = np.ascontiguousarray(np.swapaxes(avatar.above, 1, 2))
+        self.names = tuple(BONES[bone] for bone in (avatar.bones if avatar else range(NUM_BONES)))
         """Names of the bones that are sent."""
 
     def retarget(self, pose: HumanoidPose) -> VmcPose:
         """One frame; quaternions keep their sign from frame to frame, for receivers that blend."""
-        oriented = pose.rotations[self._sources]
-        local: FloatArray = oriented.copy()
-        local[1:] = np.swapaxes(oriented[self._parents[1:]], 1, 2) @ oriented[1:]
+        local = pose.local_rotations
+        if not self._is_complete:
+            oriented = pose.rotations()[self._sources]
+            local = oriented.copy()
+            local[1:] = np.swapaxes(oriented[self._parents[1:]], 1, 2) @ oriented[1:]
         if self._avatar is not None:
-            local = np.matmul(np.swapaxes(self._avatar.above, 1, 2) @ local, self._avatar.rest)
-        quats: FloatArray = quat_wxyz_from_rotmat(local)[:, [1, 2, 3, 0]]
-        if self._last is not None:
-            quats[np.einsum("bk,bk->b", quats, self._last) < 0] *= -1
-        self._last = quats
+            local = np.matmul(self._above @ local, self._avatar.rest)
+        self._last = steady_quats_xyzw(local, self._last)
         positions, root = self._positions(pose)
-        return VmcPose(bones=self.names, positions=positions, quats_xyzw=quats, root=root)
+        return VmcPose(positions=positions, quats_xyzw=self._last, root=root)
 
     def _positions(self, pose: HumanoidPose) -> tuple[FloatArray, FloatArray]:
         if self._avatar is None:
@@ -132,9 +131,9 @@ class VmcMessages:
         if pose is None:
             return bundles([self._state, self._time])
         self._root.set(*pose.root.tolist(), *_IDENTITY_XYZW)
-        numbers = np.concatenate([pose.positions, pose.quats_xyzw], axis=1).tolist()
-        for message, values in zip(self._bones, numbers, strict=True):
-            message.set(*values)
+        numbers = zip(self._bones, pose.positions.tolist(), pose.quats_xyzw, strict=True)
+        for message, position, quat in numbers:
+            message.set(*position, *quat)
         return bundles([self._root, *self._bones, self._state, self._time])
 
 

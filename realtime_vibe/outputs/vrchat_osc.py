@@ -94,7 +94,7 @@ class VrchatSink(ClosedByWith):
 
     def _encode(self, pose: HumanoidPose) -> list[bytes]:
         positions = pose.positions[_BONES].tolist()
-        angles = unity_euler_deg(pose.rotations[_BONES]).tolist()
+        angles = unity_euler_deg(pose.rotations()[_BONES]).tolist()
         for index, (position, angle) in enumerate(zip(positions, angles, strict=True)):
             self._messages[2 * index].set(*position)
             self._messages[2 * index + 1].set(*angle)

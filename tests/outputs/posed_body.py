@@ -28,9 +28,15 @@ def default_body() -> SmplBody:
 
 
 def posed_person(
-    orient: FloatArray, pose: FloatArray, transl: FloatArray, track_id: int = 0
+    orient: FloatArray,
+    pose: FloatArray,
+    transl: FloatArray,
+    track_id: int = 0,
+    *,
+    betas: FloatArray | None = None,
 ) -> PersonResult:
-    betas = np.linspace(-1, 1, 10).astype(np.float32)
+    if betas is None:
+        betas = np.linspace(-1, 1, 10).astype(np.float32)
     mesh = default_body().forward(orient, pose, betas, transl.astype(np.float32))
     camera = np.array([1, 0, 0], np.float32)
     return PersonResult(

@@ -32,7 +32,7 @@ def test_the_bones_are_the_first_22_joints() -> None:
 def test_somebody_who_faces_the_camera_faces_plus_z_in_unity() -> None:
     person = posed_person(FACING, REST, np.array([0.4, 0.1, 3.0]))
     pose = HumanoidRoom().pose(person, 0.0)
-    np.testing.assert_allclose(pose.rotations, np.tile(np.eye(3), (22, 1, 1)), atol=1e-6)
+    np.testing.assert_allclose(pose.rotations(), np.tile(np.eye(3), (22, 1, 1)), atol=1e-6)
     place = {bone: pose.positions[index] for index, bone in enumerate(BONES)}
     assert place["LeftHand"][0] < -0.4 < 0.4 < place["RightHand"][0]
     assert place["Head"][1] > place["Hips"][1] > place["LeftFoot"][1] >= 0
@@ -57,6 +57,18 @@ def test_bone_lengths_come_back_as_those_of_the_rest_pose(index: int) -> None:
     assert hips_above_feet_m(rest.offsets) == pytest.approx(rest.positions[0, 1], abs=1e-5)
 
 
+def test_bones_grow_with_the_shape() -> None:
+    room, place = HumanoidRoom(), np.array([0, 0, 3.0])
+    small = room.pose(posed_person(FACING, REST, place), 0.0)
+    for size in (2e-4, 0.05, 1.0):
+        betas = np.linspace(-1, 1, 10).astype(np.float32) + np.float32(size)
+        person = posed_person(FACING, REST, place, betas=betas)
+        grown = room.pose(person, 0.0)
+        exact = HumanoidRoom().pose(person, 0.0)
+        np.testing.assert_allclose(grown.offsets, exact.offsets, atol=5e-5)  # [m]
+    assert np.abs(grown.offsets - small.offsets).max() > 0.002
+
+
 def test_the_same_person_is_followed_as_long_as_they_are_seen() -> None:
     near, far = random_person(0, track_id=1), random_person(1, track_id=4)
     leading = LeadingPerson()
@@ -79,7 +91,7 @@ def test_a_calibrated_camera_says_where_the_floor_is_and_what_is_upright() -> No
     seen = posed_person(pitch @ FACING, REST, turned - rest_pelvis)
     room = HumanoidRoom()
     pose = room.pose(seen, 0.0, world)
-    np.testing.assert_allclose(pose.rotations, seen_level.rotations, atol=1e-5)
+    np.testing.assert_allclose(pose.rotations(), seen_level.rotations(), atol=1e-5)
     shift = pose.positions - seen_level.positions
     np.testing.assert_allclose(shift - shift[0], 0, atol=1e-5)
     np.testing.assert_allclose(shift[0, [0, 2]], 0, atol=1e-5)

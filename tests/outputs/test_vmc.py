@@ -137,7 +137,7 @@ def test_an_avatar_turns_as_the_body_does(
     document, turns = vrm_document(version, without=without, rotated=rotated)
     avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
     person = random_person(3)
-    expected = HumanoidRoom().pose(person, 0.0).rotations
+    expected = HumanoidRoom().pose(person, 0.0).rotations()
     bones, _ = _sent(VmcSink(NOWHERE, avatar=avatar), result_of(0, person))
     assert set(bones) == set(BONES) - set(without)
     names = [node["name"] for node in document["nodes"]]

@@ -57,7 +57,7 @@ def test_what_arrives_is_where_the_joints_are() -> None:
                 np.testing.assert_allclose(place, pose.positions[at], atol=1e-6)
                 x, y, z = messages[f"/tracking/trackers/{name}/rotation"]
                 turn = Rotation.from_euler("YXZ", [y, x, z], degrees=True).as_matrix()
-                np.testing.assert_allclose(turn, pose.rotations[at], atol=1e-4)
+                np.testing.assert_allclose(turn, pose.rotations()[at], atol=1e-4)
         assert all(len(datagram) <= MAX_DATAGRAM_BYTES for datagram in receiver.datagrams)
 
 
