@@ -85,7 +85,7 @@ class RotationSmoother:
 
     def _freedom(self, trust: FloatArray, dt_s: float) -> FloatArray:
         """(K,) in [0, 1]: 0 for what is hidden now and was seen before; first guesses are not kept."""
-        self._known = self._known + np.float32(dt_s / (dt_s + _KNOWN_S)) * trust * (1 - self._known)
+        self._known = np.minimum(self._known + np.float32(dt_s / _KNOWN_S) * trust, np.float32(1))
         return np.maximum(trust, 1 - self._known)
 
 

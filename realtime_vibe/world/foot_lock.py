@@ -17,11 +17,11 @@ from realtime_vibe.world.single_rotations import length_of, rotation_about, vect
 from realtime_vibe.world.soles import ANKLES, Soles, posed_soles
 
 _HIPS, _KNEES = (1, 2), (4, 5)
-_RETURN_S = 0.6
+_RETURN_S = 1.0
 """Time constant with which a carried body returns to where it is seen [s]."""
-_RELEASE_S = 0.12
+_RELEASE_S = 0.08
 """The same for a lifted foot and its leg's own pose [s]."""
-_AGREE_S = 0.2
+_AGREE_S = 0.1
 """The same for a body between two planted feet that disagree [s]."""
 _FLOOR_S = 0.25
 """The same for a planted foot above or below a known floor [s]."""
