@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.config import LiveConfig
+from realtime_vibe.errors import OutputError
 from realtime_vibe.live_calibration import LiveCalibration
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.network_outputs import NetworkOutputs
@@ -102,6 +103,10 @@ class LiveOutputs:
             overwrite=config.overwrite,
         )
         check_take(self._take_settings)
+        if config.save_video in config.record:
+            raise OutputError(
+                f"{config.save_video} is given as --record and --save-video: name it once"
+            )
         self._takes: Takes | None = None
         self._message, self._message_until_s = "", 0.0
         self._calibration: LiveCalibration | None = None

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_vibe.config import LiveConfig
 from realtime_vibe.convert import recover
 from realtime_vibe.errors import OutputError
+from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.outputs.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.take_files import MOTION_SUFFIXES
 from realtime_vibe.packets import FrameResult
@@ -131,6 +133,12 @@ def test_names_are_checked_before_anything_starts(
     with pytest.raises(OutputError, match=message):
         check_take(TakeSettings(paths=tuple(tmp_path / name for name in names)))
     assert [path.name for path in tmp_path.iterdir()] == ["there.glb"]
+
+
+def test_one_video_is_not_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "o.mkv"
+    with pytest.raises(OutputError, match="name it once"):
+        LiveOutputs(LiveConfig(view="none", record=(path,), save_video=path))
 
 
 def test_a_full_disk_ends_the_take_and_nothing_else(

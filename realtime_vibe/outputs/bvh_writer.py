@@ -124,13 +124,17 @@ def _euler_deg(rotmats: FloatArray, order: str) -> NDArray[np.float64]:
 
 def _continuous(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     """Takes, frame after frame, the equal triple of angles that is nearest to the frame before."""
+    other = np.stack([angles[:, 0] + np.pi, np.pi - angles[:, 1], angles[:, 2] + np.pi], axis=1)
+    # From one frame to the next it is as far between the first triples as between the second ones, so whether
+    # to change sides does not depend on the side.
+    changes = _far(other[1:] - angles[:-1]) < _far(angles[1:] - angles[:-1])
+    is_other = np.concatenate([[False], np.cumsum(changes) % 2 == 1])[: len(angles)]
+    unwrapped: NDArray[np.float64] = np.unwrap(np.where(is_other[:, None], other, angles), axis=0)
+    return unwrapped
+
+
+def _far(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) sizes of (N, 3) steps between angles, full turns left out."""
     turn = 2.0 * np.pi
-    found = np.array(angles)
-    before = found[0] if len(found) else np.zeros(3)
-    for row in found:
-        other = np.array([row[0] + np.pi, np.pi - row[1], row[2] + np.pi])
-        candidates = np.stack([row, other])
-        candidates += turn * np.round((before - candidates) / turn)
-        row[:] = candidates[np.argmin(np.abs(candidates - before).sum(axis=1))]
-        before = row
-    return found
+    far: NDArray[np.float64] = np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)
+    return far

@@ -94,13 +94,13 @@ class MotionRecorder:
         self._closed = True
         part = self._spool.path
         try:
-            if self._spool.num_rows == 0:
-                part.unlink(missing_ok=True)
+            if self._spool.num_rows:
+                self._make_outputs(part)
+            else:
                 _log.warning("nothing was recorded, %s is not written", _names(self.paths))
-                return
-            self._make_outputs(part)
         finally:
             self._spool.close()
+        part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -123,13 +123,18 @@ class MotionRecorder:
             kept = part if part.exists() else self._rescued(part)
             reasons = "; ".join(str(error) for error in errors.values())
             raise OutputError(f"{reasons}; the motion is kept in {kept}")
-        part.unlink(missing_ok=True)
 
     def _rescued(self, part: Path) -> Path:
         """Copies a spool whose name is gone, with its folder, to where there is room."""
-        handle, name = tempfile.mkstemp(prefix=f"{part.stem}-", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            self._spool.copy_to(file)
+        try:
+            handle, name = tempfile.mkstemp(prefix=f"{part.stem}-", suffix=".part")
+            with os.fdopen(handle, "wb") as file:
+                self._spool.copy_to(file)
+        except OSError as error:
+            raise OutputError(
+                f"{part} was removed and there is no room for a copy in {tempfile.gettempdir()}: "
+                f"{error.strerror or error}"
+            ) from error
         return Path(name)
 
 

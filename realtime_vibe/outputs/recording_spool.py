@@ -119,10 +119,10 @@ class SpoolWriter:
         self._ending = threading.Event()
         self._sync = Worker("spool-sync", self._keep_on_disk, lambda _: None)
         try:
-            self._file = path.open("x+b")
+            # Without a buffer: one that a full disk does not take would stand in the way of reading.
+            self._file = path.open("x+b", buffering=0)
             _try_lock(self._file)
-            self._file.write(_header(facts))
-            self._file.flush()
+            _write_whole(self._file, _header(facts))
         except OSError as error:
             raise OutputError(f"cannot create {path}: {error.strerror or error}") from error
         self._sync.start()
@@ -134,10 +134,9 @@ class SpoolWriter:
             OutputError: the disk is full; rows written before are kept.
         """
         try:
-            for row in rows:
-                content = row.tobytes()
-                self._file.write(content + zlib.crc32(content).to_bytes(4, "little"))
-            self._file.flush()
+            contents = [row.tobytes() for row in rows]
+            checked = [part + zlib.crc32(part).to_bytes(4, "little") for part in contents]
+            _write_whole(self._file, b"".join(checked))
         except OSError as error:
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; "
@@ -147,8 +146,6 @@ class SpoolWriter:
 
     def read(self) -> Spool:
         """The rows so far, also when the file's folder was removed meanwhile."""
-        with contextlib.suppress(OSError):  # a row that a full disk refused stays in the buffer
-            self._file.flush()
         return _read(self._file, self.path)
 
     def copy_to(self, file: BinaryIO) -> None:
@@ -162,7 +159,6 @@ class SpoolWriter:
         """Closes the file and frees its lock; may be called twice."""
         self._ending.set()
         self._sync.join(_JOIN_S)
-        # After a full disk the buffer still holds the row that `append` reported as lost.
         with contextlib.suppress(OSError):
             _unlock(self._file)
             self._file.close()
@@ -172,6 +168,12 @@ class SpoolWriter:
         while not self._ending.wait(_SYNC_EVERY_S):
             with contextlib.suppress(OSError):  # `append` meets the same fault and tells
                 os.fsync(self._file.fileno())
+
+
+def _write_whole(file: BinaryIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]  # a disk that fills up takes a part first
 
 
 def read_spool(path: Path) -> Spool:

@@ -87,7 +87,7 @@ class VideoWriter(ClosedByWith):
             return
         self._writer.release()
         if not self.path.is_file() or self.path.stat().st_size == 0:
-            raise OutputError(f"{self.path} was not written: is the disk full?")
+            raise OutputError(f"{self.path} was not written: is the disk full, or its folder gone?")
 
     def _open(self, picture: ImageArray) -> cv2.VideoWriter:
         height, width = picture.shape[:2]
