@@ -23,6 +23,7 @@ from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.threads import SlotClosed
+from realtime_vibe.world.calibration import UNCALIBRATED_WORLD
 
 _WAIT_S = 0.2
 """How often a wait for the next result looks whether Ctrl-C was pressed."""
@@ -80,6 +81,12 @@ class StreamedFrame:
     def time_s(self) -> float:
         """When the frame was taken [s]: media time for files, `time.perf_counter` for cameras."""
         return self.result.frame.captured_at_s
+
+    @property
+    def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
+        """(4, 4) from the camera's frame to the Z-up world, with the floor at 0 once calibrated."""
+        transform = self.result.T_world_camera
+        return UNCALIBRATED_WORLD if transform is None else transform
 
     @property
     def image_bgr(self) -> ImageArray:

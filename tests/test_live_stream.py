@@ -60,6 +60,7 @@ def test_names_lead_to_the_arrays():
     assert faces.max() < len(person.vertices)
     assert frame.image_bgr.ndim == 3
     assert frame.time_s > 0
+    assert frame.T_world_camera.shape == (4, 4)
 
 
 def test_threads_end_when_the_loop_is_left_by_break():
