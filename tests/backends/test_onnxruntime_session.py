@@ -6,25 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.onnxruntime_library import end_of_spinning
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
-
-
-@pytest.mark.parametrize(
-    ("version", "key"),
-    [
-        ("1.20.0", "session.force_spinning_stop"),
-        ("1.25.1", "session.force_spinning_stop"),
-        ("1.26.0", "session.intra_op.spin_duration_us"),
-        ("1.32.0", "session.intra_op.spin_duration_us"),
-        ("1.100.0.dev20300101", "session.intra_op.spin_duration_us"),
-        ("2.0.0", "session.intra_op.spin_duration_us"),
-    ],
-)
-def test_a_duration_is_set_where_it_is_understood(version: str, key: str) -> None:
-    assert end_of_spinning(version)[0] == key
 
 
 def test_workers_sleep_soon_after_a_run() -> None:
@@ -37,4 +21,4 @@ def test_workers_sleep_soon_after_a_run() -> None:
             before_s = time.process_time()
             time.sleep(0.03)
             burnt_s += time.process_time() - before_s
-    assert burnt_s < 0.15  # of 0.3; workers that never rest burn all of it
+    assert burnt_s < 0.1  # of 0.3; workers that never rest burn all of it
