@@ -1,6 +1,7 @@
 """The comparison with MediaPipe: clip playing, the difference measure, refusals of the command."""
 
 import importlib.util
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,5 @@ def test_everybody_gets_the_same_frames_in_turns_of_changing_order() -> None:
     assert {name: len(values) for name, values in samples_ms.items()} == {"a": 40, "b": 40, "c": 10}
     for name, last in (("a", 65), ("b", 65), ("c", 35)):
         assert [index for who, index in calls if who == name] == list(range(5, last))
-    followers = {
-        after for (who, _), (after, _) in zip(calls[:90], calls[1:91], strict=True) if who == "a"
-    }
+    followers = {after for (who, _), (after, _) in pairwise(calls) if who == "a"}
     assert followers == {"a", "b", "c"}
