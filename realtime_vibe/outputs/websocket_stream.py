@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.address import Address
+from realtime_vibe.outputs.newest_sender import NewestSender
 from realtime_vibe.outputs.websocket_frames import (
     StreamedBody,
     Subscription,
@@ -62,6 +63,9 @@ class WebStream(ClosedByWith):
         self._max_rate_hz = max_rate_hz
         self._faces = body.faces.astype("<u4").tobytes()
         self._worker = Worker(f"web {address}", self._run, self._finish)
+        # Waking the loop writes to a socket and gives up the interpreter's lock meanwhile; the other
+        # outputs take it, and inference would wait for all of their work.
+        self._courier = NewestSender(f"web {address} hand-over", self._hand_over, lambda: None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready, self._lock = threading.Event(), threading.Lock()
         self._socket: socket.socket | None = None
@@ -91,6 +95,7 @@ class WebStream(ClosedByWith):
         self._socket = listen(self._address)
         self._worker.start()
         self._ready.wait()
+        self._courier.start()
         _log.info("the live body is shown at %s", self.url)
         if self._address.host not in ("127.0.0.1", "::1", "localhost"):
             _log.warning("whoever can reach %s can watch the live body", self._address)
@@ -98,15 +103,11 @@ class WebStream(ClosedByWith):
 
     def write(self, result: FrameResult) -> None:
         """Offers a result; returns at once."""
-        with self._lock:
-            self._newest = result
-            if self._loop is None or self._waking or not self._clients:
-                return
-            self._waking = True
-            self._loop.call_soon_threadsafe(self._wake)
+        self._courier.write(result)
 
     def close(self) -> None:
-        """Says goodbye to all clients and ends the thread; may be called twice."""
+        """Says goodbye to all clients and ends the threads; may be called twice."""
+        self._courier.close()
         with self._lock:
             if self._loop is not None and self._stop is not None:
                 self._loop.call_soon_threadsafe(self._stop.set)
@@ -149,6 +150,13 @@ class WebStream(ClosedByWith):
             finally:
                 with self._lock:  # nobody may call into a loop that has ended
                     self._loop = None
+
+    def _hand_over(self, result: FrameResult) -> None:
+        with self._lock:
+            self._newest = result
+            if self._loop is not None and self._clients and not self._waking:
+                self._waking = True
+                self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         with self._lock:
