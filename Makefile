@@ -59,9 +59,8 @@ imports: setup-test ## the architecture
 pytest: setup-test ## the tests alone
 	$(VENV)/bin/pytest $(ARGS)
 
-bench: setup-test ## latency of our step, then beside MediaPipe's
-	$(PY) -m benchmarks.latency
-	$(PY) -m benchmarks.peers
+bench: setup-test ## every benchmark, short, and the report of it
+	$(PY) -m benchmarks report --out out/report
 
 export: setup-test ## rebuild the tracker's graphs and the body
 	$(PY) -m export.blazepose
