@@ -121,6 +121,8 @@ def test_every_setting_is_an_option_and_explained() -> None:
         (["--smooth", "2"], "smooth is 2.0, expected off or a number from 0 to 1"),
         (["--smooth", "no"], "neither off nor a number"),
         (["--record", ""], "record is ''"),
+        (["--height", "1.75"], "--person-height"),
+        (["--person-height", "9"], "person-height is 9.0, expected metres from 0.9 to 2.4"),
         (["--config", "gone.toml"], "gone.toml"),
         (["--source"], "--source"),
         (["docter"], "did you mean 'doctor'?"),

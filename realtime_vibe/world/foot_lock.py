@@ -17,8 +17,10 @@ from realtime_vibe.world.single_rotations import length_of, rotation_about, vect
 from realtime_vibe.world.soles import ANKLES, Soles, posed_soles
 
 _HIPS, _KNEES = (1, 2), (4, 5)
-_RETURN_S = 1.0
+_RETURN_S = 0.6
 """Time constant with which a carried body returns to where it is seen [s]."""
+_RETURN_ACROSS_S = 0.2
+"""The same across the line of sight, where the place is well known [s]."""
 _RELEASE_S = 0.08
 """The same for a lifted foot and its leg's own pose [s]."""
 _AGREE_S = 0.1
@@ -58,6 +60,7 @@ class FootLock:
         self._last_s = -np.inf
         self._feet: FloatArray = np.zeros((2, 3), np.float32)
         self._root: FloatArray = np.zeros(3, np.float32)
+        self._place: FloatArray = np.array([0, 0, 1], np.float32)
         self._taken_away = [False, False]
         self.stands = (False, False)
         """Whether the left and the right foot is locked."""
@@ -81,6 +84,7 @@ class FootLock:
         ankles = list(ANKLES)
         offsets = self._soles.offsets(pose.rest_joints, params.betas)
         seen_turns, places = pose.rotations[ankles], pose.joints[ankles] + transl
+        self._place = pose.joints[0] + transl
         dt_s = now_s - self._last_s
         self._last_s = now_s
         if not 0.0 < dt_s < _STEP_S:
@@ -141,7 +145,10 @@ class FootLock:
             self._root += steps[planted].mean(axis=0)
             mean = self._feet[planted].mean(axis=0)
             self._root += dt_s / (dt_s + _AGREE_S) * (mean - self._root)
-        self._root -= dt_s / (dt_s + _RETURN_S) * self._root
+        ray = self._place / np.float32(max(length_of(self._place), 1e-6))
+        along = np.float32(self._root @ ray) * ray
+        self._root -= dt_s / (dt_s + _RETURN_S) * along
+        self._root -= dt_s / (dt_s + _RETURN_ACROSS_S) * (self._root - along)
         share = dt_s / (dt_s + _RELEASE_S)
         for foot in (0, 1):
             if not self.stands[foot]:
