@@ -6,6 +6,8 @@ picture does not. Speeds are therefore those of the feet's directions, times a c
 Legend: 2 feet, left first; 2 points of each, heel first.
 """
 
+import math
+
 import numpy as np
 
 from realtime_vibe.packets import FloatArray
@@ -26,8 +28,8 @@ class FootContact:
     def __init__(self) -> None:
         self._directions: FloatArray | None = None
         self._depth_m = 1.0
-        self._speeds = np.zeros(2)
-        self._stands = np.zeros(2, bool)
+        self._speeds = [0.0, 0.0]
+        self._stands = [False, False]
 
     @property
     def speeds(self) -> FloatArray:
@@ -44,24 +46,26 @@ class FootContact:
         Returns:
             Whether the left and the right foot stands.
         """
-        depth_m = max(float(soles[..., 2].mean()), 0.1)
+        depth_m = max(0.25 * float(soles[..., 2].sum()), 0.1)
         directions = (soles[..., :2] / np.maximum(soles[..., 2:], 0.1)).astype(np.float32)
         if self._directions is None or dt_s <= 0:
             self._directions, self._depth_m = directions, depth_m
-            self._speeds[:], self._stands[:] = 0.0, False
+            self._speeds, self._stands = [0.0, 0.0], [False, False]
             return False, False
         self._depth_m += dt_s / (dt_s + _DEPTH_S) * (depth_m - self._depth_m)
-        moved = np.sqrt(((directions - self._directions) ** 2).sum(axis=-1)).mean(axis=-1)
+        steps = (directions - self._directions).tolist()
         self._directions = directions
-        speeds = moved * self._depth_m / dt_s
-        self._speeds += dt_s / (dt_s + _SPEED_S) * (speeds - self._speeds)
+        for foot in (0, 1):
+            moved = 0.5 * sum(math.hypot(x, y) for x, y in steps[foot])
+            change = moved * self._depth_m / dt_s - self._speeds[foot]
+            self._speeds[foot] += dt_s / (dt_s + _SPEED_S) * change
         for foot in (0, 1):
             self._judge(foot)
-        return bool(self._stands[0]), bool(self._stands[1])
+        return self._stands[0], self._stands[1]
 
     def _judge(self, foot: int) -> None:
-        speed = float(self._speeds[foot])
-        lead = speed - float(self._speeds[1 - foot])
+        speed = self._speeds[foot]
+        lead = speed - self._speeds[1 - foot]
         if self._stands[foot]:
             leaves = (speed > _MOVES and lead > 0.0) or (speed > _STILL and lead > _LIVELIER)
             self._stands[foot] = not (leaves or speed > _FASTEST)

@@ -60,6 +60,9 @@ class FootLock:
         self._last_s = -np.inf
         self._feet: FloatArray = np.zeros((2, 3), np.float32)
         self._root: FloatArray = np.zeros(3, np.float32)
+        # Of the last shape: the same array as long as it hardly changes.
+        self._betas: FloatArray | None = None
+        self._offsets: FloatArray = np.zeros((2, 2, 3), np.float32)
         self._place: FloatArray = np.array([0, 0, 1], np.float32)
         self._taken_away = [False, False]
         self.stands = (False, False)
@@ -82,7 +85,10 @@ class FootLock:
         """
         pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
         ankles = list(ANKLES)
-        offsets = self._soles.offsets(pose.rest_joints, params.betas)
+        if params.betas is not self._betas:
+            self._betas = params.betas
+            self._offsets = self._soles.offsets(pose.rest_joints, params.betas)
+        offsets = self._offsets
         seen_turns, places = pose.rotations[ankles], pose.joints[ankles] + transl
         self._place = pose.joints[0] + transl
         dt_s = now_s - self._last_s
@@ -142,17 +148,18 @@ class FootLock:
             if T_world_camera is not None:
                 self._feet[foot] += self._to_floor(foot, soles[foot], dt_s, T_world_camera)
         if planted:
-            self._root += steps[planted].mean(axis=0)
-            mean = self._feet[planted].mean(axis=0)
+            share = np.float32(1.0 / len(planted))
+            self._root += share * steps[planted].sum(axis=0)
+            mean = share * self._feet[planted].sum(axis=0)
             self._root += dt_s / (dt_s + _AGREE_S) * (mean - self._root)
         ray = self._place / np.float32(max(length_of(self._place), 1e-6))
         along = np.float32(self._root @ ray) * ray
         self._root -= dt_s / (dt_s + _RETURN_S) * along
         self._root -= dt_s / (dt_s + _RETURN_ACROSS_S) * (self._root - along)
-        share = dt_s / (dt_s + _RELEASE_S)
+        released = dt_s / (dt_s + _RELEASE_S)
         for foot in (0, 1):
             if not self.stands[foot]:
-                self._feet[foot] += share * (self._root - self._feet[foot])
+                self._feet[foot] += released * (self._root - self._feet[foot])
 
     def _creep(self, foot: int, dt_s: float) -> FloatArray:
         """A planted foot's slow way back to where it is seen."""
@@ -216,6 +223,6 @@ def _at_pivot(moved: FloatArray, soles: FloatArray, up: FloatArray) -> FloatArra
         up: (3,) away from the floor.
     """
     heel_above_m = float((soles[0] - soles[1]) @ up)
-    ball_share = float(np.clip(0.5 + 0.5 * heel_above_m / _PIVOT_M, 0.0, 1.0))
+    ball_share = min(max(0.5 + 0.5 * heel_above_m / _PIVOT_M, 0.0), 1.0)
     pivot: FloatArray = (1.0 - ball_share) * moved[0] + ball_share * moved[1]
     return pivot
