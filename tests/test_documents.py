@@ -9,7 +9,7 @@ import pytest
 
 from realtime_vibe import __version__
 from realtime_vibe.body.joints import PARENTS
-from realtime_vibe.cli import live_parser
+from realtime_vibe.cli_options import live_parser
 from realtime_vibe.config import setting_names
 from realtime_vibe.outputs.keys import KEY_BINDINGS
 from realtime_vibe.outputs.motion_recorder import MotionRecorder
