@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         stack.callback(built.pipeline.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        network = stack.enter_context(Outputs(built))
+        network = stack.enter_context(Outputs(built, KINDS))
         paths = (folder / f"o{suffix}" for suffix in MOTION_SUFFIXES)
         motion = stack.enter_context(MotionRecorder(*paths, body=built.recorded_body))
         renderer = CompositeRenderer(built.faces)
