@@ -2,8 +2,9 @@
 
     python -m benchmarks.network_outputs             # 30 frames a second, as from a camera
     python -m benchmarks.network_outputs --rate 0    # as fast as frames can be processed
+    python -m benchmarks.network_outputs --only vmc  # without the others
 
-VMC, VRChat's trackers and the WebSocket stream with its mesh run together; receivers are processes of
+VMC, VRChat's trackers and the stream that the browser page asks for run together; receivers are processes of
 their own on this computer. Frames with and without the outputs take turns, 25 by 25, so that the
 machine's moods hit both alike.
 
@@ -24,6 +25,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import cycle
@@ -50,6 +52,7 @@ from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.sources.demo import demo_clip_path
 
 NAME = "network_outputs"
+KINDS = ("vmc", "vrchat", "web")
 WARMUP_FRAMES = 50
 BLOCK = 25
 MEDIA_RATE_HZ = 30.0
@@ -170,26 +173,35 @@ def bare_ms(result: FrameResult, count: int = 300) -> list[float]:
 
 
 class Outputs(ClosedByWith):
-    """All network outputs at once, with a receiver each.
+    """Network outputs, with a receiver each.
 
     Args:
         built: the pipeline whose body is streamed.
+        names: some of `KINDS`.
     """
 
-    def __init__(self, built: BuiltPipeline) -> None:
+    def __init__(self, built: BuiltPipeline, names: Sequence[str]) -> None:
         self._stack = ExitStack()
-        vmc_port, vrchat_port, web_port = _free_port(), _free_port(), _free_port()
-        body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=built.faces)
-        self.receivers = {"vmc": self._stack.enter_context(Receiver("udp", str(vmc_port)))}
-        self._sinks: tuple[ResultSink, ...] = (
-            VmcSink(Address(host="127.0.0.1", port=vmc_port)).start(),
-            VrchatSink(Address(host="127.0.0.1", port=vrchat_port)).start(),
-            WebStream(Address(host="127.0.0.1", port=web_port), body).start(),
-        )
-        for sink in self._sinks:
-            self._stack.callback(sink.close)
-        url = f"ws://127.0.0.1:{web_port}/stream?vertices=float16"
-        self.receivers["web"] = self._stack.enter_context(Receiver("web", url))
+        self._sinks: list[ResultSink] = []
+        self.receivers: dict[str, Receiver] = {}
+        here = {name: Address(host="127.0.0.1", port=_free_port()) for name in names}
+        if "vmc" in here:
+            receiver = Receiver("udp", str(here["vmc"].port))
+            self.receivers["vmc"] = self._stack.enter_context(receiver)
+            self._add(VmcSink(here["vmc"]).start())
+        if "vrchat" in here:
+            self._add(VrchatSink(here["vrchat"]).start())
+        if "web" in here:
+            body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=built.faces)
+            self._add(WebStream(here["web"], body).start())
+            receiver = Receiver(
+                "web", f"ws://{here['web']}/stream?rotations=0&rate=60&vertices=float16"
+            )
+            self.receivers["web"] = self._stack.enter_context(receiver)
+
+    def _add(self, sink: ResultSink) -> None:
+        self._sinks.append(sink)
+        self._stack.callback(sink.close)
 
     def write(self, result: FrameResult) -> None:
         """Hands a result to all."""
@@ -270,6 +282,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
     parser.add_argument("--frames", type=positive, default=900, help="in all (900)")
     parser.add_argument("--rate", type=float, default=30.0, help="frames a second; 0: all it can")
+    parser.add_argument(
+        "--only", choices=KINDS, action="append", help="one output; may be repeated (all)"
+    )
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
     add_json(parser)
@@ -291,7 +306,7 @@ def _run(options: argparse.Namespace) -> None:
         )
         for index in range(options.frames)
     ]
-    with Outputs(built) as outputs:
+    with Outputs(built, options.only or KINDS) as outputs:
         # Receivers count time from the first frame they are sent.
         outputs.write(built.pipeline.step(frames[0]))
         built.pipeline.reset()
@@ -302,6 +317,7 @@ def _run(options: argparse.Namespace) -> None:
     collected = Collected(NAME)
     labels = Labels(engine=built.engine, backend=built.backend, precision=built.precision)
     pace = f"{options.rate:g} fps" if options.rate else "as fast as possible"
+    pace += f", {' and '.join(options.only)} alone" if options.only else ""
     print(f"{built.engine}, {built.backend}, {pace}, {len(times.ready_at_s)} frames sent\n")
     for name, at_s in arrivals.items():
         latencies_ms = times.latencies_ms(at_s)

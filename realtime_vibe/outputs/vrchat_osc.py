@@ -11,7 +11,7 @@ from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.datagrams import DatagramSender
 from realtime_vibe.outputs.humanoid import BONES, HumanoidPose, HumanoidRoom, LeadingPerson
-from realtime_vibe.outputs.newest_sender import NewestSender
+from realtime_vibe.outputs.newest_sender import AFTER_AVATARS_S, NewestSender
 from realtime_vibe.outputs.osc import OscMessage, bundles
 from realtime_vibe.packets import FloatArray, FrameResult
 
@@ -69,7 +69,11 @@ class VrchatSink(ClosedByWith):
             for what in ("position", "rotation")
         ]
         self.thread = NewestSender(
-            f"vrchat {address}", self._send, self._datagrams.close, max_rate_hz=max_rate_hz
+            f"vrchat {address}",
+            self._send,
+            self._datagrams.close,
+            max_rate_hz=max_rate_hz,
+            courtesy_s=AFTER_AVATARS_S,
         )
         """Counts what was sent and what was left out."""
 

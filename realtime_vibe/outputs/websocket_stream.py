@@ -22,7 +22,7 @@ from websockets.http11 import Request, Response
 from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.address import Address
-from realtime_vibe.outputs.newest_sender import NewestSender
+from realtime_vibe.outputs.newest_sender import AFTER_AVATARS_S, NewestSender
 from realtime_vibe.outputs.websocket_frames import (
     StreamedBody,
     Subscription,
@@ -65,7 +65,12 @@ class WebStream(ClosedByWith):
         self._worker = Worker(f"web {address}", self._run, self._finish)
         # Waking the loop writes to a socket and gives up the interpreter's lock meanwhile; the other
         # outputs take it, and inference would wait for all of their work.
-        self._courier = NewestSender(f"web {address} hand-over", self._hand_over, lambda: None)
+        self._courier = NewestSender(
+            f"web {address} hand-over",
+            self._hand_over,
+            lambda: None,
+            courtesy_s=AFTER_AVATARS_S,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready, self._lock = threading.Event(), threading.Lock()
         self._socket: socket.socket | None = None
