@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
 from benchmarks.latency import decoded_frames
-from benchmarks.network_outputs import BLOCK, MEDIA_RATE_HZ, WARMUP_FRAMES, Outputs
+from benchmarks.network_outputs import BLOCK, KINDS, MEDIA_RATE_HZ, WARMUP_FRAMES, Outputs
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app import BuiltPipeline, build_pipeline
 from realtime_vibe.config import LiveConfig

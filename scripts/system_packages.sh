@@ -41,6 +41,10 @@ tools=
 if [ "${1:-}" = test ]; then
     command -v Xvfb >/dev/null || tools="$tools xvfb"
     command -v xdotool >/dev/null || tools="$tools xdotool"
+    # Tests of the browser page; elsewhere, as on Ubuntu, the package is a snap that containers cannot run.
+    if grep -qs '^ID=debian' /etc/os-release; then
+        command -v chromium >/dev/null || tools="$tools chromium"
+    fi
     case "$cache" in *"libGLESv2.so.2 "*) ;; *) tools="$tools libgles2" ;; esac # mediapipe
 fi
 missing="$libraries$tools"
