@@ -9,9 +9,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.resnet import IMAGENET_MEAN_RGB, IMAGENET_STD_RGB, ResNet50
+from realtime_vibe.models.smpl_layer import SmplLayer
 
 CROP_INPUT = "crop"
 FEATURES_OUTPUT = "features"
+MESH_OUTPUTS = ("joints", "vertices")
 
 
 class CropFeatures(nn.Module):
@@ -57,6 +59,29 @@ class FusedStep(nn.Module):
         """(P, 224, 224, 3) uint8 and (L, P, H) to rotmat, betas, weak camera and the next state."""
         params, next_hidden = self.network.step(self.features(crop), hidden)
         return params.rotmat, params.betas, params.weak_camera, next_hidden
+
+
+class WholeFrame(nn.Module):
+    """From crop to mesh in one graph: one upload, one launch and one download a frame.
+
+    For programs that drive the engine by themselves. The live app does not use it: it averages each person's
+    shape and smooths rotations between network and body.
+
+    Args:
+        step: crop to parameters.
+        body: parameters to a mesh.
+    """
+
+    def __init__(self, step: FusedStep, body: SmplLayer) -> None:
+        super().__init__()
+        self.step = step
+        self.body = body
+
+    def forward(self, crop: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
+        """What `FusedStep` gives, then joints (P, 24, 3) and vertices (P, V, 3) [m], before translation."""
+        params = self.step(crop, hidden)
+        vertices, joints = self.body(*params[:2])
+        return (*params, joints, vertices)
 
 
 def folded(backbone: ResNet50) -> ResNet50:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.resnet import normalised
+from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.packets import FloatArray
 
@@ -61,14 +62,19 @@ def stream_parity(
 
 
 def fused_parity(
-    network: VIBE, session: InferenceSession, crops: NDArray[np.uint8], people: int = 2
+    network: VIBE,
+    session: InferenceSession,
+    crops: NDArray[np.uint8],
+    body: SmplLayer | None = None,
+    people: int = 2,
 ) -> Parity:
     """Runs a whole network and its fused graph, each with its own carried state.
 
     Args:
         network: torch, eval mode, float32.
-        session: the graph from crop to parameters.
+        session: the graph from crop to parameters, or on to joints and vertices.
         crops: (T * P, 224, 224, 3) BGR.
+        body: where the graph has it.
         people: P.
     """
     hidden = network.motion.initial_hidden(people)
@@ -80,10 +86,10 @@ def fused_parity(
             params, hidden = network.motion.step(features, hidden)
         out = session.run({"crop": frame, "hidden": state})
         state = out["next_hidden"]
-        found += [
-            compared(out[name], getattr(params, name).numpy())
-            for name in ("rotmat", "betas", "weak_camera")
-        ]
+        expected = params._asdict()
+        if body is not None:
+            expected["vertices"], expected["joints"] = body(params.rotmat, params.betas)
+        found += [compared(out[name], value.numpy()) for name, value in expected.items()]
     return worst(found)
 
 

@@ -20,7 +20,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from export.backbone import CROP_INPUT, FEATURES_OUTPUT, CropFeatures, FusedStep, folded
+from export.backbone import (
+    CROP_INPUT,
+    FEATURES_OUTPUT,
+    MESH_OUTPUTS,
+    CropFeatures,
+    FusedStep,
+    WholeFrame,
+    folded,
+)
 from export.body import SMPL_NOTICE, import_smpl, is_our_body, write_npz
 from export.graphs import graph_entry, replace_text, write_graph, write_step
 from export.parity import Parity, compared, fused_parity, random_features, stream_parity
@@ -36,6 +44,7 @@ from realtime_vibe.models.checkpoint import load_official_vibe
 from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.precision import PRECISIONS, Precision, with_products_in
 from realtime_vibe.models.resnet import CROP_SIZE, FEATURE_SIZE, normalised
+from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.models.vibe import VIBE
 from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
 
@@ -65,6 +74,8 @@ class VibeOptions:
     precision: Precision = "fp32"
     fused: bool = False
     """One graph from crop to parameters in place of two; stream mode only."""
+    whole_frame: bool = False
+    """One more graph, from crop to mesh, for programs that drive the engine by themselves."""
     crop_scale: float = CROP_SCALE
 
 
@@ -118,24 +129,32 @@ def _write_graphs(
     with_products_in(motion, options.precision)
     crop_features = CropFeatures(exported.backbone)
     crops = torch.zeros(2, CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8)
+    entries: dict[str, Any] = {}
+    parities: dict[str, Parity] = {}
+    inputs = {CROP_INPUT: crops, STEP_INPUTS[1]: network.motion.initial_hidden(2)}
+    fused = FusedStep(crop_features, motion)
+    if options.whole_frame:
+        path, body = folder / "frame.onnx", SmplLayer(load_body(folder / "body.npz"))
+        write_graph(WholeFrame(fused, body), inputs, (*STEP_OUTPUTS, *MESH_OUTPUTS), path)
+        with OnnxRuntimeSession(path) as session:
+            entries["frame"] = graph_entry(path, session)
+            parities["frame"] = fused_parity(network, session, random_crops(), body)
     if options.fused:
-        inputs = {CROP_INPUT: crops, STEP_INPUTS[1]: network.motion.initial_hidden(2)}
-        fused = FusedStep(crop_features, motion)
         write_graph(fused, inputs, STEP_OUTPUTS, folder / "fused.onnx")
         with OnnxRuntimeSession(folder / "fused.onnx") as session:
-            entry = graph_entry(folder / "fused.onnx", session)
-            return {"fused": entry}, {"fused": fused_parity(network, session, random_crops())}
+            entries["fused"] = graph_entry(folder / "fused.onnx", session)
+            parities["fused"] = fused_parity(network, session, random_crops())
+        return entries, parities
     write_graph(crop_features, {CROP_INPUT: crops}, [FEATURES_OUTPUT], folder / "features.onnx")
     write_step(motion, FEATURE_SIZE, folder / "step.onnx")
-    entries: dict[str, Any] = {}
     with OnnxRuntimeSession(folder / "features.onnx") as session:
         entries["features"] = graph_entry(folder / "features.onnx", session)
-        spread, features_parity = _features_parity(network, session)
+        spread, parities["features"] = _features_parity(network, session)
     with OnnxRuntimeSession(folder / "step.onnx") as session:
         entries["step"] = graph_entry(folder / "step.onnx", session)
         stream = random_features(PARITY_FRAMES, 2, *spread)
-        step_parity = stream_parity(network.motion, session, np.maximum(stream, 0))
-    return entries, {"features": features_parity, "step": step_parity}
+        parities["step"] = stream_parity(network.motion, session, np.maximum(stream, 0))
+    return entries, parities
 
 
 def random_crops(count: int = PARITY_CROPS, seed: int = 0) -> np.ndarray:
@@ -221,6 +240,11 @@ def main() -> int:
         "--fused", action="store_true", help="one graph from crop to parameters (stream mode only)"
     )
     parser.add_argument(
+        "--whole-frame",
+        action="store_true",
+        help="one more graph, from crop to joints and vertices, for programs of your own",
+    )
+    parser.add_argument(
         "--crop-scale", type=float, default=CROP_SCALE, help="margin around a person (default 1.1)"
     )
     given = parser.parse_args()
@@ -231,7 +255,12 @@ def main() -> int:
         mean_params=given.mean_params,
         extra_regressor=given.extra,
     )
-    options = VibeOptions(precision=given.precision, fused=given.fused, crop_scale=given.crop_scale)
+    options = VibeOptions(
+        precision=given.precision,
+        fused=given.fused,
+        whole_frame=given.whole_frame,
+        crop_scale=given.crop_scale,
+    )
     try:
         parities = export_vibe(files, given.out, options)
     except (RealtimeVibeError, OSError) as error:

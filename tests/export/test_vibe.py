@@ -9,6 +9,8 @@ import torch
 
 from export.vibe import VibeOptions, export_vibe, main, random_crops
 from realtime_vibe.backends.manifest import load_manifest, open_graph
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import BodyModelError, CheckpointError, ExportError
 from realtime_vibe.features.factory import make_features
 from realtime_vibe.models.checkpoint import load_official_vibe
@@ -149,6 +151,26 @@ def test_one_graph_from_crop_to_parameters(official_files, official_engine, tmp_
         expected = second.run({"features": features, "hidden": hidden})
     for name in expected:
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
+
+
+def test_one_graph_from_crop_to_mesh(official_files, tmp_path):
+    options = VibeOptions(fused=True, whole_frame=True, precision="fp16")
+    parities = export_vibe(official_files, tmp_path / "frame", options)
+    assert set(parities) == {"frame", "fused"}
+    assert parities["frame"].relative <= 1e-2
+    manifest = load_manifest(tmp_path / "frame")
+    shapes = {spec.name: spec.shape[1:] for spec in manifest.graphs["frame"].outputs}
+    assert shapes["joints"] == (24, 3)
+    assert shapes["vertices"] == (6890, 3)
+    crops, hidden = random_crops(3), np.zeros((2, 3, 1024), np.float32)
+    with open_graph(manifest, "frame", "onnxruntime") as session:
+        out = session.run({"crop": crops, "hidden": hidden})
+    body = SmplBody(load_body(manifest.body))
+    for person in range(3):
+        rotmat, betas = out["rotmat"][person], out["betas"][person]
+        mesh = body.forward(rotmat[0], rotmat[1:], betas, np.zeros(3, np.float32))
+        np.testing.assert_allclose(out["vertices"][person], mesh.vertices, atol=1e-5)
+        np.testing.assert_allclose(out["joints"][person], mesh.joints, atol=1e-5)
 
 
 def test_a_graph_that_differs_replaces_nothing(official_files, tmp_path, monkeypatch):
