@@ -31,6 +31,7 @@ from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.recorded_body import recorded_body
 from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.status_line import follow_live
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.threads import SlotClosed
@@ -132,7 +133,9 @@ def run(config: LiveConfig) -> int:
             cleanup.callback(live.close)
             connect(config, outputs, live, built, source.info)
             live.start()
-            if display is None:
+            if display is None and source.info.is_live:
+                follow_live(live, stats, lambda: outputs.recording, caught)
+            elif display is None:
                 _follow(live, config.max_frames or source.info.frame_count, caught)
             else:
                 titles = (built.engine, f"{built.backend} {built.precision}")

@@ -10,6 +10,7 @@ import difflib
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,12 @@ def _run_live(words: list[str]) -> int:
     settings_file = given.pop("config", None)
     live_config = config.build_config(given, settings_file)
     set_up_logging(live_config.log_level)
+    if live_config.source == config.ASK:
+        from realtime_vibe.camera_choice import choose_camera
+
+        # Before the seconds that networks and windows take.
+        chosen = choose_camera(sys.stdin, sys.stderr)
+        live_config = replace(live_config, source=str(chosen))
     from realtime_vibe.app import run
 
     return run(live_config)
@@ -59,6 +66,7 @@ def _run_command(name: str, words: list[str]) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "doctor": _run_doctor,
         "cameras": _run_cameras,
+        "init": _run_init,
         "recover": _run_recover,
         "convert": _run_convert,
     }
@@ -98,6 +106,26 @@ def _run_cameras(words: list[str]) -> int:
     from realtime_vibe.doctor import print_cameras
 
     return print_cameras()
+
+
+def _run_init(words: list[str]) -> int:
+    from realtime_vibe.settings_template import DEFAULT_NAME, write_settings_template
+
+    parser = _command_parser(
+        "init", "Writes a settings file in which every setting is explained and commented out."
+    )
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        default=Path(DEFAULT_NAME),
+        help=f"what to call it; an existing file is never replaced (default: {DEFAULT_NAME})",
+    )
+    path = parser.parse_args(words).file
+    write_settings_template(path)
+    print(f"wrote {path}: change what you like, then run {PROGRAM} --config {path}")
+    return EXIT_OK
 
 
 def _run_recover(words: list[str]) -> int:

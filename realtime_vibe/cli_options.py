@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from realtime_vibe import __version__, config
+from realtime_vibe.key_list import ListKeys
 from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
 
 PROGRAM = "realtime-vibe"
 EXIT_USER_ERROR = 2
 
-_USAGE = f"{PROGRAM} [options]\n       {PROGRAM} doctor | cameras | recover FILE | convert IN OUT"
+_USAGE = (
+    f"{PROGRAM} [options]\n"
+    f"       {PROGRAM} doctor | cameras | init [FILE] | recover FILE | convert IN OUT"
+)
 
 _DESCRIPTION = """\
 Turns a camera or a video into a moving SMPL body, live.
@@ -22,6 +26,7 @@ _EPILOG = """\
 other commands:
   realtime-vibe doctor         what is installed, what works, a 2-second self-test; exit 0 or 1
   realtime-vibe cameras        the cameras of this machine, with the number to give to --source
+  realtime-vibe init [FILE]    write a settings file to start from, every setting explained
   realtime-vibe recover FILE   make the files of a recording that was cut off from its .part file
   realtime-vibe convert IN OUT turn motion into another format: .npz, .bvh, .glb, .csv, .trc
 
@@ -49,8 +54,15 @@ class OneLineParser(argparse.ArgumentParser):
         """Says what is wrong in one line and ends the program."""
         self.exit(EXIT_USER_ERROR, f"{PROGRAM}: error: {message} (see {self.prog} --help)\n")
 
+    def groups(self) -> tuple[tuple[str, tuple[argparse.Action, ...]], ...]:
+        """The options as `--help` groups them: title and options of each group, in its order."""
+        return tuple(
+            (str(group.title), tuple(group._group_actions))
+            for group in self._action_groups
+        )
 
-def live_parser() -> argparse.ArgumentParser:
+
+def live_parser() -> OneLineParser:
     """The parser of the live run; options that were not given are absent from its result."""
     parser = OneLineParser(
         prog=PROGRAM,
@@ -79,9 +91,9 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input")
     group.add_argument(
         "--source",
-        metavar="auto|0|1|FILE|FOLDER|GLOB|URL|synthetic",
-        help="where frames come from: the first camera, else the demo clip (auto, the default), a "
-        "camera by number, a video file, a folder or pattern of images, a stream, or a drawn figure "
+        metavar="auto|ask|0|1|FILE|FOLDER|GLOB|URL|synthetic",
+        help="where frames come from: the first camera, else the demo clip (auto, the default), the "
+        "camera you choose from a list (ask), a camera by number, a video file, a folder or pattern of images, a stream, or a drawn figure "
         "that needs no hardware (synthetic)",
     )
     group.add_argument(
@@ -315,6 +327,7 @@ def _add_general(parser: argparse.ArgumentParser) -> None:
         "--log-level", choices=config.LOG_LEVELS, help="how much to say on stderr (default: info)"
     )
     group.add_argument("-h", "--help", action="help", help="show this text and exit")
+    group.add_argument("--list-keys", action=ListKeys, help="show the keys of the windows and exit")
     group.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
 
 

@@ -18,6 +18,8 @@ BVH_UNITS = ("m", "cm")
 BVH_BONES = ("constant", "live")
 VMC_ROOTS = ("hips", "root", "both")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+ASK = "ask"
+"""The source that is a question: which camera?"""
 
 SHORTEST_PERSON_M, TALLEST_PERSON_M = 0.9, 2.4
 """Heights that are believed."""
@@ -37,7 +39,7 @@ class LiveConfig:
     """
 
     source: str = "auto"
-    """`auto`, a camera number, a file, a folder, a glob, a URL or `synthetic`."""
+    """`auto`, `ask`, a camera number, a file, a folder, a glob, a URL or `synthetic`."""
     engine: str = DEFAULT_ENGINE
     """Name of an engine folder that ships with the package, or the path of one."""
     backend: str = "auto"
@@ -152,6 +154,15 @@ def setting_names() -> tuple[str, ...]:
     return tuple(option_name(field.name) for field in fields(LiveConfig))
 
 
+def allowed_values(field_name: str) -> str:
+    """What a setting takes, in the words of the error that refuses everything else."""
+    try:
+        _RULES[field_name](option_name(field_name), object())
+    except ConfigError as error:
+        return str(error).rpartition(", expected ")[2]
+    raise AssertionError(f"{field_name} takes anything")  # no rule does
+
+
 def read_settings_file(path: Path) -> dict[str, object]:
     """Reads a TOML file of settings.
 
@@ -230,7 +241,7 @@ def _source(name: str, value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)  # `source = 0` in a file means the first camera
     if not isinstance(value, str) or not value.strip():
-        raise _wrong(name, value, "auto, a camera number, a path, a URL or synthetic")
+        raise _wrong(name, value, "auto, a camera number, ask, a path, a URL or synthetic")
     return value
 
 

@@ -153,6 +153,13 @@ class LiveOutputs:
             live.add_writer(open_video(config.save_video, config.overwrite))
         self._network.attach(live, faces)
 
+    @property
+    def recording(self) -> str:
+        """Names of the take's files and its length so far; empty when there is none."""
+        if self._takes is None or not self._takes.is_recording:
+            return ""
+        return f"{self._takes.name} {self._takes.recorded_s:.0f} s"
+
     def calibrate_with(self, calibration: LiveCalibration) -> None:
         """Gives the key for calibrating something to start."""
         self._calibration = calibration

@@ -159,6 +159,11 @@ class Takes:
         return any(not sink.is_broken for sink in self._running)
 
     @property
+    def name(self) -> str:
+        """The files of the running take that can still be written; empty when there are none."""
+        return ", ".join(sink.name for sink in self._running if not sink.is_broken)
+
+    @property
     def recorded_s(self) -> float:
         """How long the running take is [s]; 0 when there is none."""
         return time.perf_counter() - self._since_s if self._running else 0.0

@@ -4,6 +4,7 @@ What a live run does with the settings is covered by the tests of the app.
 """
 
 import logging
+import re
 import shlex
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from realtime_vibe import __version__, cli
+from realtime_vibe import __version__, camera_choice, cli
 from realtime_vibe.config import LiveConfig, setting_names
 from realtime_vibe.errors import SourceError
+from realtime_vibe.outputs.keys import KEY_BINDINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("cv2", "numpy", "onnxruntime", "open3d", "torch", "tqdm", "mediapipe")
@@ -104,7 +106,15 @@ def test_every_setting_is_an_option_and_explained() -> None:
     text = cli.live_parser().format_help()
     for name in setting_names():
         assert f"--{name}" in text
-    for word in ("doctor", "cameras", "recover", "examples:", "keys in the windows:", "--config"):
+    for word in (
+        "doctor",
+        "cameras",
+        "init",
+        "recover",
+        "examples:",
+        "keys in the windows:",
+        "--config",
+    ):
         assert word in text
 
 
@@ -173,6 +183,43 @@ def test_ctrl_c_exits_130_and_bugs_keep_their_trace(monkeypatch: pytest.MonkeyPa
         cli.main([])
 
 
+def test_a_camera_is_asked_for_before_the_app_starts(
+    runs: list[LiveConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(camera_choice, "choose_camera", lambda *_: 2)
+    settings = tmp_path / "s.toml"
+    settings.write_text('source = "ask"')
+    assert cli.main(["--source", "ask", "--mirror"]) == 0
+    assert cli.main(["--config", str(settings)]) == 0
+    assert runs == [LiveConfig(source="2", mirror=True), LiveConfig(source="2")]
+
+
+def test_init_writes_what_config_reads(
+    runs: list[LiveConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init"]) == 0
+    assert "--config realtime-vibe.toml" in capsys.readouterr().out
+    assert cli.main(["--config", "realtime-vibe.toml"]) == 0
+    assert cli.main(["init"]) == 2
+    assert "realtime-vibe.toml exists" in capsys.readouterr().err
+    assert cli.main([]) == 0, "the file is there, and not read unless it is asked for"
+    assert runs == [LiveConfig(), LiveConfig()]
+
+
+def test_list_keys_shows_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--list-keys"])
+    assert stop.value.code == 0
+    shown = [re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines()]
+    labels = [label for keys, text in shown for label in keys.split(", ") if text]
+    assert sorted(labels) == sorted(binding.label for binding in KEY_BINDINGS)
+    assert len(shown) == len({binding.action for binding in KEY_BINDINGS})
+
+
 def test_the_apps_exit_code_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     _replace_app(monkeypatch, lambda _config: 143)
     assert cli.main([]) == 143
@@ -198,7 +245,11 @@ def test_help_and_version_need_nothing_installed(start: list[str]) -> None:
         block += "runpy.run_module('realtime_vibe', run_name='__main__')"
     else:
         block += "runpy.run_path('run_live.py', run_name='__main__')"
-    for option, told in (("--help", "--source"), ("--version", __version__)):
+    for option, told in (
+        ("--help", "--source"),
+        ("--version", __version__),
+        ("--list-keys", "quit"),
+    ):
         done = subprocess.run(
             [sys.executable, "-c", block, option],
             cwd=ROOT,

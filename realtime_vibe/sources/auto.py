@@ -7,7 +7,7 @@ from collections.abc import Callable
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import FrameSource, OpenedByWith, SourceInfo
-from realtime_vibe.sources.cameras import CameraInfo, list_cameras
+from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.video_file import VideoFile
 
@@ -56,7 +56,8 @@ class AutoSource(OpenedByWith):
         Raises:
             SourceError: not even the clip can be played.
         """
-        for camera in self._cameras():
+        cameras = self._cameras()
+        for camera in cameras:
             source = self._new_camera(camera.index)
             try:
                 source.open()
@@ -64,7 +65,9 @@ class AutoSource(OpenedByWith):
                 logger.warning("%s", error)
                 continue
             self._chosen, self._plays_demo_clip = source, False
-            logger.info('using camera %d "%s"', camera.index, camera.name)
+            logger.info(
+                'using camera %d "%s"%s', camera.index, camera.name, _others(cameras, camera)
+            )
             return
         logger.warning("no camera found: playing the bundled demo clip")
         self._chosen.open()
@@ -76,3 +79,13 @@ class AutoSource(OpenedByWith):
     def close(self) -> None:
         """Closes the chosen source."""
         self._chosen.close()
+
+
+def _others(cameras: tuple[CameraInfo, ...], chosen: CameraInfo) -> str:
+    """How to take another camera; empty where there is none."""
+    others = tuple(camera for camera in cameras if camera is not chosen)
+    if not others:
+        return ""
+    return (
+        f"; also {describe_cameras(others)}: take it by --source {others[0].index}, or --source ask"
+    )

@@ -51,6 +51,10 @@ def open_source(
     request = CameraRequest(size=size or (640, 480), fps=fps or DEFAULT_FPS)
     if spec == "auto":
         return AutoSource(lambda index: webcam_source(index, request), paced=paced)
+    if spec == "ask":
+        raise SourceError(
+            "only the command line can ask which camera to take: give a camera's number, or auto"
+        )
     if spec == "synthetic":
         return SyntheticSource(size=request.size, fps=request.fps, paced=paced)
     if spec.isascii() and spec.isdigit():
@@ -72,7 +76,7 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
     """
     if not spec.strip() or "\0" in spec:
         raise SourceError(
-            f"got the source {spec!r}, expected auto, 0, FILE, FOLDER, GLOB, URL or synthetic"
+            f"got the source {spec!r}, expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"
         )
     path = Path(spec)
     if is_url(spec):

@@ -74,7 +74,7 @@ def test_file_url_with_escapes(demo_clip: Path, tmp_path: Path, stop: threading.
 
 @pytest.mark.parametrize(
     "spec",
-    ["", "  ", "nope.mp4", "nope/*.png", "ftp://host/x", "-1", "webcam", "²", "a\0b"],
+    ["", "  ", "ask", "nope.mp4", "nope/*.png", "ftp://host/x", "-1", "webcam", "²", "a\0b"],
 )
 def test_one_clear_line_for_nonsense(spec: str) -> None:
     with pytest.raises(SourceError) as caught:
@@ -130,6 +130,27 @@ def test_auto_takes_the_first_camera_that_delivers(
         assert auto.status == "ok"
     assert "camera 0" in caplog.text
     assert "BRIO" in caplog.text
+
+
+def test_auto_says_how_to_take_another_camera(
+    new_camera: Callable[..., object], caplog: pytest.LogCaptureFixture
+) -> None:
+    def open_auto(cameras: tuple[CameraInfo, ...]) -> str:
+        caplog.clear()
+        auto = AutoSource(
+            lambda index: webcam_source(index, CameraRequest(), new_capture=new_camera()),  # type: ignore[arg-type]
+            paced=True,
+            cameras=lambda: cameras,
+        )
+        with auto:
+            return caplog.messages[-1]
+
+    caplog.set_level(logging.INFO)
+    assert open_auto(CAMERAS[1:]) == 'using camera 2 "BRIO"'
+    told = open_auto(CAMERAS)
+    assert told.startswith('using camera 0 "Broken"; also found: 2 "BRIO"')
+    assert "--source 2" in told
+    assert "--source ask" in told
 
 
 @pytest.mark.parametrize("paced", [False, True])
