@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
+from textwrap import indent
 from typing import NoReturn
 
 from realtime_vibe import __version__, config
-from realtime_vibe.key_list import ListKeys
+from realtime_vibe.key_list import ListKeys, key_table
 from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
 
 PROGRAM = "realtime-vibe"
@@ -22,7 +23,7 @@ Turns a camera or a video into a moving SMPL body, live.
 Without options: the first camera (or, where there is none, the demo clip), a window with the body and
 a window with the picture."""
 
-_EPILOG = """\
+_EPILOG = f"""\
 other commands:
   realtime-vibe doctor         what is installed, what works, a 2-second self-test; exit 0 or 1
   realtime-vibe cameras        the cameras of this machine, with the number to give to --source
@@ -40,8 +41,7 @@ examples:
   realtime-vibe --source rtsp://host/stream --temporal window --smooth off
 
 keys in the windows:
-  q/Esc quit   space pause     r record on/off   m mirror   h status text on/off
-  v reset view s screenshot    b forget the body's shape   c calibrate: stand still
+{indent(key_table(), "  ")}
 
 A settings file holds the same names: `max-frames = 100`, `source = 0`, `smooth = "off"`. The command
 line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-C, 143 SIGTERM."""
@@ -57,8 +57,7 @@ class OneLineParser(argparse.ArgumentParser):
     def groups(self) -> tuple[tuple[str, tuple[argparse.Action, ...]], ...]:
         """The options as `--help` groups them: title and options of each group, in its order."""
         return tuple(
-            (str(group.title), tuple(group._group_actions))
-            for group in self._action_groups
+            (str(group.title), tuple(group._group_actions)) for group in self._action_groups
         )
 
 

@@ -20,6 +20,7 @@ _INTERVAL_S = 0.5
 _SILENCE_S = 1.0
 """A live source without a frame for longer is shown as silent."""
 _DEFAULT_COLUMNS = 80
+_BETWEEN = " | "
 
 
 class StatusLine:
@@ -75,7 +76,7 @@ class StatusLine:
             return
         self._due_s = now_s + self._interval_s
         # The last column stays free: many terminals begin a new line when it is written.
-        shown = text()[: _columns(self._stream) - 1]
+        shown = _fitted(text(), _columns(self._stream) - 1)
         with self._lock:
             self._stream.write("\r" + shown.ljust(self._length))
             self._stream.flush()
@@ -91,6 +92,13 @@ class StatusLine:
                 self._stream.write("\r" + " " * self._length + "\r")
                 self._stream.flush()
                 self._length = 0
+
+
+def _fitted(text: str, length: int) -> str:
+    """Leaves out last parts until the text fits: half a number would be a wrong one."""
+    while len(text) > length and _BETWEEN in text:
+        text = text.rpartition(_BETWEEN)[0]
+    return text[:length]
 
 
 def _columns(stream: TextIO) -> int:
@@ -125,7 +133,7 @@ def follow_live(
 
 
 def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
-    """The line: what is recorded, rates, latency, people and drops.
+    """The line: what is recorded, rates, people, latency and drops.
 
     Args:
         live: the run.
@@ -136,27 +144,27 @@ def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning
         _trouble(live),
-        f"recording {recording}" if recording else "",
+        f"rec {recording}" if recording else "",
         f"camera {rates.capture_fps:.1f}, motion {rates.inference_fps:.1f} fps",
-        _latency(stats),
         _people(len(last.people) if last is not None else 0),
+        _latency(stats),
         f"{rates.dropped} dropped",
     )
-    return " | ".join(part for part in parts if part)
+    return _BETWEEN.join(part for part in parts if part)
 
 
 def summary_text(live: LiveRun, stats: StatsCollector) -> str:
     """One line about a run that is over."""
     fps = "" if stats.fps is None else f", {stats.fps:.1f} fps"
     frames = f"{live.frames_processed} frames processed{fps}"
-    return f"{frames}, {_latency(stats)}, {live.rates.dropped} dropped"
+    return f"{frames}, latency {_latency(stats)}, {live.rates.dropped} dropped"
 
 
 def _latency(stats: StatsCollector) -> str:
     p50_ms, p95_ms = (stats.percentile_ms("end_to_end", percent) for percent in (50, 95))
     if math.isnan(p50_ms):  # the first frames are not counted
-        return "latency not measured yet"
-    return f"latency p50 {p50_ms:.1f}, p95 {p95_ms:.1f} ms"
+        return "measuring latency"
+    return f"{p50_ms:.1f} ms (p95 {p95_ms:.1f})"
 
 
 def _people(count: int) -> str:

@@ -16,10 +16,12 @@ from realtime_vibe.sources.factory import open_source
 from realtime_vibe.status_line import StatusLine
 
 LINE = re.compile(
-    r"^recording o\.npz (\d) s \| camera [\d.]+, motion [\d.]+ fps \| latency .* \| "
-    r"(nobody in view|1 person) \| \d+ dropped$"
+    r"^rec o\.npz (\d) s \| camera [\d.]+, motion [\d.]+ fps \| (?:nobody in view|1 person) \| "
+    r"(?:measuring latency|[\d.]+ ms \(p95 [\d.]+\)) \| \d+ dropped$"
 )
-SUMMARY = re.compile(r"^realtime-vibe: 60 frames processed, [\d.]+ fps, latency p50 .* dropped$")
+SUMMARY = re.compile(
+    r"^realtime-vibe: 60 frames processed, [\d.]+ fps, latency [\d.]+ ms .* dropped$"
+)
 
 
 class Terminal(io.StringIO):
@@ -132,5 +134,7 @@ def test_it_never_wraps_in_a_narrow_terminal() -> None:
         with os.fdopen(slave, "w") as stream, StatusLine(stream, interval_s=0.0) as line:
             line.update(lambda: "0123456789" * 10)
             assert os.read(master, 1000).decode() == "\r" + ("0123456789" * 3)[:29]
+            line.update(lambda: "rec o.npz 1 s | 1 person | 12.5 ms (p95 13.0)")
+            assert os.read(master, 1000).decode().strip() == "rec o.npz 1 s | 1 person"
     finally:
         os.close(master)
