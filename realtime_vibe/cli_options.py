@@ -222,6 +222,13 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="show the views as a mirror does; recordings are never mirrored",
     )
+    group.add_argument(
+        "--background",
+        metavar="default|green|black|'#rrggbb'|transparent",
+        help="behind the body in the 3D window, in the mesh's half of videos and in snapshots: one colour "
+        "comes without grid and shadow, so that OBS can key it out; transparent is for --snapshot, a PNG "
+        "of the body alone: windows and videos cannot be transparent (default: default)",
+    )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:

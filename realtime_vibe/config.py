@@ -9,6 +9,7 @@ from pathlib import Path
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.outputs.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, parse_address
+from realtime_vibe.outputs.background import TRANSPARENT, parse_background
 
 TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
 TEMPORAL_MODES = ("stream", "window", "demo")
@@ -98,6 +99,8 @@ class LiveConfig:
     """Replace output files that exist."""
     mirror: bool = False
     """Show the views as a mirror does; results are not mirrored."""
+    background: str = "default"
+    """Behind the mesh: `default`, `green`, `black`, `#rrggbb`, or `transparent` for a snapshot."""
     width: int | None = None
     """Image width to ask a camera for [px]."""
     height: int | None = None
@@ -124,6 +127,8 @@ class LiveConfig:
         if (self.width is None) != (self.height is None):
             given, missing = ("width", "height") if self.height is None else ("height", "width")
             raise ConfigError(f"{given} is set without {missing}: give both or neither")
+        if self.background == TRANSPARENT and self.snapshot is None:
+            raise ConfigError(f"background is {TRANSPARENT} without snapshot: windows cannot be so")
         _check_network(self)
 
 
@@ -302,6 +307,15 @@ def _number_between(low: float, high: float) -> _Rule:
     return check
 
 
+def _background(name: str, value: object) -> str:
+    try:
+        parse_background(value if isinstance(value, str) else "")
+    except ConfigError as error:
+        expected = "default, green, black, transparent or #rrggbb such as '#ff00ff' (quote it)"
+        raise _wrong(name, value, expected) from error
+    return str(value).strip().lower()
+
+
 def _height_of_a_person(name: str, value: object) -> float:
     number = _as_number(value)
     if number is None or not SHORTEST_PERSON_M <= number <= TALLEST_PERSON_M:
@@ -370,6 +384,7 @@ _RULES: dict[str, _Rule] = {
     "stream_rate": _optional(_number_between(0.1, 1000)),
     "overwrite": _flag,
     "mirror": _flag,
+    "background": _background,
     "width": _optional(_count),
     "height": _optional(_count),
     "fps": _optional(_number_between(0.1, 1000)),

@@ -16,20 +16,20 @@ _KEY_TEXTS = {
     Action.RESET_VIEW: "reset the 3D view",
     Action.RESET_SHAPE: "forget the body's shape",
     Action.CALIBRATE: "calibrate: stand still",
+    Action.RELEASE: "release that person",
 }
 """What a key does, where the action's own name is too short to be understood."""
 
 
 def key_table() -> str:
     """One line for each thing a key of the windows does."""
-    labels: dict[Action, list[str]] = {}
+    labels: dict[str, dict[str, None]] = {}  # the inner dict: labels once each, in order
     for binding in KEY_BINDINGS:
-        labels.setdefault(binding.action, []).append(binding.label)
-    names = {action: ", ".join(keys) for action, keys in labels.items()}
+        text = _KEY_TEXTS.get(binding.action, binding.purpose)
+        labels.setdefault(text, {})[binding.label] = None
+    names = {text: ", ".join(keys) for text, keys in labels.items()}
     width = max(map(len, names.values()))
-    return "\n".join(
-        f"{keys:<{width}}  {_KEY_TEXTS.get(action, action.value)}" for action, keys in names.items()
-    )
+    return "\n".join(f"{keys:<{width}}  {text}" for text, keys in names.items())
 
 
 class ListKeys(argparse.Action):

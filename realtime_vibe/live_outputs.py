@@ -15,21 +15,27 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.live_calibration import LiveCalibration
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.network_outputs import NetworkOutputs
+from realtime_vibe.outputs.background import Background, parse_background
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.composite import CompositeRenderer
+from realtime_vibe.outputs.desktop import desktop_area
 from realtime_vibe.outputs.display import Display
 from realtime_vibe.outputs.hud import HudState
-from realtime_vibe.outputs.keys import Action
+from realtime_vibe.outputs.keys import PERSON_NUMBERS, Action
+from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.recording_spool import TakeOptions
 from realtime_vibe.outputs.sink_thread import SinkThread
 from realtime_vibe.outputs.snapshot import SNAPSHOT_SUFFIXES, save_image
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
 from realtime_vibe.outputs.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.video_writer import VideoWriter
+from realtime_vibe.outputs.window_places import WindowPlaces
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.takes import VIDEO_SUFFIXES, TakeContent, Takes, TakeSettings, check_take
 from realtime_vibe.threads import SlotClosed
+from realtime_vibe.tracking.base import MAX_GAP_S
+from realtime_vibe.world.calibration_file import calibration_folder
 
 _LOGGER = logging.getLogger(__name__)
 _POLL_S = 0.008
@@ -91,7 +97,9 @@ class LiveOutputs:
         ):
             if path is not None:
                 check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
-        self._network = NetworkOutputs(config)
+        self._background: Background = parse_background(config.background)
+        self._lock = PersonLock(max_people=config.max_people, grace_s=MAX_GAP_S)
+        self._network = NetworkOutputs(config, self._lock)
         self._take_settings = TakeSettings(
             paths=config.record,
             options=TakeOptions(
@@ -137,7 +145,7 @@ class LiveOutputs:
         def open_video(path: Path, overwrite: bool) -> VideoSink:
             fps = info.fps if info.fps and math.isfinite(info.fps) else 30.0
             writer = VideoWriter(path, fps=min(fps, 60.0), overwrite=overwrite)
-            renderer = CompositeRenderer(faces, mirror=config.mirror)
+            renderer = CompositeRenderer(faces, mirror=config.mirror, background=self._background)
             return VideoSink(writer, renderer, lossless=lossless)
 
         self._takes = Takes(
@@ -170,7 +178,14 @@ class LiveOutputs:
         Raises:
             OutputError: there is no display, or a library is missing.
         """
-        display = Display(faces, view=self._config.view, mirror=self._config.mirror)  # type: ignore[arg-type]  # checked by LiveConfig
+        display = Display(
+            faces,
+            view=self._config.view,  # type: ignore[arg-type]  # checked by LiveConfig
+            mirror=self._config.mirror,
+            background=self._background,
+            places=WindowPlaces(calibration_folder().parent / "windows.json", desktop_area),
+        )
+        display.lock = self._lock
         display.open()
         return display
 
@@ -192,6 +207,8 @@ class LiveOutputs:
             result = live.take(_POLL_S)
         except SlotClosed:
             return False
+        if result is not None and (news := self._lock.update(result)):
+            self._say(news)
         display.show(result, self._hud(live, stats, titles))
         for action in display.poll():
             if action is Action.QUIT:
@@ -226,7 +243,9 @@ class LiveOutputs:
         if last is None:
             _LOGGER.warning("no frame was processed: no snapshot %s", path)
             return
-        save_image(path, CompositeRenderer(faces, mirror=self._config.mirror).draw(last))
+        renderer = CompositeRenderer(faces, mirror=self._config.mirror, background=self._background)
+        cutout = self._background.is_transparent
+        save_image(path, renderer.draw_cutout(last) if cutout else renderer.draw(last))
 
     def _carry_out(self, action: Action, display: Display, live: LiveRun) -> None:
         match action:
@@ -243,6 +262,11 @@ class LiveOutputs:
             case Action.CALIBRATE:
                 if self._calibration is not None:
                     self._calibration.start()
+            case Action.RELEASE:
+                self._say(self._lock.release())
+            case _ if (number := PERSON_NUMBERS.get(action)) is not None:
+                news = self._lock.choose(number, live.latest_result, mirror=display.mirror)
+                self._say(news)
             case _:
                 pass  # the display did it already
 

@@ -16,6 +16,7 @@ from realtime_vibe.outputs.address import (
     resolve,
 )
 from realtime_vibe.outputs.base import ResultSink
+from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.vmc import VmcSink
 from realtime_vibe.outputs.vmc_avatar import AvatarRest, read_avatar
 from realtime_vibe.outputs.vrchat_osc import VrchatSink
@@ -27,12 +28,14 @@ class NetworkOutputs:
 
     Args:
         config: checked settings. Hosts, the port and the avatar are tried here, before anything else starts.
+        lock: whom the user chose for avatars to follow.
 
     Raises:
         OutputError: a host is unknown, the port is taken or the avatar cannot be read.
     """
 
-    def __init__(self, config: LiveConfig) -> None:
+    def __init__(self, config: LiveConfig, lock: PersonLock | None = None) -> None:
+        self._lock = lock
         self._rate_hz = config.stream_rate
         self._vmc_root = config.vmc_root
         self._vmc = parse_address(config.vmc, default_port=VMC_PORT) if config.vmc else None
@@ -71,9 +74,10 @@ class NetworkOutputs:
                 avatar=self._avatar,
                 root_mode=self._vmc_root,
                 max_rate_hz=self._rate_hz,
+                lock=self._lock,
             ).start()
         if self._vrchat is not None:
-            yield VrchatSink(self._vrchat, max_rate_hz=self._rate_hz).start()
+            yield VrchatSink(self._vrchat, max_rate_hz=self._rate_hz, lock=self._lock).start()
         if self._web is not None:
             # The server's library takes 0.1 s to import.
             from realtime_vibe.outputs.websocket_stream import WebStream

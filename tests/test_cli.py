@@ -216,8 +216,8 @@ def test_list_keys_shows_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert stop.value.code == 0
     shown = [re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines()]
     labels = [label for keys, text in shown for label in keys.split(", ") if text]
-    assert sorted(labels) == sorted(binding.label for binding in KEY_BINDINGS)
-    assert len(shown) == len({binding.action for binding in KEY_BINDINGS})
+    assert sorted(labels) == sorted({binding.label for binding in KEY_BINDINGS})
+    assert len(shown) == len({binding.purpose for binding in KEY_BINDINGS})
 
 
 def test_the_apps_exit_code_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "stream-rate": "30",
         "overwrite": "true",
         "mirror": "true",
+        "background": "'#00ff00'",
         "width": "1",
         "height": "1",
         "fps": "1",

@@ -2,10 +2,11 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
-from realtime_vibe.app import build_pipeline
+from realtime_vibe.app import build_pipeline, run
 from realtime_vibe.config import LiveConfig
 from realtime_vibe.live_outputs import LiveOutputs
 from realtime_vibe.live_run import LiveRun
@@ -131,3 +132,52 @@ def test_statistics_are_written_even_without_frames(tmp_path):
     LiveOutputs(config).finish(None, StatsCollector(), facts, faces)
     assert json.loads((tmp_path / "s.json").read_text())["fps"] is None
     assert not (tmp_path / "s.png").exists()
+
+
+def test_number_keys_say_that_one_person_is_followed(session):
+    live, _, display, rounds, _ = session
+    rounds(lambda: live.frames_processed > 2)
+    display.keys = [Action.LOCK_1]
+    rounds(lambda: "--max-people" in display.huds[-1].message)
+    assert display.lock is None  # made by hand here: `open_display` gives it
+
+
+def test_the_lock_reaches_avatars_and_ends_with_zero(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = LiveConfig(source="synthetic", view="preview", max_people=2)
+    built = build_pipeline(config)
+    source = open_source("synthetic", paced=True)
+    source.open()
+    stats = StatsCollector()
+    live = LiveRun(source, built.pipeline, stats, every_frame=False, max_frames=None)
+    outputs, display = LiveOutputs(config), KeyedDisplay(built.faces)
+    outputs.attach(live, built.faces, source.info, lossless=False, body=built.recorded_body)
+    live.start()
+    try:
+        for key, words in (
+            (Action.LOCK_1, "following person 1"),
+            (Action.LOCK_4, "there is no person 4: 1 in view"),
+            (Action.RELEASE, "person released"),
+        ):
+            before = live.frames_processed
+            while live.frames_processed < before + 5 or not live.latest_result.people:
+                assert outputs.serve(display, live, stats, ("engine", "backend"))
+            display.keys = [key]
+            for _ in range(2):
+                assert outputs.serve(display, live, stats, ("engine", "backend"))
+            assert words in display.huds[-1].message
+    finally:
+        live.close()
+        built.pipeline.close()
+
+
+def test_a_transparent_snapshot_is_the_body_alone(tmp_path):
+    path = tmp_path / "x.png"
+    config = LiveConfig(
+        source="synthetic", view="none", max_frames=8, snapshot=path, background="transparent"
+    )
+    assert run(config) == 0
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert picture.shape[2] == 4
+    assert picture[0, 0, 3] == 0
+    assert 0.02 < (picture[..., 3] == 255).mean() < 0.6

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.outputs.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.hud import HudState, draw_hud
 from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.scene import SceneRenderer
@@ -21,6 +22,7 @@ class CompositeRenderer:
         max_height: cap on the picture's height [px].
         options: what the overlay shows.
         mirror: flips both halves left to right.
+        background: of the half with the mesh.
     """
 
     def __init__(
@@ -30,9 +32,10 @@ class CompositeRenderer:
         max_height: int = 720,
         options: OverlayOptions | None = None,
         mirror: bool = False,
+        background: Background = DEFAULT_BACKGROUND,
     ) -> None:
         self._overlay = OverlayRenderer(faces, options)
-        self._scene = SceneRenderer(faces)
+        self._scene = SceneRenderer(faces, background)
         self._max_height = max(max_height, 2)
         self.mirror = mirror
         """May be changed between pictures."""
@@ -57,6 +60,13 @@ class CompositeRenderer:
         if hud is not None:
             draw_hud(left, hud)
         return beside(left, right)
+
+    def draw_cutout(self, result: FrameResult) -> ImageArray:
+        """The half with the mesh alone: a new picture (h, w, 4) BGRA without anything behind it."""
+        frame_height, frame_width = result.frame.image_bgr.shape[:2]
+        height = self._height(frame_height)
+        width = _scene_width(self._left_width(frame_width, frame_height), height)
+        return self._scene.draw_cutout(result, width=width, height=height, mirror=self.mirror)
 
     def _height(self, frame_height: int) -> int:
         height = min(max(frame_height, MIN_HEIGHT_PX), self._max_height)

@@ -6,14 +6,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.outputs.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.composite import CompositeRenderer, beside
 from realtime_vibe.outputs.hud import HudState, draw_hud
 from realtime_vibe.outputs.keys import Action
 from realtime_vibe.outputs.open3d_viewer import Open3dViewer
 from realtime_vibe.outputs.overlay import OverlayOptions, OverlayRenderer
 from realtime_vibe.outputs.pacing import DrawingPace
+from realtime_vibe.outputs.person_lock import PersonLock
+from realtime_vibe.outputs.person_marks import draw_person_marks
 from realtime_vibe.outputs.preview_window import PreviewWindow
 from realtime_vibe.outputs.scene import backdrop, write_centered
+from realtime_vibe.outputs.window_places import NOWHERE, WindowPlaces
 from realtime_vibe.packets import FrameResult, ImageArray
 
 View = Literal["both", "open3d", "preview", "none"]
@@ -34,6 +38,8 @@ class Display:
         view: which windows to open; `none` opens nothing and still makes `last_picture`.
         options: what is drawn over the camera's picture.
         mirror: shows everything as a mirror would.
+        background: what is behind the mesh.
+        places: where the windows were the last time.
     """
 
     def __init__(
@@ -43,14 +49,20 @@ class Display:
         view: View = "both",
         options: OverlayOptions | None = None,
         mirror: bool = False,
+        background: Background = DEFAULT_BACKGROUND,
+        places: WindowPlaces = NOWHERE,
     ) -> None:
         self._faces = faces
+        self._background = background
+        self._marked_id: int | None = None
         self._options = options or OverlayOptions(skeleton=True)
         self._overlay = OverlayRenderer(faces, self._options)
-        self._viewer = Open3dViewer(faces) if view in {"both", "open3d"} else None
-        if self._viewer is not None:
+        self._viewer: Open3dViewer | None = None
+        if view in {"both", "open3d"}:
+            self._viewer = Open3dViewer(faces, background=background)
+            self._viewer.places = places
             self._viewer.mirror = mirror
-        self._preview = PreviewWindow() if view in {"both", "preview"} else None
+        self._preview = PreviewWindow(places=places) if view in {"both", "preview"} else None
         self._result: FrameResult | None = None
         self._base = np.zeros((1, 1, 3), np.uint8)
         self._hud = HudState()
@@ -59,6 +71,8 @@ class Display:
         self._text_is_old = True
         self.mirror = mirror
         """Whether everything is shown as in a mirror; the m key toggles it."""
+        self.lock: PersonLock | None = None
+        """Whom the user chose to follow: marked in the preview."""
         self.hud_visible = True
         """Whether the HUD is written; the h key toggles it."""
 
@@ -94,6 +108,8 @@ class Display:
             self._overlay_is_old = True
             if self._viewer is not None:
                 self._viewer.show(result)
+        if self._locked_id != self._marked_id:
+            self._overlay_is_old = True
         if hud != self._hud:
             self._hud = hud
             self._text_is_old = True
@@ -136,6 +152,7 @@ class Display:
             max_height=_MAX_PICTURE_HEIGHT_PX,
             options=self._options,
             mirror=self.mirror,
+            background=self._background,
         )
         return composite.draw(self._result)
 
@@ -144,6 +161,10 @@ class Display:
         for window in self._windows():
             if window is not None:
                 window.close()
+
+    @property
+    def _locked_id(self) -> int | None:
+        return None if self.lock is None else self.lock.track_id
 
     def _windows(self) -> tuple[Open3dViewer | None, PreviewWindow | None]:
         return self._viewer, self._preview
@@ -186,7 +207,10 @@ class Display:
             return waiting
         height = self._result.frame.image_bgr.shape[0]
         height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
-        return self._overlay.draw(self._result, height=height, mirror=self.mirror)
+        picture = self._overlay.draw(self._result, height=height, mirror=self.mirror)
+        self._marked_id = self._locked_id
+        draw_person_marks(picture, self._result, self._marked_id, mirror=self.mirror)
+        return picture
 
     def __enter__(self) -> "Display":
         self.open()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime_vibe.outputs.ground import GroundLevel
+from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
 # Bone of Unity's HumanBodyBones, joint of SMPL, parent bone. Parents come first.
@@ -155,18 +156,29 @@ class HumanoidRoom:
 
 
 class LeadingPerson:
-    """Picks the one person that an avatar follows: the same as long as they are in view."""
+    """Picks the one person that an avatar follows: the same as long as they are in view.
 
-    def __init__(self) -> None:
+    Args:
+        lock: whom the user chose; while that person is out of view, nobody is picked.
+    """
+
+    def __init__(self, lock: PersonLock | None = None) -> None:
+        self._lock = lock
         self._track_id: int | None = None
 
     def pick(self, result: FrameResult) -> PersonResult | None:
-        """The person followed so far, else whoever is largest in the picture; None for nobody."""
-        if not result.people:
-            return None
+        """Whom the user chose, else who was followed so far, else whoever is largest in the picture.
+
+        None for nobody.
+        """
+        chosen = None if self._lock is None else self._lock.track_id
+        if chosen is not None:
+            self._track_id = chosen
         for person in result.people:
             if person.person.track_id == self._track_id:
                 return person
+        if chosen is not None or not result.people:
+            return None
         largest = max(result.people, key=lambda person: float(person.square_px[2]))
         self._track_id = largest.person.track_id
         return largest

@@ -16,6 +16,20 @@ class Action(Enum):
     SCREENSHOT = "screenshot"
     RESET_SHAPE = "reset body shape"
     CALIBRATE = "calibrate"
+    LOCK_1 = "lock onto person 1"
+    LOCK_2 = "lock onto person 2"
+    LOCK_3 = "lock onto person 3"
+    LOCK_4 = "lock onto person 4"
+    LOCK_5 = "lock onto person 5"
+    LOCK_6 = "lock onto person 6"
+    LOCK_7 = "lock onto person 7"
+    LOCK_8 = "lock onto person 8"
+    LOCK_9 = "lock onto person 9"
+    RELEASE = "release the person"
+
+
+PERSON_NUMBERS = {Action[f"LOCK_{number}"]: number for number in range(1, 10)}
+"""Which person from the left an action asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +43,14 @@ class KeyBinding:
     glfw_code: int
     """Key code that Open3D (GLFW) reports."""
     action: Action
+
+    @property
+    def purpose(self) -> str:
+        """What it does, as written in the help; keys of one label share it."""
+        return _LOCKING if self.action in PERSON_NUMBERS else self.action.value
+
+
+_LOCKING = "avatars follow the n-th person from the left"
 
 
 def _letter(letter: str, action: Action) -> KeyBinding:
@@ -48,6 +70,11 @@ KEY_BINDINGS: tuple[KeyBinding, ...] = (
     _letter("s", Action.SCREENSHOT),
     _letter("b", Action.RESET_SHAPE),
     _letter("c", Action.CALIBRATE),
+    *(
+        KeyBinding(label="1-9", character=code, glfw_code=code, action=action)
+        for code, action in zip(b"123456789", PERSON_NUMBERS, strict=True)
+    ),
+    _letter("0", Action.RELEASE),
 )
 """Every key, in the order of the help."""
 
@@ -71,7 +98,7 @@ def action_of_character(code: int) -> Action | None:
 
 def key_help() -> str:
     """One line: `q/Esc quit, space pause, ...`."""
-    labels: dict[Action, list[str]] = {}
+    labels: dict[str, dict[str, None]] = {}  # the inner dict: labels once each, in order
     for binding in KEY_BINDINGS:
-        labels.setdefault(binding.action, []).append(binding.label)
-    return ", ".join(f"{'/'.join(keys)} {action.value}" for action, keys in labels.items())
+        labels.setdefault(binding.purpose, {})[binding.label] = None
+    return ", ".join(f"{'/'.join(keys)} {purpose}" for purpose, keys in labels.items())

@@ -9,8 +9,10 @@ from types import TracebackType
 import cv2
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.desktop import place_of_window
 from realtime_vibe.outputs.keys import Action, action_of_character
 from realtime_vibe.outputs.screen import require_x_display
+from realtime_vibe.outputs.window_places import NOWHERE, WindowPlace, WindowPlaces, WindowWatch
 from realtime_vibe.packets import ImageArray
 
 _LOG = logging.getLogger(__name__)
@@ -30,10 +32,14 @@ class PreviewWindow:
 
     Args:
         title: of the window.
+        places: where it was the last time.
     """
 
-    def __init__(self, title: str = "realtime-vibe") -> None:
+    def __init__(self, title: str = "realtime-vibe", places: WindowPlaces = NOWHERE) -> None:
         self._title = title
+        self._places = places
+        self._last: WindowPlace | None = None
+        self._watch: WindowWatch | None = None
         self._is_open = False
         self._shown_size = (0, 0)
 
@@ -66,6 +72,8 @@ class PreviewWindow:
             ) from error
         self._is_open = True
         self._shown_size = (0, 0)
+        self._last = self._places.last(self._title)
+        self._watch = None
 
     def show(self, image: ImageArray) -> None:
         """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
@@ -73,10 +81,7 @@ class PreviewWindow:
             return
         height, width = image.shape[:2]
         if (width, height) != self._shown_size:
-            fit = min(1.0, _FIRST_WIDTH / width, _FIRST_HEIGHT / height)
-            cv2.resizeWindow(self._title, max(1, round(width * fit)), max(1, round(height * fit)))
-            if not self._was_shown:
-                cv2.moveWindow(self._title, _LEFT_PX, _TOP_PX)
+            self._fit(width, height)
             self._shown_size = (width, height)
         cv2.imshow(self._title, image)
 
@@ -90,18 +95,43 @@ class PreviewWindow:
         if self._was_shown and not self._is_visible():
             _LOG.info("preview window closed")
             self.close()
+        elif self._watch is not None and self._watch.is_due:
+            self._watch.see(place_of_window(self._title))
         return actions
 
     def close(self) -> None:
         """Closes the window; harmless when it is closed."""
         if not self._is_open:
             return
+        if self._watch is not None:
+            if self._is_visible():
+                self._watch.see(place_of_window(self._title))
+            if self._watch.place is not None:
+                self._places.keep(self._title, self._watch.place)
         self._is_open = False
         try:
             cv2.destroyWindow(self._title)
             cv2.waitKeyEx(1)  # highgui takes the window away only while it handles events
         except cv2.error as error:
             _LOG.debug("window was gone already: %s", error)
+
+    def _fit(self, width: int, height: int) -> None:
+        """Gives the window the size of a picture, or the place that it had the last time."""
+        if self._last is not None and self._was_shown:
+            return  # the user chose a size: pictures of other sizes fit themselves into it
+        fit = min(1.0, _FIRST_WIDTH / width, _FIRST_HEIGHT / height)
+        wanted = self._last or WindowPlace(
+            left=_LEFT_PX,
+            top=_TOP_PX,
+            width=max(1, round(width * fit)),
+            height=max(1, round(height * fit)),
+        )
+        cv2.resizeWindow(self._title, wanted.width, wanted.height)
+        if not self._was_shown:
+            cv2.moveWindow(self._title, wanted.left, wanted.top)
+            self._watch = WindowWatch(wanted)
+        elif self._watch is not None:
+            self._watch.resized(wanted.width, wanted.height)
 
     def _is_visible(self) -> bool:
         try:

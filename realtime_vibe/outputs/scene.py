@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.outputs.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.blend import MeshStyle, blend_mesh
 from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
 from realtime_vibe.outputs.raster import MeshRasterizer, PinholeView
-from realtime_vibe.outputs.shading import PERSON_COLORS
+from realtime_vibe.outputs.shading import PERSON_COLORS, Color
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
 
 YAW_RAD = float(np.deg2rad(30.0))
@@ -59,9 +60,13 @@ class SceneRenderer:
 
     Args:
         faces: (F, 3) of the body that the meshes come from.
+        background: what is behind the bodies; one colour stays free of floor, shadow and text.
     """
 
-    def __init__(self, faces: NDArray[np.integer]) -> None:
+    def __init__(
+        self, faces: NDArray[np.integer], background: Background = DEFAULT_BACKGROUND
+    ) -> None:
+        self._background = background
         self._rasterizer = MeshRasterizer(faces)
         self._ground = GroundLevel()
         self._aim = SteadyPoint()
@@ -82,19 +87,61 @@ class SceneRenderer:
         if result.people:
             self._follow(result)
         camera = self._camera(width, height)
-        image = backdrop(width, height)
+        color = self._background.color
+        if color is None:
+            image = self._draw_room(result, camera)
+        else:
+            image = self._draw_bodies(result, camera, color)
+        if mirror:
+            image = np.ascontiguousarray(image[:, ::-1])
+        if color is None and not (result.people or result.held):
+            write_centered(image, "nobody in view")
+        return image
+
+    def draw_cutout(
+        self, result: FrameResult, *, width: int, height: int, mirror: bool = False
+    ) -> ImageArray:
+        """A picture (height, width, 4) BGRA of the bodies alone, as other programs lay it over theirs.
+
+        Args:
+            result: must come in the order of time.
+            width: [px].
+            height: [px].
+            mirror: flips the picture left to right.
+        """
+        if result.people:
+            self._follow(result)
+        camera = self._camera(width, height)
+        on_black = self._draw_bodies(result, camera, (0, 0, 0)).astype(np.float32)
+        on_white = self._draw_bodies(result, camera, (255, 255, 255)).astype(np.float32)
+        # What white adds to black shows through: exact at soft edges and for the fading, too.
+        opacity = np.clip(1.0 - (on_white - on_black).mean(axis=2, keepdims=True) / 255.0, 0.0, 1.0)
+        color = on_black / np.maximum(opacity, 1.0 / 255.0)
+        image = np.concatenate([np.minimum(color, 255.0), 255.0 * opacity], axis=2)
+        image = np.rint(image).astype(np.uint8)
+        return np.ascontiguousarray(image[:, ::-1] if mirror else image)
+
+    def _draw_room(self, result: FrameResult, camera: _Camera) -> ImageArray:
+        image = backdrop(camera.view.width, camera.view.height)
         self._draw_grid(image, camera)
         for held in result.held:
             self._draw_body(image, held.last, camera, opacity=held.opacity)
         for person in result.people:
             self._draw_shadow(image, person, camera)
+        self._draw_people(image, result, camera)
+        return image
+
+    def _draw_bodies(self, result: FrameResult, camera: _Camera, color: Color) -> ImageArray:
+        """Nothing but bodies on one colour."""
+        image = np.full((camera.view.height, camera.view.width, 3), color, np.uint8)
+        for held in result.held:
+            self._draw_body(image, held.last, camera, opacity=held.opacity)
+        self._draw_people(image, result, camera)
+        return image
+
+    def _draw_people(self, image: ImageArray, result: FrameResult, camera: _Camera) -> None:
         for person in sorted(result.people, key=lambda p: _distance_m(p, camera), reverse=True):
             self._draw_body(image, person, camera)
-        if mirror:
-            image = np.ascontiguousarray(image[:, ::-1])
-        if not (result.people or result.held):
-            write_centered(image, "nobody in view")
-        return image
 
     def _follow(self, result: FrameResult) -> None:
         now_s = result.frame.captured_at_s

@@ -15,7 +15,7 @@ _COMPRESSION = 3
 
 
 def save_image(path: Path, image: ImageArray) -> None:
-    """Writes a picture (H, W, 3) BGR as PNG; readers see the old file or the complete new one.
+    """Writes a picture (H, W, 3) BGR or (H, W, 4) BGRA as PNG; readers see the old file or the complete new one.
 
     Raises:
         OutputError: wrong ending, empty picture, or the folder cannot be written.

@@ -24,6 +24,7 @@ from realtime_vibe.outputs.humanoid import (
 )
 from realtime_vibe.outputs.newest_sender import NewestSender
 from realtime_vibe.outputs.osc import OscMessage, bundles
+from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.scalar_quaternions import Quat, steady_quats_xyzw
 from realtime_vibe.outputs.vmc_avatar import AvatarRest
 from realtime_vibe.packets import FloatArray, FrameResult
@@ -145,6 +146,7 @@ class VmcSink(ClosedByWith):
         avatar: rest pose of the avatar it shows, or None.
         root_mode: one of `ROOT_MODES`.
         max_rate_hz: how often to send at most; None for every result.
+        lock: whom the user chose; None for the largest person.
 
     Raises:
         OutputError: the host is not known.
@@ -157,9 +159,10 @@ class VmcSink(ClosedByWith):
         avatar: AvatarRest | None = None,
         root_mode: str = "hips",
         max_rate_hz: float | None = None,
+        lock: PersonLock | None = None,
     ) -> None:
         self._datagrams = DatagramSender(address)
-        self._room, self._leading = HumanoidRoom(), LeadingPerson()
+        self._room, self._leading = HumanoidRoom(), LeadingPerson(lock)
         self._retarget = VmcRetarget(avatar, root_mode)
         self._messages = VmcMessages(self._retarget.names)
         self._pose: VmcPose | None = None

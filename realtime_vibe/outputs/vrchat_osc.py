@@ -13,6 +13,7 @@ from realtime_vibe.outputs.datagrams import DatagramSender
 from realtime_vibe.outputs.humanoid import BONES, HumanoidPose, HumanoidRoom, LeadingPerson
 from realtime_vibe.outputs.newest_sender import AFTER_AVATARS_S, NewestSender
 from realtime_vibe.outputs.osc import OscMessage, bundles
+from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult
 
 TRACKERS = (
@@ -55,14 +56,21 @@ class VrchatSink(ClosedByWith):
     Args:
         address: the computer that runs VRChat.
         max_rate_hz: how often to send at most; None for every result.
+        lock: whom the user chose; None for the largest person.
 
     Raises:
         OutputError: the host is not known.
     """
 
-    def __init__(self, address: Address, *, max_rate_hz: float | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        max_rate_hz: float | None = None,
+        lock: PersonLock | None = None,
+    ) -> None:
         self._datagrams = DatagramSender(address)
-        self._room, self._leading = HumanoidRoom(), LeadingPerson()
+        self._room, self._leading = HumanoidRoom(), LeadingPerson(lock)
         self._messages = [
             OscMessage(f"/tracking/trackers/{name}/{what}", (), "fff")
             for name, _ in TRACKERS

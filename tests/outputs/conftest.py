@@ -1,6 +1,9 @@
 """Results with random but valid poses for every sink, and shapes to draw for every picture."""
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,3 +192,23 @@ def result_of() -> ResultFactory:
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[str]:
+    """DISPLAY of a virtual screen; skips where Xvfb or xdotool is missing."""
+    if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
+        pytest.skip("Xvfb or xdotool is not installed")
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1700x900x24"],
+        pass_fds=[write_end],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        number = pipe.readline().strip()
+    assert number
+    yield f":{number}"
+    server.terminate()
+    server.wait(10)

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import time
@@ -87,26 +86,6 @@ def test_a_preview_that_was_never_opened_is_harmless(figure):
     window.show(np.zeros((48, 64, 3), np.uint8))
     assert window.poll() == []
     window.close()
-
-
-@pytest.fixture(scope="module")
-def screen():
-    """DISPLAY of a virtual screen; skips where Xvfb or xdotool is missing."""
-    if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
-        pytest.skip("Xvfb or xdotool is not installed")
-    read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1700x900x24"],
-        pass_fds=[write_end],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        number = pipe.readline().strip()
-    assert number
-    yield f":{number}"
-    server.terminate()
-    server.wait(10)
 
 
 class WindowedRun:

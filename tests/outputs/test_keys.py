@@ -22,11 +22,29 @@ def test_every_action_has_a_key_and_no_key_has_two():
         (-1, None),
         (0, None),
         (ord("x"), None),
+        (ord("1"), Action.LOCK_1),
+        (ord("9"), Action.LOCK_9),
+        (ord("0"), Action.RELEASE),
         (0xFF51, None),
         (0x250000, None),
         (63234, None),
     ],
-    ids=["q", "Q", "esc", "space", "numlock", "none", "zero", "x", "left", "left-win", "left-mac"],
+    ids=[
+        "q",
+        "Q",
+        "esc",
+        "space",
+        "numlock",
+        "none",
+        "zero",
+        "x",
+        "1",
+        "9",
+        "0",
+        "left",
+        "left-win",
+        "left-mac",
+    ],
 )
 def test_codes_of_opencv(code, action):
     assert action_of_character(code) is action
@@ -36,4 +54,5 @@ def test_help_names_every_key_once():
     text = key_help()
     assert text.startswith("q/Esc quit, space pause")
     for binding in KEY_BINDINGS:
-        assert binding.action.value in text
+        assert text.count(binding.purpose) == 1
+        assert binding.label in text
