@@ -5,6 +5,7 @@
 package `openvino_telemetry` is absent OpenVINO uses its own stand-in, which does nothing.
 """
 
+import functools
 import importlib
 import importlib.util
 import re
@@ -44,6 +45,24 @@ def load_openvino() -> Any:
         raise BackendUnavailableError(
             f"openvino cannot be imported ({error}): {INSTALL_OPENVINO}"
         ) from error
+
+
+def shared_core() -> Any:
+    """The one `Core` of this process, never freed.
+
+    Each `Core` gives its thread a larger stack for signals, as wide registers need, and takes it away when
+    it is freed. Where several are freed in another order than they were made, the thread keeps a stack
+    that no longer exists, and the next Ctrl-C ends the process with a segmentation fault.
+
+    Raises:
+        BackendUnavailableError: OpenVINO is not installed or broken.
+    """
+    return _core(load_openvino())
+
+
+@functools.cache
+def _core(openvino: Any) -> Any:
+    return openvino.Core()
 
 
 def require_release(file: GraphFile) -> None:

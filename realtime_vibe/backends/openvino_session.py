@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
-from realtime_vibe.backends.openvino_library import load_openvino
+from realtime_vibe.backends.openvino_library import shared_core
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 PRECISIONS = {"f32": "FP32", "bf16": "BF16"}
@@ -41,8 +41,7 @@ class OpenVinoSession:
     """
 
     def __init__(self, path: Path, *, precision: str = "f32", num_threads: int = 2) -> None:
-        ov = load_openvino()
-        self._core: Any = ov.Core()
+        self._core: Any = shared_core()
         _require_precision(self._core, precision)
         self._path = path
         self._precision = precision
@@ -166,7 +165,7 @@ def has_precision(precision: str) -> bool:
     Raises:
         BackendUnavailableError: OpenVINO is not installed.
     """
-    core = load_openvino().Core()
+    core = shared_core()
     return PRECISIONS[precision] in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 

@@ -185,3 +185,24 @@ def test_nothing_is_sent_and_nothing_is_written(tmp_path):
     assert done.stdout == "openvino:CPU:f32 []\n"
     assert done.stderr == ""
     assert list(home.iterdir()) == []
+
+
+def test_ctrl_c_finds_a_stack_after_sessions_were_closed_in_any_order():
+    program = f"""
+import signal
+from pathlib import Path
+from realtime_vibe.backends.openvino_session import OpenVinoSession
+first, second = (OpenVinoSession(Path({str(STEP)!r})) for _ in range(2))
+first.close()
+second.close()
+signal.signal(signal.SIGINT, lambda *_: print("noted"))
+signal.raise_signal(signal.SIGINT)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ENGINES.parent,
+    )
+    assert (done.returncode, done.stdout) == (0, "noted\n"), done.stderr
