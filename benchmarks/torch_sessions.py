@@ -7,13 +7,13 @@ Legend: P people, L layers, H hidden size.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import (
     CAMERA_SIZE,
@@ -31,7 +31,7 @@ CROP_INPUT = TensorSpec(name="crop", shape=("P", CROP_SIZE, CROP_SIZE, 3), dtype
 FEATURES = TensorSpec(name="features", shape=("P", FEATURE_SIZE), dtype="float32")
 
 
-class TorchSession:
+class TorchSession(ClosedByWith):
     """A module behind the interface of `realtime_vibe.backends.base.InferenceSession`.
 
     Args:
@@ -92,17 +92,6 @@ class TorchSession:
     def close(self) -> None:
         """Frees the module; may be called twice."""
         self._call = _closed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class BackboneModule(nn.Module):

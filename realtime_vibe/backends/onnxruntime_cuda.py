@@ -6,8 +6,7 @@ Legend: P people, the one size that graphs leave free.
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from realtime_vibe.backends.onnxruntime_library import (
     specs,
     start_session,
 )
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, EngineError, RealtimeVibeError
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-class OnnxRuntimeCudaSession:
+class OnnxRuntimeCudaSession(ClosedByWith):
     """Runs one `.onnx` file with inputs and outputs that live on the GPU.
 
     Every number of people has its own tensors, taken when it is first seen; after that a run allocates
@@ -96,17 +96,6 @@ class OnnxRuntimeCudaSession:
         """Frees the graph; may be called twice."""
         self._bindings.clear()
         self._session = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _started(self, num_threads: int) -> Any:
         options = dict(CUDA_OPTIONS) if self._provider == "CUDA" else {}

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
 from realtime_vibe.backends.onnxruntime_library import COREML_OPTIONS, specs, start_session
+from realtime_vibe.closing import ClosedByWith
 
 
-class OnnxRuntimeSession:
+class OnnxRuntimeSession(ClosedByWith):
     """Runs one `.onnx` file.
 
     Args:
@@ -53,14 +53,3 @@ class OnnxRuntimeSession:
     def close(self) -> None:
         """Frees the graph; may be called twice."""
         self._session = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,13 +6,13 @@ Legend: P people, the one size that graphs leave free.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
 from realtime_vibe.backends.openvino_library import shared_core
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 PRECISIONS = {"f32": "FP32", "bf16": "BF16"}
@@ -26,7 +26,7 @@ _FREE = "P"
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-class OpenVinoSession:
+class OpenVinoSession(ClosedByWith):
     """Runs one `.onnx` file, or an `.xml` file with the `.bin` beside it.
 
     Args:
@@ -94,17 +94,6 @@ class OpenVinoSession:
         """Frees the graph; may be called twice."""
         self._fixed.clear()
         self._free = self._model = self._core = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _fixed_run(self, shapes: _Shapes) -> "_FixedRun":
         found = self._fixed.get(shapes)

@@ -7,8 +7,7 @@ import ctypes
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from realtime_vibe.backends.tensorrt_engine import (
     tensor_specs,
 )
 from realtime_vibe.backends.tensorrt_library import TensorRt
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-class TensorRtSession:
+class TensorRtSession(ClosedByWith):
     """Runs one engine file of TensorRT or TensorRT-RTX.
 
     Args:
@@ -96,17 +96,6 @@ class TensorRtSession:
         if self._device is not None:
             self._device.close()
             self._device = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _opened_device(self) -> CudaDevice:
         if self._device is None:
