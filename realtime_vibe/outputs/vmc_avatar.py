@@ -66,6 +66,10 @@ def read_avatar(path: Path) -> AvatarRest:
         ) from error
 
 
+_LARGEST = 1e6
+"""No avatar has a larger number in its rest pose."""
+
+
 class _NotVrmError(ValueError):
     """Says in words what is missing."""
 
@@ -142,7 +146,7 @@ def _node_matrices(
     parent_of = {int(child): index for index, node in enumerate(nodes)
                  for child in node.get("children", ())}  # fmt: skip
     sign = np.diag([*flip, 1.0])
-    local = [sign @ _local_matrix(node) @ sign for node in nodes]
+    local = [sign @ _sane(_local_matrix(node)) @ sign for node in nodes]
     world: list[Matrix] = []
     for index in range(len(nodes)):
         matrix, at, steps = local[index], index, 0
@@ -150,15 +154,21 @@ def _node_matrices(
             at, steps = parent_of[at], steps + 1
             if steps > len(nodes):
                 raise _NotVrmError("its nodes form a ring")
-            matrix = local[at] @ matrix
+            matrix = _sane(local[at] @ matrix)
         world.append(matrix)
     return local, world, parent_of
+
+
+def _sane(matrix: Matrix) -> Matrix:
+    if not np.abs(matrix).max() < _LARGEST:
+        raise _NotVrmError("one of its nodes is no finite place")
+    return matrix
 
 
 def _local_matrix(node: dict[str, Any]) -> Matrix:
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T
-    x, y, z, w = np.array(node.get("rotation", (0, 0, 0, 1)), np.float64)
+    x, y, z, w = np.clip(np.array(node.get("rotation", (0, 0, 0, 1)), np.float64), -1, 1)
     turn = np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -167,7 +177,8 @@ def _local_matrix(node: dict[str, Any]) -> Matrix:
         ]
     )
     matrix = np.eye(4)
-    matrix[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), np.float64)
+    scale = np.array(node.get("scale", (1, 1, 1)), np.float64)
+    matrix[:3, :3] = turn * np.clip(scale, -_LARGEST, _LARGEST)
     matrix[:3, 3] = node.get("translation", (0, 0, 0))
     return matrix
 

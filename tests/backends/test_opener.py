@@ -227,7 +227,7 @@ def test_a_choice_that_no_longer_loads_is_measured_over(tmp_path):
 def test_a_folder_that_cannot_be_written_costs_a_debug_line(tmp_path, caplog):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
     (tmp_path / "cache").write_text("a file where the folder should be")
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="realtime_vibe"):
         for sha256 in ("abc", "def"):
             session = world.opener().open(_file(sha256), num_threads=2)
             assert session.backend == "openvino:CPU"

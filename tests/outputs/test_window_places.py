@@ -97,7 +97,7 @@ def test_a_number_that_is_none_is_not_used(tmp_path, value):
 
 def test_a_folder_that_cannot_be_written_is_one_debug_line(tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="realtime_vibe"):
         places_in(tmp_path / "file" / "windows.json").keep("a", PLACE)
     lines = [record for record in caplog.records if "not kept" in record.message]
     assert [record.levelno for record in lines] == [logging.DEBUG]
