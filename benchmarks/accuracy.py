@@ -19,7 +19,7 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
-from realtime_vibe.config import DEFAULT_ENGINE, TEMPORAL_MODES, TRACKERS, LiveConfig
+from realtime_vibe.config import DEFAULT_ENGINE, TEMPORAL_MODES, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 
 _READERS = {"clips": find_clips, "3dpw": find_3dpw_clips}
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto", help="inference backend")
     parser.add_argument(
         "--tracker",
-        choices=TRACKERS,
+        choices=("blazepose", "mediapipe"),
         default="blazepose",
         help="whose landmarks ours starts from and is compared with; mediapipe smooths its own",
     )

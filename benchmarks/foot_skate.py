@@ -13,6 +13,7 @@ about the pelvis.
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class ClipTracks:
     held: Track
     planted: NDArray[np.bool_]
     """(F, 2)."""
+    lock_ms: float
+    """What holding the feet costs a frame, median."""
 
 
 class _Poser:
@@ -96,7 +99,7 @@ def run_clip(clip: EvaluationClip, built: BuiltPipeline) -> ClipTracks:
     if truth.pose is None or "pelvis" not in truth.names:
         raise DatasetError(f"{clip.name} has no true pose: take clips of training.render_clips")
     lock = FootLock(poser.body, poser.soles)
-    seen, held, planted, rows = [], [], [], []
+    seen, held, planted, rows, spent_ms = [], [], [], [], []
     built.pipeline.reset()
     with closing(clip.open_frames()) as frames:
         for frame in frames:
@@ -106,7 +109,9 @@ def run_clip(clip: EvaluationClip, built: BuiltPipeline) -> ClipTracks:
                 continue
             params, transl = people[0].params, people[0].mesh.transl
             seen.append((params, transl))
+            started_s = time.perf_counter()
             held.append(lock.update(params, transl, frame.captured_at_s, None))
+            spent_ms.append((time.perf_counter() - started_s) * 1e3)
             planted.append(lock.stands)
             rows.append(row)
     if len(rows) < 0.9 * truth.num_frames:
@@ -126,6 +131,7 @@ def run_clip(clip: EvaluationClip, built: BuiltPipeline) -> ClipTracks:
         seen=poser.track(seen),
         held=poser.track(held),
         planted=np.array(planted),
+        lock_ms=float(np.median(spent_ms)),
     )
 
 
@@ -139,7 +145,7 @@ def _params(rotmat: FloatArray, betas: NDArray[np.floating]) -> SmplParams:
 
 
 def figures(tracks: ClipTracks) -> dict[str, float]:
-    """The row of the table [mm/s, mm]."""
+    """The row of the table [mm/s, mm, ms]."""
     capture = tracks.capture.speeds(tracks.rate_hz)
     seen, held = (track.speeds(tracks.rate_hz) for track in (tracks.seen, tracks.held))
     planted = tracks.planted[1:]
@@ -161,6 +167,7 @@ def figures(tracks: ClipTracks) -> dict[str, float]:
         "true on": at_true(held),
         "capture": at_true(capture),
         "joints": joint_error_mm(tracks.held) - joint_error_mm(tracks.seen),
+        "lock ms": tracks.lock_ms,
     }
 
 
@@ -204,9 +211,9 @@ def _measure(options: argparse.Namespace) -> int:
     rows = [figures(tracks) for tracks in clips]
     print(f"{'':34}" + "".join(f"{name:>10}" for name in rows[0]))
     for tracks, row in zip(clips, rows, strict=True):
-        print(f"{tracks.name[:33]:34}" + "".join(f"{value:10.1f}" for value in row.values()))
+        print(f"{tracks.name[:33]:34}" + "".join(f"{value:10.2f}" for value in row.values()))
     mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-    print(f"{'mean':34}" + "".join(f"{value:10.1f}" for value in mean.values()))
+    print(f"{'mean':34}" + "".join(f"{value:10.2f}" for value in mean.values()))
     print(f"\nplanted feet slide by {mean['held on']:.1f} mm/s (goal: {GOAL_MM_S:g})")
     if options.plot is not None:
         plot(options.plot, clips)

@@ -22,12 +22,13 @@ from tqdm import tqdm
 from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app import build_pipeline
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.config import TEMPORAL_MODES, LiveConfig
 from realtime_vibe.errors import ConfigError, SourceError
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.packets import Frame, FrameResult, ImageArray
-from realtime_vibe.sources.base import OpenedByWith, SourceInfo
+from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.threads import SlotClosed
 
@@ -172,6 +173,7 @@ def measure(
         frames_dropped=live.rates.dropped,
         engine=built.engine,
         backend=built.backend,
+        backends=built.backends,
         precision=built.precision,
     )
     return Measured(document=stats.document(facts), samples_ms=times.samples_ms)

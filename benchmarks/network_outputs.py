@@ -28,17 +28,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import cycle
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
-from benchmarks.latency import decoded_frames
+from benchmarks.command_line import command_parser, guarded, keep, warn_if_busy
+from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
-from realtime_vibe.app import BuiltPipeline, build_pipeline
+from realtime_vibe.app import BuiltPipeline
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.closing import ClosedByWith
-from realtime_vibe.config import LiveConfig
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.datagrams import DatagramSender
@@ -49,14 +46,11 @@ from realtime_vibe.outputs.vrchat_osc import VrchatSink
 from realtime_vibe.outputs.websocket_frames import StreamedBody, Subscription, encode
 from realtime_vibe.outputs.websocket_stream import WebStream
 from realtime_vibe.packets import Frame, FrameResult
-from realtime_vibe.sources.demo import demo_clip_path
 
 NAME = "network_outputs"
 KINDS = ("vmc", "vrchat", "web")
 WARMUP_FRAMES = 50
 BLOCK = 25
-MEDIA_RATE_HZ = 30.0
-"""Frames carry media time of this rate, by which receivers tell them apart."""
 
 
 class Receiver(ClosedByWith):
@@ -212,9 +206,6 @@ class Outputs(ClosedByWith):
         """Ends outputs and receivers."""
         self._stack.close()
 
-    def __enter__(self) -> Self:
-        return self
-
 
 def measure(
     built: BuiltPipeline, outputs: Outputs, frames: list[Frame], rate_hz: float
@@ -279,33 +270,17 @@ def encode_ms(result: FrameResult, repeats: int = 300) -> dict[str, list[float]]
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns 0, or 2 after an error that the user can cure."""
     parser = command_parser(NAME, __doc__)
-    parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
-    parser.add_argument("--frames", type=positive, default=900, help="in all (900)")
-    parser.add_argument("--rate", type=float, default=30.0, help="frames a second; 0: all it can")
+    add_clip_options(parser)
     parser.add_argument(
         "--only", choices=KINDS, action="append", help="one output; may be repeated (all)"
     )
-    parser.add_argument("--engine", default="blazepose-gru")
-    parser.add_argument("--backend", default="auto")
-    add_json(parser)
     options = parser.parse_args(arguments)
     return guarded(NAME, lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> None:
     warn_if_busy()
-    built = build_pipeline(LiveConfig(view="none", engine=options.engine, backend=options.backend))
-    images = decoded_frames(options.source, (640, 480), limit=200)
-    played = cycle(images + images[-2:0:-1])
-    frames = [
-        Frame(
-            image_bgr=next(played),
-            index=index,
-            captured_at_s=index / MEDIA_RATE_HZ,
-            grabbed_at_s=time.perf_counter(),
-        )
-        for index in range(options.frames)
-    ]
+    built, frames = opened_clip(options)
     with Outputs(built, options.only or KINDS) as outputs:
         # Receivers count time from the first frame they are sent.
         outputs.write(built.pipeline.step(frames[0]))

@@ -17,17 +17,15 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
-from benchmarks.latency import decoded_frames
-from benchmarks.network_outputs import BLOCK, KINDS, MEDIA_RATE_HZ, WARMUP_FRAMES, Outputs
+from benchmarks.command_line import command_parser, guarded, keep, warn_if_busy
+from benchmarks.network_outputs import BLOCK, KINDS, WARMUP_FRAMES, Outputs
+from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
-from realtime_vibe.app import BuiltPipeline, build_pipeline
-from realtime_vibe.config import LiveConfig
+from realtime_vibe.app import BuiltPipeline
 from realtime_vibe.live_outputs import VideoSink
 from realtime_vibe.live_run import ResultWriter
 from realtime_vibe.outputs.composite import CompositeRenderer
@@ -36,7 +34,6 @@ from realtime_vibe.outputs.recording_spool import read_spool
 from realtime_vibe.outputs.take_files import MOTION_SUFFIXES, Take, write_take
 from realtime_vibe.outputs.video_writer import VideoWriter
 from realtime_vibe.packets import Frame
-from realtime_vibe.sources.demo import demo_clip_path
 
 NAME = "recorders"
 MODES = ("without", "motion", "everything")
@@ -95,31 +92,15 @@ def file_times_s(
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns 0, or 2 after an error that the user can cure."""
     parser = command_parser(NAME, __doc__)
-    parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
-    parser.add_argument("--frames", type=positive, default=900, help="in all (900)")
-    parser.add_argument("--rate", type=float, default=30.0, help="frames a second; 0: all it can")
+    add_clip_options(parser)
     parser.add_argument("--minutes", type=float, default=10.0, help="take to write (10)")
-    parser.add_argument("--engine", default="blazepose-gru")
-    parser.add_argument("--backend", default="auto")
-    add_json(parser)
     options = parser.parse_args(arguments)
     return guarded(NAME, lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> None:
     warn_if_busy()
-    built = build_pipeline(LiveConfig(view="none", engine=options.engine, backend=options.backend))
-    images = decoded_frames(options.source, (640, 480), limit=200)
-    played = cycle(images + images[-2:0:-1])
-    frames = [
-        Frame(
-            image_bgr=next(played),
-            index=index,
-            captured_at_s=index / MEDIA_RATE_HZ,
-            grabbed_at_s=time.perf_counter(),
-        )
-        for index in range(options.frames)
-    ]
+    built, frames = opened_clip(options)
     with ExitStack() as stack:
         stack.callback(built.pipeline.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

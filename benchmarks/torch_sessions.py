@@ -12,8 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from realtime_vibe.backends.base import AnyArray, TensorSpec
-from realtime_vibe.closing import ClosedByWith
+from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import (
     CAMERA_SIZE,
@@ -31,7 +30,7 @@ CROP_INPUT = TensorSpec(name="crop", shape=("P", CROP_SIZE, CROP_SIZE, 3), dtype
 FEATURES = TensorSpec(name="features", shape=("P", FEATURE_SIZE), dtype="float32")
 
 
-class TorchSession(ClosedByWith):
+class TorchSession(OpenSession):
     """A module behind the interface of `realtime_vibe.backends.base.InferenceSession`.
 
     Args:
@@ -57,16 +56,6 @@ class TorchSession(ClosedByWith):
         self._device, self._mode, self._half = device, mode, half
         ready: Any = module.eval().to(device)
         self._call: Callable[..., Any] = torch.compile(ready) if mode == "compile" else ready
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The module's inputs in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The module's outputs in order."""
-        return self._outputs
 
     @property
     def backend(self) -> str:

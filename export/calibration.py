@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from export.clip_replay import SeenFrame, pipeline_of, seen_frame
 from realtime_vibe.backends.base import AnyArray, InferenceSession, TensorSpec
 from realtime_vibe.backends.manifest import EngineManifest
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import ExportError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
@@ -42,7 +41,7 @@ class ClipRecording:
     """Names of the files."""
 
 
-class RecordingSession:
+class RecordingSession(ClosedByWith):
     """A session that keeps its inputs.
 
     Args:
@@ -78,17 +77,6 @@ class RecordingSession:
 
     def close(self) -> None:
         """Leaves the session open for the next one who records."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def default_clips() -> tuple[Path, ...]:

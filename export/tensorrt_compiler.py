@@ -21,6 +21,25 @@ from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.backends.tensorrt_session import TensorRtSession
 from realtime_vibe.errors import BackendUnavailableError, ExportError
 
+HALF_ONLY_REASONS = {
+    "bf16": "half has the same speed and three more bits: use --precision fp16",
+    "int8": "the quantized graphs are for CPUs (bytes without a sign): use --precision fp16",
+}
+"""Why precisions other than single and half are not built for NVIDIA's GPUs; as in `Target.precisions`."""
+
+
+def gpu_of_this_machine() -> dict[str, Any]:
+    """What a manifest says of the GPU that an engine was compiled on, and opens on alone.
+
+    Raises:
+        BackendUnavailableError: there is no driver or GPU.
+    """
+    device = CudaDevice()
+    try:
+        return {"gpu": device.name, "compute_capability": [device.compute_capability]}
+    finally:
+        device.close()
+
 
 def compiled(
     library: TensorRt,

@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 
-from export.tensorrt_compiler import compiled, opened_engine
+from export.tensorrt_compiler import HALF_ONLY_REASONS, compiled, opened_engine
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.manifest import GraphSpec
 from realtime_vibe.backends.tensorrt_library import load_tensorrt_rtx
@@ -36,8 +36,7 @@ class TensorRtRtxTarget:
     precisions: Mapping[str, str] = {
         "fp32": "Turing has no matrix products for it: use --precision fp16",
         "fp16": "",
-        "bf16": "half has the same speed and three more bits: use --precision fp16",
-        "int8": "the quantized graphs are for CPUs (bytes without a sign): use --precision fp16",
+        **HALF_ONLY_REASONS,
     }
 
     def __init__(self, capabilities: Sequence[str] = DEFAULT_CAPABILITIES) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import onnx
 
-from export.tensorrt_compiler import compiled, opened_engine
+from export.tensorrt_compiler import HALF_ONLY_REASONS, compiled, gpu_of_this_machine, opened_engine
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.manifest import GraphSpec
 from realtime_vibe.backends.tensorrt_library import load_tensorrt
 
@@ -20,8 +19,7 @@ class TensorRtTarget:
     precisions: Mapping[str, str] = {
         "fp32": "",
         "fp16": "",
-        "bf16": "half has the same speed and three more bits: use --precision fp16",
-        "int8": "the quantized graphs are for CPUs (bytes without a sign): use --precision fp16",
+        **HALF_ONLY_REASONS,
     }
 
     def __init__(self) -> None:
@@ -30,11 +28,7 @@ class TensorRtTarget:
     def prepare(self) -> None:
         """See `Target.prepare`; TensorRT compiles on the GPU it compiles for."""
         load_tensorrt()
-        device = CudaDevice()
-        try:
-            self._gpu = {"gpu": device.name, "compute_capability": [device.compute_capability]}
-        finally:
-            device.close()
+        self._gpu = gpu_of_this_machine()
 
     def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
         """See `Target.write`."""

@@ -14,8 +14,8 @@ import torch
 
 from export.onnx_module import OnnxModule
 from export.targets import is_free, profile_shapes
+from export.tensorrt_compiler import HALF_ONLY_REASONS, gpu_of_this_machine
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
-from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.manifest import GraphSpec
 from realtime_vibe.errors import BackendUnavailableError, ExportError
 
@@ -31,8 +31,7 @@ class TorchTensorRtTarget:
     precisions: Mapping[str, str] = {
         "fp32": "",
         "fp16": "",
-        "bf16": "half has the same speed and three more bits: use --precision fp16",
-        "int8": "the quantized graphs are for CPUs (bytes without a sign): use --precision fp16",
+        **HALF_ONLY_REASONS,
     }
 
     def __init__(self) -> None:
@@ -41,11 +40,7 @@ class TorchTensorRtTarget:
     def prepare(self) -> None:
         """See `Target.prepare`; it compiles on the GPU it compiles for."""
         _library()
-        device = CudaDevice()
-        try:
-            self._gpu = {"gpu": device.name, "compute_capability": [device.compute_capability]}
-        finally:
-            device.close()
+        self._gpu = gpu_of_this_machine()
 
     def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
         """See `Target.write`."""

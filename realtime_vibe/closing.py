@@ -1,4 +1,4 @@
-"""What is closed at the end of a `with` block."""
+"""What is closed, and what is opened as well, by a `with` block."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -22,3 +22,15 @@ class ClosedByWith(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class OpenedByWith(ClosedByWith):
+    """Gives a class with `open` and `close` its context manager: open on entry, close on exit."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Takes what is needed."""
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self

@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.app import build_pipeline, connect, write_reports
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.config import LiveConfig, build_config, setting_names
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.live_outputs import LiveOutputs
@@ -94,7 +94,7 @@ class StreamedFrame:
         return self.result.frame.image_bgr
 
 
-class LiveStream:
+class LiveStream(ClosedByWith):
     """Results of one run, one after the other; an iterator and a context manager.
 
     Cameras and network streams give the newest result, however slow the loop is; files give every
@@ -152,14 +152,6 @@ class LiveStream:
     def __enter__(self) -> Self:
         self._opened()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _opened(self) -> LiveRun:
         if self._live is None:

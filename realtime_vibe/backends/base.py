@@ -7,6 +7,8 @@ from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
+from realtime_vibe.closing import ClosedByWith
+
 AnyArray = NDArray[Any]
 
 
@@ -61,3 +63,20 @@ class InferenceSession(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class OpenSession(ClosedByWith):
+    """What sessions have in common: they know their tensors once the graph is open."""
+
+    _inputs: tuple[TensorSpec, ...]
+    _outputs: tuple[TensorSpec, ...]
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The graph's inputs in order."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The graph's outputs in order."""
+        return self._outputs

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime_vibe.backends.base import AnyArray, TensorSpec
+from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
 from realtime_vibe.backends.onnxruntime_library import (
     CUDA_OPTIONS,
     first_line,
@@ -18,7 +18,6 @@ from realtime_vibe.backends.onnxruntime_library import (
     specs,
     start_session,
 )
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, EngineError, RealtimeVibeError
 
 _log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ _log = logging.getLogger(__name__)
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-class OnnxRuntimeCudaSession(ClosedByWith):
+class OnnxRuntimeCudaSession(OpenSession):
     """Runs one `.onnx` file with inputs and outputs that live on the GPU.
 
     Every number of people has its own tensors, taken when it is first seen; after that a run allocates
@@ -59,16 +58,6 @@ class OnnxRuntimeCudaSession(ClosedByWith):
         self._inputs = specs(self._session.get_inputs())
         self._outputs = specs(self._session.get_outputs())
         self._bindings: dict[_Shapes, _Binding] = {}
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The graph's inputs in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The graph's outputs in order."""
-        return self._outputs
 
     @property
     def backend(self) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from realtime_vibe.backends.base import AnyArray, TensorSpec
+from realtime_vibe.backends.base import AnyArray, OpenSession
 from realtime_vibe.backends.onnxruntime_library import COREML_OPTIONS, specs, start_session
-from realtime_vibe.closing import ClosedByWith
 
 
-class OnnxRuntimeSession(ClosedByWith):
+class OnnxRuntimeSession(OpenSession):
     """Runs one `.onnx` file.
 
     Args:
@@ -29,16 +28,6 @@ class OnnxRuntimeSession(ClosedByWith):
         self._inputs = specs(self._session.get_inputs())
         self._outputs = specs(self._session.get_outputs())
         self._output_names = [spec.name for spec in self._outputs]
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The graph's inputs in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The graph's outputs in order."""
-        return self._outputs
 
     @property
     def backend(self) -> str:

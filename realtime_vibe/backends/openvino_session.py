@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from realtime_vibe.backends.base import AnyArray, TensorSpec
+from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
 from realtime_vibe.backends.openvino_library import shared_core
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 PRECISIONS = {"f32": "FP32", "bf16": "BF16"}
@@ -26,7 +25,7 @@ _FREE = "P"
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-class OpenVinoSession(ClosedByWith):
+class OpenVinoSession(OpenSession):
     """Runs one `.onnx` file, or an `.xml` file with the `.bin` beside it.
 
     Args:
@@ -60,16 +59,6 @@ class OpenVinoSession(ClosedByWith):
         self._free: Any = None
         # The first frame needs it, and what cannot be compiled is to be known now.
         self._fixed_run(tuple(_with_people(spec.shape, 1) for spec in self._inputs))
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The graph's inputs in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The graph's outputs in order."""
-        return self._outputs
 
     @property
     def backend(self) -> str:

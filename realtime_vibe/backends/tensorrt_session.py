@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime_vibe.backends.base import AnyArray, TensorSpec
+from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
 from realtime_vibe.backends.build import GraphFile
 from realtime_vibe.backends.cuda_driver import CapturedGraph, CudaDevice
 from realtime_vibe.backends.tensorrt_engine import (
@@ -21,7 +21,6 @@ from realtime_vibe.backends.tensorrt_engine import (
     tensor_specs,
 )
 from realtime_vibe.backends.tensorrt_library import TensorRt
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 _log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-class TensorRtSession(ClosedByWith):
+class TensorRtSession(OpenSession):
     """Runs one engine file of TensorRT or TensorRT-RTX.
 
     Args:
@@ -57,16 +56,6 @@ class TensorRtSession(ClosedByWith):
             self.close()
             raise
         self._launches: dict[_Shapes, _Launch] = {}
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The engine's inputs in order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The engine's outputs in order."""
-        return self._outputs
 
     @property
     def backend(self) -> str:

@@ -91,13 +91,10 @@ class Regressor(nn.Module):
         operations in the exported graph.
         """
         lead = features.shape[:-1]
-        start = torch.cat([self.init_pose, self.init_shape, self.init_cam], dim=-1)
-        estimate = start.squeeze(0).expand(*lead, POSE_SIZE + SHAPE_SIZE + CAMERA_SIZE)
+        estimate = self._start().expand(*lead, POSE_SIZE + SHAPE_SIZE + CAMERA_SIZE)
         of_features, of_estimate = self.fc1.weight.tensor_split([features.shape[-1]], dim=-1)
         seen = linear(features, of_features, self.fc1.bias)
-        heads = (self.decpose, self.decshape, self.deccam)
-        weight = torch.cat([head.weight for head in heads])
-        bias = torch.cat([head.bias for head in heads])
+        weight, bias = self._heads()
         for _ in range(self.num_iterations):
             x = self._activated(seen + linear(estimate, of_estimate))
             x = self._activated(linear(x, self.fc2.weight, self.fc2.bias))
@@ -117,19 +114,25 @@ class Regressor(nn.Module):
         """
         if self.activation:
             raise ValueError("a regressor with activations is no affine map")
-        heads = (self.decpose, self.decshape, self.deccam)
-        head = torch.cat([layer.weight for layer in heads]).double()
-        head_bias = torch.cat([layer.bias for layer in heads]).double()
+        head, head_bias = (part.double() for part in self._heads())
         size = len(head)
         fc1, fc2 = self.fc1.weight.double(), self.fc2.weight.double()
         of_features, of_estimate = (head @ fc2 @ fc1).tensor_split([fc1.shape[1] - size], dim=1)
         constant = head @ (fc2 @ self.fc1.bias.double() + self.fc2.bias.double()) + head_bias
-        start = torch.cat([self.init_pose, self.init_shape, self.init_cam], dim=-1).squeeze(0)
-        weight, bias = torch.zeros_like(of_features), start.double()
+        weight, bias = torch.zeros_like(of_features), self._start().double()
         for _ in range(self.num_iterations):
             weight = weight + of_estimate @ weight + of_features
             bias = bias + of_estimate @ bias + constant
         return weight, bias
+
+    def _start(self) -> Tensor:
+        """(157,) where the iteration begins."""
+        return torch.cat([self.init_pose, self.init_shape, self.init_cam], dim=-1).squeeze(0)
+
+    def _heads(self) -> tuple[Tensor, Tensor]:
+        """The three heads as one product: weight (157, H) and bias (157,)."""
+        heads = (self.decpose, self.decshape, self.deccam)
+        return torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads])
 
     def _activated(self, x: Tensor) -> Tensor:
         if self.activation:

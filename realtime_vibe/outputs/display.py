@@ -1,11 +1,11 @@
 """The windows of a live run behind one door."""
 
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.outputs.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.composite import CompositeRenderer, beside
 from realtime_vibe.outputs.hud import HudState, draw_hud
@@ -30,7 +30,7 @@ _MAX_PICTURE_HEIGHT_PX = 1080
 """Of a screenshot."""
 
 
-class Display:
+class Display(OpenedByWith):
     """Shows the newest result; use it on the main thread only.
 
     Args:
@@ -211,15 +211,3 @@ class Display:
         self._marked_id = self._locked_id
         draw_person_marks(picture, self._result, self._marked_id, mirror=self.mirror)
         return picture
-
-    def __enter__(self) -> "Display":
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

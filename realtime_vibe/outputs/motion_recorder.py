@@ -9,9 +9,8 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.recording_spool import (
     SpoolFacts,
@@ -27,7 +26,7 @@ from realtime_vibe.packets import FloatArray, FrameResult
 _log = logging.getLogger(__name__)
 
 
-class MotionRecorder:
+class MotionRecorder(ClosedByWith):
     """Writes one take.
 
     Args:
@@ -101,17 +100,6 @@ class MotionRecorder:
         finally:
             self._spool.close()
         part.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _make_outputs(self, part: Path) -> None:
         for folder in {path.parent for path in self.paths if not path.parent.is_dir()}:

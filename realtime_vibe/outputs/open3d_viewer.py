@@ -7,12 +7,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.desktop import place_of_window
@@ -45,7 +46,7 @@ _FILE_WRITING_KEYS = (ord("P"), ord("D"))
 """Open3D's own keys that drop files into the working folder."""
 
 
-class Open3dViewer:
+class Open3dViewer(OpenedByWith):
     """A window with the bodies on a grid: drag to orbit, wheel to zoom, v to look from the front.
 
     Every method belongs on the main thread.
@@ -226,18 +227,6 @@ class Open3dViewer:
             return False
 
         return on_key
-
-    def __enter__(self) -> "Open3dViewer":
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @contextmanager

@@ -4,10 +4,10 @@ import logging
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
 
 import cv2
 
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.desktop import place_of_window
 from realtime_vibe.outputs.keys import Action, action_of_character
@@ -27,7 +27,7 @@ _FIRST_WIDTH, _FIRST_HEIGHT = 640, 720
 _LEFT_PX, _TOP_PX = 40, 60
 
 
-class PreviewWindow:
+class PreviewWindow(OpenedByWith):
     """A window for pictures; use it on the main thread only (macOS aborts otherwise).
 
     Args:
@@ -138,18 +138,6 @@ class PreviewWindow:
             return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1.0
         except cv2.error:
             return False  # GTK raises for a window that is gone
-
-    def __enter__(self) -> "PreviewWindow":
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _quiet_qt() -> None:

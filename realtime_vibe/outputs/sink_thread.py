@@ -4,9 +4,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import OutputError, RealtimeVibeError
 from realtime_vibe.threads import Worker
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 _CLOSE_TIMEOUT_S = 60.0
 
 
-class SinkThread(Generic[T]):
+class SinkThread(ClosedByWith, Generic[T]):
     """A bounded queue in front of a sink, emptied by one thread.
 
     Args:
@@ -111,14 +111,6 @@ class SinkThread(Generic[T]):
 
     def __enter__(self) -> Self:
         return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def _full(self) -> bool:

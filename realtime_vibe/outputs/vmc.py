@@ -7,11 +7,9 @@ wear. Legend: B bones that are sent.
 
 import math
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.datagrams import DatagramSender
 from realtime_vibe.outputs.humanoid import (
@@ -22,7 +20,7 @@ from realtime_vibe.outputs.humanoid import (
     HumanoidRoom,
     LeadingPerson,
 )
-from realtime_vibe.outputs.newest_sender import NewestSender
+from realtime_vibe.outputs.newest_sender import NewestSender, NewestSink
 from realtime_vibe.outputs.osc import OscMessage, bundles
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.scalar_quaternions import Quat, steady_quats_xyzw
@@ -138,7 +136,7 @@ class VmcMessages:
         return bundles([self._root, *self._bones, self._state, self._time])
 
 
-class VmcSink(ClosedByWith):
+class VmcSink(NewestSink):
     """Sends the leading person to a VMC receiver.
 
     Args:
@@ -170,20 +168,6 @@ class VmcSink(ClosedByWith):
         self.thread = NewestSender(
             f"vmc {address}", self._send, self._datagrams.close, max_rate_hz=max_rate_hz
         )
-        """Counts what was sent and what was left out."""
-
-    def start(self) -> Self:
-        """Starts sending."""
-        self.thread.start()
-        return self
-
-    def write(self, result: FrameResult) -> None:
-        """Offers a result; returns at once."""
-        self.thread.write(result)
-
-    def close(self) -> None:
-        """Ends sending; may be called twice."""
-        self.thread.close()
 
     def _send(self, result: FrameResult) -> None:
         self._datagrams.send(self.datagrams(result))

@@ -3,15 +3,12 @@
 Unity's axes, metres, and Euler angles [degrees] in Unity's order: turned about z first, then x, then y.
 """
 
-from typing import Self
-
 import numpy as np
 
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.datagrams import DatagramSender
 from realtime_vibe.outputs.humanoid import BONES, HumanoidPose, HumanoidRoom, LeadingPerson
-from realtime_vibe.outputs.newest_sender import AFTER_AVATARS_S, NewestSender
+from realtime_vibe.outputs.newest_sender import AFTER_AVATARS_S, NewestSender, NewestSink
 from realtime_vibe.outputs.osc import OscMessage, bundles
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult
@@ -50,7 +47,7 @@ def unity_euler_deg(rotmat: FloatArray) -> FloatArray:
     return angles
 
 
-class VrchatSink(ClosedByWith):
+class VrchatSink(NewestSink):
     """Sends the leading person's trackers; nothing while nobody is in view.
 
     Args:
@@ -83,20 +80,6 @@ class VrchatSink(ClosedByWith):
             max_rate_hz=max_rate_hz,
             courtesy_s=AFTER_AVATARS_S,
         )
-        """Counts what was sent and what was left out."""
-
-    def start(self) -> Self:
-        """Starts sending."""
-        self.thread.start()
-        return self
-
-    def write(self, result: FrameResult) -> None:
-        """Offers a result; returns at once."""
-        self.thread.write(result)
-
-    def close(self) -> None:
-        """Ends sending; may be called twice."""
-        self.thread.close()
 
     def _send(self, result: FrameResult) -> None:
         person = self._leading.pick(result)

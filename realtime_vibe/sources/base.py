@@ -64,27 +64,3 @@ class FrameSource(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Closes the source."""
-
-
-class OpenedByWith:
-    """Gives a source its context manager: open on entry, close on exit."""
-
-    def open(self) -> None:
-        """Opens the source."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Closes the source."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -5,9 +5,10 @@ import threading
 import time
 from dataclasses import dataclass
 
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
-from realtime_vibe.sources.base import OpenedByWith, SourceInfo
+from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.sources.session import OpenCapture, ReadSession, SessionPicture
 from realtime_vibe.sources.video_file import MediaClock, warn_if_cut_off

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.sources.base import OpenedByWith, SourceInfo
+from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.pacing import POLL_S
 from realtime_vibe.sources.video_file import VideoFile

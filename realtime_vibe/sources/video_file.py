@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import cv2
 
+from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.sources.base import OpenedByWith, SourceInfo
+from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.opencv import (
     Capture,
     plausible_count,

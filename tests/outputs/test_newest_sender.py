@@ -48,7 +48,7 @@ def test_a_stuck_network_costs_the_writer_nothing_and_gets_the_newest() -> None:
         started_s = time.perf_counter()
         for index in range(1000):
             sender.write(result_of(index))
-        assert time.perf_counter() - started_s < 1.0
+        assert time.perf_counter() - started_s < 5.0  # a writer that waits would wait for ever
         network.gate.set()
         _wait(lambda: network.sent and network.sent[-1] == 999)
     assert len(network.sent) <= 3
@@ -66,7 +66,7 @@ def test_the_rate_is_kept() -> None:
             sender.write(result_of(index))
             index += 1
             time.sleep(0.002)
-    assert 20 <= len(network.sent) <= 33
+    assert 5 <= len(network.sent) <= 33  # few on a machine with other work, never more
     assert network.sent == sorted(network.sent)
 
 
@@ -110,7 +110,7 @@ def test_closing_without_a_start_and_closing_during_a_long_rest() -> None:
     _wait(lambda: network.sent)
     started_s = time.perf_counter()
     sender.close()
-    assert time.perf_counter() - started_s < 1.0
+    assert time.perf_counter() - started_s < 5.0  # of 10
 
 
 def test_an_address_nothing_can_be_sent_to_is_an_error_of_the_network() -> None:

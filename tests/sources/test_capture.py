@@ -61,16 +61,17 @@ def test_newest_wins_and_the_rest_is_counted(demo_clip: Path) -> None:
 
 
 def test_age_stays_bounded_behind_a_slow_consumer() -> None:
-    """The newest frame is never older than about one period, however long the consumer lags."""
+    """The newest frame is the last one grabbed, however long the consumer lags."""
     source = SyntheticSource(size=(160, 120), fps=50.0)
     capture, slot = start(source, lossless=False)
-    ages_s = []
+    behind = []
     for _ in range(8):
         time.sleep(0.1)
+        grabbed = capture.grabbed
         frame = slot.take(10.0)
         assert frame is not None
-        ages_s.append(time.perf_counter() - frame.grabbed_at_s)
-    assert sorted(ages_s)[4] < 0.1
+        behind.append(grabbed - 1 - frame.index)
+    assert max(behind) <= 1
     assert capture.grabbed > 8
     assert capture.status == "ok"
     capture.close()

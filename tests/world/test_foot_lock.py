@@ -1,7 +1,5 @@
 """Covers planted feet: they do not slide under noise, steps get through, real walks hardly change."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -155,21 +153,6 @@ def test_recorded_walks_stop_sliding_and_keep_their_pose(model, body, stage, sha
         assert slid.mean() < 30, path.name
         # The captured feet slide by 0.2 m/s themselves: holding them cannot but change these poses.
         assert np.mean(moved_mm) < 18, path.name
-
-
-def test_a_frame_costs_less_than_half_a_millisecond(model, body, stage):
-    corrections = BodyCorrections(model, ground=True, rest_legs=True)
-    transl = np.array([0, 0.1, 4.0], np.float32)
-    params = stage.params(facing(), transl)
-    person = stage.person(params, transl).person
-    spent_ms = []
-    for index in range(150):
-        place = transl + np.float32(0.001 * (index % 3))
-        started_s = time.perf_counter()
-        corrections.correct(person, params, place, (640, 480), index / RATE_HZ)
-        spent_ms.append((time.perf_counter() - started_s) * 1e3)
-    # The best of many: other programs on this machine must not fail the test.
-    assert np.percentile(spent_ms, 10) < 0.5
 
 
 @pytest.mark.parametrize("ground", [True, False])
