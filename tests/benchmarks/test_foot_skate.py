@@ -19,7 +19,7 @@ def _track(step_m, noise_m=0.0):
 def tracks():
     return ClipTracks(
         name="clip", rate_hz=30.0, capture=_track(0.001), seen=_track(0.01, 0.024),
-        held=_track(0.0005), planted=np.tile([True, False], (20, 1)),
+        held=_track(0.0005), planted=np.tile([True, False], (20, 1)), lock_ms=0.5,
     )  # fmt: skip
 
 
