@@ -1,35 +1,22 @@
 """What `python -m export.build` does: convert, write, compare, and only then put in place."""
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
 
 import onnx
 
+from export.build_attempts import BuildAttempts, Comparison
 from export.build_manifest import ParityFacts, built_content, with_allowed_precision
 from export.build_source import BuildSource, SourceFolder, opened, read_source
 from export.built_folder import check_replaceable, folder_bytes, write_manifest, written_aside
-from export.calibration import ClipRecording, Feeds, record_clips
-from export.clip_replay import replayed_joints
-from export.int8_graphs import in_int8, num_convolutions, spread
-from export.parity_report import (
-    GraphParity,
-    JointError,
-    check_graph,
-    check_joints,
-    compare_graph,
-    compare_joints,
-)
-from export.precision_graphs import in_half
-from export.targets import Target, check_precision, file_entry
-from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.manifest import GraphSpec
-from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
+from export.calibration import record_clips
+from export.int8_graphs import num_convolutions
+from export.parity_report import GraphParity, JointError
+from export.targets import Target, check_precision
 from realtime_vibe.errors import ExportError
 
 TRACKER_PLACE = "tracker"
@@ -37,8 +24,6 @@ _TRACKER_BEARS = ("fp32", "fp16")
 """Eight bits, of mantissa or of all, move the joints behind the landmark network by 40 to 50 mm."""
 _SETTINGS = (("openvino", "bf16"), ("onnx", "fp16"))
 """Precisions a backend can compute in without other files: CoreML does the second to any graph."""
-_NUM_COMPARED = 32
-"""Runs of a network without memory that are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +83,7 @@ def build_engine(engine: Path, target: Target, options: BuildOptions, out: Path)
         if "body" in source.parts[""].content:
             shutil.copyfile(source.engine.body, aside / source.engine.body.name)
         size = folder_bytes(aside)
-    return _report(report, out, options, size)
+    return _report(report, _of_tracker(manifests), out, options, size)
 
 
 def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildReport:
@@ -133,72 +118,32 @@ def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildRe
         )
     stated = with_allowed_precision(part.content, options.precision)
     write_manifest(part.folder / part.kind.file_name, stated)
-    return _report(report, engine, options, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Comparison:
-    """What was found out about all graphs."""
-
-    graphs: Mapping[str, GraphParity]
-    seconds: Mapping[str, float]
-    joints: JointError
-    on_target: str
-    precisions: Mapping[str, str]
-    """Of the parts, by their place."""
+    return _report(report, _of_tracker(manifests), engine, options, 0)
 
 
 def _built(
     source: BuildSource, target: Target, options: BuildOptions, folder: Path
-) -> tuple[_Comparison, dict[str, dict[str, Any]]]:
+) -> tuple[Comparison, dict[str, dict[str, Any]]]:
     """Writes all graphs and compares them; gives the manifests, by place."""
     plan = _plan(source, options.precision, options.kept)
     clips = options.clips if "int8" in plan.values() else options.clips[:1]
-    entries: dict[str, dict[str, Any]] = {}
-    seconds: dict[str, float] = {}
-    parities: dict[str, GraphParity] = {}
-    with opened(source.all_graphs) as expected, ExitStack() as stack:
+    with opened(source.all_graphs) as expected:
         recording = record_clips(source.engine, expected, clips, options.frames)
-        built: dict[str, InferenceSession] = {}
-        on_target = "run"
-        for place, part in source.parts.items():
-            (folder / place).mkdir(exist_ok=True)
-            for name, spec in part.graphs.items():
-                begun_s = perf_counter()
-                model = _converted(spec, plan[name], target, recording.feeds[name])
-                path = target.write(model, spec, folder / place / name, plan[name])
-                seconds[name] = perf_counter() - begun_s
-                entries[name] = file_entry(path, spec, plan[name])
-                session = target.open(path, plan[name])
-                if session is None:
-                    on_target = "not run: no GPU"
-                    session = stack.enter_context(_as_onnx(model))
-                built[name] = stack.enter_context(session)
-                feeds = _compared_feeds(recording, name)
-                parities[name] = compare_graph(expected[name], built[name], feeds, plan[name])
-                check_graph(name, parities[name])
-        joints = compare_joints(
-            replayed_joints(source.engine, expected, recording.seen),
-            replayed_joints(source.engine, {**expected, **built}, recording.seen),
-        )
-    check_joints(joints, options.precision, options.limit_mm)
-    comparison = _Comparison(
-        graphs=parities,
-        seconds=seconds,
-        joints=joints,
-        on_target=on_target,
-        precisions={place: _part_precision(part, plan) for place, part in source.parts.items()},
-    )
+        attempts = BuildAttempts(source, target, plan, folder, expected, recording)
+        comparison = attempts.within(options.limit_mm, options.precision)
     facts = ParityFacts(
-        joints=joints, limit_mm=options.limit_mm, on_target=on_target, clips=recording.clips
+        joints=comparison.joints,
+        limit_mm=options.limit_mm,
+        on_target=comparison.on_target,
+        clips=recording.clips,
     )
     manifests = {
         place: built_content(
             part,
-            {name: entries[name] for name in part.graphs},
-            {"target": target.name, "precision": comparison.precisions[place]},
+            {name: comparison.entries[name] for name in part.graphs},
+            {"target": target.name, "precision": _part_precision(part, plan)},
             target.built(),
-            facts.content({name: parities[name] for name in part.graphs}),
+            facts.content({name: comparison.graphs[name] for name in part.graphs}),
         )
         for place, part in source.parts.items()
     }
@@ -233,41 +178,30 @@ def _plan(source: BuildSource, precision: str, kept: tuple[str, ...]) -> dict[st
 
 
 def _part_precision(part: SourceFolder, plan: Mapping[str, str]) -> str:
+    """What the manifest of a folder states: the lowest precision of its graphs."""
     found = {plan[name] for name in part.graphs} - {"fp32"}
     return found.pop() if found else "fp32"
 
 
-def _converted(spec: GraphSpec, precision: str, target: Target, feeds: Feeds) -> onnx.ModelProto:
-    model = onnx.load(str(spec.path))
-    if precision == "int8":
-        return in_int8(model, feeds)
-    if precision == "fp16" and target.name != "openvino":
-        return in_half(model)
-    return model
+def _of_tracker(manifests: Mapping[str, Mapping[str, Any]]) -> str:
+    """Its precision; empty without one."""
+    return str(manifests.get(TRACKER_PLACE, {}).get("precision", ""))
 
 
-def _compared_feeds(recording: ClipRecording, name: str) -> Feeds:
-    """All in order where a state is carried from one to the next."""
-    feeds = recording.feeds[name]
-    return feeds if "hidden" in feeds[0] else spread(feeds, _NUM_COMPARED)
-
-
-@contextmanager
-def _as_onnx(model: onnx.ModelProto) -> Iterator[InferenceSession]:
-    with TemporaryDirectory() as scratch:
-        path = Path(scratch) / "graph.onnx"
-        onnx.save(model, str(path))
-        with OnnxRuntimeSession(path) as session:
-            yield session
-
-
-def _report(found: _Comparison, folder: Path, options: BuildOptions, size: int) -> BuildReport:
-    notes = []
+def _report(
+    found: Comparison, tracker: str, folder: Path, options: BuildOptions, size: int
+) -> BuildReport:
+    notes = [
+        f"{name}: the first {parity.convolutions_kept} convolutions stay in fp32, as eight bits in all of them "
+        "would move joints too far"
+        for name, parity in found.graphs.items()
+        if parity.convolutions_kept
+    ]
     if found.on_target != "run":
         notes.append(
             f"parity on the target {found.on_target}; the figures are those of the graphs it was built from"
         )
-    if found.precisions.get(TRACKER_PLACE, options.precision) != options.precision:
+    if tracker not in ("", options.precision):
         notes.append(
             f"the tracker stays in fp32: in {options.precision} its landmarks would move joints by centimetres"
         )

@@ -21,15 +21,16 @@ _MOST_FEEDS = 64
 
 def num_convolutions(model: onnx.ModelProto) -> int:
     """How many layers could be quantized."""
-    return sum(node.op_type == "Conv" for node in model.graph.node)
+    return len(_convolutions(model))
 
 
-def in_int8(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
+def in_int8(model: onnx.ModelProto, feeds: Feeds, num_kept: int = 0) -> onnx.ModelProto:
     """A copy whose convolutions compute in eight bits; inputs and outputs keep their types.
 
     Args:
         model: in single precision.
         feeds: real inputs; some of them, spread evenly, set the ranges.
+        num_kept: so many convolutions, from the first on, stay in single precision.
     """
     from onnxruntime.quantization import (
         CalibrationMethod,
@@ -40,7 +41,8 @@ def in_int8(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
 
     with TemporaryDirectory() as scratch:
         source, result = Path(scratch) / "single.onnx", Path(scratch) / "int8.onnx"
-        onnx.save(fold_constants(model), str(source))
+        folded = fold_constants(model)
+        onnx.save(folded, str(source))
         logger = logging.getLogger()
         level = logger.level
         logger.setLevel(logging.ERROR)  # it recommends a pre-processing that changes nothing here
@@ -51,7 +53,7 @@ def in_int8(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
                 _reader(spread(feeds, _MOST_FEEDS)),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
-                op_types_to_quantize=["Conv"],
+                nodes_to_quantize=[node.name for node in _convolutions(folded)[num_kept:]],
                 # Bytes times signed bytes is the product that processors have an instruction for.
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
@@ -65,6 +67,10 @@ def in_int8(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
 def spread(feeds: Feeds, most: int) -> Feeds:
     """So many inputs at most, evenly chosen."""
     return feeds[:: max(1, -(-len(feeds) // most))]
+
+
+def _convolutions(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [node for node in model.graph.node if node.op_type == "Conv"]
 
 
 def _reader(feeds: Sequence[dict[str, Any]]) -> Any:

@@ -54,11 +54,15 @@ class GraphParity:
     """Of the graph: some stay single where rounding hurts."""
     outputs: Mapping[str, OutputError]
     runs: int
+    convolutions_kept: int = 0
+    """Of a graph in int8, from the first on: those in single precision."""
 
     def content(self) -> dict[str, Any]:
         """As `engine.json` states it."""
+        kept = {"convolutions_kept": self.convolutions_kept} if self.convolutions_kept else {}
         return {
             "precision": self.precision,
+            **kept,
             "runs": self.runs,
             "outputs": {name: _rounded(asdict(error)) for name, error in self.outputs.items()},
         }

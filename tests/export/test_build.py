@@ -9,12 +9,13 @@ import onnx
 import pytest
 
 from export.build import main
+from export.build_attempts import Comparison, first_within
 from export.build_source import opened, read_source
 from export.built_folder import check_replaceable, written_aside
 from export.calibration import record_clips
 from export.clip_replay import replayed_joints
 from export.int8_graphs import in_int8
-from export.parity_report import compare_joints
+from export.parity_report import JointError, compare_joints
 from realtime_vibe.backends.manifest import (
     graph_spec,
     load_manifest,
@@ -104,7 +105,7 @@ def test_a_precision_that_moves_joints_is_refused_and_leaves_nothing(tmp_path, c
     out = tmp_path / "int8"
     assert build(TRACKER, "onnx", "int8", out, "--keep", "landmarks_heat") == 2
     said = capsys.readouterr().err
-    assert "the engine in int8 moves joints by" in said
+    assert "int8, the first 70% of the convolutions in fp32, moves joints by" in said
     assert "expected at most 2.0 mm: nothing was written" in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -224,14 +225,35 @@ def test_eight_bits_compute_nearly_the_same_and_take_a_quarter(tmp_path):
     opset = [onnx.helper.make_opsetid("", 17)]
     model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
     feeds = [{"x": rng.normal(size=(1, 3, 12, 12)).astype(np.float32)} for _ in range(8)]
-    small = in_int8(model, feeds)
+    small, mixed = in_int8(model, feeds), in_int8(model, feeds, 1)
     results = []
-    for place, candidate in enumerate((model, small)):
+    for place, candidate in enumerate((model, small, mixed)):
         onnx.save(candidate, str(tmp_path / f"{place}.onnx"))
         with OnnxRuntimeSession(tmp_path / f"{place}.onnx", num_threads=1) as session:
             results.append(session.run(feeds[0])["y"])
-    assert np.abs(results[1] - results[0]).mean() < 0.02 * np.abs(results[0]).max()
+    all_off, some_off = (np.abs(result - results[0]).mean() for result in results[1:])
+    assert 0 < some_off < all_off < 0.02 * np.abs(results[0]).max()
     assert len(small.SerializeToString()) < 0.4 * len(model.SerializeToString())
+
+
+def test_no_more_convolutions_stay_single_than_the_limit_demands():
+    tried = []
+
+    def attempt(share):
+        tried.append(share)
+        moved = JointError(
+            mean_mm=10 * (1 - share), max_mm=30 * (1 - share), frames=9, unpaired_frames=0
+        )
+        return Comparison(graphs={}, seconds={}, entries={}, joints=moved, on_target="run")
+
+    assert first_within(attempt, (0.0, 0.5, 0.9), 6.0, "int8").joints.mean_mm == 5.0
+    assert tried == [0.0, 0.5]
+    with pytest.raises(
+        ExportError, match=r"int8, the first 90% of the .* moves joints by 1\.00 mm"
+    ):
+        first_within(attempt, (0.0, 0.9), 0.5, "int8")
+    with pytest.raises(ExportError, match=r"the engine in bf16 moves joints by 10\.00 mm"):
+        first_within(attempt, (0.0,), 2.0, "bf16")
 
 
 def _interrupted(out):
