@@ -37,7 +37,15 @@ def virtual_screen(size: tuple[int, int] = SIZE) -> Iterator[dict[str, str]]:
         )
     read_end, write_end = os.pipe()
     server = subprocess.Popen(
-        [program, "-displayfd", str(write_end), "-screen", "0", f"{size[0]}x{size[1]}x24"],
+        [
+            program,
+            "-noreset",
+            "-displayfd",
+            str(write_end),
+            "-screen",
+            "0",
+            f"{size[0]}x{size[1]}x24",
+        ],
         pass_fds=[write_end],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

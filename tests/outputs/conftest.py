@@ -200,8 +200,10 @@ def screen() -> Iterator[str]:
     if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
         pytest.skip("Xvfb or xdotool is not installed")
     read_end, write_end = os.pipe()
+    # Without -noreset the server starts over when its last client leaves, and who comes just then
+    # gets a window that is nowhere.
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1700x900x24"],
+        ["Xvfb", "-noreset", "-displayfd", str(write_end), "-screen", "0", "1700x900x24"],
         pass_fds=[write_end],
         stderr=subprocess.DEVNULL,
     )

@@ -28,13 +28,17 @@ faces, result = pickle.loads(Path(sys.argv[1]).read_bytes())
 display = Display(faces, view=sys.argv[3], places=WindowPlaces(Path(sys.argv[2]), desktop_area))
 with display:
     for seconds in (1.2, 0.6):
-        end_s, rounds = time.monotonic() + seconds, 0
-        while time.monotonic() < end_s or rounds < 20:  # the first picture can take long
+        start_s, rounds, num_open = time.monotonic(), 0, 0
+        # The first picture can take long, and the second window longer.
+        while (
+            time.monotonic() < start_s + seconds or rounds < 20 or num_open < int(sys.argv[4])
+        ) and time.monotonic() < start_s + 40:
             rounds += 1
             display.show(result, HudState())
             display.poll()
             time.sleep(0.01)
-        places = [place_of_window(title) for title in ("realtime-vibe", "realtime-vibe 3D")]
+            places = [place_of_window(title) for title in ("realtime-vibe", "realtime-vibe 3D")]
+            num_open = sum(place is not None for place in places)
         print(json.dumps([p and [p.left, p.top, p.width, p.height] for p in places]), flush=True)
 """
 
@@ -131,6 +135,7 @@ def show(screen, figure, result_of, tmp_path):
 
     def run(view, moves=()):
         command = [sys.executable, "-c", RUN, str(path), str(tmp_path / "windows.json"), view]
+        command.append("2" if view == "both" else "1")
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
             assert process.stdout is not None
             before = json.loads(process.stdout.readline())
