@@ -8,13 +8,28 @@ plain vector arithmetic. Legend: V vertices, J = 24 joints, P pose blend compone
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from realtime_vibe.body.joints import DEPTH_LEVELS, PARENTS
+from realtime_vibe.body.joints import PARENTS
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh, FloatArray
 
-_PARENT_LEVELS = tuple(np.asarray(PARENTS)[level] for level in DEPTH_LEVELS)
 _PARENTS_OF_ALL = np.asarray(PARENTS[1:])
+_IDENTITY = np.eye(4, dtype=np.float32)
+
+
+def _ancestors() -> tuple[NDArray[np.intp], ...]:
+    """(25,) the joint above each, then the second, fourth and eighth; 24 is above the root."""
+    none = NUM_SMPL_JOINTS
+    above = np.array([*(none if parent < 0 else parent for parent in PARENTS), none])
+    found = []
+    while above.min() < none:
+        found.append(above)
+        above = above[above]
+    return tuple(found)
+
+
+_ABOVE = _ancestors()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +163,14 @@ def _forward_kinematics(
     global_orient: FloatArray, body_pose: FloatArray, rest_joints: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Rotations (24, 3, 3) and positions (24, 3) of the joints in the root's parent frame."""
-    rotations = np.empty((NUM_SMPL_JOINTS, 3, 3), np.float32)
-    positions = np.empty((NUM_SMPL_JOINTS, 3), np.float32)
-    rotations[0], positions[0] = global_orient, rest_joints[0]
-    bones = (rest_joints[1:] - rest_joints[_PARENTS_OF_ALL])[:, :, None]
-    for level, parents in zip(DEPTH_LEVELS, _PARENT_LEVELS, strict=True):
-        above = rotations[parents]
-        rotations[level] = above @ body_pose[level - 1]
-        positions[level] = positions[parents] + (above @ bones[level - 1])[:, :, 0]
-    return rotations, positions
+    # One motion more, the identity, stands above the root.
+    motions = np.zeros((NUM_SMPL_JOINTS + 1, 4, 4), np.float32)
+    motions[:-1, 3, 3] = 1.0
+    motions[-1] = _IDENTITY
+    motions[0, :3, :3], motions[1:-1, :3, :3] = global_orient, body_pose
+    motions[0, :3, 3] = rest_joints[0]
+    motions[1:-1, :3, 3] = rest_joints[1:] - rest_joints[_PARENTS_OF_ALL]
+    # After each round a joint's motion holds those of twice as many joints above it.
+    for above in _ABOVE:
+        motions = motions[above] @ motions
+    return motions[:-1, :3, :3], motions[:-1, :3, 3]
