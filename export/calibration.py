@@ -112,7 +112,17 @@ def record_clips(
     feeds = {name: session.feeds for name, session in recorded.items()}
     if "landmarks_heat" in feeds:
         feeds["landmarks_heat"] = feeds["landmarks"]
+    if "frame" in feeds:
+        feeds["frame"] = _whole_frames(feeds)
     return ClipRecording(feeds=feeds, seen=tuple(seen), clips=tuple(clip.name for clip in clips))
+
+
+def _whole_frames(feeds: Mapping[str, Feeds]) -> Feeds:
+    """What a graph from crop to mesh, which the live app does not run, would have been given."""
+    if "fused" in feeds:
+        return feeds["fused"]
+    pairs = zip(feeds["features"], feeds["step"], strict=True)
+    return [{**crop, "hidden": step["hidden"]} for crop, step in pairs]
 
 
 def clip_frames(clip: Path, num_frames: int) -> Iterator[Frame]:

@@ -16,6 +16,7 @@ from export.calibration import record_clips
 from export.clip_replay import replayed_joints
 from export.int8_graphs import in_int8
 from export.parity_report import JointError, compare_joints
+from export.vibe import VibeOptions, export_vibe
 from realtime_vibe.backends.manifest import (
     graph_spec,
     load_manifest,
@@ -165,6 +166,16 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
             (aside / content).write_text(content)
     assert sorted(path.name for path in out.iterdir()) == ["engine.json", "new"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_graph_that_the_app_does_not_run_is_compared_as_well(official_files, tmp_path):
+    export_vibe(official_files, tmp_path / "single", VibeOptions(whole_frame=True))
+    out = tmp_path / "half"
+    assert build(str(tmp_path / "single"), "onnx", "fp16", out, "--frames", "3") == 0
+    graphs = json.loads((out / "engine.json").read_text())["measured"]["parity_build"]["graphs"]
+    assert set(graphs) == {"frame", "features", "step"}
+    assert graphs["frame"]["runs"] == 3
+    assert 0 < graphs["frame"]["outputs"]["vertices"]["max_absolute"] < 1e-2
 
 
 def test_check_only_states_what_is_allowed(tmp_path, capsys):
