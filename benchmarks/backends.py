@@ -134,11 +134,16 @@ def _opened(
     graphs: list[EngineGraph], num_people: int, num_threads: int, stack: ExitStack
 ) -> Iterator[_Entry]:
     """Everybody who can open a graph, and who cannot with the reason."""
+    names: set[str] = set()
     for graph in graphs:
         feeds = random_feeds(graph.spec.inputs, num_people)
         for backend in graph.backends(installed_backends()):
             precision = "bf16" if backend.endswith("-bf16") else graph.precision
-            contender = Contender(name=_name(backend, precision, graph.target), run=_nothing)
+            name = _name(backend, precision, graph.target)
+            if name in names:
+                name += f", {graph.folder}"
+            names.add(name)
+            contender = Contender(name=name, run=_nothing)
             try:
                 session = open_file(graph.spec.file, backend, num_threads)
             except RealtimeVibeError as error:

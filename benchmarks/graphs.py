@@ -24,6 +24,7 @@ class EngineGraph:
     """Same for the same network in another precision or for another target: `vibe-resnet50 step`."""
     spec: GraphSpec
     engine: str
+    folder: Path
 
     @property
     def precision(self) -> str:
@@ -73,6 +74,7 @@ def engine_graphs(folder: Path) -> tuple[EngineGraph, ...]:
             title=f"{family} {name}",
             spec=graph_spec(folder, kind, content, name),
             engine=str(content.get("name", folder.name)),
+            folder=folder,
         )
         for name in names
     )
