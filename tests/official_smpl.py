@@ -17,6 +17,9 @@ from tests import python2_pickle
 
 BODY_FILE = Path(__file__).resolve().parents[1] / "engines" / "blazepose-gru" / "body.npz"
 NUM_VERTICES, NUM_FACES, NUM_EXTRA = 6890, 13776, 9
+MODEL_ARRAYS = (
+    "v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f",
+)  # fmt: skip
 
 # SMPL's vertex -> the landmark it lies near, and how far from it [m] in the rest frame.
 _NAMED_VERTICES = {
@@ -116,6 +119,12 @@ def write_smpl_pickle(path, seed=0, shape_components=10):
         "pose_training_info": {"gender": "neutral"},
     }
     path.write_bytes(python2_pickle.dumps(content))
+    return path
+
+
+def partial_pickle(path, **changes):
+    """A pickle of the right names whose large arrays are absent, for refusals."""
+    path.write_bytes(python2_pickle.dumps(changes))
     return path
 
 

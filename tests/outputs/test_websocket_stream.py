@@ -4,20 +4,17 @@ import contextlib
 import gc
 import json
 import socket
-import struct
 import threading
 import time
 import tracemalloc
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.transform import Rotation
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -25,17 +22,12 @@ from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.websocket_frames import (
-    HEAD,
-    MAGIC,
-    PERSON_HEAD,
     StreamedBody,
     Subscription,
-    changed,
-    encode,
 )
 from realtime_vibe.outputs.websocket_stream import MAX_CLIENTS, WebStream, _from_message
-from realtime_vibe.world.calibration import UNCALIBRATED_WORLD
-from tests.outputs.posed_body import default_body, random_person, random_result, result_of
+from tests.outputs.frame_reader import parse
+from tests.outputs.posed_body import default_body, random_result, result_of
 
 
 def free_port() -> int:
@@ -67,70 +59,6 @@ def _joined(stream: WebStream, number: int = 1) -> None:
         time.sleep(0.01)
 
 
-def _parse(frame: bytes) -> tuple[dict, list[dict]]:
-    """A reader made from the documented layout alone."""
-    magic, num_people, num_vertices, parts, index, captured_at_s, age_ms, _ = struct.unpack_from(
-        "<4sIIIQdfI", frame
-    )
-    assert magic == b"RVF1"
-    at, people = 88, []
-
-    def take(dtype: str, *shape: int) -> np.ndarray:
-        nonlocal at
-        array = np.frombuffer(frame, dtype, int(np.prod(shape)), at).reshape(shape)
-        at += array.nbytes
-        return array
-
-    for _ in range(num_people):
-        person = {"id": take("<i4", 1)[0], "score": take("<f4", 1)[0], "joints": take("<f4", 24, 3)}
-        if parts & 1:
-            person |= {"rotations": take("<f4", 24, 4), "betas": take("<f4", 10)}
-        if parts & 6:
-            person["vertices"] = take("<f2" if parts & 2 else "<f4", num_vertices, 3)
-            at += -at % 4
-        people.append(person)
-    assert at == len(frame)
-    world_camera = np.frombuffer(frame, "<f4", 12, 40).reshape(3, 4)
-    head = {"index": index, "captured_at_s": captured_at_s, "age_ms": age_ms}
-    return head | {"world_camera": world_camera}, people
-
-
-@pytest.mark.parametrize(
-    ("vertices", "tolerance_m"), [("none", 0), ("float16", 1e-3), ("float32", 1e-6)]
-)
-@pytest.mark.parametrize("rotations", [True, False])
-def test_binary_frames_hold_what_was_tracked(vertices, tolerance_m, rotations) -> None:
-    result = result_of(
-        7, random_person(1), random_person(2, track_id=5), grabbed_at_s=time.perf_counter()
-    )
-    wanted = Subscription(vertices=vertices, rotations=rotations)
-    head, people = _parse(encode(result, wanted))
-    assert (head["index"], head["captured_at_s"]) == (7, 0.14)
-    assert 0 < head["age_ms"] < 1000
-    np.testing.assert_array_equal(head["world_camera"], UNCALIBRATED_WORLD[:3])
-    pitched = replace(result, T_world_camera=np.arange(16, dtype=np.float32).reshape(4, 4))
-    there, _ = _parse(encode(pitched, wanted))
-    np.testing.assert_array_equal(there["world_camera"], np.arange(12).reshape(3, 4))
-    assert json.loads(encode(pitched, Subscription(format="json")))["world_camera"][2] == [
-        8,
-        9,
-        10,
-        11,
-    ]
-    assert [person["id"] for person in people] == [0, 5]
-    for got, live in zip(people, result.people, strict=True):
-        np.testing.assert_array_equal(got["joints"], live.mesh.joints)
-        assert ("rotations" in got) == rotations
-        if rotations:
-            turns = Rotation.from_quat(got["rotations"]).as_matrix()
-            np.testing.assert_allclose(turns[0], live.params.global_orient, atol=1e-5)
-            np.testing.assert_allclose(turns[1:], live.params.body_pose, atol=1e-5)
-            np.testing.assert_array_equal(got["betas"], live.params.betas)
-        if tolerance_m:
-            placed = got["vertices"].astype(float) + live.mesh.joints[0]
-            assert np.abs(placed - live.mesh.vertices).max() <= tolerance_m
-
-
 def test_greeting_then_frames_in_both_formats(stream: WebStream) -> None:
     with _client(stream) as binary, _client(stream, "?format=json&rotations=0") as text:
         hello = json.loads(binary.recv(5))
@@ -143,7 +71,7 @@ def test_greeting_then_frames_in_both_formats(stream: WebStream) -> None:
         for index in range(10):
             result = random_result(index)
             stream.write(result)
-            head, people = _parse(binary.recv(5))
+            head, people = parse(binary.recv(5))
             assert head["index"] == index
             np.testing.assert_array_equal(people[0]["joints"], result.people[0].mesh.joints)
             frame = json.loads(text.recv(5))
@@ -153,7 +81,7 @@ def test_greeting_then_frames_in_both_formats(stream: WebStream) -> None:
             )
             assert "rotations" not in frame["people"][0]
         stream.write(result_of(10))
-        assert _parse(binary.recv(5))[1] == []
+        assert parse(binary.recv(5))[1] == []
 
 
 def test_whoever_comes_late_gets_the_newest_frame_at_once(stream: WebStream) -> None:
@@ -161,9 +89,9 @@ def test_whoever_comes_late_gets_the_newest_frame_at_once(stream: WebStream) -> 
     stream.write(random_result(1))
     with _client(stream) as client:
         client.recv(5)
-        got = _parse(client.recv(5))[0]["index"]
+        got = parse(client.recv(5))[0]["index"]
         # The thread between may just hold the first of the two.
-        assert got == 1 or _parse(client.recv(5))[0]["index"] == 1
+        assert got == 1 or parse(client.recv(5))[0]["index"] == 1
 
 
 def test_a_client_changes_its_mind_and_its_rate(stream: WebStream) -> None:
@@ -213,7 +141,7 @@ def test_malformed_messages_are_answered_and_ignored(stream: WebStream) -> None:
             assert answer["type"] == "error", message
             assert "expected" in answer["message"] or "vertices come with" in answer["message"]
         stream.write(random_result(3))
-        assert _parse(client.recv(5))[0]["index"] == 3
+        assert parse(client.recv(5))[0]["index"] == 3
 
 
 @given(st.text() | st.binary() | st.recursive(
@@ -233,7 +161,7 @@ def test_a_huge_message_ends_that_client_alone(stream: WebStream) -> None:
         with pytest.raises(ConnectionClosed):
             loud.recv(5)
         stream.write(random_result(0))
-        assert _parse(calm.recv(5))[0]["index"] == 0
+        assert parse(calm.recv(5))[0]["index"] == 0
 
 
 def test_a_client_that_never_reads_costs_no_memory_and_no_time(stream: WebStream) -> None:
@@ -399,9 +327,3 @@ def test_the_end_says_goodbye_and_leaves_no_thread() -> None:
 def test_only_this_computer_can_reach_it(stream: WebStream) -> None:
     assert stream._socket is not None
     assert stream._socket.getsockname()[0] == "127.0.0.1"
-
-
-def test_the_written_layout_is_the_one_in_use() -> None:
-    assert MAGIC == b"RVF1"
-    assert (HEAD.size, PERSON_HEAD.size) == (88, 8)
-    assert changed(Subscription(), {"rotations": "0"}).rotations is False

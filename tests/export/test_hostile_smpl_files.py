@@ -1,0 +1,191 @@
+"""Files that pose as SMPL models: they run nothing, take no memory, and are refused in one line."""
+
+import os
+import pickle
+import subprocess
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+from export.smpl_source import read_smpl
+from realtime_vibe.errors import BodyModelError
+from tests import official_smpl, python2_pickle
+from tests.official_smpl import partial_pickle
+
+pytest.importorskip("open3d", reason="open3d, which simplifies the test body, is not installed")
+
+
+class _Hostile:
+    def __init__(self, function, *arguments):
+        self._made_by = function, arguments
+
+    def __reduce__(self):
+        return self._made_by
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (os.system, ("touch {canary}",)),
+        (eval, ("open({canary!r}, 'w')",)),
+        (__import__, ("os",)),
+        (np.load, ("{canary}",)),
+        (subprocess.call, (["touch", "{canary}"],)),
+        (np.ndarray, ((10**12,),)),
+    ],
+)
+def test_a_hostile_pickle_runs_nothing(tmp_path, function, arguments):
+    canary = tmp_path / "canary"
+    texts = [
+        text.format(canary=str(canary)) if isinstance(text, str) else text for text in arguments
+    ]
+    path = tmp_path / "SMPL_NEUTRAL.pkl"
+    path.write_bytes(pickle.dumps({"v_template": _Hostile(function, *texts)}, 2))
+    with pytest.raises(BodyModelError, match=r"SMPL_NEUTRAL\.pkl"):
+        read_smpl(path)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("chumpy.ch", "MatVecMult"),
+        ("chumpy", "__builtins__"),
+        ("scipy.sparse", "load_npz"),
+        ("numpy.core.multiarray", "fromfile"),
+        ("numpy.lib.npyio", "DataSource"),
+    ],
+)
+def test_neighbours_of_allowed_names_stay_out(tmp_path, module, name):
+    path = partial_pickle(tmp_path / "a.pkl", v_template=python2_pickle.instance(module, name, {}))
+    with pytest.raises(BodyModelError, match=rf"asks for {module}\.{name}.*nothing was run"):
+        read_smpl(path)
+
+
+def endless_selection():
+    """Selections in one another, deeper than any file needs."""
+    value = official_smpl.chumpy(np.zeros(1))
+    for _ in range(50):
+        value = official_smpl.chumpy_select(value, np.zeros(1, np.int64), (1,))
+    return value
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"_shape": (24, np.int64(2**40))}, "sparse matrix of shape"),
+        ({"_shape": (2**20, 2**20)}, "sparse matrix of shape"),
+        ({"indptr": np.zeros(3, np.int32)}, "do not add up"),
+        ({"indptr": np.full(6891, 2**31 - 1, np.int32)}, "do not add up"),
+        ({"indices": np.zeros((2, 2), np.int32)}, "no rows of numbers"),
+        ({"data": np.zeros(4, np.float64)}, "do not add up"),
+        ({"data": "text"}, "a str in place of an array"),
+        ({"indices": np.zeros(4)}, "sparse indices of float64"),
+    ],
+)
+def test_a_sparse_matrix_that_lies_is_refused_before_memory_is_taken(tmp_path, changes, complaint):
+    arrays = official_smpl.official_arrays()
+    matrix = official_smpl.sparse_columns(arrays["J_regressor"], **changes)
+    path = partial_pickle(tmp_path / "a.pkl", **{**arrays, "J_regressor": matrix})
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyModelError, match=rf"J_regressor .*{complaint}"):
+            read_smpl(path)
+        assert tracemalloc.get_traced_memory()[1] < 2e8  # the file itself has 35 MB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (endless_selection(), "without end"),
+        (official_smpl.chumpy("text"), "a str in place"),
+        (
+            python2_pickle.instance("scipy.sparse.csr", "csr_matrix", {}),
+            "OtherSparse in place",
+        ),
+        (python2_pickle.instance("chumpy.ch", "Ch", {}), "no 'x'"),
+        (official_smpl.chumpy_select(np.zeros(3), np.array([7]), (1,)), "out of bounds"),
+        (official_smpl.chumpy_select(np.zeros(3), np.array([0.5]), (1,)), "indices of float64"),
+        (official_smpl.chumpy_select(np.zeros(3), np.array([1]), (2**31 - 1,)), "reshape"),
+        (official_smpl.sparse_columns(np.eye(3)), "sparse matrix of shape"),
+    ],
+)
+def test_chumpy_objects_that_make_no_sense_are_refused(tmp_path, value, complaint):
+    path = partial_pickle(tmp_path / "a.pkl", v_template=value)
+    with pytest.raises(BodyModelError, match=complaint) as caught:
+        read_smpl(path)
+    assert "v_template is not a readable array" in str(caught.value)
+
+
+def test_no_dictionary_and_no_file_are_said(tmp_path):
+    path = tmp_path / "list.pkl"
+    path.write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(BodyModelError, match=r"list\.pkl: a pickled list, expected the dictionary"):
+        read_smpl(path)
+    with pytest.raises(BodyModelError, match=r"gone\.pkl: cannot be read"):
+        read_smpl(tmp_path / "gone.pkl")
+
+
+def test_a_file_of_absurd_size_is_not_read(tmp_path):
+    path = tmp_path / "huge.pkl"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)  # a hole: takes no room on the disk
+    with pytest.raises(BodyModelError, match=r"3\.2 GB, expected at most 1\.1 GB"):
+        read_smpl(path)
+
+
+def header_claiming(shape):
+    """The first bytes of an .npy of doubles of `shape`, without its values."""
+    text = str({"descr": "<f8", "fortran_order": False, "shape": shape}) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize("shape", [(10**12, 3), (-1, 3), (6890, 3)])
+def test_an_npz_whose_header_lies_takes_no_memory(tmp_path, shape):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("v_template.npy", header_claiming(shape) + b"1234")
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyModelError, match=r"v_template claims"):
+            read_smpl(path)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_small_npz_does_not_unpack_to_gigabytes(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("v_template.npy", header_claiming((8_000_000, 3)) + bytes(192_000_000))
+    assert path.stat().st_size < 2e6
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyModelError, match=r"v_template claims 192000000 bytes"):
+            read_smpl(path)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense"])
+def test_a_damaged_npz_is_said(tmp_path, content):
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with pytest.raises(BodyModelError, match=r"a\.npz"):
+        read_smpl(path)
+
+
+def test_pickled_objects_in_an_npz_are_never_opened(tmp_path):
+    path = tmp_path / "a.npz"
+    canary = tmp_path / "canary"
+    hostile = np.array([_Hostile(os.system, f"touch {canary}")], dtype=object)
+    arrays = {name: official_smpl.official_arrays()[name] for name in official_smpl.MODEL_ARRAYS}
+    np.savez(path, **{**arrays, "J_regressor": hostile}, allow_pickle=True)
+    with pytest.raises(BodyModelError, match=r"J_regressor holds pickled objects.*use the \.pkl"):
+        read_smpl(path)
+    assert not canary.exists()
