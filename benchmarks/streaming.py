@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(NAME, __doc__)
     parser.add_argument("--engine", action="append", help="default and ResNet-50 engine")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--seconds", type=seconds, default=30.0, help="for each engine (30)")
+    parser.add_argument("--seconds", type=seconds, default=80.0, help="for each engine (80)")
     add_json(parser)
     options = parser.parse_args(arguments)
     return guarded(NAME, lambda: _run(options))
