@@ -22,10 +22,10 @@ from benchmarks.command_line import (
     positive,
     seconds,
     table,
-    warn_if_busy,
 )
 from benchmarks.graphs import EngineGraph, engine_graphs, random_feeds
 from benchmarks.interleaved import Contender, Turns, one_line, time_in_turns
+from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels, Record
 from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.backends.engine_folder import engine_folder

@@ -1,7 +1,6 @@
 """What the benchmarks' commands share: the results' file, errors as one line, tables."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,18 +72,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         lines.append("  ".join((first, *others)).rstrip())
     return "\n".join(lines)
-
-
-def warn_if_busy() -> None:
-    """Says so on a machine with other work: its timings are worth little."""
-    if not hasattr(os, "getloadavg"):
-        return
-    load = os.getloadavg()[0]
-    if load > 0.5 * (os.cpu_count() or 1):
-        print(
-            f"note: {load:.1f} processes wanted to run in the last minute; times taken beside other "
-            "work are worth little, and ratios not much more: it slows several threads more than one\n"
-        )
 
 
 def require_matplotlib(option: str) -> None:

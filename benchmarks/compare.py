@@ -157,7 +157,7 @@ def _described(where: Environment) -> str:
     machine = where.machine
     return (
         f"{where.commit}, {where.date}, {machine.get('cpu')}, {machine.get('cores')} cores, "
-        f"load {where.load}"
+        f"other work {where.load} processors"
     )
 
 

@@ -33,10 +33,10 @@ from benchmarks.command_line import (
     keep,
     seconds,
     table,
-    warn_if_busy,
 )
 from benchmarks.frame_code import MAX_NUMBER
 from benchmarks.latency import decoded_frames
+from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from benchmarks.screen_reader import ScreenReader, Sightings, require_mss
 from benchmarks.virtual_screen import has_screen, virtual_screen

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, warn_if_busy
+from benchmarks.command_line import add_json, command_parser, guarded, keep, positive
+from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app import build_pipeline
 from realtime_vibe.closing import OpenedByWith

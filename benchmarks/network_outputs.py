@@ -30,7 +30,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.command_line import command_parser, guarded, keep, warn_if_busy
+from benchmarks.command_line import command_parser, guarded, keep
+from benchmarks.other_work import warn_if_busy
 from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app import BuiltPipeline

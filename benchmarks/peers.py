@@ -38,9 +38,9 @@ from benchmarks.command_line import (
     keep,
     positive,
     table,
-    warn_if_busy,
 )
 from benchmarks.graphs import engine_graphs, random_feeds
+from benchmarks.other_work import warn_if_busy
 from benchmarks.peers_reference import OurWay, ReferenceWay
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import open_stages, somebody_in

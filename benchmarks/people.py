@@ -22,10 +22,10 @@ from benchmarks.command_line import (
     positive,
     seconds,
     table,
-    warn_if_busy,
 )
 from benchmarks.interleaved import Contender, Turns, time_in_turns
 from benchmarks.latency import decoded_frames
+from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels, Summary
 from benchmarks.stages import EngineStages, RepeatedPerson, frame_of, open_stages, somebody_in
 from realtime_vibe.config import DEFAULT_ENGINE

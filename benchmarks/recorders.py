@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.command_line import command_parser, guarded, keep, warn_if_busy
+from benchmarks.command_line import command_parser, guarded, keep
 from benchmarks.network_outputs import BLOCK, KINDS, WARMUP_FRAMES, Outputs
+from benchmarks.other_work import warn_if_busy
 from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app import BuiltPipeline

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from benchmarks.other_work import BUSY_PROCESSORS
 from benchmarks.report_style import ms_text
 from benchmarks.results import Environment, Record
 from benchmarks.streaming import MODES, checks
@@ -245,13 +246,13 @@ def _promises(records: Sequence[Record]) -> str:
 
 
 def _busy(records: Sequence[Record]) -> str:
-    """A warning when other work ran beside the benchmarks: more than their own two threads or so."""
-    cores = int(records[-1].environment.machine.get("cores", 1))
+    """A warning when other work ran beside the benchmarks."""
+    cores = records[-1].environment.machine.get("cores")
     load = max((record.environment.load or 0.0 for record in records), default=0.0)
-    if load <= cores + 0.5:
+    if load <= BUSY_PROCESSORS:
         return ""
     return (
-        f'<p class="missing">Measured while up to {load:.1f} processes wanted to run on {cores} cores. '
+        f'<p class="missing">Measured while other programs kept up to {load:.1f} of {cores} processors busy. '
         "Neither times nor ratios are worth quoting: several threads suffer more from it than one.</p>"
     )
 
@@ -265,7 +266,7 @@ def _environment(records: Sequence[Record]) -> str:
         **{key: str(value) for key, value in where.machine.items()},
         "commit": ", ".join(commits),
         "measured": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
-        "load": f"{min(loads):.1f} to {max(loads):.1f} processes" if loads else "not known",
+        "other work": f"{min(loads):.1f} to {max(loads):.1f} processors" if loads else "not known",
         **where.versions,
     }
     entries = "".join(

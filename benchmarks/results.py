@@ -4,7 +4,6 @@ Every line stands alone. A file may hold several runs; the last record of a case
 """
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.other_work import busy_processors
 from realtime_vibe.errors import DatasetError, OutputError
 from realtime_vibe.machine import installed_versions, machine_facts, package_version
 
@@ -58,7 +58,7 @@ class Environment:
     date: str
     """UTC, ISO 8601."""
     load: float | None
-    """Processes that wanted to run in the minute before; None where the system does not say."""
+    """Processors that other programs kept busy as the run began; None where the system does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,8 @@ def thinned(samples: Sequence[float]) -> tuple[float, ...]:
 
 
 def environment() -> Environment:
-    """Machine, versions, commit and load of this moment."""
+    """Machine, versions, commit and other work of this moment."""
+    busy = busy_processors()
     versions = installed_versions()
     for name in _MORE_PACKAGES:
         version = package_version(name)
@@ -189,7 +190,7 @@ def environment() -> Environment:
         versions=versions,
         commit=current_commit(),
         date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        load=None if busy is None else round(busy, 2),
     )
 
 

@@ -32,9 +32,9 @@ from benchmarks.command_line import (
     keep,
     positive,
     seconds,
-    warn_if_busy,
 )
 from benchmarks.latency import MemorySource, decoded_frames
+from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import RepeatedPerson, frame_of, open_stages, somebody_in
 from realtime_vibe.app import build_pipeline

@@ -30,9 +30,9 @@ from benchmarks.command_line import (
     keep,
     seconds,
     table,
-    warn_if_busy,
 )
 from benchmarks.interleaved import Contender, Turns, time_in_turns
+from benchmarks.other_work import warn_if_busy
 from benchmarks.people import default_engines
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import FRAME_S, EngineStages, open_stages
