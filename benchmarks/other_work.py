@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import cache
 from pathlib import Path
 
 BUSY_PROCESSORS = 0.25
@@ -29,9 +30,15 @@ def busy_processors() -> float | None:
     return max(0.0, (worked_s - own_s) / (time.perf_counter() - started_s))
 
 
+@cache
+def busy_at_start() -> float | None:
+    """`busy_processors` when this process first asked, before it measured anything itself."""
+    return busy_processors()
+
+
 def warn_if_busy() -> None:
     """Says so on a machine with other work: its timings are worth little."""
-    busy = busy_processors()
+    busy = busy_at_start()
     if busy is not None and busy > BUSY_PROCESSORS:
         print(
             f"note: other programs keep {busy:.1f} of {os.cpu_count()} processors busy; times taken beside them "

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.other_work import busy_processors
+from benchmarks.other_work import busy_at_start
 from realtime_vibe.errors import DatasetError, OutputError
 from realtime_vibe.machine import installed_versions, machine_facts, package_version
 
@@ -178,8 +178,8 @@ def thinned(samples: Sequence[float]) -> tuple[float, ...]:
 
 
 def environment() -> Environment:
-    """Machine, versions, commit and other work of this moment."""
-    busy = busy_processors()
+    """Machine, versions and commit of this moment, and the other work when the process began."""
+    busy = busy_at_start()
     versions = installed_versions()
     for name in _MORE_PACKAGES:
         version = package_version(name)

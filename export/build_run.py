@@ -83,7 +83,7 @@ def build_engine(engine: Path, target: Target, options: BuildOptions, out: Path)
         if "body" in source.parts[""].content:
             shutil.copyfile(source.engine.body, aside / source.engine.body.name)
         size = folder_bytes(aside)
-    return _report(report, _of_tracker(manifests), out, options, size)
+    return _report(report, manifests, out, options, size)
 
 
 def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildReport:
@@ -118,7 +118,7 @@ def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildRe
         )
     stated = with_allowed_precision(part.content, options.precision)
     write_manifest(part.folder / part.kind.file_name, stated)
-    return _report(report, _of_tracker(manifests), engine, options, 0)
+    return _report(report, manifests, engine, options, 0)
 
 
 def _built(
@@ -183,13 +183,12 @@ def _part_precision(part: SourceFolder, plan: Mapping[str, str]) -> str:
     return found.pop() if found else "fp32"
 
 
-def _of_tracker(manifests: Mapping[str, Mapping[str, Any]]) -> str:
-    """Its precision; empty without one."""
-    return str(manifests.get(TRACKER_PLACE, {}).get("precision", ""))
-
-
 def _report(
-    found: Comparison, tracker: str, folder: Path, options: BuildOptions, size: int
+    found: Comparison,
+    manifests: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+    options: BuildOptions,
+    size: int,
 ) -> BuildReport:
     notes = [
         f"{name}: the first {parity.convolutions_kept} convolutions stay in fp32, as eight bits in all of them "
@@ -201,7 +200,8 @@ def _report(
         notes.append(
             f"parity on the target {found.on_target}; the figures are those of the graphs it was built from"
         )
-    if tracker not in ("", options.precision):
+    tracker = manifests.get(TRACKER_PLACE)
+    if tracker is not None and tracker["precision"] != options.precision:
         notes.append(
             f"the tracker stays in fp32: in {options.precision} its landmarks would move joints by centimetres"
         )

@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self, TextIO
 
+from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.threads import SlotClosed
@@ -23,7 +23,7 @@ _DEFAULT_COLUMNS = 80
 _BETWEEN = " | "
 
 
-class StatusLine:
+class StatusLine(ClosedByWith):
     """The last line of a terminal; log messages push it down instead of running into it.
 
     Args:
@@ -55,12 +55,8 @@ class StatusLine:
                 handler.addFilter(self._make_room)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Takes the line away; log messages are left alone again."""
         for handler in self._handlers:
             handler.removeFilter(self._make_room)
         self._erase()

@@ -84,9 +84,7 @@ class SceneRenderer:
             height: [px].
             mirror: flips the picture left to right (but not the note).
         """
-        if result.people:
-            self._follow(result)
-        camera = self._camera(width, height)
+        camera = self._camera_on(result, width, height)
         color = self._background.color
         if color is None:
             image = self._draw_room(result, camera)
@@ -109,9 +107,7 @@ class SceneRenderer:
             height: [px].
             mirror: flips the picture left to right.
         """
-        if result.people:
-            self._follow(result)
-        camera = self._camera(width, height)
+        camera = self._camera_on(result, width, height)
         on_black = self._draw_bodies(result, camera, (0, 0, 0)).astype(np.float32)
         on_white = self._draw_bodies(result, camera, (255, 255, 255)).astype(np.float32)
         # What white adds to black shows through: exact at soft edges and for the fading, too.
@@ -142,6 +138,12 @@ class SceneRenderer:
     def _draw_people(self, image: ImageArray, result: FrameResult, camera: _Camera) -> None:
         for person in sorted(result.people, key=lambda p: _distance_m(p, camera), reverse=True):
             self._draw_body(image, person, camera)
+
+    def _camera_on(self, result: FrameResult, width: int, height: int) -> _Camera:
+        """The camera after it has moved with the people, if there are any."""
+        if result.people:
+            self._follow(result)
+        return self._camera(width, height)
 
     def _follow(self, result: FrameResult) -> None:
         now_s = result.frame.captured_at_s

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import other_work
-from benchmarks.other_work import busy_processors, warn_if_busy
+from benchmarks.other_work import busy_at_start, busy_processors, warn_if_busy
+from benchmarks.results import environment
 
 pytestmark = pytest.mark.skipif(not Path("/proc/stat").exists(), reason="Linux alone says it")
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew():
+    busy_at_start.cache_clear()
+    yield
+    busy_at_start.cache_clear()
 
 
 def _busy_for(seconds):
@@ -57,3 +65,10 @@ def test_waiting_is_no_work_and_guests_count_once(monkeypatch, tmp_path):
     )
     monkeypatch.setattr(other_work, "_PROC_STAT", tmp_path / "stat")
     assert other_work._worked_s() == 171 / os.sysconf("SC_CLK_TCK")
+
+
+def test_it_is_measured_once_before_anything_else(monkeypatch):
+    told = iter([0.1, 1.9])
+    monkeypatch.setattr(other_work, "busy_processors", lambda: next(told))
+    warn_if_busy()
+    assert busy_at_start() == environment().load == 0.1

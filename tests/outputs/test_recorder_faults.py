@@ -15,9 +15,7 @@ from realtime_vibe.convert import recover
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.recording_spool import SpoolFacts, SpoolWriter, row_type
-from realtime_vibe.packets import (
-    FrameResult,
-)
+from realtime_vibe.packets import FrameResult
 
 Make = Callable[..., FrameResult]
 

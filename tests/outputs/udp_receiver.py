@@ -1,10 +1,11 @@
 """Receives OSC datagrams and decodes them with python-osc, a library the program does not use."""
 
 import socket
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pythonosc.osc_bundle import OscBundle
+
+from realtime_vibe.closing import ClosedByWith
 
 Message = tuple[str, tuple[Any, ...]]
 
@@ -14,7 +15,7 @@ def decode(datagram: bytes) -> list[Message]:
     return [(message.address, tuple(message.params)) for message in OscBundle(datagram)]
 
 
-class UdpReceiver:
+class UdpReceiver(ClosedByWith):
     """A socket on a free port of this computer."""
 
     def __init__(self) -> None:
@@ -33,13 +34,6 @@ class UdpReceiver:
             messages.extend(decode(datagram))
         return messages
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Frees the port."""
         self.socket.close()
