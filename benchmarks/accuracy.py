@@ -19,7 +19,7 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
-from realtime_vibe.config import DEFAULT_ENGINE, TEMPORAL_MODES, LiveConfig
+from realtime_vibe.app.settings import DEFAULT_ENGINE, TEMPORAL_MODES, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 
 _READERS = {"clips": find_clips, "3dpw": find_3dpw_clips}

@@ -11,11 +11,11 @@ from benchmarks.accuracy_clips import EvaluationClip
 from benchmarks.accuracy_joints import AUTO, COMMON, MARKED, JointSet, choose_joint_set
 from benchmarks.accuracy_run import run_clip
 from benchmarks.accuracy_scores import ClipResult, score_clip
-from realtime_vibe.app import build_pipeline
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import load_manifest
 from realtime_vibe.body.model_file import load_body
-from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import DatasetError
 
 

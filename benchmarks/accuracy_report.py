@@ -16,7 +16,7 @@ from benchmarks.accuracy_scores import (
     gain_percent,
     mean_scores,
 )
-from realtime_vibe.machine import installed_versions, machine_facts
+from realtime_vibe.system.machine import installed_versions, machine_facts
 
 ACCEL_FORMULA = "mean |(p[t-1] - 2 p[t] + p[t+1]) - (q[t-1] - 2 q[t] + q[t+1])|"
 

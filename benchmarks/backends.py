@@ -27,10 +27,10 @@ from benchmarks.graphs import EngineGraph, engine_graphs, random_feeds
 from benchmarks.interleaved import Contender, Turns, one_line, time_in_turns
 from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels, Record
+from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_file
-from realtime_vibe.config import DEFAULT_ENGINE
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.tracking.factory import BLAZEPOSE
 

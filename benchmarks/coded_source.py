@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from benchmarks.frame_code import height_px, stamp
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.system.closing import OpenedByWith
 
 
 def with_room_for_code(image: ImageArray, size: tuple[int, int]) -> ImageArray:

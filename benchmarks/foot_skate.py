@@ -1,6 +1,6 @@
 r"""How fast planted feet slide over the floor, with and without --ground.
 
-    python -m realtime_vibe.training.render_clips --motion ../shared/data/motion --out out/walks --clips 6 \
+    python -m realtime_vibe.training.render.render_clips --motion ../shared/data/motion --out out/walks --clips 6 \
         --frames 90 --kind walking
     python -m benchmarks.foot_skate out/walks --plot out/skate.png
 
@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy_clips import EvaluationClip, find_clips
 from benchmarks.command_line import guarded
-from realtime_vibe.app import BuiltPipeline, build_pipeline
+from realtime_vibe.app.run import BuiltPipeline, build_pipeline
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.packets import NUM_SMPL_JOINTS, SmplParams
@@ -97,7 +97,9 @@ def run_clip(clip: EvaluationClip, built: BuiltPipeline) -> ClipTracks:
     """
     truth, poser = clip.truth, _Poser(built)
     if truth.pose is None or "pelvis" not in truth.names:
-        raise DatasetError(f"{clip.name} has no true pose: take clips of training.render_clips")
+        raise DatasetError(
+            f"{clip.name} has no true pose: take clips of training.render.render_clips"
+        )
     lock = FootLock(poser.body, poser.soles)
     seen, held, planted, rows, spent_ms = [], [], [], [], []
     built.pipeline.reset()
@@ -227,7 +229,9 @@ def main(words: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, help="clip folders made by training.render_clips")
+    parser.add_argument(
+        "folder", type=Path, help="clip folders made by training.render.render_clips"
+    )
     parser.add_argument("--plot", type=Path, help="picture of the left foot's speed and height")
     options = parser.parse_args(words)
     return guarded("foot_skate", lambda: _measure(options))

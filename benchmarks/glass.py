@@ -40,11 +40,11 @@ from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from benchmarks.screen_reader import ScreenReader, Sightings, require_mss
 from benchmarks.virtual_screen import has_screen, virtual_screen
-from realtime_vibe.app import BuiltPipeline, build_pipeline
-from realtime_vibe.config import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.outputs import LiveOutputs
+from realtime_vibe.app.run import BuiltPipeline, build_pipeline
+from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError
-from realtime_vibe.live_outputs import LiveOutputs
-from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.sources.demo import demo_clip_path

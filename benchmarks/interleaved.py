@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.timing import Clock
 
 
 @dataclass(slots=True, kw_only=True)

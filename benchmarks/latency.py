@@ -22,16 +22,16 @@ from tqdm import tqdm
 from benchmarks.command_line import add_json, command_parser, guarded, keep, positive
 from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
-from realtime_vibe.app import build_pipeline
-from realtime_vibe.closing import OpenedByWith
-from realtime_vibe.config import TEMPORAL_MODES, LiveConfig
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import TEMPORAL_MODES, LiveConfig
 from realtime_vibe.errors import ConfigError, SourceError
-from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.packets import Frame, FrameResult, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.threads import SlotClosed
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.threads import SlotClosed
 
 NAME = "latency"
 WARMUP_FRAMES = 50

@@ -34,19 +34,19 @@ from benchmarks.command_line import command_parser, guarded, keep
 from benchmarks.other_work import warn_if_busy
 from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
-from realtime_vibe.app import BuiltPipeline
+from realtime_vibe.app.run import BuiltPipeline
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
-from realtime_vibe.closing import ClosedByWith
-from realtime_vibe.outputs.address import Address
 from realtime_vibe.outputs.base import ResultSink
-from realtime_vibe.outputs.datagrams import DatagramSender
-from realtime_vibe.outputs.newest_sender import NewestSender
-from realtime_vibe.outputs.osc import OscMessage, bundles
-from realtime_vibe.outputs.vmc import VmcSink
-from realtime_vibe.outputs.vrchat_osc import VrchatSink
-from realtime_vibe.outputs.websocket_frames import StreamedBody, Subscription, encode
-from realtime_vibe.outputs.websocket_stream import WebStream
+from realtime_vibe.outputs.stream.address import Address
+from realtime_vibe.outputs.stream.datagrams import DatagramSender
+from realtime_vibe.outputs.stream.newest_sender import NewestSender
+from realtime_vibe.outputs.stream.osc import OscMessage, bundles
+from realtime_vibe.outputs.stream.vmc import VmcSink
+from realtime_vibe.outputs.stream.vrchat_osc import VrchatSink
+from realtime_vibe.outputs.stream.websocket_frames import StreamedBody, Subscription, encode
+from realtime_vibe.outputs.stream.websocket_stream import WebStream
 from realtime_vibe.packets import Frame, FrameResult
+from realtime_vibe.system.closing import ClosedByWith
 
 NAME = "network_outputs"
 KINDS = ("vmc", "vrchat", "web")

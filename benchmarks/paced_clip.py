@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.command_line import add_json, positive
 from benchmarks.latency import decoded_frames
-from realtime_vibe.app import BuiltPipeline, build_pipeline
-from realtime_vibe.config import LiveConfig
+from realtime_vibe.app.run import BuiltPipeline, build_pipeline
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
 

@@ -46,10 +46,10 @@ from benchmarks.results import Collected, Labels
 from benchmarks.stages import open_stages, somebody_in
 from export.blazepose_source import fetch_blazepose
 from export.blazepose_task import write_task
-from realtime_vibe.app import build_pipeline
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import open_spec
-from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path

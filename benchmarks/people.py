@@ -28,7 +28,7 @@ from benchmarks.latency import decoded_frames
 from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels, Summary
 from benchmarks.stages import EngineStages, RepeatedPerson, frame_of, open_stages, somebody_in
-from realtime_vibe.config import DEFAULT_ENGINE
+from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.pipeline import MotionCapturePipeline

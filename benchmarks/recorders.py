@@ -26,14 +26,14 @@ from benchmarks.network_outputs import BLOCK, KINDS, WARMUP_FRAMES, Outputs
 from benchmarks.other_work import warn_if_busy
 from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
-from realtime_vibe.app import BuiltPipeline
-from realtime_vibe.live_outputs import VideoSink
-from realtime_vibe.live_run import ResultWriter
-from realtime_vibe.outputs.composite import CompositeRenderer
-from realtime_vibe.outputs.motion_recorder import MotionRecorder, spool_path
-from realtime_vibe.outputs.recording_spool import read_spool
-from realtime_vibe.outputs.take_files import MOTION_SUFFIXES, Take, write_take
-from realtime_vibe.outputs.video_writer import VideoWriter
+from realtime_vibe.app.live_run import ResultWriter
+from realtime_vibe.app.outputs import VideoSink
+from realtime_vibe.app.run import BuiltPipeline
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
+from realtime_vibe.outputs.record.recording_spool import read_spool
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, Take, write_take
+from realtime_vibe.outputs.record.video_writer import VideoWriter
+from realtime_vibe.outputs.view.composite import CompositeRenderer
 from realtime_vibe.packets import Frame
 
 NAME = "recorders"

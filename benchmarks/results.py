@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.other_work import busy_at_start
 from realtime_vibe.errors import DatasetError, OutputError
-from realtime_vibe.machine import installed_versions, machine_facts, package_version
+from realtime_vibe.system.machine import installed_versions, machine_facts, package_version
 
 FORMAT = 1
 MAX_SAMPLES = 1000
@@ -51,7 +51,7 @@ class Environment:
     """Where and with what a series was measured."""
 
     machine: Mapping[str, Any]
-    """`realtime_vibe.machine.machine_facts`."""
+    """`realtime_vibe.system.machine.machine_facts`."""
     versions: Mapping[str, str]
     commit: str
     """Short hash, with `-dirty` when tracked files differ from it; `unknown` outside a checkout."""

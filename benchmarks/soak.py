@@ -37,17 +37,17 @@ from benchmarks.latency import MemorySource, decoded_frames
 from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import RepeatedPerson, frame_of, open_stages, somebody_in
-from realtime_vibe.app import build_pipeline
-from realtime_vibe.config import DEFAULT_ENGINE, LiveConfig, build_config
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.outputs import LiveOutputs
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig, build_config
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.features.factory import needs_landmarks
-from realtime_vibe.live_outputs import LiveOutputs
-from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.threads import SlotClosed
+from realtime_vibe.system.threads import SlotClosed
 
 NAME = "soak"
 MODES = ("live", "camera", "step")

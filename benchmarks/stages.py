@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from realtime_vibe.app.settings import DEFAULT_SMOOTH
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
 from realtime_vibe.backends.opener import GraphOpener
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.config import DEFAULT_SMOOTH
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.features.factory import Features, make_features, needs_landmarks
 from realtime_vibe.packets import Frame, ImageArray, TrackedPerson

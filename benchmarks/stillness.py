@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.still_frames import StillSource, find_sources
-from realtime_vibe.app import build_pipeline
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import DEFAULT_ENGINE, DEFAULT_SMOOTH, TEMPORAL_MODES, LiveConfig
 from realtime_vibe.body.joints import LANDMARK_JOINTS
-from realtime_vibe.config import DEFAULT_ENGINE, DEFAULT_SMOOTH, TEMPORAL_MODES, LiveConfig
 from realtime_vibe.errors import ConfigError, DatasetError, OutputError, RealtimeVibeError
 from realtime_vibe.packets import NUM_SMPL_JOINTS
 

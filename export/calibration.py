@@ -13,11 +13,11 @@ import numpy as np
 from export.clip_replay import SeenFrame, pipeline_of, seen_frame
 from realtime_vibe.backends.base import AnyArray, InferenceSession, TensorSpec
 from realtime_vibe.backends.manifest import EngineManifest
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import ExportError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 

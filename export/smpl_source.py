@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import BodyModelError
-from realtime_vibe.restricted_pickle import PlainObject, load_pickle
+from realtime_vibe.models.restricted_pickle import PlainObject, load_pickle
 
 NUM_VERTICES = 6890
 NUM_FACES = 13776

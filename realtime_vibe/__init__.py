@@ -7,8 +7,8 @@ loads nothing heavy: what it offers is imported when it is first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from realtime_vibe.app.api import LiveStream, StreamedFrame, StreamedPerson, stream
     from realtime_vibe.errors import RealtimeVibeError
-    from realtime_vibe.live_stream import LiveStream, StreamedFrame, StreamedPerson, stream
 
 __version__ = "0.1.0"
 
@@ -28,9 +28,9 @@ def __getattr__(name: str) -> object:
 
         return RealtimeVibeError
     if name in __all__:
-        from realtime_vibe import live_stream
+        from realtime_vibe.app import api
 
-        return getattr(live_stream, name)
+        return getattr(api, name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from realtime_vibe.cli import main
+from realtime_vibe.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
     track -> features -> temporal -> world (only what was asked for) -> body
 
-No threads and no input or output here: `app.py` builds the stages and feeds them.
+No threads and no input or output here: `app/run.py` builds the stages and feeds them.
 """
 
 from typing import Protocol
@@ -21,7 +21,7 @@ from realtime_vibe.packets import (
     SmplParams,
     TrackedPerson,
 )
-from realtime_vibe.timing import StageTimer
+from realtime_vibe.system.timing import StageTimer
 from realtime_vibe.world.calibration import UNCALIBRATED_WORLD, Calibration
 from realtime_vibe.world.lost_people import LostPeople
 

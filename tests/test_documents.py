@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from realtime_vibe import __version__
+from realtime_vibe.app.settings import setting_names
 from realtime_vibe.body.joints import PARENTS
-from realtime_vibe.cli_options import live_parser
-from realtime_vibe.config import setting_names
-from realtime_vibe.outputs.keys import KEY_BINDINGS
-from realtime_vibe.outputs.motion_recorder import MotionRecorder
-from realtime_vibe.outputs.take_rows import R_WORLD_CAMERA
+from realtime_vibe.cli.options import live_parser
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder
+from realtime_vibe.outputs.record.take_rows import R_WORLD_CAMERA
+from realtime_vibe.outputs.view.keys import KEY_BINDINGS
 from realtime_vibe.packets import Frame, FrameResult
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ def test_the_live_path_imports_without_torch() -> None:
     code = (
         "import sys\n"
         "sys.modules['torch'] = None\n"
-        "import realtime_vibe.app, realtime_vibe.cli, realtime_vibe.doctor\n"
+        "import realtime_vibe.app.run, realtime_vibe.cli.main, realtime_vibe.cli.doctor\n"
         "print('imported')"
     )
     assert _python(code) == "imported\n"
@@ -36,7 +36,7 @@ def test_the_package_root_loads_nothing_heavy() -> None:
 
 def test_the_app_loads_no_viewer_until_one_is_asked_for() -> None:
     code = (
-        "import sys, realtime_vibe.app\n"
+        "import sys, realtime_vibe.app.run\n"
         "print(sorted({'open3d', 'mediapipe', 'torch'} & set(sys.modules)))"
     )
     assert _python(code) == "[]\n"

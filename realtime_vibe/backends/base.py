@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
-from realtime_vibe.closing import ClosedByWith
+from realtime_vibe.system.closing import ClosedByWith
 
 AnyArray = NDArray[Any]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_vibe.backends.build import GraphFile
-from realtime_vibe.machine import machine_facts, package_version
+from realtime_vibe.system.machine import machine_facts, package_version
 
 _log = logging.getLogger(__name__)
 

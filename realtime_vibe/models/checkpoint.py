@@ -24,9 +24,9 @@ from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams, Regressor
 from realtime_vibe.models.resnet import ResNet50
+from realtime_vibe.models.restricted_pickle import NUMPY_SCALARS
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
 from realtime_vibe.models.vibe import VIBE
-from realtime_vibe.restricted_pickle import NUMPY_SCALARS
 
 GENERATOR_KEY = "gen_state_dict"
 DISCRIMINATOR_KEY = "disc_motion_state_dict"

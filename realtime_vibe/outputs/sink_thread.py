@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Self, TypeVar
 
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import OutputError, RealtimeVibeError
-from realtime_vibe.threads import Worker
+from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.threads import Worker
 
 _log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime_vibe.machine import installed_versions, machine_facts
 from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.packets import FrameResult
-from realtime_vibe.timing import LatencyStats
+from realtime_vibe.system.machine import installed_versions, machine_facts
+from realtime_vibe.system.timing import LatencyStats
 
 STAGES = ("track", "features", "temporal", "body", "step", "end_to_end")
 """The four stages, their whole (`step`), and grab to mesh ready (`end_to_end`)."""

@@ -4,13 +4,13 @@ import logging
 import threading
 from collections.abc import Callable
 
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.system.closing import OpenedByWith
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import time
 
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import FrameSource
-from realtime_vibe.threads import LatestSlot, Worker
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.threads import LatestSlot, Worker
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 

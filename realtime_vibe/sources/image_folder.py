@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import RealtimeVibeError, SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
 from realtime_vibe.sources.pacing import Pacer
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import RealtimeVibeError, SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.session import IsFresh, OpenCapture, ReadSession, SessionPicture
-from realtime_vibe.threads import SlotClosed
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.threads import SlotClosed
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 

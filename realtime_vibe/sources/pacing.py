@@ -3,7 +3,7 @@
 import threading
 import time
 
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.timing import Clock
 
 MAX_LATE_S = 0.5
 POLL_S = 0.1

@@ -9,8 +9,8 @@ import cv2
 
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps, to_bgr8
-from realtime_vibe.threads import LatestSlot, Worker
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.threads import LatestSlot, Worker
+from realtime_vibe.system.timing import Clock
 
 RETRY_PAUSE_S = 0.01
 

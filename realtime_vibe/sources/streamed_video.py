@@ -5,15 +5,15 @@ import threading
 import time
 from dataclasses import dataclass
 
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.sources.session import OpenCapture, ReadSession, SessionPicture
 from realtime_vibe.sources.video_file import MediaClock, warn_if_cut_off
-from realtime_vibe.threads import SlotClosed
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.threads import SlotClosed
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.pacing import POLL_S
 from realtime_vibe.sources.video_file import VideoFile
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.timing import Clock
 
 CLIP_FPS = 30.0
 CLIP_FRAMES = 30

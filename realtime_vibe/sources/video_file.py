@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import cv2
 
-from realtime_vibe.closing import OpenedByWith
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
@@ -21,7 +20,8 @@ from realtime_vibe.sources.opencv import (
     to_bgr8,
 )
 from realtime_vibe.sources.pacing import Pacer
-from realtime_vibe.timing import Clock
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import cv2
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.opencv import Capture, quiet_opencv
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
-from realtime_vibe.threads import Worker
+from realtime_vibe.system.threads import Worker
 
 logger = logging.getLogger(__name__)
 

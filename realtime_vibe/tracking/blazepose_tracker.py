@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
     STRANGER_WAIT_S,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.packets import Frame, TrackedPerson
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
     STRANGER_WAIT_S,

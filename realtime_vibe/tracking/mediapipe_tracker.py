@@ -12,9 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from realtime_vibe.closing import ClosedByWith
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import MAX_GAP_S
 from realtime_vibe.tracking.blazepose_tracker import landmark_box
 

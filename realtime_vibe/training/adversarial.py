@@ -28,7 +28,7 @@ from realtime_vibe.training.losses import (
     discriminator_loss,
     supervised_losses,
 )
-from realtime_vibe.training.sequences import SequenceBatch
+from realtime_vibe.training.samples.sequences import SequenceBatch
 
 PAIR_EVERY = 8
 

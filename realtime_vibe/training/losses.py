@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from realtime_vibe.models.regressor import RegressorOutput
-from realtime_vibe.training.sequences import SequenceBatch
+from realtime_vibe.training.samples.sequences import SequenceBatch
 
 LossForm = Literal["landmark", "paper"]
 

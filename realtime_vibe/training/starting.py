@@ -9,7 +9,6 @@ from torch import Tensor
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams
 from realtime_vibe.models.rotation import rot6d_from_rotmat
-from realtime_vibe.training.motion import MotionPool
 from realtime_vibe.training.network import (
     NetworkSize,
     blank_network,
@@ -17,9 +16,10 @@ from realtime_vibe.training.network import (
     num_features,
     read_network,
 )
-from realtime_vibe.training.sequences import SequenceSource
+from realtime_vibe.training.samples.motion import MotionPool
+from realtime_vibe.training.samples.sequences import SequenceSource
+from realtime_vibe.training.samples.streams import rotmat_from_quat
 from realtime_vibe.training.settings import TrainSettings
-from realtime_vibe.training.streams import rotmat_from_quat
 
 _STATISTICS_BATCHES = 4
 _LEAST_DEVIATION = 0.02

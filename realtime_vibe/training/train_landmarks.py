@@ -20,19 +20,23 @@ from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.datasets.keypoint_video import load_keypoint_videos
 from realtime_vibe.training.distributed import Place, joined_processes
-from realtime_vibe.training.keypoint_source import KeypointVideoSource
 from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
-from realtime_vibe.training.mixed_source import MixedSource
-from realtime_vibe.training.motion import MotionPool, load_clips
-from realtime_vibe.training.rendered import RenderedSource, RenderedStream, load_streams
-from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings, SequenceSource
+from realtime_vibe.training.samples.keypoint_source import KeypointVideoSource
+from realtime_vibe.training.samples.mixed_source import MixedSource
+from realtime_vibe.training.samples.motion import MotionPool, load_clips
+from realtime_vibe.training.samples.rendered import RenderedSource, RenderedStream, load_streams
+from realtime_vibe.training.samples.sequences import (
+    SequenceSampler,
+    SequenceSettings,
+    SequenceSource,
+)
+from realtime_vibe.training.samples.split import only_part
+from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 from realtime_vibe.training.settings import (
     RELEASED_DISCRIMINATOR,
     DiscriminatorSettings,
     TrainSettings,
 )
-from realtime_vibe.training.split import only_part
-from realtime_vibe.training.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, TrainingData, TrainResult, train
 
 _LOGGER = logging.getLogger(__name__)
@@ -154,7 +158,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--videos",
         type=Path,
-        help="folder of videos labelled by realtime_vibe.training.label_videos",
+        help="folder of videos labelled by realtime_vibe.training.samples.label_videos",
     )
     add("--videos-share", type=float, default=0.1, help="part of the batches with 2D points alone")
     add("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))

@@ -41,17 +41,17 @@ from realtime_vibe.training.checkpoint import (
 )
 from realtime_vibe.training.curves import Curve
 from realtime_vibe.training.distributed import Place
-from realtime_vibe.training.feeding import Feeder, Piece
 from realtime_vibe.training.interruption import Interruption
 from realtime_vibe.training.learner import Precision, rate_share
 from realtime_vibe.training.losses import LossTerms
-from realtime_vibe.training.motion import MotionPool
 from realtime_vibe.training.network import NetworkSize, num_features, save_network
-from realtime_vibe.training.real_motion import RealMotion
-from realtime_vibe.training.sequences import SequenceBatch, SequenceSource
+from realtime_vibe.training.samples.feeding import Feeder, Piece
+from realtime_vibe.training.samples.motion import MotionPool
+from realtime_vibe.training.samples.real_motion import RealMotion
+from realtime_vibe.training.samples.sequences import SequenceBatch, SequenceSource
+from realtime_vibe.training.samples.streams import StreamSettings
 from realtime_vibe.training.settings import TrainSettings
 from realtime_vibe.training.starting import starting_network
-from realtime_vibe.training.streams import StreamSettings
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from benchmarks.accuracy_joints import choose_joint_set
 from benchmarks.accuracy_plot import draw_joint_errors
 from benchmarks.accuracy_run import ClipRun
 from benchmarks.accuracy_scores import score_clip
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
-from realtime_vibe.config import LiveConfig
 
 COMMON = choose_joint_set("common", SMPL_JOINT_NAMES)
 

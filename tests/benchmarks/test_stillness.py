@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.still_frames import find_sources, first_picture, held_still
 from benchmarks.stillness import joint_speed, main
-from realtime_vibe.config import DEFAULT_SMOOTH
+from realtime_vibe.app.settings import DEFAULT_SMOOTH
 from realtime_vibe.errors import DatasetError
 
 

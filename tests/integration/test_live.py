@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime_vibe.app import build_pipeline, run
-from realtime_vibe.config import LiveConfig
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.run import build_pipeline, run
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import EngineError, OutputError, RealtimeVibeError, SourceError
-from realtime_vibe.live_run import LiveRun
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.factory import open_source

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime_vibe.app import build_pipeline
-from realtime_vibe.cli import main
-from realtime_vibe.config import LiveConfig
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import LiveConfig
+from realtime_vibe.cli.main import main
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.boxes import square_of_bbox
 from realtime_vibe.packets import Frame, TrackedPerson

@@ -16,7 +16,7 @@ from realtime_vibe.sources.image_folder import ImageFolder
 from realtime_vibe.sources.stream_url import stream_source
 from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile
-from realtime_vibe.threads import LatestSlot, SlotClosed
+from realtime_vibe.system.threads import LatestSlot, SlotClosed
 
 
 def start(source: FrameSource, *, lossless: bool) -> tuple[CaptureThread, LatestSlot[Frame]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from realtime_vibe.config import DEFAULT_SMOOTH
+from realtime_vibe.app.settings import DEFAULT_SMOOTH
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, rest_cutoff_hz
 

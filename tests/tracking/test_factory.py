@@ -12,8 +12,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.manifest import file_sha256
-from realtime_vibe.config import LiveConfig
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.packets import Frame
 from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker

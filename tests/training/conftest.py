@@ -6,7 +6,7 @@ import pytest
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.models.smpl_layer import SmplLayer
-from realtime_vibe.training.motion import MotionClip, MotionPool
+from realtime_vibe.training.samples.motion import MotionClip, MotionPool
 
 
 @pytest.fixture(scope="session")

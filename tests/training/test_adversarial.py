@@ -21,10 +21,14 @@ from realtime_vibe.training.adversarial import (
 from realtime_vibe.training.learner import Learner, Precision
 from realtime_vibe.training.losses import LossWeights, Objective
 from realtime_vibe.training.network import NetworkSize, build_network
-from realtime_vibe.training.real_motion import RealMotion
-from realtime_vibe.training.sequences import SequenceBatch, SequenceSampler, SequenceSettings
-from realtime_vibe.training.streams import StreamSettings
-from realtime_vibe.training.tracker_noise import NoiseLevels
+from realtime_vibe.training.samples.real_motion import RealMotion
+from realtime_vibe.training.samples.sequences import (
+    SequenceBatch,
+    SequenceSampler,
+    SequenceSettings,
+)
+from realtime_vibe.training.samples.streams import StreamSettings
+from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 
 CPU = Precision(device=torch.device("cpu"))
 NOTHING = LossWeights(joints=0, image=0, pose=0, shape=0, camera=0, velocity=0)

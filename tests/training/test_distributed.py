@@ -22,11 +22,11 @@ import torch
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.distributed import joined_processes
-from realtime_vibe.training.motion import MotionClip, MotionPool
+from realtime_vibe.training.samples.motion import MotionClip, MotionPool
 from realtime_vibe.training.network import NetworkSize
-from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
+from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings
 from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
-from realtime_vibe.training.tracker_noise import NoiseLevels
+from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, Trainer, TrainingData, train
 import realtime_vibe.training.trainer as trainer
 

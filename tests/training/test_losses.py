@@ -21,8 +21,8 @@ from realtime_vibe.training.losses import (
     supervised_losses,
     weighted_mean,
 )
-from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
-from realtime_vibe.training.tracker_noise import NoiseLevels
+from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings
+from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 
 
 @pytest.fixture(scope="module")

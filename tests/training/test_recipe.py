@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.app import build_pipeline
-from realtime_vibe.config import LiveConfig
+from realtime_vibe.app.run import build_pipeline
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import TrainingError
 from realtime_vibe.packets import Frame
 from realtime_vibe.training.recipe import FULL, QUICK, Stage, blazepose_gru, run

@@ -12,15 +12,15 @@ import torch
 from realtime_vibe.errors import ConfigError, DatasetError
 from realtime_vibe.training.distributed import joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, Objective
-from realtime_vibe.training.mixed_source import MixedSource
 from realtime_vibe.training.network import NetworkSize, num_features, read_network
-from realtime_vibe.training.sequences import SequenceSampler, SequenceSettings
+from realtime_vibe.training.samples.mixed_source import MixedSource
+from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings
+from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 from realtime_vibe.training.settings import (
     RELEASED_DISCRIMINATOR,
     DiscriminatorSettings,
     TrainSettings,
 )
-from realtime_vibe.training.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, TrainingData, train
 from tests.official_vibe import random_vibe, vibe_checkpoint
 

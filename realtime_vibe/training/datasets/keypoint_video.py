@@ -2,7 +2,7 @@
 
 Legend: N rows, L = 33 BlazePose landmarks. Two layouts are read, told apart by their arrays:
 
-* labelled by our tracker (`python -m realtime_vibe.training.label_videos DIR --out DIR`), one row per
+* labelled by our tracker (`python -m realtime_vibe.training.samples.label_videos DIR --out DIR`), one row per
   person and frame: `frame_index`, `time_s`, `dt_s`, `track_id` (N,), `bbox_xyxy` (N, 4), `image_px` (N, 33, 3),
   `world_m` (N, 33, 3), `visibility` (N, 33), `presence` (N,), `size` (2,) = width, height, `fps` ();
 * labelled by others, `NAME.npz` beside `NAME.mp4`, one person, one row per frame: `keypoints` (N, 33, 3) =
@@ -153,7 +153,7 @@ def _load(path: Path) -> KeypointVideo:
     if is_video(path):
         raise DatasetError(
             f"{path}: no {path.stem}.npz beside it; label it: "
-            f"python -m realtime_vibe.training.label_videos {path.parent} --out DIR"
+            f"python -m realtime_vibe.training.samples.label_videos {path.parent} --out DIR"
         )
     return load_keypoint_video(path)
 

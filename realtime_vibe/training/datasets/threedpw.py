@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
+from realtime_vibe.models.restricted_pickle import load_pickle
 from realtime_vibe.packets import NUM_BETAS
-from realtime_vibe.restricted_pickle import load_pickle
 from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
 
 FloatArray = NDArray[np.float32]

@@ -5,7 +5,7 @@ import pytest
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.training.datasets.amass import is_side_file, load_amass
-from realtime_vibe.training.motion import POOL_RATE_HZ
+from realtime_vibe.training.samples.motion import POOL_RATE_HZ
 
 SMPLH_PELVIS = np.array([0.0, -0.22, 0.03])
 SMPLX_PELVIS = np.array([0.0, -0.35, 0.01])

@@ -1,0 +1,231 @@
+"""Turns motion files into each other, and the spool of a recording that was cut off into what it was to become."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from realtime_vibe.app.recorded_body import skinned_body
+from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
+from realtime_vibe.outputs.record.bvh_reader import read_bvh
+from realtime_vibe.outputs.record.motion_import import (
+    is_ours,
+    read_arrays,
+    rows_of_amass,
+    rows_of_bvh,
+    rows_of_recording,
+)
+from realtime_vibe.outputs.record.motion_recorder import spool_path
+from realtime_vibe.outputs.record.recording_spool import (
+    Spool,
+    SpoolFacts,
+    TakeOptions,
+    is_being_written,
+    read_spool,
+)
+from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
+from realtime_vibe.outputs.record.take_rows import SkinnedBody
+from realtime_vibe.packets import NUM_BETAS
+
+_LOGGER = logging.getLogger(__name__)
+
+_PART = ".part"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertSettings:
+    """How files are converted."""
+
+    options: TakeOptions | None = None
+    """How the output is written; None: as the recording was asked to be, else the defaults."""
+    body: Path | None = None
+    """A body file; None: the one that was recorded, else the default engine's."""
+    overwrite: bool = False
+    """Replace files that exist."""
+
+
+def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path, ...]:
+    """Writes the motion of a file in another format.
+
+    Args:
+        source: `.npz` with AMASS's motion, `.bvh` of this program, or a recording's `.part`; it stays.
+        target: the ending says the format.
+        settings: body, options, overwriting.
+
+    Returns:
+        The files that were written, one per person where the format holds one.
+
+    Raises:
+        MotionFileError: the source cannot be read.
+        OutputError: the target exists or cannot be written, or needs another body.
+        BodyModelError: the body file is missing or damaged.
+    """
+    check_motion_path(target, overwrite=settings.overwrite)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"{target} is the input itself: choose another name")
+    take = _read(source, settings, with_mesh=target.suffix.lower() == ".glb")
+    if len(take.rows) == 0:
+        raise MotionFileError(f"{source} holds no complete row: nothing to convert")
+    written = write_take(target, take, overwrite=settings.overwrite)
+    if not written:
+        raise OutputError(f"{target} is not written: nobody was in view in {source}")
+    return written
+
+
+def recover(
+    part: Path, output: Path | None = None, *, settings: ConvertSettings | None = None
+) -> tuple[Path, ...]:
+    """Makes the outputs of a recording that was cut off, then removes its spool.
+
+    Args:
+        part: the `.part` file.
+        output: one file to write instead of those that were asked for when it was recorded.
+        settings: body, options, overwriting.
+
+    Returns:
+        The outputs. Where some were there already and are newer, they and the spool are kept.
+
+    Raises:
+        OutputError: the spool is missing, empty, damaged or still being written, or an output exists.
+    """
+    settings = settings or ConvertSettings()
+    spool = read_spool(part)
+    if len(spool.rows) == 0:
+        raise OutputError(f"{part} holds no complete row: nothing to recover, delete it")
+    if is_being_written(part):
+        raise OutputError(f"{part} is still being written: end that run first")
+    wanted = (output,) if output is not None else _wanted(part, spool)
+    made = () if settings.overwrite or output is not None else _made_already(part, wanted)
+    missing = tuple(path for path in wanted if path not in made)
+    for path in missing:
+        check_motion_path(path, overwrite=settings.overwrite)
+    with_mesh = any(path.suffix.lower() == ".glb" for path in missing)
+    errors = write_all(
+        missing, _take_of(part, spool, settings, with_mesh=with_mesh), overwrite=settings.overwrite
+    )
+    if errors:
+        reasons = "; ".join(str(error) for error in errors.values())
+        raise OutputError(f"{reasons}; the motion is kept in {part}")
+    if made:
+        names = ", ".join(str(path) for path in made)
+        _LOGGER.warning("%s was complete already; %s is kept, delete it yourself", names, part)
+    else:
+        part.unlink()
+    return wanted
+
+
+def checked_options(
+    rate_hz: float | None, bvh_names: str | None, bvh_unit: str | None, bvh_bones: str | None
+) -> TakeOptions:
+    """The options of an output; what is None keeps its default.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    config = LiveConfig(
+        record_fps=rate_hz,
+        bvh_names=bvh_names or "smpl",
+        bvh_unit=bvh_unit or "m",
+        bvh_bones=bvh_bones or "constant",
+    )
+    return TakeOptions(
+        rate_hz=config.record_fps,
+        bvh_names=config.bvh_names,
+        bvh_unit=config.bvh_unit,
+        bvh_bones=config.bvh_bones,
+    )
+
+
+def _wanted(part: Path, spool: Spool) -> tuple[Path, ...]:
+    """The files that were asked for; of a spool that was renamed since, beside it by its new name."""
+    outputs = tuple(part.parent / name for name in spool.facts.outputs)
+    stem, found, rest = part.name.rpartition(_PART)
+    if outputs and (not found or rest or part == spool_path(outputs[0])):
+        return outputs
+    if not found:
+        raise OutputError(f"{part}: expected a name with {_PART}, or say --output OUT.npz")
+    own = part.with_name(stem)
+    return tuple(own.with_suffix(path.suffix) for path in outputs) or (own,)
+
+
+def _made_already(part: Path, wanted: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Outputs that the run itself finished before it was cut off."""
+    if part != spool_path(wanted[0]):
+        return ()  # it was moved aside, for another take of the same name
+    ended_at = part.stat().st_mtime
+    return tuple(path for path in wanted if path.exists() and path.stat().st_mtime >= ended_at)
+
+
+def _read(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
+    suffix = source.suffix.lower()
+    if _PART in source.suffixes[-2:]:
+        if not source.is_file():
+            raise MotionFileError(f"cannot read {source}: there is no such file")
+        return _take_of(source, read_spool(source), settings, with_mesh=with_mesh)
+    if suffix == ".npz":
+        return _take_of_npz(source, settings, with_mesh=with_mesh)
+    if suffix == ".bvh":
+        motion = read_bvh(source)
+        skin = _default_skin(settings)
+        rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
+        _LOGGER.info("a .bvh file has no body shape: betas are zero")
+        return Take(rows=rows_of_bvh(motion, rest_pelvis), facts=_facts(settings), skin=skin)
+    raise MotionFileError(f"cannot read {source}: expected .npz, .bvh or {_PART}")
+
+
+def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
+    arrays = read_arrays(source)
+    gender = str(arrays["gender"]) if arrays.get("gender", np.zeros(0)).size == 1 else "neutral"
+    if is_ours(arrays):
+        rows, names = rows_of_recording(arrays)
+        facts = replace(_facts(settings), gender=gender, keypoint_names=names)
+        skin = _default_skin(settings) if with_mesh else None
+        return Take(rows=rows, facts=facts, skin=skin)
+    skin = _default_skin(settings)
+    betas = np.zeros(NUM_BETAS, np.float32)
+    if settings.body is None:
+        _LOGGER.warning(
+            "%s is of a body that is not here: its motion goes on the default body in its mean shape; "
+            "name a body file with --body for the recorded shape",
+            source,
+        )
+    elif arrays.get("betas", np.zeros(0)).ndim == 1:
+        given = arrays.get("betas", np.zeros(0))[:NUM_BETAS]
+        betas[: len(given)] = given
+    facts = replace(_facts(settings), gender=gender)
+    return Take(rows=rows_of_amass(arrays, skin, betas), facts=facts, skin=skin)
+
+
+def _take_of(part: Path, spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Take:
+    facts = spool.facts
+    if settings.options is not None:
+        facts = replace(facts, options=settings.options)
+    skin = _recorded_skin(part, facts, settings) if with_mesh else None
+    return Take(rows=spool.rows, facts=facts, skin=skin)
+
+
+def _recorded_skin(part: Path, facts: SpoolFacts, settings: ConvertSettings) -> SkinnedBody:
+    file = Path(facts.body_file)
+    if settings.body is not None or not facts.body_file or not file.is_file():
+        return _default_skin(settings)
+    try:
+        return _skin(file)
+    except BodyModelError as error:
+        _LOGGER.warning("%s: %s; the default body is tried", part, error)
+        return _default_skin(settings)
+
+
+def _default_skin(settings: ConvertSettings) -> SkinnedBody:
+    return _skin(settings.body or engine_folder(DEFAULT_ENGINE) / "body.npz")
+
+
+def _skin(file: Path) -> SkinnedBody:
+    return skinned_body(load_body(file))
+
+
+def _facts(settings: ConvertSettings) -> SpoolFacts:
+    return SpoolFacts(options=settings.options or TakeOptions())

@@ -1,0 +1,227 @@
+"""The threads of a live run: capture -> inference -> whoever shows the newest result.
+
+    capture thread --LatestSlot[Frame]--> inference thread --LatestSlot[FrameResult]--> main thread
+
+Recorders and the video file hang on the inference thread and miss nothing that was processed; the
+main thread only ever sees the newest result. An error in any thread ends the run and is raised by
+`take`, after which `close` still finishes every output.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from realtime_vibe.outputs.stats import StatsCollector
+from realtime_vibe.packets import Frame, FrameResult
+from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.sources.base import FrameSource
+from realtime_vibe.sources.capture import CaptureThread
+from realtime_vibe.system.threads import LatestSlot, SlotClosed, Worker
+from realtime_vibe.system.timing import RateMeter
+
+_LOGGER = logging.getLogger(__name__)
+_JOIN_S = 5.0
+
+
+class ResultWriter(Protocol):
+    """Something that wants every processed frame, in order, from the inference thread."""
+
+    def write(self, result: FrameResult) -> None:
+        """Takes one result."""
+
+    def close(self) -> None:
+        """Finishes the output; may be called twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRates:
+    """The moving numbers of a run, for the HUD."""
+
+    capture_fps: float
+    inference_fps: float
+    dropped: int
+
+
+class LiveRun:
+    """Owns the threads of one run.
+
+    Args:
+        source: open; closed by `close`.
+        pipeline: the hot path.
+        stats: collects times.
+        every_frame: process all frames in order, else the newest.
+        max_frames: stop after so many processed frames.
+        every_result: hand over all results in order, which makes inference wait for whoever takes
+            them; else the newest.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        pipeline: MotionCapturePipeline,
+        stats: StatsCollector,
+        *,
+        every_frame: bool,
+        max_frames: int | None,
+        every_result: bool = False,
+    ) -> None:
+        self.pipeline = pipeline
+        """Touch it only by `post`."""
+        self._stats = stats
+        self.every_frame = every_frame
+        """Whether no frame is left out."""
+        self._max_frames = max_frames
+        self._every_result = every_result
+        self._frames: LatestSlot[Frame] = LatestSlot()
+        self._results: LatestSlot[FrameResult] = LatestSlot()
+        self._capture = CaptureThread(source, self._frames, lossless=every_frame)
+        self._inference = Worker("inference", self._infer, self._results.close)
+        self._commands: deque[Callable[[], None]] = deque()
+        self._writers: list[ResultWriter] = []
+        self._stop = threading.Event()
+        self._resumed = threading.Event()
+        self._resumed.set()
+        self._capture_rate, self._inference_rate = RateMeter(), RateMeter()
+        self._latest_result: FrameResult | None = None
+        self._last_index = -1
+        self._dropped = 0
+
+    def start(self) -> None:
+        """Starts both threads."""
+        self._capture.start()
+        self._inference.start()
+
+    def take(self, timeout_s: float | None = None) -> FrameResult | None:
+        """The newest result, once; None when none came in time.
+
+        Raises:
+            SlotClosed: the source has ended and everything was taken.
+            BaseException: whatever broke a thread.
+        """
+        return self._results.take(timeout_s)
+
+    def add_writer(self, writer: ResultWriter) -> None:
+        """Gives every result from the next one on to `writer`; before `start`, or by `post`."""
+        self._writers.append(writer)
+
+    def finish_writer(self, writer: ResultWriter) -> None:
+        """Takes a writer out and closes it; only by `post`."""
+        self._writers.remove(writer)
+        writer.close()
+
+    def post(self, command: Callable[[], None]) -> None:
+        """Runs `command` in the inference thread between two frames."""
+        self._commands.append(command)
+
+    @property
+    def paused(self) -> bool:
+        """Whether inference rests."""
+        return not self._resumed.is_set()
+
+    def toggle_pause(self) -> None:
+        """Rests or goes on."""
+        if self._resumed.is_set():
+            self._resumed.clear()
+        else:
+            self._resumed.set()
+
+    @property
+    def source_status(self) -> str:
+        """`ok`, or what is wrong with the source."""
+        return self._capture.status
+
+    def seconds_since_frame(self) -> float:
+        """Age of the last grabbed frame [s]."""
+        return self._capture.seconds_since_frame(time.perf_counter())
+
+    @property
+    def latest_result(self) -> FrameResult | None:
+        """The last processed frame, also after the end."""
+        return self._latest_result
+
+    @property
+    def frames_grabbed(self) -> int:
+        """Frames the source delivered."""
+        return self._capture.grabbed
+
+    @property
+    def frames_processed(self) -> int:
+        """Frames that went through the pipeline."""
+        return self._stats.num_processed
+
+    @property
+    def rates(self) -> RunRates:
+        """Current rates."""
+        now_s = time.perf_counter()
+        return RunRates(
+            capture_fps=self._capture_rate.rate_at(now_s),
+            inference_fps=self._inference_rate.rate_at(now_s),
+            dropped=self._dropped,
+        )
+
+    def close(self) -> None:
+        """Stops both threads, then finishes every writer; safe at any point, may be called twice.
+
+        Raises:
+            RealtimeVibeError: the first error of a writer that could not finish.
+        """
+        self._stop.set()
+        self._resumed.set()
+        self._capture.close()
+        self._results.close()
+        if not self._inference.join(_JOIN_S):
+            _LOGGER.error("the inference thread did not end within %.0f s", _JOIN_S)
+        errors: list[Exception] = []
+        while self._writers:
+            try:
+                self._writers.pop().close()
+            except Exception as error:  # noqa: BLE001 - the other writers must still be finished
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _infer(self) -> None:
+        while not self._stop.is_set() and not self._done():
+            self._run_commands()
+            if not self._resumed.wait(0.1):
+                continue
+            try:
+                frame = self._frames.take(0.2)
+            except SlotClosed:
+                break
+            if frame is not None:
+                self._process(frame)
+        self._run_commands()
+
+    def _process(self, frame: Frame) -> None:
+        self._count_grabbed(frame)
+        result = self.pipeline.step(frame)
+        ready_at_s = time.perf_counter()
+        self._stats.add(result, ready_at_s)
+        self._inference_rate.tick(ready_at_s)
+        self._latest_result = result
+        for writer in self._writers:
+            writer.write(result)
+        if self._every_result:
+            self._results.put_when_free(result, self._stop.is_set)
+        else:
+            self._results.put(result)
+
+    def _count_grabbed(self, frame: Frame) -> None:
+        """Keeps the rate and the number of drops."""
+        step = frame.index - self._last_index
+        self._capture_rate.tick(frame.grabbed_at_s, events=max(1, step))
+        # Gaps in the index are frames that a newer one replaced, in the slot or inside the source.
+        self._dropped += max(0, step - 1)
+        self._last_index = frame.index
+
+    def _done(self) -> bool:
+        return self._max_frames is not None and self._stats.num_processed >= self._max_frames
+
+    def _run_commands(self) -> None:
+        while self._commands:
+            self._commands.popleft()()

@@ -1,0 +1,86 @@
+"""The live outputs that leave the program: checked before the run, hung on it, ended with it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.settings import LiveConfig
+from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.outputs.base import ResultSink
+from realtime_vibe.outputs.person_lock import PersonLock
+from realtime_vibe.outputs.stream.address import (
+    VMC_PORT,
+    VRCHAT_PORT,
+    Address,
+    parse_address,
+    resolve,
+)
+from realtime_vibe.outputs.stream.vmc import VmcSink
+from realtime_vibe.outputs.stream.vmc_avatar import AvatarRest, read_avatar
+from realtime_vibe.outputs.stream.vrchat_osc import VrchatSink
+from realtime_vibe.outputs.stream.websocket_frames import StreamedBody
+
+
+class NetworkOutputs:
+    """The network outputs that the settings ask for.
+
+    Args:
+        config: checked settings. Hosts, the port and the avatar are tried here, before anything else starts.
+        lock: whom the user chose for avatars to follow.
+
+    Raises:
+        OutputError: a host is unknown, the port is taken or the avatar cannot be read.
+    """
+
+    def __init__(self, config: LiveConfig, lock: PersonLock | None = None) -> None:
+        self._lock = lock
+        self._rate_hz = config.stream_rate
+        self._vmc_root = config.vmc_root
+        self._vmc = parse_address(config.vmc, default_port=VMC_PORT) if config.vmc else None
+        self._vrchat = (
+            parse_address(config.vrchat, default_port=VRCHAT_PORT) if config.vrchat else None
+        )
+        self._web = Address(host=config.web_host, port=config.web) if config.web else None
+        for address in (self._vmc, self._vrchat):
+            if address is not None:
+                resolve(address)
+        self._avatar: AvatarRest | None = (
+            read_avatar(config.vmc_avatar) if config.vmc_avatar is not None else None
+        )
+        if self._web is not None:
+            from realtime_vibe.outputs.stream.websocket_stream import listen
+
+            listen(self._web).close()
+
+    def attach(self, live: LiveRun, faces: NDArray[np.integer]) -> None:
+        """Starts the outputs and hangs them on the run; before it starts.
+
+        Args:
+            live: the run, which closes them.
+            faces: (F, 3) of the body's mesh.
+
+        Raises:
+            OutputError: an output cannot start; those before it are on the run already.
+        """
+        for sink in self._sinks(faces):
+            live.add_writer(sink)
+
+    def _sinks(self, faces: NDArray[np.integer]) -> Iterator[ResultSink]:
+        if self._vmc is not None:
+            yield VmcSink(
+                self._vmc,
+                avatar=self._avatar,
+                root_mode=self._vmc_root,
+                max_rate_hz=self._rate_hz,
+                lock=self._lock,
+            ).start()
+        if self._vrchat is not None:
+            yield VrchatSink(self._vrchat, max_rate_hz=self._rate_hz, lock=self._lock).start()
+        if self._web is not None:
+            # The server's library takes 0.1 s to import.
+            from realtime_vibe.outputs.stream.websocket_stream import WebStream
+
+            body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=faces)
+            yield WebStream(self._web, body, max_rate_hz=self._rate_hz).start()

@@ -1,0 +1,314 @@
+"""Everything a live run writes or shows, checked before the run and finished after it."""
+
+import logging
+import math
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.app.calibration import LiveCalibration
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.network_outputs import NetworkOutputs
+from realtime_vibe.app.settings import LiveConfig
+from realtime_vibe.app.takes import VIDEO_SUFFIXES, TakeContent, Takes, TakeSettings, check_take
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.person_lock import PersonLock
+from realtime_vibe.outputs.record.recording_spool import TakeOptions
+from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
+from realtime_vibe.outputs.record.video_writer import VideoWriter
+from realtime_vibe.outputs.sink_thread import SinkThread
+from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
+from realtime_vibe.outputs.view.background import Background, parse_background
+from realtime_vibe.outputs.view.composite import CompositeRenderer
+from realtime_vibe.outputs.view.desktop import desktop_area
+from realtime_vibe.outputs.view.display import Display
+from realtime_vibe.outputs.view.hud import HudState
+from realtime_vibe.outputs.view.keys import PERSON_NUMBERS, Action
+from realtime_vibe.outputs.view.snapshot import SNAPSHOT_SUFFIXES, save_image
+from realtime_vibe.outputs.view.window_places import WindowPlaces
+from realtime_vibe.packets import FrameResult
+from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.system.threads import SlotClosed
+from realtime_vibe.tracking.base import MAX_GAP_S
+from realtime_vibe.world.calibration_file import calibration_folder
+
+_LOGGER = logging.getLogger(__name__)
+_POLL_S = 0.008
+"""How long the main thread waits for a result before it serves the windows again."""
+_MESSAGE_S = 2.5
+_SILENCE_S = 1.0
+"""A live source without a frame for longer is shown as silent."""
+
+
+class VideoSink:
+    """Draws results beside their meshes into a video file, in a thread of its own.
+
+    Args:
+        writer: the file.
+        renderer: draws the pictures.
+        lossless: wait for a slow disk or renderer, else leave pictures out.
+    """
+
+    def __init__(self, writer: VideoWriter, renderer: CompositeRenderer, *, lossless: bool) -> None:
+        self._writer = writer
+        self._renderer = renderer
+        self._thread: SinkThread[FrameResult] = SinkThread(
+            "video", self._draw, writer.close, lossless=lossless
+        ).start()
+
+    def write(self, result: FrameResult) -> None:
+        """Queues one result."""
+        self._thread.put(result)
+
+    def close(self) -> None:
+        """Waits until the file is complete."""
+        self._thread.close()
+        if self._thread.dropped:
+            _LOGGER.warning(
+                "the video left out %d frames that came too fast to draw (use --every-frame)",
+                self._thread.dropped,
+            )
+
+    def _draw(self, result: FrameResult) -> None:
+        self._writer.write(self._renderer.draw(result), at_s=result.frame.captured_at_s)
+
+
+class LiveOutputs:
+    """The outputs that the settings ask for.
+
+    Args:
+        config: checked settings. Every output path is tested here, before anything else starts.
+
+    Raises:
+        OutputError: a file exists and `overwrite` is off, or its folder cannot be written.
+    """
+
+    def __init__(self, config: LiveConfig) -> None:
+        self._config = config
+        for path, suffixes in (
+            (config.save_video, VIDEO_SUFFIXES),
+            (config.snapshot, SNAPSHOT_SUFFIXES),
+            (config.stats, (".json",)),
+        ):
+            if path is not None:
+                check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
+        self._background: Background = parse_background(config.background)
+        self._lock = PersonLock(max_people=config.max_people, grace_s=MAX_GAP_S)
+        self._network = NetworkOutputs(config, self._lock)
+        self._take_settings = TakeSettings(
+            paths=config.record,
+            options=TakeOptions(
+                rate_hz=config.record_fps,
+                bvh_names=config.bvh_names,
+                bvh_unit=config.bvh_unit,
+                bvh_bones=config.bvh_bones,
+            ),
+            overwrite=config.overwrite,
+        )
+        check_take(self._take_settings)
+        if config.save_video in config.record:
+            raise OutputError(
+                f"{config.save_video} is given as --record and --save-video: name it once"
+            )
+        self._takes: Takes | None = None
+        self._message, self._message_until_s = "", 0.0
+        self._calibration: LiveCalibration | None = None
+
+    def attach(
+        self,
+        live: LiveRun,
+        faces: NDArray[np.integer],
+        info: SourceInfo,
+        *,
+        lossless: bool,
+        body: RecordedBody = ANY_BODY,
+    ) -> None:
+        """Hangs the recorder and the video on the run; before it starts.
+
+        Args:
+            live: the run.
+            faces: (F, 3) of the body's mesh.
+            info: what the source says about itself.
+            lossless: write every frame, however long it takes.
+            body: what recordings say about the body.
+
+        Raises:
+            OutputError: a file cannot be opened.
+        """
+        config = self._config
+
+        def open_video(path: Path, overwrite: bool) -> VideoSink:
+            fps = info.fps if info.fps and math.isfinite(info.fps) else 30.0
+            writer = VideoWriter(path, fps=min(fps, 60.0), overwrite=overwrite)
+            renderer = CompositeRenderer(faces, mirror=config.mirror, background=self._background)
+            return VideoSink(writer, renderer, lossless=lossless)
+
+        self._takes = Takes(
+            self._take_settings,
+            TakeContent(
+                open_video=open_video,
+                body=body,
+                world_camera=lambda: live.pipeline.T_world_camera[:3],
+            ),
+        )
+        self._takes.start_first(live)
+        if config.save_video is not None:
+            live.add_writer(open_video(config.save_video, config.overwrite))
+        self._network.attach(live, faces)
+
+    @property
+    def recording(self) -> str:
+        """Names of the take's files and its length so far; empty when there is none."""
+        if self._takes is None or not self._takes.is_recording:
+            return ""
+        return f"{self._takes.name} {self._takes.recorded_s:.0f} s"
+
+    def calibrate_with(self, calibration: LiveCalibration) -> None:
+        """Gives the key for calibrating something to start."""
+        self._calibration = calibration
+
+    def open_display(self, faces: NDArray[np.integer]) -> Display:
+        """Opens the windows of the view.
+
+        Raises:
+            OutputError: there is no display, or a library is missing.
+        """
+        display = Display(
+            faces,
+            view=self._config.view,  # type: ignore[arg-type]  # checked by LiveConfig
+            mirror=self._config.mirror,
+            background=self._background,
+            places=WindowPlaces(calibration_folder().parent / "windows.json", desktop_area),
+        )
+        display.lock = self._lock
+        display.open()
+        return display
+
+    def serve(
+        self, display: Display, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]
+    ) -> bool:
+        """One round of the main thread: the newest result to the windows, their keys to the run.
+
+        Args:
+            display: open windows.
+            live: the run.
+            stats: latencies for the HUD.
+            titles: the engine's and the backend's name.
+
+        Returns:
+            False when the user wants to quit or the source has ended.
+        """
+        try:
+            result = live.take(_POLL_S)
+        except SlotClosed:
+            return False
+        if result is not None and (news := self._lock.update(result)):
+            self._say(news)
+        display.show(result, self._hud(live, stats, titles))
+        for action in display.poll():
+            if action is Action.QUIT:
+                return False
+            self._carry_out(action, display, live)
+        return True
+
+    def finish(
+        self,
+        last: FrameResult | None,
+        stats: StatsCollector,
+        facts: RunFacts,
+        faces: NDArray[np.integer],
+    ) -> None:
+        """Waits for takes that are still being written, then writes the snapshot and the statistics.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        config = self._config
+        with ExitStack() as cleanup:  # a take that fails must not cost the statistics
+            if self._takes is not None:
+                cleanup.callback(self._takes.wait)
+            if config.stats is not None:
+                cleanup.callback(write_stats, config.stats, stats.document(facts))
+            if config.snapshot is not None:
+                self._save_snapshot(config.snapshot, last, faces)
+
+    def _save_snapshot(
+        self, path: Path, last: FrameResult | None, faces: NDArray[np.integer]
+    ) -> None:
+        if last is None:
+            _LOGGER.warning("no frame was processed: no snapshot %s", path)
+            return
+        renderer = CompositeRenderer(faces, mirror=self._config.mirror, background=self._background)
+        cutout = self._background.is_transparent
+        save_image(path, renderer.draw_cutout(last) if cutout else renderer.draw(last))
+
+    def _carry_out(self, action: Action, display: Display, live: LiveRun) -> None:
+        match action:
+            case Action.PAUSE:
+                live.toggle_pause()
+            case Action.RECORD:
+                if self._takes is not None:
+                    self._say(self._takes.toggle(live))
+            case Action.SCREENSHOT:
+                self._screenshot(display)
+            case Action.RESET_SHAPE:
+                live.post(live.pipeline.reset_shape)
+                self._say("body shape starts over")
+            case Action.CALIBRATE:
+                if self._calibration is not None:
+                    self._calibration.start()
+            case Action.RELEASE:
+                self._say(self._lock.release())
+            case _ if (number := PERSON_NUMBERS.get(action)) is not None:
+                news = self._lock.choose(number, live.latest_result, mirror=display.mirror)
+                self._say(news)
+            case _:
+                pass  # the display did it already
+
+    def _screenshot(self, display: Display) -> None:
+        picture = display.last_picture()
+        if picture is not None:
+            path = Path(f"screenshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png")
+            save_image(path, picture)
+            self._say(f"saved {path}")
+
+    def _say(self, message: str) -> None:
+        self._message, self._message_until_s = message, time.perf_counter() + _MESSAGE_S
+        _LOGGER.info("%s", message)
+
+    def _news(self, now_s: float) -> str:
+        if now_s < self._message_until_s:
+            return self._message
+        return "" if self._calibration is None else self._calibration.message
+
+    def _hud(self, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]) -> HudState:
+        now_s = time.perf_counter()
+        rates = live.rates
+        last = live.latest_result
+        tracked = bool(last and last.people)
+        status = live.source_status
+        silent_s = live.seconds_since_frame()
+        if status == "ok":
+            status = f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""
+        return HudState(
+            capture_fps=rates.capture_fps,
+            inference_fps=rates.inference_fps,
+            latency_p50_ms=stats.percentile_ms("end_to_end", 50),
+            latency_p95_ms=stats.percentile_ms("end_to_end", 95),
+            dropped=rates.dropped,
+            engine=titles[0],
+            backend=titles[1],
+            temporal=self._config.temporal,
+            track_state="tracking" if tracked else "searching",
+            is_tracking=tracked,
+            is_recording=self._takes is not None and self._takes.is_recording,
+            recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
+            is_paused=live.paused,
+            source_status="" if live.paused else status,
+            message=self._news(now_s),
+        )

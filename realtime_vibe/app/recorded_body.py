@@ -1,0 +1,31 @@
+"""Tells recordings about the body whose motion they hold."""
+
+from pathlib import Path
+
+from realtime_vibe.body.keypoints49 import Keypoints49, supported
+from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.outputs.record.take_rows import RecordedBody, SkinnedBody
+
+
+def recorded_body(model: BodyModel, file: Path) -> RecordedBody:
+    """What the recorder keeps of a body.
+
+    Args:
+        model: the body.
+        file: where it was read from.
+    """
+    keypoints = Keypoints49(model) if supported(model) else None
+    skin = skinned_body(model)
+    return RecordedBody(gender=model.gender, keypoints=keypoints, skin=skin, file=file)
+
+
+def skinned_body(model: BodyModel) -> SkinnedBody:
+    """The mesh of a body, as formats with a moving mesh need it."""
+    return SkinnedBody(
+        v_template=model.v_template,
+        shapedirs=model.shapedirs,
+        weights=model.weights,
+        J_regressor=model.J_regressor,
+        faces=model.faces,
+        licence=str(model.metadata.get("licence", "")),
+    )

@@ -1,0 +1,267 @@
+"""Builds everything a live run needs and runs it: the only module that constructs the stages."""
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from realtime_vibe.app.calibration import LiveCalibration
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.app.outputs import LiveOutputs
+from realtime_vibe.app.recorded_body import recorded_body
+from realtime_vibe.app.settings import LiveConfig
+from realtime_vibe.app.status_line import follow_live
+from realtime_vibe.backends.build import ONNX
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
+from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.body.model_file import BodyModel, load_body
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.features.factory import make_features, needs_landmarks
+from realtime_vibe.outputs.record.take_rows import RecordedBody
+from realtime_vibe.outputs.stats import RunFacts, StatsCollector
+from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.sources.base import FrameSource, SourceInfo
+from realtime_vibe.sources.factory import open_source
+from realtime_vibe.system.threads import SlotClosed
+from realtime_vibe.temporal.motion_model import MotionModel
+from realtime_vibe.temporal.stage import TemporalStage
+from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
+from realtime_vibe.world.corrections import BodyCorrections
+
+TRACKER_FOLDER = "tracker"
+"""Where an engine that was built for one machine keeps BlazePose, built for the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltPipeline:
+    """A pipeline and what the outputs must know about it."""
+
+    pipeline: MotionCapturePipeline
+    faces: NDArray[np.integer]
+    """(F, 3) of the body's mesh."""
+    body_model: BodyModel
+    recorded_body: RecordedBody
+    engine: str
+    backends: Mapping[str, str]
+    """What really runs each graph: `{"landmarks": "openvino:CPU:f32"}`."""
+    precision: str
+
+    @property
+    def backend(self) -> str:
+        """`backends` in one line; no names of graphs where all run on the same."""
+        graphs: dict[str, list[str]] = {}
+        for graph, backend in self.backends.items():
+            graphs.setdefault(backend, []).append(graph)
+        if len(graphs) == 1:
+            return next(iter(graphs))
+        return ", ".join(f"{backend} ({', '.join(names)})" for backend, names in graphs.items())
+
+
+def build_pipeline(config: LiveConfig) -> BuiltPipeline:
+    """Opens the engine and the tracker the settings name.
+
+    Raises:
+        EngineError: an engine folder is missing, damaged or does not fit this version.
+        BackendUnavailableError: the backend or the tracker is not installed.
+        BodyModelError: the engine's body file is damaged.
+    """
+    # OpenBLAS's workers spin after the body's matrix products, into the next run of the landmark
+    # network, and doubled its time on two cores. One thread is as fast for products of this size.
+    threadpool_limits(1, user_api="blas")
+    manifest = load_manifest(engine_folder(config.engine))
+    opener = GraphOpener(config.backend)
+    # A built folder opens with its own backend alone; the tracker beside it may be built for another.
+    tracker_opener = opener if manifest.build.target == ONNX else GraphOpener()
+    model = _open_model(manifest, config, opener)
+    body = SmplBody(load_body(manifest.body))
+    pipeline = MotionCapturePipeline(
+        tracker=_build_tracker(config, manifest, tracker_opener),
+        features=make_features(manifest, opener),
+        temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
+        body=body,
+        fov_deg=config.fov_deg,
+        corrections=_corrections(config, body.model),
+    )
+    return BuiltPipeline(
+        pipeline=pipeline,
+        faces=body.model.faces,
+        body_model=body.model,
+        recorded_body=recorded_body(body.model, manifest.body),
+        engine=manifest.name,
+        backends={**tracker_opener.used, **opener.used},
+        precision=manifest.precision,
+    )
+
+
+def run(config: LiveConfig) -> int:
+    """Runs until the source ends, the user quits or a signal comes.
+
+    Returns:
+        0, or 128 + the signal's number.
+
+    Raises:
+        RealtimeVibeError: something the user can cure; every output was finished before.
+    """
+    outputs = LiveOutputs(config)
+    stats = StatsCollector()
+    with _signals() as caught:
+        built = build_pipeline(config)
+        with ExitStack() as cleanup:
+            cleanup.callback(built.pipeline.close)
+            # Windows come before the camera: without a display nothing needs to be opened.
+            display = None if config.view == "none" else outputs.open_display(built.faces)
+            if display is not None:
+                cleanup.callback(display.close)
+            source = _open_source(config)
+            cleanup.callback(source.close)
+            every_frame = _wants_every_frame(config, source)
+            live = LiveRun(
+                source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
+            )
+            cleanup.callback(write_reports, outputs, live, stats, built)
+            cleanup.callback(live.close)
+            connect(config, outputs, live, built, source.info)
+            live.start()
+            if display is None and source.info.is_live:
+                follow_live(live, stats, lambda: outputs.recording, caught)
+            elif display is None:
+                _follow(live, config.max_frames or source.info.frame_count, caught)
+            else:
+                titles = (built.engine, f"{built.backend} {built.precision}")
+                while not caught and outputs.serve(display, live, stats, titles):
+                    pass
+    return 128 + caught[0] if caught else 0
+
+
+def connect(
+    config: LiveConfig, outputs: LiveOutputs, live: LiveRun, built: BuiltPipeline, info: SourceInfo
+) -> None:
+    """Hangs outputs and calibration on a run that has not started.
+
+    Raises:
+        RealtimeVibeError: a file cannot be opened, or the body cannot have the stated height.
+    """
+    outputs.attach(live, built.faces, info, lossless=live.every_frame, body=built.recorded_body)
+    calibration = LiveCalibration(config, built.body_model, built.engine)
+    outputs.calibrate_with(calibration)
+    calibration.attach(live, info)
+
+
+def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None:
+    """None where the network's own words are wanted."""
+    rest_legs = config.smooth > 0
+    if not (config.ground or rest_legs):
+        return None
+    return BodyCorrections(model, ground=config.ground, rest_legs=rest_legs)
+
+
+def _open_source(config: LiveConfig) -> FrameSource:
+    size = (config.width, config.height) if config.width and config.height else None
+    paced = config.view != "none" and not config.every_frame
+    source = open_source(config.source, paced=paced, size=size, fps=config.fps)
+    source.open()
+    return source
+
+
+def _wants_every_frame(config: LiveConfig, source: FrameSource) -> bool:
+    if config.every_frame is not None:
+        return config.every_frame
+    return config.view == "none" and not source.info.is_live
+
+
+def _follow(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
+    """Waits for the end with a progress bar."""
+    tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
+    with tqdm(total=num_frames, unit="frame", file=sys.stderr, dynamic_ncols=True) as bar:
+        while not caught:
+            try:
+                live.take(0.2)
+            except SlotClosed:
+                break
+            finally:
+                bar.update(live.frames_processed - bar.n)
+
+
+def write_reports(
+    outputs: LiveOutputs, live: LiveRun, stats: StatsCollector, built: BuiltPipeline
+) -> None:
+    """Writes the snapshot and the statistics of a run that is over.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    facts = RunFacts(
+        frames_grabbed=live.frames_grabbed,
+        frames_dropped=live.rates.dropped,
+        engine=built.engine,
+        backend=built.backend,
+        backends=built.backends,
+        precision=built.precision,
+    )
+    outputs.finish(live.latest_result, stats, facts, built.faces)
+
+
+def _open_model(manifest: EngineManifest, config: LiveConfig, opener: GraphOpener) -> MotionModel:
+    """The motion model, with the backbone in the same graph where the engine is built so."""
+    if "fused" not in manifest.graphs:
+        # A small graph is done before a second thread has woken up.
+        threads = 1 if needs_landmarks(manifest) else 2
+        return MotionModel(open_graph(manifest, "step", opener, num_threads=threads))
+    if config.temporal == "window":
+        raise ConfigError(
+            f"engine {manifest.name} goes from picture to parameters in one graph and keeps no features "
+            "to run again: use --temporal stream, or export it without --fused"
+        )
+    return MotionModel(open_graph(manifest, "fused", opener, num_threads=2))
+
+
+def _build_tracker(
+    config: LiveConfig, manifest: EngineManifest, opener: GraphOpener
+) -> PersonTracker:
+    own_folder = manifest.folder / TRACKER_FOLDER
+    choice = TrackerChoice(
+        tracker=config.tracker,
+        detector=config.detector,
+        max_people=config.max_people,
+        detect_every=config.detect_every,
+        refine=config.refine,
+        backend=opener,
+    )
+    return make_tracker(
+        choice,
+        needs_landmarks=needs_landmarks(manifest),
+        blazepose_folder=own_folder if own_folder.is_dir() else None,
+    )
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of them; a second one falls through."""
+    caught: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(number, previous[number])
+
+    previous: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            previous[number] = signal.signal(number, note)
+        except ValueError:  # not the main thread: the caller owns the signals
+            break
+    try:
+        yield caught
+    finally:
+        for caught_number, handler in previous.items():
+            signal.signal(caught_number, handler)

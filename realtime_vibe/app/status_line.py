@@ -1,0 +1,176 @@
+"""What a terminal shows of a live run without windows: one line that is rewritten."""
+
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Self, TextIO
+
+from realtime_vibe.app.live_run import LiveRun
+from realtime_vibe.outputs.stats import StatsCollector
+from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.threads import SlotClosed
+from realtime_vibe.system.timing import Clock
+
+_LOGGER = logging.getLogger(__name__)
+_INTERVAL_S = 0.5
+_SILENCE_S = 1.0
+"""A live source without a frame for longer is shown as silent."""
+_DEFAULT_COLUMNS = 80
+_BETWEEN = " | "
+
+
+class StatusLine(ClosedByWith):
+    """The last line of a terminal; log messages push it down instead of running into it.
+
+    Args:
+        stream: where to write; nothing is written where it is no terminal.
+        interval_s: time between two updates [s].
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        interval_s: float = _INTERVAL_S,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._interval_s = interval_s
+        self._clock = clock
+        self._due_s = -math.inf
+        self._length = 0
+        self._lock = threading.Lock()
+        self._handlers: list[logging.Handler] = []
+
+    def __enter__(self) -> Self:
+        if self._is_terminal:
+            self._handlers = list(logging.getLogger().handlers)
+            for handler in self._handlers:
+                handler.addFilter(self._make_room)
+        return self
+
+    def close(self) -> None:
+        """Takes the line away; log messages are left alone again."""
+        for handler in self._handlers:
+            handler.removeFilter(self._make_room)
+        self._erase()
+
+    def update(self, text: Callable[[], str]) -> None:
+        """Rewrites the line when it is time to.
+
+        Args:
+            text: makes the new text; called only when it is shown.
+        """
+        now_s = self._clock()
+        if not self._is_terminal or now_s < self._due_s:
+            return
+        self._due_s = now_s + self._interval_s
+        # The last column stays free: many terminals begin a new line when it is written.
+        shown = _fitted(text(), _columns(self._stream) - 1)
+        with self._lock:
+            self._stream.write("\r" + shown.ljust(self._length))
+            self._stream.flush()
+            self._length = len(shown)
+
+    def _make_room(self, _: logging.LogRecord) -> bool:
+        self._erase()
+        return True
+
+    def _erase(self) -> None:
+        with self._lock:
+            if self._length:
+                self._stream.write("\r" + " " * self._length + "\r")
+                self._stream.flush()
+                self._length = 0
+
+
+def _fitted(text: str, length: int) -> str:
+    """Leaves out last parts until the text fits: half a number would be a wrong one."""
+    while len(text) > length and _BETWEEN in text:
+        text = text.rpartition(_BETWEEN)[0]
+    return text[:length]
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_COLUMNS
+    except (OSError, ValueError):
+        return _DEFAULT_COLUMNS
+
+
+def follow_live(
+    live: LiveRun, stats: StatsCollector, recording: Callable[[], str], caught: list[int]
+) -> None:
+    """Waits for the end of a run from a camera or stream; a summary is the last word.
+
+    Args:
+        live: started.
+        stats: latencies of the run.
+        recording: names of the files that are being written; empty when there are none.
+        caught: signals that came; the first ends the wait.
+
+    Raises:
+        BaseException: whatever broke a thread of the run.
+    """
+    with StatusLine(sys.stderr) as line:
+        while not caught:
+            try:
+                live.take(0.2)
+            except SlotClosed:
+                break
+            line.update(lambda: status_text(live, stats, recording()))
+    _LOGGER.info("%s", summary_text(live, stats))
+
+
+def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
+    """The line: what is recorded, rates, people, latency and drops.
+
+    Args:
+        live: the run.
+        stats: its latencies.
+        recording: names of the files that are being written; may be empty.
+    """
+    rates = live.rates
+    last = live.latest_result
+    parts = (  # what matters most comes first: a narrow terminal shows the beginning
+        _trouble(live),
+        f"rec {recording}" if recording else "",
+        f"camera {rates.capture_fps:.1f}, motion {rates.inference_fps:.1f} fps",
+        _people(len(last.people) if last is not None else 0),
+        _latency(stats),
+        f"{rates.dropped} dropped",
+    )
+    return _BETWEEN.join(part for part in parts if part)
+
+
+def summary_text(live: LiveRun, stats: StatsCollector) -> str:
+    """One line about a run that is over."""
+    fps = "" if stats.fps is None else f", {stats.fps:.1f} fps"
+    frames = f"{live.frames_processed} frames processed{fps}"
+    return f"{frames}, latency {_latency(stats)}, {live.rates.dropped} dropped"
+
+
+def _latency(stats: StatsCollector) -> str:
+    p50_ms, p95_ms = (stats.percentile_ms("end_to_end", percent) for percent in (50, 95))
+    if math.isnan(p50_ms):  # the first frames are not counted
+        return "measuring latency"
+    return f"{p50_ms:.1f} ms (p95 {p95_ms:.1f})"
+
+
+def _people(count: int) -> str:
+    if count == 0:
+        return "nobody in view"
+    return "1 person" if count == 1 else f"{count} people"
+
+
+def _trouble(live: LiveRun) -> str:
+    if live.source_status != "ok":
+        return live.source_status
+    silent_s = live.seconds_since_frame()
+    return f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""

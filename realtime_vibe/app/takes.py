@@ -1,0 +1,246 @@
+"""The takes of a live run: the first starts with it, key r ends one and starts the next, each with names of its own."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from realtime_vibe.app.live_run import LiveRun, ResultWriter
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
+from realtime_vibe.outputs.record.recording_spool import TakeOptions
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, check_motion_path
+from realtime_vibe.outputs.record.take_rows import ANY_BODY, WORLD_CAMERA, RecordedBody
+from realtime_vibe.packets import FloatArray, FrameResult
+from realtime_vibe.system.threads import Worker
+
+_LOGGER = logging.getLogger(__name__)
+
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi")
+_FINISH_TIMEOUT_S = 600.0
+_DEFAULT_NAME = Path("recording.npz")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSettings:
+    """What a run records."""
+
+    paths: tuple[Path, ...] = ()
+    """Files of the first take, which starts with the run; empty: nothing is recorded before key r."""
+    options: TakeOptions = field(default_factory=TakeOptions)
+    overwrite: bool = False
+    """Whether the first take may replace files; later ones never do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeContent:
+    """Where takes get what they hold from."""
+
+    open_video: Callable[[Path, bool], ResultWriter]
+    """Opens an overlay video at a path; the flag says whether an existing file may be replaced."""
+    body: RecordedBody = ANY_BODY
+    world_camera: Callable[[], FloatArray] = lambda: WORLD_CAMERA
+    """Asked at every frame for the (3, 4) from the camera's frame to the Z-up world."""
+
+
+def check_take(settings: TakeSettings) -> None:
+    """Makes sure that the first take can be written, without touching anything.
+
+    Raises:
+        OutputError: an unknown ending, a name given twice, an existing file or an unusable folder.
+    """
+    seen: set[Path] = set()
+    for path in settings.paths:
+        if path.resolve() in seen:
+            raise OutputError(f"{path} is given twice: name each file once")
+        seen.add(path.resolve())
+        suffix = path.suffix.lower()
+        if suffix in VIDEO_SUFFIXES:
+            check_output_path(path, overwrite=settings.overwrite, suffixes=VIDEO_SUFFIXES)
+        elif suffix in MOTION_SUFFIXES:
+            check_motion_path(path, overwrite=settings.overwrite)
+        else:
+            expected = ", ".join((*MOTION_SUFFIXES, *VIDEO_SUFFIXES))
+            raise OutputError(f"{path}: expected a name that ends in one of {expected}")
+
+
+class TakeSink:
+    """A writer whose fault ends the take, not the run.
+
+    Args:
+        name: what it writes, for messages.
+        writer: a recorder or a video.
+    """
+
+    def __init__(self, name: str, writer: ResultWriter) -> None:
+        self.name = name
+        self._writer = writer
+        self._error: OutputError | None = None
+        self._finishing: Worker | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it stopped taking results."""
+        return self._error is not None
+
+    def write(self, result: FrameResult) -> None:
+        """Takes one result; after a fault it takes no more and has said so once."""
+        if self._error is not None:
+            return
+        try:
+            self._writer.write(result)
+        except OutputError as error:
+            self._error = error
+            _LOGGER.error("recording stopped, the rest goes on: %s", error)
+
+    def finish_later(self) -> None:
+        """Makes the coming `close` work in a thread of its own and return at once."""
+        self._finishing = Worker(f"finish {self.name}", self._finish, self._note)
+
+    def close(self) -> None:
+        """Finishes the files.
+
+        Raises:
+            OutputError: the take ended early or a file cannot be written.
+        """
+        if self._finishing is not None:
+            self._finishing.start()
+            return
+        self._finish()
+
+    def wait(self) -> None:
+        """Waits for a `close` that works in the background.
+
+        Raises:
+            OutputError: the take ended early or a file cannot be written.
+        """
+        if self._finishing is None:
+            return
+        if not self._finishing.join(_FINISH_TIMEOUT_S):
+            raise OutputError(f"{self.name} is still being written: is the disk stuck?")
+        if self._error is not None:
+            raise self._error
+
+    def _finish(self) -> None:
+        self._writer.close()
+        if self._error is not None:
+            raise OutputError(f"{self.name} ends early: {self._error}")
+        _LOGGER.info("recorded %s", self.name)
+
+    def _note(self, error: BaseException | None) -> None:
+        if error is None:
+            return
+        _LOGGER.error("%s", error)
+        self._error = error if isinstance(error, OutputError) else OutputError(str(error))
+
+
+class Takes:
+    """Starts and ends the takes of a run.
+
+    Args:
+        settings: checked by `check_take`.
+        content: what the takes hold.
+    """
+
+    def __init__(self, settings: TakeSettings, content: TakeContent) -> None:
+        self._settings = settings
+        self._content = content
+        self._running: list[TakeSink] = []
+        self._finished: list[TakeSink] = []
+        self._since_s = 0.0
+        self._number = 0
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a take is running and can still be written."""
+        return any(not sink.is_broken for sink in self._running)
+
+    @property
+    def name(self) -> str:
+        """The files of the running take that can still be written; empty when there are none."""
+        return ", ".join(sink.name for sink in self._running if not sink.is_broken)
+
+    @property
+    def recorded_s(self) -> float:
+        """How long the running take is [s]; 0 when there is none."""
+        return time.perf_counter() - self._since_s if self._running else 0.0
+
+    def start_first(self, live: LiveRun) -> None:
+        """Starts the take that the settings name, if they do; before the run starts.
+
+        Raises:
+            OutputError: a file cannot be opened.
+        """
+        if self._settings.paths:
+            for sink in self._open(self._settings.paths, overwrite=self._settings.overwrite):
+                live.add_writer(sink)
+
+    def toggle(self, live: LiveRun) -> str:
+        """Ends the running take or starts a new one; returns what to tell the user."""
+        if self._running:
+            ended, self._running = self._running, []
+            for sink in ended:
+                sink.finish_later()
+                self._finished.append(sink)
+                live.post(lambda sink=sink: live.finish_writer(sink))  # type: ignore[misc]  # a default binds it
+            return "writing " + ", ".join(sink.name for sink in ended)
+        paths = self._next_paths()
+        try:
+            sinks = self._open(paths, overwrite=False)
+        except OutputError as error:
+            _LOGGER.error("%s", error)
+            return f"cannot record: {error}"
+        for sink in sinks:
+            live.post(lambda sink=sink: live.add_writer(sink))  # type: ignore[misc]  # a default binds it
+        return "recording to " + ", ".join(sink.name for sink in sinks)
+
+    def wait(self) -> None:
+        """Waits for takes that are still being written.
+
+        Raises:
+            OutputError: the first that could not be.
+        """
+        errors = []
+        for sink in self._finished:
+            try:
+                sink.wait()
+            except OutputError as error:
+                errors.append(error)
+        self._finished = []
+        if errors:
+            raise errors[0]
+
+    def _open(self, paths: tuple[Path, ...], *, overwrite: bool) -> list[TakeSink]:
+        motion = tuple(path for path in paths if path.suffix.lower() in MOTION_SUFFIXES)
+        sinks = []
+        if motion:
+            recorder = MotionRecorder(
+                *motion,
+                body=self._content.body,
+                options=self._settings.options,
+                overwrite=overwrite,
+                world_camera=self._content.world_camera,
+            )
+            sinks.append(TakeSink(", ".join(path.name for path in motion), recorder))
+        open_video = self._content.open_video
+        videos = (path for path in paths if path not in motion)
+        sinks += [TakeSink(path.name, open_video(path, overwrite)) for path in videos]
+        self._running, self._since_s = sinks, time.perf_counter()
+        self._number += 1
+        return sinks
+
+    def _next_paths(self) -> tuple[Path, ...]:
+        """Dated and numbered names that are free."""
+        wanted = self._settings.paths or (_DEFAULT_NAME,)
+        date = f"{datetime.now():%Y%m%d-%H%M%S}"
+        number = self._number + 1
+        while True:
+            paths = tuple(
+                path.with_name(f"{path.stem}-{date}-take{number}{path.suffix}") for path in wanted
+            )
+            if not any(path.exists() or spool_path(path).exists() for path in paths):
+                return paths
+            number += 1

@@ -1,0 +1,222 @@
+"""The command line: words in, exit code out.
+
+Exit codes: 0 done, 1 a bug (its trace is kept) or a doctor that found a fault, 2 an error the user
+can cure (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM. Nothing heavy is imported until
+it is known what to do, so that `--help` answers at once and `doctor` works where little is installed.
+"""
+
+import argparse
+import difflib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime_vibe.app import settings
+from realtime_vibe.cli.options import EXIT_USER_ERROR, PROGRAM, OneLineParser, live_parser
+from realtime_vibe.errors import RealtimeVibeError
+
+if TYPE_CHECKING:
+    from realtime_vibe.app.convert import ConvertSettings
+
+EXIT_OK = 0
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the program's name; None takes those of the process.
+
+    Returns:
+        The exit code. Errors that are no `RealtimeVibeError` pass through and keep their trace.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words and not words[0].startswith("-"):
+            return _run_command(words[0], words[1:])
+        return _run_live(words)
+    except RealtimeVibeError as error:
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run_live(words: list[str]) -> int:
+    given = vars(live_parser().parse_args(words))
+    settings_file = given.pop("config", None)
+    live_config = settings.build_config(given, settings_file)
+    set_up_logging(live_config.log_level)
+    if live_config.source == settings.ASK:
+        from realtime_vibe.cli.camera_choice import choose_camera
+
+        # Before the seconds that networks and windows take.
+        chosen = choose_camera(sys.stdin, sys.stderr)
+        live_config = replace(live_config, source=str(chosen))
+    from realtime_vibe.app.run import run
+
+    return run(live_config)
+
+
+def _run_command(name: str, words: list[str]) -> int:
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "doctor": _run_doctor,
+        "cameras": _run_cameras,
+        "init": _run_init,
+        "recover": _run_recover,
+        "convert": _run_convert,
+    }
+    if name not in commands:
+        close = difflib.get_close_matches(name, commands, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"to play a file: --source {name}"
+        _command_parser("", "").error(
+            f"unknown command '{name}': expected {', '.join(commands)} or options; {hint}"
+        )
+    return commands[name](words)
+
+
+def _command_parser(name: str, description: str) -> argparse.ArgumentParser:
+    return OneLineParser(
+        prog=f"{PROGRAM} {name}".strip(), description=description, allow_abbrev=False
+    )
+
+
+def _run_doctor(words: list[str]) -> int:
+    parser = _command_parser(
+        "doctor",
+        "Says what is installed and what works, tries the live path for two seconds on a drawn "
+        "figure, and exits with 0 when the live job can run, else with 1.",
+    )
+    parser.add_argument("--engine", metavar="NAME|DIR", default=settings.DEFAULT_ENGINE)
+    parser.add_argument("--backend", metavar="auto|NAME", default="auto")
+    given = parser.parse_args(words)
+    set_up_logging("warning")
+    from realtime_vibe.cli.doctor import run_doctor
+
+    return run_doctor(engine=given.engine, backend=given.backend)
+
+
+def _run_cameras(words: list[str]) -> int:
+    _command_parser("cameras", "Lists the cameras of this machine.").parse_args(words)
+    set_up_logging("warning")
+    from realtime_vibe.cli.doctor import print_cameras
+
+    return print_cameras()
+
+
+def _run_init(words: list[str]) -> int:
+    from realtime_vibe.cli.settings_template import DEFAULT_NAME, write_settings_template
+
+    parser = _command_parser(
+        "init", "Writes a settings file in which every setting is explained and commented out."
+    )
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        default=Path(DEFAULT_NAME),
+        help=f"what to call it; an existing file is never replaced (default: {DEFAULT_NAME})",
+    )
+    path = parser.parse_args(words).file
+    write_settings_template(path)
+    print(f"wrote {path}: change what you like, then run {PROGRAM} --config {path}")
+    return EXIT_OK
+
+
+def _run_recover(words: list[str]) -> int:
+    parser = _command_parser(
+        "recover", "Makes the files of a recording that was cut off from its .part file."
+    )
+    parser.add_argument("part", metavar="OUT.npz.part", type=Path)
+    parser.add_argument(
+        "--output",
+        metavar="OUT",
+        type=Path,
+        default=None,
+        help="one file to make instead; the ending says the format (default: all that were asked for)",
+    )
+    _add_convert_options(parser)
+    given = parser.parse_args(words)
+    set_up_logging("info")
+    from realtime_vibe.app.convert import recover
+
+    _print_paths(recover(given.part, given.output, settings=_convert_settings(given)))
+    return EXIT_OK
+
+
+def _run_convert(words: list[str]) -> int:
+    parser = _command_parser(
+        "convert",
+        "Writes a motion file in another format: from .npz (recorded or of AMASS), .bvh (recorded) or .part "
+        "to .npz, .bvh, .glb, .csv or .trc.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path)
+    parser.add_argument("output", metavar="OUT", type=Path)
+    _add_convert_options(parser)
+    given = parser.parse_args(words)
+    set_up_logging("info")
+    from realtime_vibe.app.convert import convert
+
+    _print_paths(convert(given.input, given.output, _convert_settings(given)))
+    return EXIT_OK
+
+
+def _add_convert_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    parser.add_argument(
+        "--body",
+        metavar="BODY.npz",
+        type=Path,
+        default=None,
+        help="the body of the motion (default: the recorded one, else the default engine's)",
+    )
+    parser.add_argument(
+        "--record-fps", metavar="HZ", type=float, help="bring the motion to this frame rate"
+    )
+    parser.add_argument("--bvh-names", choices=settings.BVH_NAMES, help="names of joints in .bvh")
+    parser.add_argument("--bvh-unit", choices=settings.BVH_UNITS, help="unit of lengths in .bvh")
+    parser.add_argument("--bvh-bones", choices=settings.BVH_BONES, help="bones in .bvh")
+
+
+def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
+    from realtime_vibe.app.convert import ConvertSettings, checked_options
+
+    changes = (given.record_fps, given.bvh_names, given.bvh_unit, given.bvh_bones)
+    is_changed = any(change is not None for change in changes)
+    return ConvertSettings(
+        options=checked_options(*changes) if is_changed else None,
+        body=given.body,
+        overwrite=given.overwrite,
+    )
+
+
+def _print_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(path)
+
+
+class _PlainFormatter(logging.Formatter):
+    """The bare message; from warnings up, with the level in front."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if record.levelno < logging.WARNING:
+            return f"{PROGRAM}: {text}"
+        return f"{PROGRAM}: {record.levelname.lower()}: {text}"
+
+
+def set_up_logging(level: str) -> None:
+    """Sends the package's messages to stderr.
+
+    Args:
+        level: one of `settings.LOG_LEVELS`; other libraries stay at warnings.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlainFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("realtime_vibe").setLevel(level.upper())

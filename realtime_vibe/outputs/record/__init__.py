@@ -1,0 +1,1 @@
+"""What is kept: takes as .npz, .bvh, .glb, .csv, .trc and video."""

@@ -1,0 +1,140 @@
+"""Writes one person's motion as BVH.
+
+Y up, facing +z in the rest pose, root position = pelvis. Bones have the constant lengths of the person's last
+shape, and every joint but the root has three rotation channels, unless the live shape is asked for. Euler angles are unwrapped over time, and their
+order keeps the middle angle, where they break down at 90 degrees, on the axis that a joint turns least about: ZYX
+(middle y, the twist) for the legs, whose knees bend about x; ZXY (middle x, the twist) for arms, which bend
+about y and rise about z, and for the root, which turns around y without end.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.geometry.smpl_skeleton import PARENTS, bone_offsets
+from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
+from realtime_vibe.outputs.record.motion_track import MotionTrack
+from realtime_vibe.outputs.record.recording_spool import TakeOptions
+from realtime_vibe.packets import FloatArray
+
+_LEGS = frozenset({1, 2, 4, 5, 7, 8, 10, 11})
+_DEGREES = 180.0 / np.pi
+
+
+def euler_order(joint: int) -> str:
+    """The order of a joint's rotation channels, outermost first."""
+    return "ZYX" if joint in _LEGS else "ZXY"
+
+
+def write_bvh(path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float) -> None:
+    """Writes a track whose frames come at a constant rate.
+
+    Args:
+        path: replaced as a whole.
+        track: one person.
+        options: names, unit, and whether bones follow the live shape: every joint then has position channels too.
+        rate_hz: of the track's frames [1/s].
+
+    Raises:
+        OutputError: the disk is full or the folder is gone.
+    """
+    joint_names = BVH_NAMES[options.bvh_names]
+    scale = np.float32(BVH_UNITS[options.bvh_unit])
+    is_live = options.bvh_bones == "live"
+    offsets = bone_offsets(track.rest_joints) * scale
+    channels = []
+    for joint in _depth_first(len(joint_names)):
+        if joint == 0:
+            channels.append(track.joints[:, 0] * scale)
+        elif is_live:
+            channels.append(track.offsets[:, joint] * scale)
+        channels.append(_euler_deg(track.rotmats[:, joint], euler_order(joint)))
+    table = np.concatenate(channels, axis=1)
+    line = " ".join(["%.6f"] * table.shape[1]) + "\n"
+
+    def write(file: IO[bytes]) -> None:
+        head = "\n".join(_hierarchy(joint_names, offsets, moving=is_live))
+        file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(table)}\n".encode())
+        file.write(f"Frame Time: {1.0 / rate_hz:.9f}\n".encode())
+        for row in table.tolist():
+            file.write((line % tuple(row)).encode())
+
+    write_atomically(path, write)
+
+
+def _children(joint: int, num_joints: int) -> list[int]:
+    return [child for child in range(num_joints) if PARENTS[child] == joint]
+
+
+def _depth_first(num_joints: int, joint: int = 0) -> list[int]:
+    found = [joint]
+    for child in _children(joint, num_joints):
+        found += _depth_first(num_joints, child)
+    return found
+
+
+def _hierarchy(
+    names: tuple[str, ...], offsets: FloatArray, joint: int = 0, depth: int = 0, *, moving: bool
+) -> Iterator[str]:
+    tab = "\t" * depth
+    rotations = " ".join(f"{axis}rotation" for axis in euler_order(joint))
+    positions = "Xposition Yposition Zposition "
+    num_channels = f"6 {positions}" if moving or not depth else "3 "
+    # Readers take a position channel in place of the offset, not on top of it.
+    yield f"{tab}{'JOINT' if depth else 'ROOT'} {names[joint]}"
+    yield f"{tab}{{"
+    yield f"{tab}\tOFFSET {_numbers(offsets[joint] if depth else np.zeros(3))}"
+    yield f"{tab}\tCHANNELS {num_channels}{rotations}"
+    children = _children(joint, len(names))
+    for child in children:
+        yield from _hierarchy(names, offsets, child, depth + 1, moving=moving)
+    if not children:
+        # The knuckle where the file has no joint for it, else the bone once more.
+        beyond = [child for child, parent in enumerate(PARENTS) if parent == joint] or [joint]
+        yield f"{tab}\tEnd Site"
+        yield f"{tab}\t{{"
+        yield f"{tab}\t\tOFFSET {_numbers(offsets[beyond[0]])}"
+        yield f"{tab}\t}}"
+    yield f"{tab}}}"
+
+
+def _numbers(values: NDArray[np.floating]) -> str:
+    return " ".join(f"{value:.6f}" for value in values)
+
+
+def _euler_deg(rotmats: FloatArray, order: str) -> NDArray[np.float64]:
+    """(N, 3) angles in the order of the channels, without jumps over time.
+
+    Args:
+        rotmats: (N, 3, 3) = R_a(first) R_b(second) R_c(third).
+        order: three different axes of XYZ.
+    """
+    a, b, c = ("XYZ".index(axis) for axis in order)
+    sign = 1.0 if (b - a) % 3 == 1 else -1.0
+    matrix = rotmats.astype(np.float64)
+    middle = np.arcsin(np.clip(sign * matrix[:, a, c], -1.0, 1.0))
+    first = np.arctan2(-sign * matrix[:, b, c], matrix[:, c, c])
+    third = np.arctan2(-sign * matrix[:, a, b], matrix[:, a, a])
+    return _continuous(np.stack([first, middle, third], axis=1)) * _DEGREES
+
+
+def _continuous(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Takes, frame after frame, the equal triple of angles that is nearest to the frame before."""
+    other = np.stack([angles[:, 0] + np.pi, np.pi - angles[:, 1], angles[:, 2] + np.pi], axis=1)
+    # From one frame to the next it is as far between the first triples as between the second ones, so whether
+    # to change sides does not depend on the side.
+    changes = _far(other[1:] - angles[:-1]) < _far(angles[1:] - angles[:-1])
+    is_other = np.concatenate([[False], np.cumsum(changes) % 2 == 1])[: len(angles)]
+    unwrapped: NDArray[np.float64] = np.unwrap(np.where(is_other[:, None], other, angles), axis=0)
+    return unwrapped
+
+
+def _far(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) sizes of (N, 3) steps between angles, full turns left out."""
+    turn = 2.0 * np.pi
+    far: NDArray[np.float64] = np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)
+    return far

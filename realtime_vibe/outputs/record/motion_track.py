@@ -1,0 +1,111 @@
+"""The motion of one person over a take, as the formats for other programs want it.
+
+Axes: y up, x to the camera's right, z towards the camera [m]: those of BVH, glTF and SMPL's own rest pose, so a
+person who stands upright and faces the camera has no rotation at all. Legend: N frames, J = 24 joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.geometry.rotation import rotmat_from_rot6d
+from realtime_vibe.geometry.smpl_skeleton import PARENTS, offsets_of_posed
+from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz
+from realtime_vibe.packets import FloatArray
+
+R_YUP_ZUP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+"""(3, 3) from AMASS's world (z up) to the world with y up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionTrack:
+    """One person; every track of a take has the same frames."""
+
+    times_s: NDArray[np.float64]
+    """(N,) from the take's first frame on."""
+    rate_hz: float
+    """Frames per second, by the median step."""
+    valid: NDArray[np.bool_]
+    """(N,) False where the person was not in view: the pose of before is held there (the first one before it)."""
+    rotmats: FloatArray
+    """(N, 24, 3, 3) relative to the parent; the root relative to the world."""
+    joints: FloatArray
+    """(N, 24, 3) as they were seen live [m]."""
+    rest_joints: FloatArray
+    """(24, 3) of the person's last shape in the rest pose [m]."""
+    betas: FloatArray
+    """(10,) that shape."""
+    offsets: FloatArray
+    """(N, 24, 3) from parent to joint in the rest pose, of the shape as it was estimated at each moment [m]; the
+    root's is zero."""
+
+
+def tracks_of(rows: Rows) -> tuple[MotionTrack, ...]:
+    """Everybody in a take, who was seen longest first.
+
+    Where no two people are ever seen at once, all rows are one person's: somebody who was lost and found
+    again has a new identity, but is the same body to whoever uses the file.
+
+    Args:
+        rows: (N,) of `row_type`, N > 0.
+    """
+    starts = frame_starts(rows)
+    frame_of_row = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
+    numbers = np.flatnonzero(rows["valid"])
+    if len(numbers) == 0:
+        return ()
+    ids = np.asarray(rows["person_id"])[numbers]
+    if len(np.unique(frame_of_row[numbers])) == len(numbers):
+        ids = np.zeros_like(ids)
+    people, counts = np.unique(ids, return_counts=True)
+    return tuple(
+        _track(rows, starts, numbers[ids == person], frame_of_row)
+        for person in people[np.argsort(-counts, kind="stable")]
+    )
+
+
+def _track(
+    rows: Rows,
+    starts: NDArray[np.intp],
+    own: NDArray[np.intp],
+    frame_of_row: NDArray[np.intp],
+) -> MotionTrack:
+    seen = np.full(len(starts), -1)
+    seen[frame_of_row[own]] = own
+    shown = np.maximum.accumulate(seen)
+    shown[shown < 0] = own[0]
+    posed = np.array(rows[shown])
+    rotmats = rotmat_from_rot6d(posed["rot6d"])
+    bones = offsets_of_posed(rotmats, posed["joints_camera"])
+    offsets = np.array(bones[-1])
+    offsets[0] = posed["joints_camera"][-1, 0] - posed["transl_camera"][-1]
+    rotation, translation = _world(posed)
+    joints = np.einsum("nab,njb->nja", rotation, posed["joints_camera"]) + translation[:, None]
+    rotmats[:, 0] = rotation @ rotmats[:, 0]
+    times_s = np.asarray(rows["timestamp_s"])[starts]
+    return MotionTrack(
+        times_s=times_s - times_s[0],
+        rate_hz=measured_rate_hz(rows),
+        valid=seen >= 0,
+        rotmats=rotmats,
+        joints=joints.astype(np.float32),
+        rest_joints=_rest_joints(offsets),
+        betas=np.array(posed["betas"][-1]),
+        offsets=bones,
+    )
+
+
+def _world(rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """Rotation (N, 3, 3) and translation (N, 3) from the camera's frame to the y-up world."""
+    world = rows["world_camera"]
+    return R_YUP_ZUP @ world[:, :, :3], world[:, :, 3] @ R_YUP_ZUP.T
+
+
+def _rest_joints(offsets: FloatArray) -> FloatArray:
+    joints = np.array(offsets)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            joints[joint] = joints[parent] + offsets[joint]
+    return joints

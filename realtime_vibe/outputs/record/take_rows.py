@@ -1,0 +1,138 @@
+"""What a take holds per frame and person, and how a result becomes such rows.
+
+Frames of reference: the written world is AMASS's Z up. Unless somebody knows better it is the camera's
+frame turned, with the camera at the origin: x right, y away from the camera, z up, so heights are relative
+to the camera.
+
+A frame with nobody in view has one row with `valid` False and `person_id` -1.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.geometry.rotation import rot6d_from_rotmat
+from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.packets import BodyMesh, FloatArray, FrameResult, PersonResult
+
+R_WORLD_CAMERA = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+"""(3, 3) from the camera's frame (x right, y down, z forward) to AMASS's (z up)."""
+
+WORLD_CAMERA = np.concatenate([R_WORLD_CAMERA, np.zeros((3, 1), np.float32)], axis=1)
+"""(3, 4) the same with the camera at the origin: `x_world = W[:, :3] @ x_camera + W[:, 3]`."""
+
+NOBODY = -1
+"""`person_id` of a row without a person."""
+
+FALLBACK_RATE_HZ = 30.0
+"""Taken as the frame rate when there are fewer than two frames to measure it."""
+
+
+class KeypointLocator(Protocol):
+    """Picks named points from a posed body."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per point."""
+
+    def locate(self, mesh: BodyMesh) -> FloatArray:
+        """(K, 3) [m], camera axes, before translation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkinnedBody:
+    """The mesh of a body and how it hangs on its joints; V vertices, F triangles."""
+
+    v_template: FloatArray
+    """(V, 3) [m], rest pose, y up, facing +z."""
+    shapedirs: FloatArray
+    """(V, 3, 10) [m per standard deviation]."""
+    weights: FloatArray
+    """(V, 24), rows sum to 1."""
+    J_regressor: FloatArray
+    """(24, V), rows sum to 1."""
+    faces: NDArray[np.integer]
+    """(F, 3)."""
+    licence: str = ""
+    """Under which terms the mesh may be passed on; empty where that is not known."""
+
+    def rest_joints(self, betas: FloatArray) -> FloatArray:
+        """(24, 3) joints [m] of a shape in the rest pose."""
+        vertices = self.v_template + self.shapedirs @ betas
+        joints: FloatArray = (self.J_regressor.astype(np.float64) @ vertices).astype(np.float32)
+        return joints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedBody:
+    """What a recording needs to know about the body whose motion it holds."""
+
+    gender: str = "neutral"
+    """Neutral, male or female."""
+    keypoints: KeypointLocator | None = None
+    """None for bodies that do not have the 49 keypoints."""
+    skin: SkinnedBody | None = None
+    """None: formats with a mesh cannot be written."""
+    file: Path | None = None
+    """Where the body comes from; kept in the spool, so that a rescue finds it."""
+
+
+ANY_BODY = RecordedBody()
+"""Neutral, without keypoints and mesh."""
+
+
+def rows_of(
+    result: FrameResult,
+    kind: np.dtype[np.void],
+    keypoints: KeypointLocator | None = None,
+    world_camera: FloatArray = WORLD_CAMERA,
+) -> Rows:
+    """One row per person, or one invalid row when nobody is in view.
+
+    Args:
+        result: of one frame.
+        kind: the rows' type, with `kp_3d` where `keypoints` is given.
+        keypoints: picks the body's keypoints.
+        world_camera: (3, 4) from the camera's frame to the Z-up world.
+    """
+    rows = np.zeros(max(1, len(result.people)), kind)
+    rows["frame_index"] = result.frame.index
+    rows["timestamp_s"] = result.frame.captured_at_s
+    rows["focal_px"] = result.focal_px
+    rows["image_size"] = result.frame.image_bgr.shape[1::-1]
+    rows["world_camera"] = world_camera
+    rows["person_id"] = NOBODY
+    for row, person in zip(rows, result.people, strict=False):
+        _fill_person(row, person)
+        if keypoints is not None:
+            row["kp_3d"] = keypoints.locate(person.mesh)
+    return rows
+
+
+def frame_starts(rows: Rows) -> NDArray[np.intp]:
+    """(F,) the first row of each frame."""
+    index = np.asarray(rows["frame_index"])
+    return np.flatnonzero(np.diff(index, prepend=index[:1] - 1) != 0)
+
+
+def measured_rate_hz(rows: Rows) -> float:
+    """Frame rate [1/s] by the median time step; `FALLBACK_RATE_HZ` where there is none."""
+    steps_s = np.diff(np.asarray(rows["timestamp_s"])[frame_starts(rows)])
+    steps_s = steps_s[steps_s > 0]
+    return round(float(1.0 / np.median(steps_s)), 6) if len(steps_s) else FALLBACK_RATE_HZ
+
+
+def _fill_person(row: Any, person: PersonResult) -> None:
+    params, mesh = person.params, person.mesh
+    row["person_id"] = person.person.track_id
+    row["valid"] = True
+    row["rot6d"][0] = rot6d_from_rotmat(params.global_orient)
+    row["rot6d"][1:] = rot6d_from_rotmat(params.body_pose)
+    row["joints_camera"] = mesh.joints
+    row["transl_camera"] = mesh.transl
+    row["weak_camera"] = params.weak_camera
+    row["square_px"] = person.square_px
+    row["betas"] = params.betas

@@ -1,0 +1,152 @@
+"""Writes pictures to a video file that plays at the speed of life."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.packets import ImageArray
+from realtime_vibe.system.closing import ClosedByWith
+
+_log = logging.getLogger(__name__)
+
+# MPEG-4 part 2 is in every OpenCV wheel; H.264 is in none. Only Matroska stays readable when the
+# program is killed: an .mp4 has its index at the end.
+_CODECS = {".mkv": "mp4v", ".avi": "MJPG", ".mp4": "mp4v"}
+
+MAX_HOLD_S = 1.0
+"""A gap in time longer than this (a pause, a lost camera) is cut out of the video."""
+
+_MIN_FREE_BYTES = 2_000_000
+_CHECK_DISK_EVERY = 30
+
+
+class VideoWriter(ClosedByWith):
+    """One video file with a constant frame rate.
+
+    Pictures that come with a time are put where they belong: repeated while none came, left out when
+    they come faster than `fps`. The first picture sets the size; later ones of another size are
+    scaled to fit, with black bars. Odd sizes are padded by one pixel, the codec needs even ones.
+
+    Args:
+        path: `.mkv` (readable even after a crash), `.mp4` or `.avi`.
+        fps: frame rate of the file [1/s].
+        overwrite: replace `path` if it exists.
+
+    Raises:
+        OutputError: another ending, an existing file, or a folder that is not writable.
+    """
+
+    def __init__(self, path: Path, *, fps: float, overwrite: bool = False) -> None:
+        check_output_path(path, overwrite=overwrite, suffixes=tuple(_CODECS))
+        if not fps > 0:
+            raise OutputError(f"{path}: the frame rate is {fps}, expected more than 0")
+        self.path = path
+        self._fps = fps
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._next_at_s: float | None = None
+        """Time of the next free place in the file; None before the first timed picture."""
+        self._closed = False
+        self.num_frames = 0
+        """Frames in the file so far."""
+
+    def write(self, picture: ImageArray, at_s: float | None = None) -> None:
+        """Appends a picture.
+
+        Args:
+            picture: (H, W, 3) uint8, blue first.
+            at_s: when it was taken [s], any origin; None takes the next place in the file.
+
+        Raises:
+            OutputError: the file cannot be opened or the disk is full.
+        """
+        if self._writer is None:
+            self._writer = self._open(picture)
+        fitted = fit_into(picture, self._size)
+        for _ in range(self._places_until(at_s)):
+            self._check_disk()
+            self._writer.write(fitted)
+            self.num_frames += 1
+
+    def close(self) -> None:
+        """Finishes the file; without a single picture there is none. May be called twice.
+
+        Raises:
+            OutputError: nothing reached the disk.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._writer is None:
+            _log.warning("no picture came, %s is not written", self.path)
+            return
+        self._writer.release()
+        if not self.path.is_file() or self.path.stat().st_size == 0:
+            raise OutputError(f"{self.path} was not written: is the disk full, or its folder gone?")
+
+    def _open(self, picture: ImageArray) -> cv2.VideoWriter:
+        height, width = picture.shape[:2]
+        self._size = (width + width % 2, height + height % 2)
+        codec = cv2.VideoWriter.fourcc(*_CODECS[self.path.suffix.lower()])
+        writer = cv2.VideoWriter(str(self.path), cv2.CAP_FFMPEG, codec, self._fps, self._size)
+        if not writer.isOpened():
+            raise OutputError(
+                f"{self.path}: OpenCV cannot write {self._size[0]}x{self._size[1]} video at "
+                f"{self._fps:g} frames/s here"
+            )
+        return writer
+
+    def _places_until(self, at_s: float | None) -> int:
+        """How many times the picture is written so that the file's clock reaches `at_s`."""
+        if at_s is None:
+            return 1
+        step_s = 1.0 / self._fps
+        if self._next_at_s is None or abs(at_s - self._next_at_s) > MAX_HOLD_S:
+            self._next_at_s = at_s
+        # Half a step of slack: time stamps jitter around the grid.
+        places = max(0, round((at_s - self._next_at_s) / step_s) + 1)
+        self._next_at_s += places * step_s
+        return places
+
+    def _check_disk(self) -> None:
+        # OpenCV swallows write errors, so a full disk has to be seen coming.
+        if self.num_frames % _CHECK_DISK_EVERY == 0:
+            free = shutil.disk_usage(self.path.parent).free
+            if free < _MIN_FREE_BYTES:
+                raise OutputError(
+                    f"the disk of {self.path} is full: its first {self.num_frames} frames are kept"
+                )
+
+
+def fit_into(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """Scales a picture to fit and centres it on black; one that nearly fits is only padded.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        size: wanted width and height [px].
+
+    Returns:
+        (size[1], size[0], 3) uint8; the picture itself when it has that size.
+    """
+    width, height = size
+    if picture.shape[:2] == (height, width):
+        return picture
+    spare = (width - picture.shape[1], height - picture.shape[0])
+    if min(spare) < 0 or max(spare) > 1:
+        scale = min(width / picture.shape[1], height / picture.shape[0])
+        fitted_size = (
+            min(width, max(1, round(picture.shape[1] * scale))),
+            min(height, max(1, round(picture.shape[0] * scale))),
+        )
+        resized = cv2.resize(picture, fitted_size, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(resized, np.uint8)
+    top = (height - picture.shape[0]) // 2
+    left = (width - picture.shape[1]) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return canvas

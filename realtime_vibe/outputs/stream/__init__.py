@@ -1,0 +1,1 @@
+"""What is sent: VMC, VRChat and WebSocket, and its page."""

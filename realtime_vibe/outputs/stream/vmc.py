@@ -1,0 +1,186 @@
+"""Virtual Motion Capture protocol: 22 humanoid bones a frame, as OSC bundles over UDP.
+
+Receivers (VSeeFace, Warudo, EVMC4U in Unity, VMC4B in Blender) check types strictly and may set both
+position and rotation of a bone, so all bones go out every frame, with positions that an avatar can
+wear. Legend: B bones that are sent.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime_vibe.outputs.person_lock import PersonLock
+from realtime_vibe.outputs.stream.address import Address
+from realtime_vibe.outputs.stream.datagrams import DatagramSender
+from realtime_vibe.outputs.stream.humanoid import (
+    BONE_PARENTS,
+    BONES,
+    NUM_BONES,
+    HumanoidPose,
+    HumanoidRoom,
+    LeadingPerson,
+)
+from realtime_vibe.outputs.stream.newest_sender import NewestSender, NewestSink
+from realtime_vibe.outputs.stream.osc import OscMessage, bundles
+from realtime_vibe.outputs.stream.scalar_quaternions import Quat, steady_quats_xyzw
+from realtime_vibe.outputs.stream.vmc_avatar import AvatarRest
+from realtime_vibe.packets import FloatArray, FrameResult
+
+ROOT_MODES = ("hips", "root", "both")
+"""Who carries the body through the room: the hips bone, the root, or the root on the floor and the
+hips up and down."""
+
+_LOADED, _CALIBRATED, _NORMAL_MODE = 1, 3, 0
+_IDENTITY_XYZW = (0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmcPose:
+    """What a receiver gets: Unity's axes, quaternions x y z w."""
+
+    positions: FloatArray
+    """(B, 3) relative to the node above [m]."""
+    quats_xyzw: list[Quat]
+    """Of B bones, relative to the node above."""
+    root: FloatArray
+    """(3,) position of the root [m]."""
+
+
+class VmcRetarget:
+    """Bones for an avatar's skeleton, or for the tracked body's own.
+
+    Args:
+        avatar: rest pose of the avatar; None sends the body's own bone lengths.
+        root_mode: one of `ROOT_MODES`.
+    """
+
+    def __init__(self, avatar: AvatarRest | None = None, root_mode: str = "hips") -> None:
+        self._avatar = avatar
+        self._root_mode = root_mode
+        self._last: list[Quat] | None = None
+        self._sources = list(avatar.sources if avatar else range(NUM_BONES))
+        self._parents = np.asarray(avatar.parents if avatar else BONE_PARENTS)
+        self._is_complete = len(self._sources) == NUM_BONES
+        if avatar is not None:
+            self._above = np.ascontiguousarray(np.swapaxes(avatar.above, 1, 2))
+        self.names = tuple(BONES[bone] for bone in (avatar.bones if avatar else range(NUM_BONES)))
+        """Names of the bones that are sent."""
+
+    def retarget(self, pose: HumanoidPose) -> VmcPose:
+        """One frame; quaternions keep their sign from frame to frame, for receivers that blend."""
+        local = pose.local_rotations
+        if not self._is_complete:
+            oriented = pose.rotations()[self._sources]
+            local = oriented.copy()
+            local[1:] = np.swapaxes(oriented[self._parents[1:]], 1, 2) @ oriented[1:]
+        if self._avatar is not None:
+            local = np.matmul(self._above @ local, self._avatar.rest)
+        self._last = steady_quats_xyzw(local, self._last)
+        positions, root = self._positions(pose)
+        return VmcPose(positions=positions, quats_xyzw=self._last, root=root)
+
+    def _positions(self, pose: HumanoidPose) -> tuple[FloatArray, FloatArray]:
+        if self._avatar is None:
+            positions = pose.offsets.copy()
+            standing = np.array([0, pose.rest_hips_above_feet_m, 0], np.float32)
+            travel = pose.positions[0] - standing
+        else:
+            positions = self._avatar.local_positions.copy()
+            standing = self._avatar.hips_m
+            scale = self._avatar.hips_above_feet_m / max(pose.rest_hips_above_feet_m, 0.1)
+            travel = (pose.positions[0] * scale).astype(np.float32)
+            travel[1] -= self._avatar.hips_above_feet_m
+        shares = {"hips": (0, 0, 0), "root": (1, 1, 1), "both": (1, 0, 1)}[self._root_mode]
+        root = travel * np.array(shares, np.float32)
+        hips = standing + travel - root
+        positions[0] = hips if self._avatar is None else self._below_hips_node(hips)
+        return positions, root
+
+    def _below_hips_node(self, hips_m: FloatArray) -> FloatArray:
+        assert self._avatar is not None
+        matrix = self._avatar.hips_above
+        local: FloatArray = np.linalg.solve(matrix[:3, :3], hips_m - matrix[:3, 3])
+        return local
+
+
+class VmcMessages:
+    """The messages of a frame, laid out once.
+
+    Args:
+        names: bones that are sent.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._root = OscMessage("/VMC/Ext/Root/Pos", ("root",), "f" * 7)
+        self._bones = [OscMessage("/VMC/Ext/Bone/Pos", (name,), "f" * 7) for name in names]
+        self._state = OscMessage("/VMC/Ext/OK", (), "iiii")
+        self._time = OscMessage("/VMC/Ext/T", (), "f")
+
+    def encode(self, pose: VmcPose | None, *, tracking: bool, time_s: float) -> list[bytes]:
+        """The datagrams of one frame.
+
+        Args:
+            pose: the newest pose; None before anybody was seen, then no bone is sent.
+            tracking: whether the person is in view now; the last pose is held otherwise.
+            time_s: since the start [s].
+        """
+        self._state.set(_LOADED, _CALIBRATED, _NORMAL_MODE, int(tracking))
+        self._time.set(time_s)
+        if pose is None:
+            return bundles([self._state, self._time])
+        self._root.set(*pose.root.tolist(), *_IDENTITY_XYZW)
+        numbers = zip(self._bones, pose.positions.tolist(), pose.quats_xyzw, strict=True)
+        for message, position, quat in numbers:
+            message.set(*position, *quat)
+        return bundles([self._root, *self._bones, self._state, self._time])
+
+
+class VmcSink(NewestSink):
+    """Sends the leading person to a VMC receiver.
+
+    Args:
+        address: the receiver.
+        avatar: rest pose of the avatar it shows, or None.
+        root_mode: one of `ROOT_MODES`.
+        max_rate_hz: how often to send at most; None for every result.
+        lock: whom the user chose; None for the largest person.
+
+    Raises:
+        OutputError: the host is not known.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        avatar: AvatarRest | None = None,
+        root_mode: str = "hips",
+        max_rate_hz: float | None = None,
+        lock: PersonLock | None = None,
+    ) -> None:
+        self._datagrams = DatagramSender(address)
+        self._room, self._leading = HumanoidRoom(), LeadingPerson(lock)
+        self._retarget = VmcRetarget(avatar, root_mode)
+        self._messages = VmcMessages(self._retarget.names)
+        self._pose: VmcPose | None = None
+        self._first_s = math.nan
+        self.thread = NewestSender(
+            f"vmc {address}", self._send, self._datagrams.close, max_rate_hz=max_rate_hz
+        )
+
+    def _send(self, result: FrameResult) -> None:
+        self._datagrams.send(self.datagrams(result))
+
+    def datagrams(self, result: FrameResult) -> list[bytes]:
+        """What is sent for one result; only for the sender's own thread and for measuring."""
+        now_s = result.frame.captured_at_s
+        if math.isnan(self._first_s):
+            self._first_s = now_s
+        person = self._leading.pick(result)
+        if person is not None:
+            pose = self._room.pose(person, now_s, result.T_world_camera)
+            self._pose = self._retarget.retarget(pose)
+        return self._messages.encode(
+            self._pose, tracking=person is not None, time_s=now_s - self._first_s
+        )

@@ -1,0 +1,331 @@
+"""Streams results to WebSocket clients and serves the page that draws them, all on one port.
+
+Every client has a task that waits for its own socket: one that is slow gets the newest frame when it is
+ready again, one that never reads holds a single frame and is dropped by the keep-alive.
+"""
+
+import asyncio
+import errno
+import json
+import logging
+import math
+import socket
+import threading
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from realtime_vibe.errors import ConfigError, OutputError
+from realtime_vibe.outputs.stream.address import Address
+from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S, NewestSender
+from realtime_vibe.outputs.stream.websocket_frames import (
+    StreamedBody,
+    Subscription,
+    changed,
+    encode,
+    greeting,
+    refusal,
+)
+from realtime_vibe.outputs.stream.websocket_pages import is_our_host, is_our_page, page
+from realtime_vibe.packets import FrameResult
+from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.threads import Worker
+
+_log = logging.getLogger(__name__)
+
+STREAM_PATH = "/stream"
+MAX_CLIENTS = 16
+_MAX_MESSAGE_BYTES = 4096
+_WRITE_LIMIT_BYTES = 64 << 10
+_KEEP_ALIVE_S = 10.0
+_CLOSE_S = 0.5
+_JOIN_S = 5.0
+
+
+class WebStream(ClosedByWith):
+    """The server.
+
+    Args:
+        address: where to listen.
+        body: what clients are told about the body.
+        max_rate_hz: frames per second at most for every client; None for no limit.
+    """
+
+    def __init__(
+        self, address: Address, body: StreamedBody, *, max_rate_hz: float | None = None
+    ) -> None:
+        self._address = address
+        self._body = body
+        self._max_rate_hz = max_rate_hz
+        self._faces = body.faces.astype("<u4").tobytes()
+        self._worker = Worker(f"web {address}", self._run, self._finish)
+        # Waking the loop writes to a socket and gives up the interpreter's lock meanwhile; the other
+        # outputs take it, and inference would wait for all of their work.
+        self._courier = NewestSender(
+            f"web {address} hand-over",
+            self._hand_over,
+            lambda: None,
+            courtesy_s=AFTER_AVATARS_S,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready, self._lock = threading.Event(), threading.Lock()
+        self._socket: socket.socket | None = None
+        self._newest: FrameResult | None = None
+        self._waking = False
+        self._encoded: dict[Subscription, bytes | str] = {}
+        self._encoded_of: FrameResult | None = None
+        self._clients: dict[ServerConnection, asyncio.Event] = {}
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def num_clients(self) -> int:
+        """Connections that are open now."""
+        return len(self._clients)
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the page."""
+        return f"http://{self._address}/"
+
+    def start(self) -> Self:
+        """Starts listening.
+
+        Raises:
+            OutputError: the port is taken or the host is not this computer's.
+        """
+        self._socket = listen(self._address)
+        self._worker.start()
+        self._ready.wait()
+        self._courier.start()
+        _log.info("the live body is shown at %s", self.url)
+        if self._address.host not in ("127.0.0.1", "::1", "localhost"):
+            _log.warning("whoever can reach %s can watch the live body", self._address)
+        return self
+
+    def write(self, result: FrameResult) -> None:
+        """Offers a result; returns at once."""
+        self._courier.write(result)
+
+    def close(self) -> None:
+        """Says goodbye to all clients and ends the threads; may be called twice."""
+        self._courier.close()
+        with self._lock:
+            if self._loop is not None and self._stop is not None:
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if not self._worker.join(_JOIN_S):
+            _log.error("the web stream did not end within %.0f s", _JOIN_S)
+        if self._socket is not None:
+            self._socket.close()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    def _finish(self, error: BaseException | None) -> None:
+        self._ready.set()
+        if error is not None:
+            _log.error("the web stream has ended: %r; everything else goes on", error)
+
+    async def _serve(self) -> None:
+        quiet = logging.getLogger("realtime_vibe.websockets")
+        quiet.setLevel(logging.CRITICAL)  # it writes a trace for every port scan
+        self._stop = asyncio.Event()
+        async with serve(
+            self._talk,
+            sock=self._socket,
+            process_request=self._answer,
+            compression=None,  # deflate would cost more time than a frame has
+            max_size=_MAX_MESSAGE_BYTES,
+            max_queue=4,
+            write_limit=_WRITE_LIMIT_BYTES,
+            ping_interval=_KEEP_ALIVE_S,
+            ping_timeout=_KEEP_ALIVE_S,
+            close_timeout=_CLOSE_S,
+            server_header=None,
+            logger=quiet,
+        ):
+            with self._lock:
+                self._loop = asyncio.get_running_loop()
+            self._ready.set()
+            try:
+                await self._stop.wait()
+            finally:
+                with self._lock:  # nobody may call into a loop that has ended
+                    self._loop = None
+
+    def _hand_over(self, result: FrameResult) -> None:
+        with self._lock:
+            self._newest = result
+            if self._loop is not None and self._clients and not self._waking:
+                self._waking = True
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._waking = False
+        for event in self._clients.values():
+            event.set()
+
+    def _answer(self, _: ServerConnection, request: Request) -> Response | None:
+        """Answers plain HTTP, or lets a WebSocket through with None."""
+        host = request.headers.get("Host", "")
+        target = urlsplit(request.path)
+        if not is_our_host(host, self._address.host):
+            return _plain(403, "this name is not served here: use the computer's address")
+        if target.path == STREAM_PATH:
+            return self._refused(request, host, target.query)
+        if target.path == "/faces.bin":
+            return _response(200, "application/octet-stream", self._faces)
+        found = page(target.path)
+        return _response(200, *found) if found else _plain(404, "there is no such page")
+
+    def _refused(self, request: Request, host: str, query: str) -> Response | None:
+        origin = request.headers.get("Origin")
+        if origin is not None and not is_our_page(origin, host):
+            return _plain(403, "pages from elsewhere may not read the stream")
+        if "Upgrade" not in request.headers:
+            return _plain(426, f"{STREAM_PATH} speaks WebSocket")
+        if len(self._clients) >= MAX_CLIENTS:
+            return _plain(503, f"{MAX_CLIENTS} clients are connected already")
+        try:
+            _from_query(query)
+        except ConfigError as error:
+            return _plain(400, str(error))
+        return None
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        request = connection.request
+        assert request is not None
+        wishes = {"now": _from_query(urlsplit(request.path).query)}
+        event = self._clients[connection] = asyncio.Event()
+        event.set()  # whoever comes late gets the newest frame at once
+        try:
+            await connection.send(greeting(self._body, wishes["now"]))
+            sender = asyncio.create_task(self._send_frames(connection, event, wishes))
+            try:
+                async for message in connection:
+                    await connection.send(self._reply(message, wishes))
+            finally:
+                sender.cancel()
+                await asyncio.gather(sender, return_exceptions=True)
+        except ConnectionClosed:
+            pass  # clients come and go
+        finally:
+            del self._clients[connection]
+
+    def _reply(self, message: str | bytes, wishes: dict[str, Subscription]) -> str:
+        try:
+            wishes["now"] = _from_message(message, wishes["now"])
+        except ConfigError as error:
+            return refusal(str(error))
+        return greeting(self._body, wishes["now"])
+
+    async def _send_frames(
+        self,
+        connection: ServerConnection,
+        event: asyncio.Event,
+        wishes: dict[str, Subscription],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        sent: FrameResult | None = None
+        due_s = 0.0
+        while True:
+            await event.wait()
+            if (rest_s := due_s - loop.time()) > 0:
+                await asyncio.sleep(rest_s)
+            event.clear()
+            newest = self._newest
+            if newest is None or newest is sent:
+                continue
+            started_s = loop.time()
+            await connection.send(self._frame(newest, wishes["now"]))
+            sent = newest
+            due_s = max(due_s + self._period_s(wishes["now"]), started_s)
+
+    def _period_s(self, subscription: Subscription) -> float:
+        rates = (subscription.rate or math.inf, self._max_rate_hz or math.inf)
+        return 1.0 / min(rates)
+
+    def _frame(self, result: FrameResult, subscription: Subscription) -> bytes | str:
+        """Encodes once for all clients that want the same."""
+        if self._encoded_of is not result:
+            self._encoded_of = result
+            self._encoded.clear()
+        if subscription not in self._encoded:
+            self._encoded[subscription] = encode(result, subscription)
+        return self._encoded[subscription]
+
+
+def listen(address: Address) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        OutputError: the port is taken, not allowed, or the host is not this computer's.
+    """
+    try:
+        family, _, _, _, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        server = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise OutputError(f"cannot find the host '{address.host}' to listen on") from error
+    try:
+        if hasattr(
+            socket, "SO_EXCLUSIVEADDRUSE"
+        ):  # Windows lets two programs share a port otherwise
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(where)
+        server.listen(MAX_CLIENTS)
+    except OSError as error:
+        server.close()
+        hints = {
+            errno.EADDRNOTAVAIL: "this computer has no such address, leave --web-host out",
+            errno.EACCES: "choose a --web port of 1024 or more",
+        }
+        hint = hints.get(
+            error.errno or 0, "end the program that uses it, or choose another --web port"
+        )
+        raise OutputError(
+            f"cannot listen on {address}: {error.strerror or error}; {hint}"
+        ) from error
+    return server
+
+
+def _from_query(query: str) -> Subscription:
+    return changed(Subscription(), dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def _from_message(message: str | bytes, current: Subscription) -> Subscription:
+    expected = 'expected {"type": "subscribe", ...} as text'
+    if isinstance(message, bytes):
+        raise ConfigError(f"got bytes, {expected}")
+    try:
+        wishes: Any = json.loads(message)
+    except (ValueError, RecursionError):
+        raise ConfigError(f"this is no JSON, {expected}") from None
+    if not isinstance(wishes, dict) or wishes.pop("type", None) != "subscribe":
+        raise ConfigError(f"unknown message, {expected}")
+    return changed(current, wishes)
+
+
+def _plain(status: int, message: str) -> Response:
+    return _response(status, "text/plain; charset=utf-8", f"{message}\n".encode())
+
+
+def _response(status: int, content_type: str, body: bytes) -> Response:
+    headers = Headers(
+        {
+            "Content-Type": content_type,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Connection": "close",
+        }
+    )
+    return Response(status, "OK" if status == 200 else "Refused", headers, body)

@@ -1,0 +1,92 @@
+"""One picture for videos and snapshots: the overlay, and beside it the mesh from another side."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
+from realtime_vibe.outputs.view.hud import HudState, draw_hud
+from realtime_vibe.outputs.view.overlay import OverlayOptions, OverlayRenderer, resized_to_height
+from realtime_vibe.outputs.view.scene import SceneRenderer
+from realtime_vibe.packets import FrameResult, ImageArray
+
+MIN_HEIGHT_PX = 120
+"""Smaller frames are enlarged to this height."""
+_DIVIDER_BGR = (30, 26, 24)
+
+
+class CompositeRenderer:
+    """Draws one sequence; needs no display and no OpenGL.
+
+    Args:
+        faces: (F, 3) of the body that the meshes come from.
+        max_height: cap on the picture's height [px].
+        options: what the overlay shows.
+        mirror: flips both halves left to right.
+        background: of the half with the mesh.
+    """
+
+    def __init__(
+        self,
+        faces: NDArray[np.integer],
+        *,
+        max_height: int = 720,
+        options: OverlayOptions | None = None,
+        mirror: bool = False,
+        background: Background = DEFAULT_BACKGROUND,
+    ) -> None:
+        self._overlay = OverlayRenderer(faces, options)
+        self._scene = SceneRenderer(faces, background)
+        self._max_height = max(max_height, 2)
+        self.mirror = mirror
+        """May be changed between pictures."""
+
+    def size(self, frame_width: int, frame_height: int) -> tuple[int, int]:
+        """Width and height [px] of the picture of a frame of the given size; both are even."""
+        height = self._height(frame_height)
+        left = self._left_width(frame_width, frame_height)
+        return left + _scene_width(left, height), height
+
+    def draw(self, result: FrameResult, hud: HudState | None = None) -> ImageArray:
+        """A new picture (h, w, 3) BGR of the size that `size` tells.
+
+        Args:
+            result: pictures must come in the order of time: floor and viewpoint move smoothly.
+            hud: written on the overlay; None writes nothing.
+        """
+        height = self._height(result.frame.image_bgr.shape[0])
+        left = self._overlay.draw(result, height=height, mirror=self.mirror)
+        width = _scene_width(left.shape[1], height)
+        right = self._scene.draw(result, width=width, height=height, mirror=self.mirror)
+        if hud is not None:
+            draw_hud(left, hud)
+        return beside(left, right)
+
+    def draw_cutout(self, result: FrameResult) -> ImageArray:
+        """The half with the mesh alone: a new picture (h, w, 4) BGRA without anything behind it."""
+        frame_height, frame_width = result.frame.image_bgr.shape[:2]
+        height = self._height(frame_height)
+        width = _scene_width(self._left_width(frame_width, frame_height), height)
+        return self._scene.draw_cutout(result, width=width, height=height, mirror=self.mirror)
+
+    def _height(self, frame_height: int) -> int:
+        height = min(max(frame_height, MIN_HEIGHT_PX), self._max_height)
+        return max(2, height - height % 2)
+
+    def _left_width(self, frame_width: int, frame_height: int) -> int:
+        height = self._height(frame_height)
+        if height == frame_height:
+            return frame_width
+        return max(1, round(frame_width * height / frame_height))
+
+
+def beside(left: ImageArray, right: ImageArray) -> ImageArray:
+    """Two pictures side by side, a thin line between them; `right` is scaled to `left`'s height."""
+    picture = np.concatenate([left, resized_to_height(right, left.shape[0])], axis=1)
+    picture[:, left.shape[1] - 1 : left.shape[1] + 1] = _DIVIDER_BGR
+    return picture
+
+
+def _scene_width(left_width: int, height: int) -> int:
+    """Between 3:5 and 1:1 of the height, and such that the whole is even, as video codecs ask."""
+    width = int(min(max(left_width, 0.6 * height), height))
+    return width + (left_width + width) % 2

@@ -1,0 +1,213 @@
+"""The windows of a live run behind one door."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.outputs.person_lock import PersonLock
+from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
+from realtime_vibe.outputs.view.composite import CompositeRenderer, beside
+from realtime_vibe.outputs.view.hud import HudState, draw_hud
+from realtime_vibe.outputs.view.keys import Action
+from realtime_vibe.outputs.view.open3d_viewer import Open3dViewer
+from realtime_vibe.outputs.view.overlay import OverlayOptions, OverlayRenderer
+from realtime_vibe.outputs.view.pacing import DrawingPace
+from realtime_vibe.outputs.view.person_marks import draw_person_marks
+from realtime_vibe.outputs.view.preview_window import PreviewWindow
+from realtime_vibe.outputs.view.scene import backdrop, write_centered
+from realtime_vibe.outputs.view.window_places import NOWHERE, WindowPlaces
+from realtime_vibe.packets import FrameResult, ImageArray
+from realtime_vibe.system.closing import OpenedByWith
+
+View = Literal["both", "open3d", "preview", "none"]
+"""Which windows a run opens."""
+
+_MIN_HEIGHT_PX, _MAX_HEIGHT_PX = 360, 720
+"""Of the preview: small frames are enlarged so that the HUD can be read, large ones reduced."""
+_WAITING_SIZE = (640, 480)
+_MAX_PICTURE_HEIGHT_PX = 1080
+"""Of a screenshot."""
+
+
+class Display(OpenedByWith):
+    """Shows the newest result; use it on the main thread only.
+
+    Args:
+        faces: (F, 3) of the body that the meshes come from.
+        view: which windows to open; `none` opens nothing and still makes `last_picture`.
+        options: what is drawn over the camera's picture.
+        mirror: shows everything as a mirror would.
+        background: what is behind the mesh.
+        places: where the windows were the last time.
+    """
+
+    def __init__(
+        self,
+        faces: NDArray[np.integer],
+        *,
+        view: View = "both",
+        options: OverlayOptions | None = None,
+        mirror: bool = False,
+        background: Background = DEFAULT_BACKGROUND,
+        places: WindowPlaces = NOWHERE,
+    ) -> None:
+        self._faces = faces
+        self._background = background
+        self._marked_id: int | None = None
+        self._options = options or OverlayOptions(skeleton=True)
+        self._overlay = OverlayRenderer(faces, self._options)
+        self._viewer: Open3dViewer | None = None
+        if view in {"both", "open3d"}:
+            self._viewer = Open3dViewer(faces, background=background)
+            self._viewer.places = places
+            self._viewer.mirror = mirror
+        self._preview = PreviewWindow(places=places) if view in {"both", "preview"} else None
+        self._result: FrameResult | None = None
+        self._base = np.zeros((1, 1, 3), np.uint8)
+        self._hud = HudState()
+        self._pace = DrawingPace()
+        self._overlay_is_old = True
+        self._text_is_old = True
+        self.mirror = mirror
+        """Whether everything is shown as in a mirror; the m key toggles it."""
+        self.lock: PersonLock | None = None
+        """Whom the user chose to follow: marked in the preview."""
+        self.hud_visible = True
+        """Whether the HUD is written; the h key toggles it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any window is on the screen."""
+        return any(window is not None and window.is_open for window in self._windows())
+
+    def open(self) -> None:
+        """Opens the windows of the chosen view.
+
+        Raises:
+            OutputError: no display, or a library is missing; no window stays open then.
+        """
+        try:
+            for window in self._windows():
+                if window is not None:
+                    window.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def show(self, result: FrameResult | None, hud: HudState) -> None:
+        """Shows a result, or only new numbers.
+
+        Args:
+            result: the newest result; None when there is none since the last call. The overlay is
+                drawn for new results only, and only as often as half of the time allows.
+            hud: what the HUD says; it is written again when it changed.
+        """
+        if result is not None:
+            self._result = result
+            self._overlay_is_old = True
+            if self._viewer is not None:
+                self._viewer.show(result)
+        if self._locked_id != self._marked_id:
+            self._overlay_is_old = True
+        if hud != self._hud:
+            self._hud = hud
+            self._text_is_old = True
+        self._draw_preview()
+
+    def poll(self) -> list[Action]:
+        """Handles the windows' events and returns what the user asked for, in order.
+
+        MIRROR, HUD and RESET_VIEW were carried out already and are returned for information. QUIT
+        comes from a key, or once no window is left on the screen.
+        """
+        had_window = self.is_open
+        actions: list[Action] = []
+        if self._viewer is not None and self._viewer.is_open:
+            self._viewer.poll()
+            actions += self._viewer.take_actions()
+        if self._preview is not None and self._preview.is_open:
+            actions += self._preview.poll()
+        for action in actions:
+            self._carry_out(action)
+        self._draw_preview()
+        if had_window and not self.is_open:
+            actions.append(Action.QUIT)
+        return actions
+
+    def last_picture(self) -> ImageArray | None:
+        """The last result's overlay beside its mesh, for a screenshot; None before the first result.
+
+        The mesh is as the 3D window shows it, or from the usual side view where there is no window.
+        """
+        if self._result is None:
+            return None
+        if self._viewer is not None and self._viewer.is_open:
+            height = max(self._result.frame.image_bgr.shape[0], _MIN_HEIGHT_PX)
+            height = min(height, _MAX_PICTURE_HEIGHT_PX)
+            overlay = self._overlay.draw(self._result, height=height, mirror=self.mirror)
+            return beside(overlay, self._viewer.capture())
+        composite = CompositeRenderer(
+            self._faces,
+            max_height=_MAX_PICTURE_HEIGHT_PX,
+            options=self._options,
+            mirror=self.mirror,
+            background=self._background,
+        )
+        return composite.draw(self._result)
+
+    def close(self) -> None:
+        """Closes the windows; harmless when they are closed."""
+        for window in self._windows():
+            if window is not None:
+                window.close()
+
+    @property
+    def _locked_id(self) -> int | None:
+        return None if self.lock is None else self.lock.track_id
+
+    def _windows(self) -> tuple[Open3dViewer | None, PreviewWindow | None]:
+        return self._viewer, self._preview
+
+    def _carry_out(self, action: Action) -> None:
+        if action is Action.MIRROR:
+            self.mirror = not self.mirror
+            self._overlay_is_old = True
+            if self._viewer is not None:
+                self._viewer.mirror = self.mirror
+                self._viewer.show(self._result)
+        elif action is Action.HUD:
+            self.hud_visible = not self.hud_visible
+            self._text_is_old = True
+        elif action is Action.RESET_VIEW and self._viewer is not None:
+            self._viewer.reset_view()
+
+    def _draw_preview(self) -> None:
+        """Brings the preview up to date when something changed and it is time to draw."""
+        preview = self._preview
+        if preview is None or not preview.is_open:
+            return
+        if not (self._overlay_is_old or self._text_is_old) or not self._pace.is_due():
+            return
+        with self._pace.drawing():
+            if self._overlay_is_old:
+                self._base = self._draw_base()
+            picture = self._base
+            if self.hud_visible:
+                picture = picture.copy()
+                draw_hud(picture, self._hud)
+            preview.show(picture)
+        self._overlay_is_old = self._text_is_old = False
+
+    def _draw_base(self) -> ImageArray:
+        """The preview without the HUD; before the first result, a note instead of a frame."""
+        if self._result is None:
+            waiting = backdrop(*_WAITING_SIZE)
+            write_centered(waiting, "waiting for the first frame")
+            return waiting
+        height = self._result.frame.image_bgr.shape[0]
+        height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
+        picture = self._overlay.draw(self._result, height=height, mirror=self.mirror)
+        self._marked_id = self._locked_id
+        draw_person_marks(picture, self._result, self._marked_id, mirror=self.mirror)
+        return picture

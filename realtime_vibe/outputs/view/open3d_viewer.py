@@ -1,0 +1,264 @@
+"""The mesh in a window to look at from all sides (Open3D's legacy visualiser)."""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
+from realtime_vibe.outputs.view.desktop import place_of_window
+from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action
+from realtime_vibe.outputs.view.open3d_scene import MeshScene
+from realtime_vibe.outputs.view.pacing import DrawingPace
+from realtime_vibe.outputs.view.screen import require_display
+from realtime_vibe.outputs.view.window_places import NOWHERE, WindowPlace, WindowPlaces, WindowWatch
+from realtime_vibe.packets import FrameResult, ImageArray
+from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.timing import Clock
+
+_LOG = logging.getLogger(__name__)
+
+APT_LINE = "sudo apt-get install -y libgl1 libegl1 libx11-6 libusb-1.0-0 libgomp1"
+"""System libraries that Open3D's wheel links to and does not carry."""
+_LOOK_AT = (0.0, 0.9, 0.0)
+_FRONT = (0.45, 0.22, 1.0)
+"""From the point looked at towards the viewer: a little to the side and above."""
+_ZOOM = 0.17
+_TITLE = "realtime-vibe 3D"
+_FIELD_OF_VIEW_DEG = 35.0
+_FIELD_OF_VIEW_STEP_DEG = 5.0
+"""What Open3D calls one step."""
+_READ_BACK_EVERY = 10
+"""Without a window, drawing leaks 0.1-0.3 MB a frame unless the picture is read now and then."""
+_LEFT_PX, _TOP_PX = 700, 60
+"""Place on the screen: right of the preview window."""
+_GLFW_PRESS = 1
+_FILE_WRITING_KEYS = (ord("P"), ord("D"))
+"""Open3D's own keys that drop files into the working folder."""
+
+
+class Open3dViewer(OpenedByWith):
+    """A window with the bodies on a grid: drag to orbit, wheel to zoom, v to look from the front.
+
+    Every method belongs on the main thread.
+
+    Args:
+        faces: (F, 3) of the body that the meshes come from.
+        width: of the window [px].
+        height: of the window [px].
+        offscreen: draws without a window (for pictures and tests).
+        clock: monotonic seconds; drawing takes at most half of the time.
+        background: one colour hides the grid; a window is never transparent.
+    """
+
+    def __init__(
+        self,
+        faces: NDArray[np.integer],
+        *,
+        width: int = 960,
+        height: int = 720,
+        offscreen: bool = False,
+        clock: Clock = time.perf_counter,
+        background: Background = DEFAULT_BACKGROUND,
+    ) -> None:
+        self._background = background
+        self._watch: WindowWatch | None = None
+        self._faces = np.ascontiguousarray(faces, np.int32)
+        self._size = (width, height)
+        self._offscreen = offscreen
+        self._pace = DrawingPace(clock)
+        self._scene: MeshScene | None = None
+        self._actions: list[Action] = []
+        self._waiting: FrameResult | None = None
+        self._num_drawn = 0
+        self.places: WindowPlaces = NOWHERE
+        """Where the window was the last time; takes effect with the next `open`."""
+        self.mirror = False
+        """Shows the bodies as a mirror would; takes effect with the next `show`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the window is on the screen: opened, and not closed by anybody."""
+        return self._scene is not None
+
+    def open(self) -> None:
+        """Opens the window; a second call does nothing.
+
+        Raises:
+            OutputError: no display, Open3D missing, or one of its system libraries missing.
+        """
+        if self._scene is not None:
+            return
+        if not self._offscreen:
+            require_display()
+        open3d = _import_open3d()
+        # Normals of one body need one core; the others are for inference. 0.19 lacks the setting.
+        if hasattr(open3d.utility, "set_max_threads"):
+            open3d.utility.set_max_threads(1)
+        visualizer = open3d.visualization.VisualizerWithKeyCallback()
+        width, height = self._size
+        usual = WindowPlace(left=_LEFT_PX, top=_TOP_PX, width=width, height=height)
+        place = self.places.last(_TITLE) or usual
+        quiet = open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error)
+        with quiet, _runtime_folder():
+            is_created = visualizer.create_window(
+                _TITLE,
+                place.width,
+                place.height,
+                place.left,
+                place.top,
+                visible=not self._offscreen,
+            )
+        if not is_created or visualizer.get_render_option() is None:
+            visualizer.destroy_window()
+            raise OutputError(
+                "Open3D cannot open a window (OpenGL 3.3 is needed): update the graphics driver, "
+                "or use --view preview"
+            )
+        self._watch = None if self._offscreen else WindowWatch(place)
+        self._register_keys(visualizer)
+        self._scene = MeshScene(open3d, visualizer, self._faces, self._background)
+        self.reset_view()
+
+    def show(self, result: FrameResult | None) -> None:
+        """Takes the newest result; it is drawn at the next `poll` that has time for it.
+
+        Args:
+            result: bodies to show; None changes nothing. Nobody in view hides the bodies.
+        """
+        if result is not None and self._scene is not None:
+            self._waiting = result
+
+    def poll(self) -> bool:
+        """Draws what waits and handles the window's events; False once the window is closed."""
+        scene = self._scene
+        if scene is None:
+            return False
+        if self._waiting is None or not self._pace.is_due():
+            is_alive = scene.visualizer.poll_events()
+        else:
+            with self._pace.drawing():
+                self._update_scene(scene)
+                is_alive = scene.visualizer.poll_events()
+            if self._offscreen and self._num_drawn % _READ_BACK_EVERY == 0:
+                scene.visualizer.capture_screen_float_buffer(True)
+        if not is_alive:
+            _LOG.info("3D window closed")
+            self.close()
+        elif self._watch is not None and self._watch.is_due:
+            self._watch.see(place_of_window(_TITLE))
+        return bool(is_alive)
+
+    def take_actions(self) -> list[Action]:
+        """The actions of the keys pressed since the last call."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    def reset_view(self) -> None:
+        """Looks from the front again; nothing happens while the window is closed."""
+        if self._scene is None:
+            return
+        control = self._scene.visualizer.get_view_control()
+        missing_deg = _FIELD_OF_VIEW_DEG - control.get_field_of_view()
+        control.change_field_of_view(missing_deg / _FIELD_OF_VIEW_STEP_DEG)
+        control.set_lookat(_LOOK_AT)
+        control.set_front(_FRONT)
+        control.set_up((0.0, 1.0, 0.0))
+        control.set_zoom(_ZOOM)
+
+    def capture(self) -> ImageArray:
+        """The picture (H, W, 3) uint8 BGR in the window, the last `show` included.
+
+        Raises:
+            OutputError: the window is closed.
+        """
+        if self._scene is None:
+            raise OutputError("the 3D window is closed, there is nothing to capture")
+        if self._waiting is not None:
+            self._update_scene(self._scene)
+            self._scene.visualizer.poll_events()
+        # do_render must be True: without it a window gives a black picture.
+        rgb = np.asarray(self._scene.visualizer.capture_screen_float_buffer(True))
+        return np.ascontiguousarray(np.rint(rgb[..., ::-1] * 255.0).astype(np.uint8))
+
+    def close(self) -> None:
+        """Closes the window; harmless when it is closed."""
+        if self._scene is None:
+            return
+        visualizer = self._scene.visualizer
+        self._scene = None
+        if self._watch is not None:
+            self._watch.see(place_of_window(_TITLE))
+            if self._watch.place is not None:
+                self.places.keep(_TITLE, self._watch.place)
+            self._watch = None
+        self._waiting = None
+        visualizer.destroy_window()
+
+    def _update_scene(self, scene: MeshScene) -> None:
+        """Moves the bodies to where the waiting result has them; `poll_events` draws them."""
+        if self._waiting is not None:
+            scene.update(self._waiting, mirror=self.mirror)
+            self._waiting = None
+            self._num_drawn += 1
+
+    def _register_keys(self, visualizer: Any) -> None:
+        for binding in KEY_BINDINGS:
+            visualizer.register_key_action_callback(
+                binding.glfw_code, self._key_callback(binding.action)
+            )
+        for code in _FILE_WRITING_KEYS:
+            visualizer.register_key_action_callback(code, lambda *_: False)
+
+    def _key_callback(self, action: Action) -> Any:
+        def on_key(_visualizer: object, key_event: int, modifiers: int) -> bool:
+            # Not on release, not on repeat: holding r must not start a recording twice.
+            if key_event == _GLFW_PRESS and modifiers in {0, 1}:
+                self._actions.append(action)
+            return False
+
+        return on_key
+
+
+@contextmanager
+def _runtime_folder() -> Iterator[None]:
+    """Lends XDG_RUNTIME_DIR where a bare machine sets none: libwayland prints an error without."""
+    if os.environ.get("XDG_RUNTIME_DIR") or not sys.platform.startswith("linux"):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["XDG_RUNTIME_DIR"]
+
+
+def _import_open3d() -> ModuleType:
+    """Open3D, or one clear line on what is missing.
+
+    Raises:
+        OutputError: not installed, or one of its system libraries is not.
+    """
+    try:
+        import open3d
+    except ModuleNotFoundError as error:
+        raise OutputError(
+            f"the 3D window needs Open3D ({error.name} is not installed): "
+            'pip install "realtime-vibe[viewer]", or use --view preview'
+        ) from error
+    except (ImportError, OSError) as error:
+        raise OutputError(
+            f"Open3D is installed but cannot start ({error}). On Debian or Ubuntu: {APT_LINE}; "
+            "or use --view preview"
+        ) from error
+    return open3d

@@ -1,0 +1,111 @@
+"""The camera's picture with the mesh, the stick figure and the box drawn over each person."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.outputs.view.blend import MeshStyle, blend_mesh
+from realtime_vibe.outputs.view.raster import MeshRasterizer, PinholeView
+from realtime_vibe.outputs.view.shading import PERSON_COLORS
+from realtime_vibe.outputs.view.skeleton import draw_skeleton
+from realtime_vibe.packets import FrameResult, ImageArray, PersonResult, TrackedPerson
+
+_BOX_COLOR = (210, 210, 210)
+_FARTHEST_PX = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayOptions:
+    """What is drawn over the frame."""
+
+    mesh: bool = True
+    """The body's surface."""
+    skeleton: bool = False
+    """The tracker's landmarks as a stick figure, where the tracker gives landmarks."""
+    box: bool = False
+    """The person's box."""
+    opacity: float = 0.65
+    """Of the mesh: 0 invisible, 1 hides the person."""
+
+
+class OverlayRenderer:
+    """Draws results over their frames.
+
+    Args:
+        faces: (F, 3) of the body that the meshes come from.
+        options: what to draw.
+    """
+
+    def __init__(self, faces: NDArray[np.integer], options: OverlayOptions | None = None) -> None:
+        self._rasterizer = MeshRasterizer(faces)
+        self._options = options or OverlayOptions()
+
+    def draw(
+        self, result: FrameResult, *, height: int | None = None, mirror: bool = False
+    ) -> ImageArray:
+        """A new picture (h, w, 3) BGR; with nobody in view, the bare frame.
+
+        Args:
+            result: the frame and its people, those just lost fading; the frame is not changed.
+            height: height of the picture [px], the aspect ratio is kept; None keeps the frame's
+                size. Drawing happens at this size, so a small picture of a 4K frame is cheap.
+            mirror: flips the finished picture left to right, as a mirror would show it.
+        """
+        frame = result.frame.image_bgr
+        scale = 1.0 if height is None else height / frame.shape[0]
+        image = resized_to_height(frame, height)
+        view = PinholeView(
+            width=image.shape[1], height=image.shape[0], focal_px=result.focal_px * scale
+        )
+        for held in result.held:
+            self._draw_mesh(image, held.last, view, held.opacity)
+        for person in sorted(result.people, key=_depth_m, reverse=True):
+            self._draw_person(image, person, view, scale)
+        return np.ascontiguousarray(image[:, ::-1]) if mirror else image
+
+    def _draw_person(
+        self, image: ImageArray, person: PersonResult, view: PinholeView, scale: float
+    ) -> None:
+        options = self._options
+        self._draw_mesh(image, person, view, 1.0)
+        if options.box:
+            _draw_box(image, person.person, scale)
+        if options.skeleton and person.person.landmarks is not None:
+            draw_skeleton(image, person.person.landmarks, scale)
+
+    def _draw_mesh(
+        self, image: ImageArray, person: PersonResult, view: PinholeView, share: float
+    ) -> None:
+        """The body's surface with a share of the usual opacity."""
+        if not self._options.mesh:
+            return
+        outline_px = max(1, round(min(image.shape[:2]) / 500)) if share == 1.0 else 0
+        style = MeshStyle(
+            color=PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)],
+            opacity=self._options.opacity * share,
+            outline_px=outline_px,
+        )
+        blend_mesh(image, self._rasterizer.render(person.mesh.vertices, view), style)
+
+
+def resized_to_height(image: ImageArray, height: int | None) -> ImageArray:
+    """A new picture of the given height [px] and the same aspect ratio; None copies."""
+    if height is None or height == image.shape[0]:
+        return image.copy()
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    method = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+
+
+def _depth_m(person: PersonResult) -> float:
+    return float(person.mesh.joints[0, 2])
+
+
+def _draw_box(image: ImageArray, person: TrackedPerson, scale: float) -> None:
+    corners = np.clip(person.bbox_xyxy * scale, -_FARTHEST_PX, _FARTHEST_PX)
+    if np.isfinite(corners).all():
+        left, top, right, bottom = np.rint(corners).astype(int).tolist()
+        thickness = max(1, round(min(image.shape[:2]) / 480))
+        cv2.rectangle(image, (left, top), (right, bottom), _BOX_COLOR, thickness, cv2.LINE_AA)

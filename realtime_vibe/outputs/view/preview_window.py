@@ -1,0 +1,156 @@
+"""The camera's picture in a window of its own (OpenCV's highgui)."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import cv2
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.view.desktop import place_of_window
+from realtime_vibe.outputs.view.keys import Action, action_of_character
+from realtime_vibe.outputs.view.screen import require_x_display
+from realtime_vibe.outputs.view.window_places import NOWHERE, WindowPlace, WindowPlaces, WindowWatch
+from realtime_vibe.packets import ImageArray
+from realtime_vibe.system.closing import OpenedByWith
+
+_LOG = logging.getLogger(__name__)
+_FONT_FOLDERS = (
+    "/usr/share/fonts/truetype/dejavu",
+    "/usr/share/fonts/dejavu",
+    "/usr/share/fonts/TTF",
+    "/usr/share/fonts",
+)
+_FIRST_WIDTH, _FIRST_HEIGHT = 640, 720
+"""The picture is shown no larger than this at first; the user may resize the window [px]."""
+_LEFT_PX, _TOP_PX = 40, 60
+
+
+class PreviewWindow(OpenedByWith):
+    """A window for pictures; use it on the main thread only (macOS aborts otherwise).
+
+    Args:
+        title: of the window.
+        places: where it was the last time.
+    """
+
+    def __init__(self, title: str = "realtime-vibe", places: WindowPlaces = NOWHERE) -> None:
+        self._title = title
+        self._places = places
+        self._last: WindowPlace | None = None
+        self._watch: WindowWatch | None = None
+        self._is_open = False
+        self._shown_size = (0, 0)
+
+    @property
+    def _was_shown(self) -> bool:
+        return self._shown_size != (0, 0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the window is on the screen: opened, and not closed by anybody."""
+        return self._is_open
+
+    def open(self) -> None:
+        """Opens the window; a second call does nothing.
+
+        Raises:
+            OutputError: there is no display, or this OpenCV was built without windows.
+        """
+        if self._is_open:
+            return
+        require_x_display()
+        _quiet_qt()
+        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        try:
+            cv2.namedWindow(self._title, flags)
+        except cv2.error as error:
+            raise OutputError(
+                f"OpenCV cannot open a window ({str(error).strip()}): install "
+                "opencv-contrib-python instead of a headless build, or use --view none"
+            ) from error
+        self._is_open = True
+        self._shown_size = (0, 0)
+        self._last = self._places.last(self._title)
+        self._watch = None
+
+    def show(self, image: ImageArray) -> None:
+        """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
+        if not self._is_open:
+            return
+        height, width = image.shape[:2]
+        if (width, height) != self._shown_size:
+            self._fit(width, height)
+            self._shown_size = (width, height)
+        cv2.imshow(self._title, image)
+
+    def poll(self) -> list[Action]:
+        """Handles the window's events; returns the keys' actions. `is_open` tells of a closing."""
+        if not self._is_open:
+            return []
+        action = action_of_character(cv2.waitKeyEx(1))
+        actions = [] if action is None else [action]
+        # Before the first picture, some systems report a window that is not visible yet.
+        if self._was_shown and not self._is_visible():
+            _LOG.info("preview window closed")
+            self.close()
+        elif self._watch is not None and self._watch.is_due:
+            self._watch.see(place_of_window(self._title))
+        return actions
+
+    def close(self) -> None:
+        """Closes the window; harmless when it is closed."""
+        if not self._is_open:
+            return
+        if self._watch is not None:
+            if self._is_visible():
+                self._watch.see(place_of_window(self._title))
+            if self._watch.place is not None:
+                self._places.keep(self._title, self._watch.place)
+        self._is_open = False
+        try:
+            cv2.destroyWindow(self._title)
+            cv2.waitKeyEx(1)  # highgui takes the window away only while it handles events
+        except cv2.error as error:
+            _LOG.debug("window was gone already: %s", error)
+
+    def _fit(self, width: int, height: int) -> None:
+        """Gives the window the size of a picture, or the place that it had the last time."""
+        if self._last is not None and self._was_shown:
+            return  # the user chose a size: pictures of other sizes fit themselves into it
+        fit = min(1.0, _FIRST_WIDTH / width, _FIRST_HEIGHT / height)
+        wanted = self._last or WindowPlace(
+            left=_LEFT_PX,
+            top=_TOP_PX,
+            width=max(1, round(width * fit)),
+            height=max(1, round(height * fit)),
+        )
+        cv2.resizeWindow(self._title, wanted.width, wanted.height)
+        if not self._was_shown:
+            cv2.moveWindow(self._title, wanted.left, wanted.top)
+            self._watch = WindowWatch(wanted)
+        elif self._watch is not None:
+            self._watch.resized(wanted.width, wanted.height)
+
+    def _is_visible(self) -> bool:
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1.0
+        except cv2.error:
+            return False  # GTK raises for a window that is gone
+
+
+def _quiet_qt() -> None:
+    """Points Qt at fonts that exist: OpenCV's wheel points it at a folder that it does not ship.
+
+    Without any, Qt writes two lines to the terminal for each font it looks for.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    folder = os.environ.get("QT_QPA_FONTDIR")
+    if folder is None or not Path(folder).is_dir():
+        existing = next((name for name in _FONT_FOLDERS if Path(name).is_dir()), None)
+        if existing is not None:
+            os.environ["QT_QPA_FONTDIR"] = existing
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false;qt.qpa.*=false")
+    os.environ.setdefault("QT_QPA_PLATFORM", "xcb")

@@ -1,0 +1,1 @@
+"""Pictures of bodies in clothes, and our tracker on them."""

@@ -1,0 +1,184 @@
+"""Renders held-out motion as clips with a known body: `video.mp4` and `truth.npz` in a folder each.
+
+    python -m realtime_vibe.training.render.render_clips --motion DIR --out DIR --clips 12
+    python -m benchmarks.accuracy DIR
+
+The motion is as it was recorded, the bodies are new, the camera stands still and sees all of the
+person. A clip depends on the seed and its number alone, and is there whole or not at all.
+"""
+
+import argparse
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+from realtime_vibe.geometry.rotation import axis_angle_from_rotmat
+from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.training.render.picture import PictureSettings, StreamRenderer
+from realtime_vibe.training.render.raycast import require_open3d
+from realtime_vibe.training.samples.held_out import CLIP_RATE_HZ, Kind, chosen_clips, draw_clip
+from realtime_vibe.training.samples.motion import load_clips
+from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
+from realtime_vibe.training.samples.split import Part, only_part
+
+_LOGGER = logging.getLogger(__name__)
+
+_USAGE_ERROR = 2
+_PICTURE = PictureSettings(tallest_px=640.0, obstacle_chance=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSettings:
+    """What the clips are like.
+
+    Raises:
+        ConfigError: a number is too small.
+    """
+
+    clips: int = 12
+    frames: int = 150
+    """At most; fewer where the motion is shorter."""
+    seed: int = 5
+    part: Part = "test"
+    kind: Kind | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("clips", 1), ("frames", 2), ("seed", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise ConfigError(f"--{name} {value}, expected at least {least}")
+
+
+def render_clips(motion: Path, body_path: Path, out: Path, settings: ClipSettings) -> list[Path]:
+    """Renders the clips that are missing.
+
+    Args:
+        motion: folder of AMASS .npz and .bvh files.
+        body_path: body.npz of the engine that will be scored.
+        out: folder for the clip folders.
+        settings: how many of what.
+
+    Returns:
+        All clip folders.
+
+    Raises:
+        RealtimeVibeError: something is missing, damaged or not installed, or cannot be written.
+    """
+    require_open3d()
+    body = load_body(body_path)
+    layer = SmplLayer(body)
+    motions = chosen_clips(
+        only_part(load_clips(motion), settings.part), settings.clips, settings.kind, settings.seed
+    )
+    folders = []
+    for number, clip in enumerate(tqdm(motions, unit="clip", disable=None)):
+        folder = out / f"{number:02d}_{clip.name}"
+        if not folder.exists():
+            rng = np.random.default_rng([settings.seed, number])
+            truth = draw_clip(clip, layer, settings.frames, rng)
+            renderer = StreamRenderer(truth, 0, body, _PICTURE, rng)
+            _write_folder(folder, renderer, truth_arrays(truth, layer))
+        folders.append(folder)
+    return folders
+
+
+def truth_arrays(truth: SequenceTruth, body: SmplLayer) -> dict[str, NDArray[np.generic]]:
+    """What `truth.npz` holds of the one stream in `truth`."""
+    joints, _ = posed_points(truth, body)
+    turns = axis_angle_from_rotmat(truth.rotmat[:, 0].numpy())
+    return {
+        "joints_camera": joints[:, 0].numpy(),
+        "joint_names": np.array(SMPL_JOINT_NAMES),
+        "first_frame": np.array(0),
+        "fps": np.array(CLIP_RATE_HZ),
+        "global_orient": turns[:, 0].astype(np.float32),
+        "body_pose": turns[:, 1:].reshape(len(turns), -1).astype(np.float32),
+        "betas": truth.betas[0].numpy(),
+        "transl": truth.transl[:, 0].numpy(),
+    }
+
+
+def _write_folder(
+    folder: Path, renderer: StreamRenderer, arrays: dict[str, NDArray[np.generic]]
+) -> None:
+    """Makes a clip folder, whole or not at all."""
+    part = folder.with_name(f"{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _write_video(part / "video.mp4", renderer, len(arrays["joints_camera"]))
+        with (part / "truth.npz").open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        part.replace(folder)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _write_video(path: Path, renderer: StreamRenderer, num_frames: int) -> None:
+    size = (renderer.camera.width, renderer.camera.height)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), CLIP_RATE_HZ, size)
+    try:
+        if not video.isOpened():
+            raise OutputError(f"OpenCV cannot write {path} (MPEG-4)")
+        for index in range(num_frames):
+            video.write(renderer.frame(index))
+    finally:
+        video.release()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    defaults = ClipSettings()
+    result = argparse.ArgumentParser(
+        prog="python -m realtime_vibe.training.render.render_clips",
+        description=__doc__.splitlines()[0] if __doc__ else None,
+    )
+    add = result.add_argument
+    add("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh files")
+    add("--out", type=Path, required=True, help="folder for the clip folders")
+    add("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
+    add("--clips", type=int, default=defaults.clips)
+    add("--frames", type=int, default=defaults.frames, help="of each, at most")
+    add("--part", choices=("train", "test"), default=defaults.part, help="which motion clips")
+    add("--kind", choices=("walking", "standing"), help="only motion whose name says so")
+    add("--seed", type=int, default=defaults.seed)
+    return result
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs the command line; 2 on an error the user can cure.
+
+    Args:
+        words: arguments; None takes those of the process.
+    """
+    options = parser().parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        settings = ClipSettings(
+            clips=options.clips,
+            frames=options.frames,
+            seed=options.seed,
+            part=options.part,
+            kind=options.kind,
+        )
+        folders = render_clips(options.motion, options.body, options.out, settings)
+    except RealtimeVibeError as error:
+        _LOGGER.error("render_clips: error: %s", error)
+        return _USAGE_ERROR
+    _LOGGER.info("%d clips in %s", len(folders), options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

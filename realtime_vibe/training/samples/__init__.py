@@ -1,0 +1,1 @@
+"""What a batch is made of: motion, streams, noise, mixtures of sources."""

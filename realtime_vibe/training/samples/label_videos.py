@@ -1,0 +1,181 @@
+"""Labels videos with our own tracker: `python -m realtime_vibe.training.samples.label_videos DIR --out DIR`.
+
+One `.npz` per video (see `training.datasets.keypoint_video`), written as a whole or not at all; a video
+whose file is there is not labelled again, so a job that was cut off goes on where it was.
+"""
+
+import argparse
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.errors import DatasetError, RealtimeVibeError
+from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
+from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.factory import make_blazepose_tracker
+from realtime_vibe.training.datasets.keypoint_video import (
+    KeypointVideo,
+    is_video,
+    stored_arrays,
+)
+from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelReport:
+    """What became of a folder of videos."""
+
+    labelled: tuple[Path, ...]
+    """Files written now."""
+    finished: tuple[Path, ...]
+    """Files that were there already."""
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+def label_folder(
+    folder: Path, out: Path, tracker: PersonTracker, *, skip_bad: bool = False
+) -> LabelReport:
+    """Labels every video under a folder that has no labels yet.
+
+    Args:
+        folder: searched at any depth; the tree is repeated under `out`.
+        out: where the `.npz` files go.
+        tracker: looks at the frames; its tracks end with each video.
+        skip_bad: leave videos out that cannot be read, and count them.
+
+    Raises:
+        DatasetError: there are no videos, or two have the same name but for the suffix.
+        SourceError: a video cannot be read, unless it is to be skipped.
+        OutputError: a file cannot be written.
+    """
+    targets = _targets(folder, out)
+    finished = tuple(target for target in targets.values() if target.is_file())
+    todo = [video for video, target in targets.items() if not target.is_file()]
+
+    def label(path: Path) -> Path:
+        video, target = label_video(path, tracker), targets[path]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = dict(stored_arrays(video))
+        write_atomically(target, lambda file: np.savez_compressed(file, **arrays))
+        return target
+
+    labelled, skipped = load_each(todo, label, skip_bad=skip_bad)
+    return LabelReport(labelled=tuple(labelled), finished=finished, skipped=skipped)
+
+
+def label_video(path: Path, tracker: PersonTracker) -> KeypointVideo:
+    """Runs the tracker over every frame of a video.
+
+    Raises:
+        SourceError: the video cannot be read.
+    """
+    tracker.reset()
+    with VideoFile(path) as source:
+        info = source.info
+        rows = [
+            (frame, person)
+            for frame in tqdm(
+                _frames(source), desc=path.name, total=info.frame_count, leave=False, disable=None
+            )
+            for person in tracker.update(frame)
+        ]
+        return _as_video(path.stem, (info.width, info.height), info.fps or 0.0, rows)
+
+
+def _frames(source: VideoFile) -> Iterator[Frame]:
+    stop = threading.Event()
+    while (frame := source.read(stop)) is not None:
+        yield frame
+
+
+def _targets(folder: Path, out: Path) -> dict[Path, Path]:
+    """Video -> file of its labels."""
+    videos = sorted(path for path in folder.rglob("*") if is_video(path) and path.is_file())
+    if not videos:
+        raise DatasetError(f"no videos in {folder}, expected .mp4, .mov, .mkv, .avi or .webm files")
+    targets: dict[Path, Path] = {}
+    for video in videos:
+        target = (out / video.relative_to(folder)).with_suffix(".npz")
+        if target in targets.values():
+            raise DatasetError(
+                f"{video}: another video has this name; its labels would be {target} too"
+            )
+        targets[video] = target
+    return targets
+
+
+def _as_video(
+    name: str, size: tuple[int, int], fps: float, rows: list[tuple[Frame, TrackedPerson]]
+) -> KeypointVideo:
+    known = [(frame, person, person.landmarks) for frame, person in rows if person.landmarks]
+    count, points = len(known), (-1, NUM_LANDMARKS, 3)
+    return KeypointVideo(
+        name=name,
+        size=size,
+        fps=fps,
+        frame_index=np.array([frame.index for frame, _, _ in known], np.int64),
+        time_s=np.array([frame.captured_at_s for frame, _, _ in known], np.float64),
+        dt_s=np.array([person.dt_s for _, person, _ in known], np.float32),
+        track_id=np.array([person.track_id for _, person, _ in known], np.int64),
+        bbox_xyxy=np.array([person.bbox_xyxy for _, person, _ in known], np.float32).reshape(
+            count, 4
+        ),
+        image_px=np.array([each.image_px for _, _, each in known], np.float32).reshape(points),
+        world_m=np.array([each.world_m for _, _, each in known], np.float32).reshape(points),
+        visibility=np.array([each.visibility for _, _, each in known], np.float32).reshape(
+            points[:2]
+        ),
+        presence=np.array([each.presence for _, _, each in known], np.float32),
+    )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Command line.
+
+    Args:
+        words: arguments; None takes those of the process.
+
+    Returns:
+        0, or 2 after one line about what is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m realtime_vibe.training.samples.label_videos",
+        description="Finds 2D keypoints of people in videos, for training without 3D truth.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="videos, at any depth")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="for the .npz files")
+    parser.add_argument("--engine", metavar="NAME|DIR", default="blazepose", help="the tracker's")
+    parser.add_argument("--backend", metavar="auto|NAME", default="auto")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="count bad videos instead of ending"
+    )
+    given = parser.parse_args(words)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        tracker_dir = engine_folder(given.engine)
+        with make_blazepose_tracker(tracker_dir, given.backend) as tracker:
+            report = label_folder(given.folder, given.out, tracker, skip_bad=given.skip_bad)
+    except RealtimeVibeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(
+        f"{len(report.labelled)} videos labelled, {len(report.finished)} were already, "
+        f"{len(report.skipped)} skipped\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Covers the library's front door: every frame of a file, names, threads that end, errors, laziness."""
+
+import gc
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import realtime_vibe
+from realtime_vibe.sources.demo import demo_clip_path
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = str(demo_clip_path())
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left():
+    before = set(threading.enumerate())
+    yield
+    gc.collect()
+    deadline_s = time.monotonic() + 5
+    while left := set(threading.enumerate()) - before:
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"threads left behind: {left}")
+        time.sleep(0.02)
+
+
+def test_a_slow_reader_of_a_file_gets_every_frame_in_order():
+    indexes = []
+    for frame in realtime_vibe.stream(CLIP, max_frames=12):
+        indexes.append(frame.index)
+        time.sleep(0.03)
+    assert indexes == list(range(12))
+
+
+def test_a_slow_reader_of_a_live_source_gets_the_newest():
+    with realtime_vibe.stream("synthetic", max_frames=20, every_frame=False) as frames:
+        steps = []
+        for frame in frames:
+            steps.append(frame.index)
+            time.sleep(0.08)
+    assert len(steps) < 20
+    assert np.diff(steps).min() >= 1
+
+
+def test_names_lead_to_the_arrays():
+    with realtime_vibe.stream(CLIP, max_frames=3) as frames:
+        faces = frames.faces
+        frame = list(frames)[-1]
+    person = frame.people[0]
+    mesh, params = person.result.mesh, person.result.params
+    np.testing.assert_array_equal(person.joints["left_wrist"], mesh.joints[20])
+    np.testing.assert_array_equal(person.rotations["pelvis"], params.global_orient)
+    np.testing.assert_array_equal(person.rotations["right_hand"], params.body_pose[-1])
+    assert len(person.joints) == len(person.rotations) == 24
+    assert faces.max() < len(person.vertices)
+    assert frame.image_bgr.ndim == 3
+    assert frame.time_s > 0
+    assert frame.T_world_camera.shape == (4, 4)
+
+
+def test_threads_end_when_the_loop_is_left_by_break():
+    for frame in realtime_vibe.stream(CLIP):
+        assert frame.index == 0
+        break
+
+
+def test_threads_end_when_the_loop_is_left_by_an_error():
+    def leave():
+        for _ in realtime_vibe.stream(CLIP):
+            raise KeyError("own")
+
+    with pytest.raises(KeyError, match="own"):
+        leave()
+
+
+def test_a_closed_stream_gives_nothing_more():
+    frames = realtime_vibe.stream(CLIP, max_frames=5)
+    next(frames)
+    frames.close()
+    frames.close()
+    assert list(frames) == []
+
+
+def test_outputs_are_written_while_streaming(tmp_path):
+    path = tmp_path / "o.npz"
+    assert len(list(realtime_vibe.stream(CLIP, max_frames=4, record=path))) == 4
+    with path.open("rb") as file, np.load(file) as motion:
+        assert len(motion["poses"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"source": "nowhere.mp4"}, "nowhere.mp4"),
+        ({"smoth": 1}, "smoth"),
+        ({"view": "both"}, "view"),
+        ({"smooth": 7}, "smooth"),
+        ({"source": CLIP, "engine": "none-such"}, "none-such"),
+    ],
+)
+def test_every_mistake_is_one_kind_of_error(settings, message):
+    with pytest.raises(realtime_vibe.RealtimeVibeError, match=message):
+        list(realtime_vibe.stream(**settings))
+
+
+def test_the_package_knows_what_it_does_not_have():
+    assert "stream" in dir(realtime_vibe)
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = realtime_vibe.nothing_such
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "expected"),
+    [
+        ("print_left_wrist.py", (), "person 0"),
+        ("robot_arm.py", (), "bent"),
+        ("own_sink.py", ("heads.csv",), ""),
+    ],
+)
+def test_the_examples_run(tmp_path, script, words, expected):
+    clip = tmp_path / "shots"
+    clip.mkdir()
+    import cv2
+
+    with realtime_vibe.stream(CLIP, max_frames=4) as frames:
+        for frame in frames:
+            cv2.imwrite(str(clip / f"{frame.index}.png"), frame.image_bgr)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / script), str(clip), *words],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+    if script == "own_sink.py":
+        assert len((tmp_path / "heads.csv").read_text().splitlines()) >= 4
+
+
+def test_examples_are_short():
+    for path in (ROOT / "examples").glob("*.py"):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        assert 5 < len(lines) <= 24, path

@@ -1,0 +1,303 @@
+"""Covers conversions between formats and the rescue of several outputs from one spool."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe.app.convert import ConvertSettings, convert, recover
+from realtime_vibe.body.joints import PARENTS
+from realtime_vibe.cli.main import main
+from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.outputs.record.bvh_reader import read_bvh
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
+from realtime_vibe.outputs.record.recording_spool import TakeOptions
+from realtime_vibe.outputs.record.take_rows import R_WORLD_CAMERA
+from tests.outputs.record import posed_takes
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAIN = ConvertSettings()
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """`o.npz` of two people who come and go."""
+    ids = [(0,), (0, 1), (0, 1), (), (0,), (0,)]
+    path = tmp_path / "o.npz"
+    with MotionRecorder(path, body=posed_takes.real_body()) as recorder:
+        for frame in posed_takes.results(np.arange(6) / 25, ids):
+            recorder.write(frame)
+    return path
+
+
+def _amass(path: Path, **changes: object) -> Path:
+    """A file as AMASS publishes them: SMPL-H, Z up, 120 per second."""
+    rng = np.random.default_rng(4)
+    arrays: dict[str, object] = {
+        "poses": rng.normal(0, 0.3, (20, 156)),
+        "trans": rng.normal(0, 1, (20, 3)),
+        "betas": rng.normal(0, 1, 16),
+        "dmpls": np.zeros((20, 8)),
+        "gender": np.array("female"),
+        "mocap_framerate": np.array(120.0),
+    } | changes
+    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+    return path
+
+
+@pytest.mark.parametrize("ending", [".bvh", ".glb", ".csv", ".trc", ".npz"])
+def test_an_npz_becomes_what_the_run_would_have_written(
+    tmp_path: Path, recorded: Path, ending: str
+) -> None:
+    frames = posed_takes.results(np.arange(6) / 25, [(0,), (0, 1), (0, 1), (), (0,), (0,)])
+    live = tmp_path / f"live{ending}"
+    with MotionRecorder(live, body=posed_takes.real_body()) as recorder:
+        for frame in frames:
+            recorder.write(frame)
+    made = convert(recorded, tmp_path / f"made{ending}", PLAIN)
+    assert len(made) == (1 if ending == ".npz" else 2)
+    if ending == ".bvh":
+        for first, second in zip((live, tmp_path / "live.person2.bvh"), made, strict=True):
+            one, two = read_bvh(first), read_bvh(second)
+            np.testing.assert_allclose(one.rotmats, two.rotmats, atol=1e-5)
+            np.testing.assert_allclose(one.offsets, two.offsets, atol=2e-6)
+    elif ending == ".npz":
+        with np.load(live) as one, np.load(made[0]) as two:
+            assert one.files == two.files
+            for name in one.files:
+                if one[name].dtype.kind == "f":
+                    np.testing.assert_allclose(one[name], two[name], atol=1e-5, err_msg=name)
+                else:
+                    np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+    else:
+        assert abs(live.stat().st_size - made[0].stat().st_size) < 512  # digits of JSON
+
+
+def test_a_bvh_goes_there_and_back(tmp_path: Path, recorded: Path) -> None:
+    (first, _) = convert(recorded, tmp_path / "a.bvh", PLAIN)
+    (npz,) = convert(first, tmp_path / "b.npz", PLAIN)
+    options = TakeOptions(bvh_names="mixamo", bvh_unit="cm")
+    (second,) = convert(npz, tmp_path / "c.bvh", ConvertSettings(options=options))
+    one, two = read_bvh(first), read_bvh(second)
+    np.testing.assert_allclose(one.pelvis, two.pelvis, atol=1e-5)
+    np.testing.assert_allclose(one.rotmats[:, :22], two.rotmats[:, :22], atol=1e-4)
+    assert one.rate_hz == pytest.approx(two.rate_hz)
+
+
+def test_a_motion_of_elsewhere_moves_a_body_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = _amass(tmp_path / "amass.npz")
+    (made,) = convert(source, tmp_path / "o.bvh", PLAIN)
+    assert "--body" in caplog.text
+    motion = read_bvh(made)
+    assert motion.rate_hz == pytest.approx(120)
+    poses = np.load(source)["poses"]
+    local = rotmat_from_axis_angle(poses[:, 3:66].reshape(20, 21, 3))
+    np.testing.assert_allclose(motion.rotmats[:, 1:22], local, atol=1e-5)
+    pelvis = (
+        posed_takes.body()
+        .forward(
+            np.eye(3, dtype=np.float32),
+            np.tile(np.eye(3, dtype=np.float32), (23, 1, 1)),
+            np.zeros(10, np.float32),
+            np.zeros(3, np.float32),
+        )
+        .joints[0]
+    )
+    world = np.load(source)["trans"] + pelvis
+    np.testing.assert_allclose(motion.pelvis, world @ R_WORLD_CAMERA.T, atol=1e-4)
+
+
+def test_a_named_body_has_the_recorded_shape(tmp_path: Path) -> None:
+    source = _amass(tmp_path / "amass.npz")
+    settings = ConvertSettings(body=posed_takes.body_file())
+    (made,) = convert(source, tmp_path / "o.bvh", settings)
+    skin = posed_takes.real_body().skin
+    assert skin is not None
+    rest = skin.rest_joints(np.load(source)["betas"][:10].astype(np.float32))
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        expected = rest[joint] - rest[parent]
+        np.testing.assert_allclose(read_bvh(made).offsets[joint], expected, atol=2e-6)
+    assert convert(source, tmp_path / "o.glb", settings)[0].stat().st_size > 500_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trans": None}, "trans has shape"),
+        ({"poses": None}, "poses has shape"),
+        ({"poses": np.zeros((20, 60))}, "poses has shape"),
+        ({"poses": np.zeros((0, 156)), "trans": np.zeros((0, 3))}, "poses has shape"),
+        ({"poses": np.full((20, 156), np.nan)}, "finite"),
+        ({"mocap_framerate": None}, "no frame rate"),
+        ({"mocap_framerate": np.array("fast")}, "no frame rate"),
+        ({"mocap_framerate": np.array(0.0)}, "no frame rate"),
+        ({"betas": np.array([{"a": 1}], object)}, "cannot read"),
+    ],
+)
+def test_unfit_arrays_are_named(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(MotionFileError, match=message):
+        convert(_amass(tmp_path / "a.npz", **changes), tmp_path / "o.csv", PLAIN)
+    assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.bvh", "a.npz.part", "a.fbx", "a"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"PK\x03\x04rubbish", b"HIERARCHY\nROOT x\n{\nMOTION\n"]
+)
+def test_foreign_files_are_one_clear_error(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    source = tmp_path / name
+    if content is not None:
+        source.write_bytes(content)
+    with pytest.raises((MotionFileError, OutputError), match=r"cannot read|not a (BVH|recording)"):
+        convert(source, tmp_path / "o.csv", PLAIN)
+
+
+def test_a_damaged_bvh_never_crashes(tmp_path: Path, recorded: Path) -> None:
+    (good, _) = convert(recorded, tmp_path / "a.bvh", PLAIN)
+    text = good.read_text()
+    rng = np.random.default_rng(0)
+    bad = tmp_path / "bad.bvh"
+    for _ in range(60):
+        cut = int(rng.integers(len(text)))
+        bad.write_text(text[:cut] + text[cut + int(rng.integers(1, 40)) :])
+        with contextlib.suppress(MotionFileError):  # any other error is a failure
+            assert np.isfinite(read_bvh(bad).pelvis).all()
+
+
+def test_targets_are_checked_before_anything_is_read(tmp_path: Path, recorded: Path) -> None:
+    existing = tmp_path / "there.bvh"
+    existing.write_text("precious")
+    with pytest.raises(OutputError, match="--overwrite"):
+        convert(recorded, existing, PLAIN)
+    assert existing.read_text() == "precious"
+    with pytest.raises(OutputError, match="input itself"):
+        convert(recorded, recorded, ConvertSettings(overwrite=True))
+    with pytest.raises(OutputError, match="ends in"):
+        convert(recorded, tmp_path / "o.fbx", PLAIN)
+    with pytest.raises(BodyModelError, match="cannot read"):
+        convert(recorded, tmp_path / "o.glb", ConvertSettings(body=tmp_path / "no.npz"))
+    convert(recorded, existing, ConvertSettings(overwrite=True))
+    assert existing.read_text().startswith("HIERARCHY")
+
+
+def test_a_resampled_npz_passes_the_checks_of_the_blender_add_on(
+    tmp_path: Path, recorded: Path
+) -> None:
+    # The SMPL Blender add-on loads without pickle, wants these names, and refuses int(rate) < 30.
+    options = TakeOptions(rate_hz=30.0)
+    (made,) = convert(recorded, tmp_path / "thirty.npz", ConvertSettings(options=options))
+    with np.load(made) as data:
+        assert {"trans", "gender", "betas", "poses"} <= set(data.files)
+        names = ("mocap_frame_rate", "mocap_framerate")
+        for name in names:
+            assert float(data[name]) == 30.0
+            assert int(data[name]) >= 30
+        assert str(data["gender"]) in {"neutral", "female", "male"}
+        assert data["gender"].dtype.kind == "U"
+        count = len(data["timestamps_s"])
+        assert data["poses"].shape == (count, 52 * 3)
+        assert data["trans"].shape == (count, 3)
+        assert data["betas"].ndim == 1
+        assert np.isfinite(data["poses"]).all()
+        one = data["person_id"] != 1
+        np.testing.assert_allclose(np.diff(data["timestamps_s"][one]), 1 / 30, atol=1e-9)
+
+
+def _cut_off(folder: Path, endings: tuple[str, ...], options: TakeOptions | None = None) -> Path:
+    """What a killed run leaves behind."""
+    paths = tuple(folder / f"o{ending}" for ending in endings)
+    recorder = MotionRecorder(*paths, body=posed_takes.real_body(), options=options)
+    for frame in posed_takes.results(np.arange(8) / 30):
+        recorder.write(frame)
+    aside = folder / "aside"
+    shutil.copyfile(spool_path(paths[0]), aside)
+    recorder.close()
+    for path in paths:
+        path.unlink()
+    return aside.rename(spool_path(paths[0]))
+
+
+def test_recover_makes_everything_that_was_asked_for(tmp_path: Path) -> None:
+    endings = (".npz", ".bvh", ".glb", ".csv", ".trc")
+    part = _cut_off(tmp_path, endings, TakeOptions(bvh_names="vrm"))
+    written = recover(part)
+    assert [path.name for path in written] == [f"o{ending}" for ending in endings]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"o{e}" for e in endings)
+    assert "JOINT leftUpperLeg" in (tmp_path / "o.bvh").read_text()
+
+
+def test_recover_keeps_what_was_complete_and_the_spool_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = _cut_off(tmp_path, (".npz", ".bvh"))
+    (tmp_path / "o.npz").write_bytes(b"complete")
+    os.utime(tmp_path / "o.npz", (part.stat().st_mtime + 1,) * 2)
+    recover(part)
+    assert (tmp_path / "o.npz").read_bytes() == b"complete"
+    assert (tmp_path / "o.bvh").exists()
+    assert part.exists()
+    assert "complete already" in caplog.text
+    os.utime(tmp_path / "o.npz", (0, 0))  # older than the take: something else
+    with pytest.raises(OutputError, match="exists"):
+        recover(part)
+    assert part.exists()
+
+
+def test_recover_writes_one_file_of_another_format_and_a_renamed_spool_beside_itself(
+    tmp_path: Path,
+) -> None:
+    part = _cut_off(tmp_path, (".npz", ".bvh")).rename(tmp_path / "tänzer.npz.part")
+    copy = tmp_path / "copy.part"
+    shutil.copyfile(part, copy)
+    assert recover(copy, tmp_path / "x.trc") == (tmp_path / "x.trc",)
+    assert [path.name for path in recover(part)] == ["tänzer.npz", "tänzer.bvh"]
+
+
+def test_a_spool_converts_while_it_stays(tmp_path: Path) -> None:
+    part = _cut_off(tmp_path, (".npz",))
+    assert convert(part, tmp_path / "x.csv", PLAIN) == (tmp_path / "x.csv",)
+    assert part.exists()
+
+
+def test_damage_costs_the_rows_behind_it_only(tmp_path: Path) -> None:
+    part = _cut_off(tmp_path, (".npz",))
+    content = bytearray(part.read_bytes())
+    row = (len(content) - content.index(b"\n") - 1) // 8
+    content[-row * 3 - 50] ^= 0x10
+    part.write_bytes(content)
+    recover(part)
+    with np.load(tmp_path / "o.npz") as motion:
+        assert motion["frame_index"].tolist() == list(range(4))
+
+
+def test_the_command_line_converts(
+    tmp_path: Path, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "o2.bvh"
+    words = ["convert", str(recorded), str(target), "--bvh-names", "mixamo", "--bvh-unit", "cm"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.split() == [str(target), str(tmp_path / "o2.person2.bvh")]
+    assert "mixamorig:Hips" in target.read_text()
+    assert main(words) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*words, "--record-fps", "0"]) == 2
+    assert "record-fps is 0" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the doomed recorders are forked")
+def test_ten_killed_recorders_lose_nothing() -> None:
+    command = [sys.executable, "-m", "tests.outputs.record.killed_takes", "--kills", "10"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "10 of 10 takes rescued" in done.stdout
+    assert "killed while recording" in done.stdout

@@ -1,0 +1,196 @@
+"""Covers the settings: their defaults, the TOML file, precedence, and what is said about mistakes."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_vibe.app.settings import (
+    LiveConfig,
+    build_config,
+    option_name,
+    read_settings_file,
+    setting_names,
+)
+from realtime_vibe.errors import ConfigError
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    return tmp_path / "settings.toml"
+
+
+def test_defaults_are_the_live_run() -> None:
+    config = LiveConfig()
+    assert config.source == "auto"
+    assert config.engine == "blazepose-gru"
+    assert (config.tracker, config.detector, config.max_people) == ("auto", "blazepose", 1)
+    assert config.view == "both"
+    assert config.every_frame is None
+    assert config.record == ()
+    assert 0 <= config.smooth <= 1
+
+
+def test_file_takes_both_spellings_and_every_type(settings: Path) -> None:
+    settings.write_text(
+        'source = 0\nmax-frames = 7\nevery_frame = true\nsmooth = "off"\nrecord = "a/o.npz"\n'
+        "fps = 30\nfov-deg = 70.5\nmirror = true\nview = 'none'\nwidth = 640\nheight = 480\n"
+    )
+    config = build_config({}, settings)
+    assert config.source == "0"
+    assert config.max_frames == 7
+    assert config.every_frame is True
+    assert config.smooth == 0.0
+    assert config.record == (Path("a/o.npz"),)
+    assert config.fps == 30.0
+    assert config.fov_deg == 70.5
+    assert config.mirror
+    assert (config.width, config.height) == (640, 480)
+
+
+def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
+    lines = {
+        "source": "'x.mp4'",
+        "engine": "'e'",
+        "backend": "'onnxruntime'",
+        "tracker": "'mediapipe'",
+        "detector": "'yolov3'",
+        "max-people": "3",
+        "detect-every": "5",
+        "refine": "true",
+        "temporal": "'window'",
+        "smooth": "0.5",
+        "view": "'preview'",
+        "every-frame": "false",
+        "max-frames": "1",
+        "record": "['r.npz', 'r.bvh']",
+        "record-fps": "30",
+        "bvh-names": "'vrm'",
+        "bvh-unit": "'cm'",
+        "bvh-bones": "'live'",
+        "save-video": "'v.mkv'",
+        "snapshot": "'s.png'",
+        "stats": "'s.json'",
+        "vmc": "'10.0.0.2'",
+        "vmc-avatar": "'a.vrm'",
+        "vmc-root": "'both'",
+        "vrchat": "':9001'",
+        "web": "8000",
+        "web-host": "'0.0.0.0'",
+        "stream-rate": "30",
+        "overwrite": "true",
+        "mirror": "true",
+        "background": "'#00ff00'",
+        "width": "1",
+        "height": "1",
+        "fps": "1",
+        "ground": "true",
+        "calibrate": "false",
+        "person-height": "1.75",
+        "distance": "3",
+        "fov-deg": "60",
+        "log-level": "'debug'",
+    }
+    assert set(lines) == set(setting_names())
+    settings.write_text("\n".join(f"{name} = {value}" for name, value in lines.items()))
+    config = build_config({}, settings)
+    default = LiveConfig()
+    for field in fields(LiveConfig):
+        assert getattr(config, field.name) != getattr(default, field.name), field.name
+
+
+def test_command_line_beats_file_beats_default(settings: Path) -> None:
+    settings.write_text("smooth = 0.9\nview = 'preview'\nmirror = true\n")
+    config = build_config({"smooth": 0.1, "mirror": False}, settings)
+    assert config.smooth == 0.1
+    assert config.mirror is False
+    assert config.view == "preview"
+    assert config.temporal == LiveConfig().temporal
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sorce = 'x'", "unknown setting 'sorce' (did you mean 'source'?)"),
+        ("max_frame = 3", "did you mean 'max-frames'?"),
+        ("zzz = 3", "unknown setting 'zzz'; expected one of source, engine"),
+        ("max-frames = 0", "max-frames is 0, expected a whole number of 1 or more"),
+        ("max-frames = 2.5", "max-frames is 2.5, expected a whole number"),
+        ("max-people = 0", "max-people is 0, expected a whole number of 1 or more"),
+        ("detect-every = 1.5", "detect-every is 1.5, expected a whole number"),
+        ("tracker = 'yolov3'", "expected one of auto, blazepose, mediapipe, boxes"),
+        ("detector = ''", "detector is '', expected text that is not empty"),
+        ("max-frames = true", "max-frames is True, expected a whole number"),
+        ("smooth = 1.5", "smooth is 1.5, expected off or a number from 0 to 1"),
+        ("smooth = nan", "smooth is nan, expected off or a number from 0 to 1"),
+        ("smooth = true", "smooth is True, expected off"),
+        ("mirror = 'yes'", "mirror is 'yes', expected true or false"),
+        ("view = 'all'", "view is 'all', expected one of both, open3d, preview, none"),
+        ("view = ['both']", "expected one of both"),
+        ("source = -1", "source is -1, expected auto, a camera number"),
+        ("source = ''", "source is '', expected auto"),
+        ("record = 3", "record is 3, expected the path of a file"),
+        ("fov-deg = 200", "fov-deg is 200, expected a number from 5 to 170"),
+        ("[view]\nname = 1", "expected one of both"),
+        ("max-frames = 1\nmax_frames = 2", "'max-frames' is given twice"),
+        ("max-frames = ", "is not valid TOML"),
+    ],
+)
+def test_mistakes_name_file_setting_and_cure(settings: Path, line: str, told: str) -> None:
+    settings.write_text(line)
+    with pytest.raises(ConfigError) as caught:
+        read_settings_file(settings)
+    assert str(settings) in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read .*gone\.toml: No such file"):
+        read_settings_file(tmp_path / "gone.toml")
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_settings_file(tmp_path)
+    binary = tmp_path / "b.toml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        read_settings_file(binary)
+
+
+def test_camera_size_comes_as_a_pair() -> None:
+    with pytest.raises(ConfigError, match="width is set without height"):
+        LiveConfig(width=640)
+    with pytest.raises(ConfigError, match="height is set without width"):
+        LiveConfig(height=480)
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_smooth_is_in_range_or_refused(value: float) -> None:
+    if 0 <= value <= 1:
+        assert LiveConfig(smooth=value).smooth == value
+    else:
+        with pytest.raises(ConfigError, match="smooth"):
+            LiveConfig(smooth=value)
+
+
+def test_names_are_spelled_as_options() -> None:
+    assert option_name("save_video") == "save-video"
+    assert "fov-deg" in setting_names()
+
+
+def test_addresses_are_completed_and_checked() -> None:
+    config = LiveConfig(vmc="studio", vrchat=":9001", web=8765)
+    assert (config.vmc, config.vrchat) == ("studio:39539", "127.0.0.1:9001")
+    assert config.web_host == "127.0.0.1"
+    for name, value in (("vmc", "studio:70000"), ("vrchat", "a b"), ("web", 0), ("web", 65536)):
+        with pytest.raises(ConfigError, match=f"^{name}.*expected"):
+            LiveConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"vmc_avatar": "a.vrm"}, {"vmc_root": "both"}, {"web_host": "::"}, {"stream_rate": 30.0}],
+)
+def test_a_setting_of_an_output_that_is_off_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
+        LiveConfig(**given)

@@ -1,0 +1,264 @@
+"""Covers takes: names that never overwrite, faults that end the take and not the run, several formats at once."""
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe.app.convert import recover
+from realtime_vibe.app.outputs import LiveOutputs
+from realtime_vibe.app.settings import LiveConfig
+from realtime_vibe.app.takes import TakeContent, Takes, TakeSettings, TakeSink, check_take
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
+from realtime_vibe.packets import FrameResult
+from tests.outputs.record import posed_takes
+
+resource = pytest.importorskip("resource", reason="this system has no limits on files")
+
+FRAMES = posed_takes.results(np.arange(60) / 30)
+
+
+class LiveList:
+    """The list of writers of a run, its commands carried out at once."""
+
+    def __init__(self) -> None:
+        self.writers: list[TakeSink] = []
+
+    def add_writer(self, writer: TakeSink) -> None:
+        self.writers.append(writer)
+
+    def finish_writer(self, writer: TakeSink) -> None:
+        self.writers.remove(writer)
+        writer.close()
+
+    def post(self, command: Callable[[], None]) -> None:
+        command()
+
+    def feed(self, *frames: FrameResult) -> None:
+        for frame in frames:
+            for writer in self.writers:
+                writer.write(frame)
+
+
+class Pictures:
+    """Stands in for the overlay video: a file that grows by a letter a picture."""
+
+    def __init__(self, path: Path, overwrite: bool) -> None:
+        self.path = path
+        self.overwrite = overwrite
+        self.text = ""
+
+    def write(self, result: FrameResult) -> None:
+        self.text += "x"
+
+    def close(self) -> None:
+        self.path.write_text(self.text)
+
+
+def _takes(*paths: Path, overwrite: bool = False) -> Takes:
+    settings = TakeSettings(paths=paths, overwrite=overwrite)
+    check_take(settings)
+    content = TakeContent(open_video=Pictures, body=posed_takes.real_body())
+    return Takes(settings, content)
+
+
+def test_all_formats_of_a_take_share_one_spool(tmp_path: Path) -> None:
+    paths = [tmp_path / f"o{suffix}" for suffix in (*MOTION_SUFFIXES, ".mkv")]
+    takes, live = _takes(*paths), LiveList()
+    takes.start_first(live)
+    live.feed(*FRAMES)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.npz.part"]
+    assert takes.is_recording
+    assert takes.toggle(live).startswith("writing o.npz")
+    takes.wait()
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    assert not takes.is_recording
+    assert (tmp_path / "o.mkv").read_text() == "x" * 60
+
+
+def test_each_take_has_a_name_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    takes, live = _takes(tmp_path / "tänzer.npz", tmp_path / "b" / ".." / "o.csv"), LiveList()
+    takes.start_first(live)
+    for _ in range(3):
+        live.feed(*FRAMES[:3])
+        takes.toggle(live)
+        takes.toggle(live)
+    live.feed(*FRAMES[:2])
+    takes.toggle(live)
+    takes.wait()
+    names = sorted(path.name for path in tmp_path.glob("*.npz"))
+    assert len(names) == 4
+    assert "tänzer.npz" in names
+    assert sum("-take2" in name for name in names) == 1
+    assert len(list(tmp_path.glob("*.csv"))) == 4
+
+
+def test_a_taken_name_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    takes, live = _takes(), LiveList()
+    takes.start_first(live)
+    assert live.writers == []
+    message = takes.toggle(live)
+    name = message.removeprefix("recording to ")
+    live.feed(FRAMES[0])
+    takes.toggle(live)
+    takes.wait()
+    content = Path(name).read_bytes()
+    again = _takes()  # a second program in the same second
+    assert name not in again.toggle(LiveList()) or not name.startswith("recording-")
+    assert Path(name).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("o.npz", "o.npz"), "twice"),
+        (("o.npz", "./o.npz"), "twice"),
+        (("o.fbx",), "ends in one of"),
+        (("missing/o.bvh",), "does not exist"),
+        (("there.glb",), "--overwrite"),
+    ],
+)
+def test_names_are_checked_before_anything_starts(
+    tmp_path: Path, names: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "there.glb").write_bytes(b"precious")
+    with pytest.raises(OutputError, match=message):
+        check_take(TakeSettings(paths=tuple(tmp_path / name for name in names)))
+    assert [path.name for path in tmp_path.iterdir()] == ["there.glb"]
+
+
+def test_one_video_is_not_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "o.mkv"
+    with pytest.raises(OutputError, match="name it once"):
+        LiveOutputs(LiveConfig(view="none", record=(path,), save_video=path))
+
+
+def test_a_full_disk_ends_the_take_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    takes, live = _takes(tmp_path / "o.npz", tmp_path / "o.csv", tmp_path / "o.mkv"), LiveList()
+    takes.start_first(live)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        live.feed(*FRAMES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    lines = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(lines) == 1
+    assert "the rest goes on" in lines[0].message
+    takes.toggle(live)
+    with pytest.raises(OutputError, match=r"ends early.*rows are kept"):
+        takes.wait()
+    assert (tmp_path / "o.mkv").read_text() == "x" * 60
+    with np.load(tmp_path / "o.npz") as motion:
+        assert 10 < len(motion["poses"]) < 60
+        assert len((tmp_path / "o.csv").read_text().splitlines()) == len(motion["poses"]) + 1
+
+
+def test_a_disk_full_at_the_end_keeps_the_spool(tmp_path: Path) -> None:
+    paths = (tmp_path / "o.glb", tmp_path / "o.csv")
+    recorder = MotionRecorder(*paths, body=posed_takes.real_body())
+    for frame in FRAMES:
+        recorder.write(frame)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"o\.glb.*kept in .*o\.glb\.part"):
+            recorder.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.csv", "o.glb.part"]
+    assert len(paths[1].read_text().splitlines()) == 61
+    recover(spool_path(paths[0]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.csv", "o.glb", "o.glb.part"]
+
+
+def test_a_folder_removed_while_recording_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    with MotionRecorder(folder / "o.npz", folder / "o.bvh") as recorder:
+        for number, frame in enumerate(FRAMES):
+            if number == 20:
+                shutil.rmtree(tmp_path / "a")
+            recorder.write(frame)
+    assert "was removed while recording" in caplog.text
+    with np.load(folder / "o.npz") as motion:
+        assert len(motion["poses"]) == 60
+    assert sorted(path.name for path in folder.iterdir()) == ["o.bvh", "o.npz"]
+
+
+def test_a_folder_that_cannot_come_back_leaves_the_rows_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    folder = tmp_path / "a"
+    folder.mkdir()
+    recorder = MotionRecorder(folder / "o.npz")
+    for frame in FRAMES:
+        recorder.write(frame)
+    shutil.rmtree(folder)
+    folder.write_text("a file took its name")
+    with pytest.raises(OutputError, match=r"kept in .*elsewhere.*\.part"):
+        recorder.close()
+    (part,) = elsewhere.iterdir()
+    recover(part, tmp_path / "rescued.npz")
+    with np.load(tmp_path / "rescued.npz") as motion:
+        assert len(motion["poses"]) == 60
+
+
+def test_nobody_in_view_makes_the_files_that_can_say_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with MotionRecorder(tmp_path / "o.npz", tmp_path / "o.bvh") as recorder:
+        for frame in posed_takes.results([0.0, 0.1], [(), ()]):
+            recorder.write(frame)
+    assert [path.name for path in tmp_path.iterdir()] == ["o.npz"]
+    assert "nobody was in view" in caplog.text
+
+
+def test_a_slow_end_does_not_hold_up_the_run(tmp_path: Path) -> None:
+    may_end = threading.Event()
+
+    class Slow(Pictures):
+        def close(self) -> None:
+            assert may_end.wait(30)
+            super().close()
+
+    sink = TakeSink("o.mkv", Slow(tmp_path / "o.mkv", overwrite=False))
+    sink.write(FRAMES[0])
+    sink.finish_later()
+    sink.close()
+    assert not (tmp_path / "o.mkv").exists()
+    may_end.set()
+    sink.wait()
+    assert (tmp_path / "o.mkv").exists()
+
+
+def test_the_world_of_every_moment_is_recorded(tmp_path: Path) -> None:
+    raised = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.5]], np.float32)
+    worlds = [raised]
+    path = tmp_path / "o.npz"
+    with MotionRecorder(path, world_camera=lambda: worlds[0]) as recorder:
+        recorder.write(FRAMES[0])
+        worlds[0] = raised + np.float32([0, 0, 0, 1])
+        recorder.write(FRAMES[0])
+    with np.load(path) as motion:
+        np.testing.assert_allclose(motion["trans"][1] - motion["trans"][0], 1.0, atol=1e-5)
+        np.testing.assert_array_equal(motion["world_camera"][0], raised)
+        pelvis = FRAMES[0].people[0].mesh.joints[0]
+        rest = pelvis - FRAMES[0].people[0].mesh.transl
+        expected = raised[:, :3] @ pelvis + raised[:, 3]
+        np.testing.assert_allclose(motion["trans"][0] + rest, expected, atol=1e-5)

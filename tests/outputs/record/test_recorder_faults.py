@@ -1,0 +1,175 @@
+"""Covers what survives a crash, a full disk, a second run and a damaged file; what exists is kept."""
+
+import logging
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_vibe.app.convert import recover
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
+from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, row_type
+from realtime_vibe.packets import FrameResult
+
+Make = Callable[..., FrameResult]
+
+
+def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "o.npz"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="--overwrite"):
+        MotionRecorder(path)
+    assert path.read_bytes() == b"precious"
+    assert not spool_path(path).exists()
+
+
+def test_overwrite_replaces_only_at_the_end(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    path.write_bytes(b"old")
+    with MotionRecorder(path, overwrite=True) as recorder:
+        recorder.write(make_result(0))
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes()[:2] == b"PK"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["o.npz"]
+
+
+def test_an_exception_in_the_run_keeps_the_recording(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+
+    def run() -> None:
+        with MotionRecorder(path) as recorder:
+            recorder.write(make_result(0))
+            raise RuntimeError("camera")
+
+    with pytest.raises(RuntimeError, match="camera"):
+        run()
+    assert np.load(path)["valid"].tolist() == [True]
+
+
+_CRASH = """
+import os, sys
+import numpy as np
+from pathlib import Path
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder
+from realtime_vibe.packets import BodyMesh, Frame, FrameResult
+
+recorder = MotionRecorder(Path(sys.argv[1]))
+for index in range(40):
+    frame = Frame(
+        image_bgr=np.zeros((4, 6, 3), np.uint8), index=index, captured_at_s=index / 50, grabbed_at_s=0
+    )
+    recorder.write(FrameResult(frame=frame, people=(), stage_ms={}, focal_px=5.0))
+os._exit(9)
+"""
+
+
+def _crash(path: Path) -> Path:
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", _CRASH, str(path)], cwd=root, check=False)
+    assert done.returncode == 9
+    return spool_path(path)
+
+
+def test_a_killed_run_loses_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "o.npz"
+    part = _crash(path)
+    with part.open("ab") as file:
+        file.write(b"half a row")
+    assert recover(part) == (path,)
+    assert np.load(path)["frame_index"].tolist() == list(range(40))
+    assert np.load(path)["mocap_framerate"] == pytest.approx(50.0)
+    assert not part.exists()
+
+
+def test_a_leftover_is_refused_or_moved_aside_never_lost(
+    tmp_path: Path, make_result: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "o.npz"
+    part = _crash(path)
+    with pytest.raises(OutputError, match=r"realtime-vibe recover .*o\.npz\.part"):
+        MotionRecorder(path)
+    with caplog.at_level(logging.WARNING), MotionRecorder(path, overwrite=True) as recorder:
+        recorder.write(make_result(0))
+    aside = part.with_name("o.npz.part.1")
+    assert aside.name in caplog.text
+    with pytest.raises(OutputError, match="exists"):
+        recover(aside)
+    other = tmp_path / "other.npz"
+    assert recover(aside, other) == (other,)
+    assert len(np.load(other)["valid"]) == 40
+
+
+def test_two_runs_cannot_record_to_one_file(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    with MotionRecorder(path) as recorder:
+        recorder.write(make_result(0))
+        with pytest.raises(OutputError, match="another run"):
+            MotionRecorder(path, overwrite=True)
+        with pytest.raises(OutputError, match="still being written"):
+            recover(spool_path(path))
+    assert len(np.load(path)["valid"]) == 1
+
+
+@contextmanager
+def _largest_file(num_bytes: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_clear_error_and_keeps_the_rows(
+    tmp_path: Path, make_result: Make
+) -> None:
+    path = tmp_path / "o.npz"
+    recorder = MotionRecorder(path)
+
+    def write_until_full() -> None:
+        for index in range(100):
+            recorder.write(make_result(index))
+
+    with _largest_file(10_000), pytest.raises(OutputError, match=r"first \d+ rows are kept"):
+        write_until_full()
+    recorded = recorder.num_rows
+    assert recorded > 5
+    recorder.close()
+    assert np.load(path)["frame_index"][:recorded].tolist() == list(range(recorded))
+
+
+def test_an_npz_that_cannot_be_written_keeps_the_spool(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    recorder = MotionRecorder(path)
+    recorder.write(make_result(0))
+    path.mkdir()  # somebody took the name meanwhile
+    with pytest.raises(OutputError, match=r"kept in .*o\.npz\.part"):
+        recorder.close()
+    path.rmdir()
+    assert recover(spool_path(path)) == (path,)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b'{"format": 3}\n', b"x" * 9000])
+def test_foreign_files_are_not_recovered(tmp_path: Path, content: bytes) -> None:
+    part = tmp_path / "o.npz.part"
+    part.write_bytes(content)
+    with pytest.raises(OutputError, match="not a recording"):
+        recover(part)
+    assert part.read_bytes() == content
+
+
+def test_recover_names_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot read"):
+        recover(tmp_path / "gone.npz.part")
+    facts = SpoolFacts()
+    writer = SpoolWriter(tmp_path / "odd-name", facts)
+    writer.append(np.zeros(1, row_type()))
+    writer.close()
+    with pytest.raises(OutputError, match="--output"):
+        recover(tmp_path / "odd-name")

@@ -1,0 +1,53 @@
+"""Covers addresses as users write them, and what is said about wrong ones."""
+
+import socket
+
+import pytest
+
+from realtime_vibe.errors import ConfigError, OutputError
+from realtime_vibe.outputs.stream.address import Address, parse_address, resolve
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:39539", "127.0.0.1", 39539),
+        ("192.168.1.7", "192.168.1.7", 9000),
+        ("studio-pc:1", "studio-pc", 1),
+        (":65535", "127.0.0.1", 65535),
+        ("8765", "127.0.0.1", 8765),
+        ("", "127.0.0.1", 9000),
+        ("[::1]:39540", "::1", 39540),
+        ("[fe80::2]", "fe80::2", 9000),
+    ],
+)
+def test_every_spelling(text: str, host: str, port: int) -> None:
+    address = parse_address(text, default_port=9000)
+    assert (address.host, address.port) == (host, port)
+    assert parse_address(str(address), default_port=1) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["host:", "host:x", "host:-1", "::1", "a b:9", "http://a:9", "u@h:9"]
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9000|ambiguous"):
+        parse_address(text, default_port=9000)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999999999"])
+def test_a_port_out_of_range(port: str) -> None:
+    with pytest.raises(ConfigError, match="1 to 65535"):
+        parse_address(f"host:{port}", default_port=9000)
+
+
+def test_numbers_resolve_to_themselves_and_names_to_ipv4_first() -> None:
+    assert resolve(Address(host="127.0.0.1", port=5)) == (socket.AF_INET, ("127.0.0.1", 5))
+    assert resolve(Address(host="localhost", port=5))[1] == ("127.0.0.1", 5)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 300, "a..b"])
+def test_an_unknown_host_is_one_clear_line(host: str) -> None:
+    with pytest.raises(OutputError, match="cannot find the host") as caught:
+        resolve(Address(host=host, port=9000))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,133 @@
+"""Covers the browser page in a headless Chromium: it draws a body that is upright, unmirrored and moves."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.outputs.stream.address import Address
+from realtime_vibe.outputs.stream.websocket_stream import WebStream
+from realtime_vibe.packets import FrameResult
+from tests.outputs.stream.chromium import Chromium, find_chromium
+from tests.outputs.stream.posed_body import FACING, posed_person, result_of
+from tests.outputs.stream.test_websocket_stream import free_port, streamed_body
+
+SIZE = (640, 480)
+JOINT = {name: index for index, name in enumerate(SMPL_JOINT_NAMES)}
+
+
+def _waving(index: int) -> FrameResult:
+    """Somebody who faces the camera, swings the left arm and leaves the right one down."""
+    turns = np.zeros((23, 3), np.float32)
+    turns[JOINT["right_shoulder"] - 1, 2] = 1.2
+    turns[JOINT["left_shoulder"] - 1, 2] = 0.7 * np.sin(index / 10)
+    pose = rotmat_from_axis_angle(turns)
+    return result_of(index, posed_person(FACING, pose, np.array([0.2, 0.1, 3.0])))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    profile = Path(tempfile.mkdtemp())
+    browser = Chromium(executable, profile, SIZE)
+    yield browser
+    browser.close()
+    shutil.rmtree(profile, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def waving_stream() -> Iterator[WebStream]:
+    """Sends 50 frames a second until the end."""
+    ended = threading.Event()
+    with WebStream(Address(host="127.0.0.1", port=free_port()), streamed_body()) as server:
+        server.start()
+
+        def feed() -> None:
+            index = 0
+            while not ended.wait(0.02):
+                server.write(_waving(index))
+                index += 1
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        yield server
+        ended.set()
+        feeder.join()
+
+
+def _picture(browser: Chromium) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(browser.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+
+
+def _places(browser: Chromium) -> dict[str, np.ndarray]:
+    """Pixel of each joint in the page."""
+    points = browser.evaluate(
+        f"[...Array({len(JOINT)}).keys()].map((joint) => window.realtimeVibe.project(joint))"
+    )
+    return dict(zip(SMPL_JOINT_NAMES, np.array(points), strict=True))
+
+
+def _open(browser: Chromium, url: str) -> None:
+    browser.open("about:blank")
+    browser.open(url)
+    browser.wait_until("Boolean(window.realtimeVibe && window.realtimeVibe.frames > 5)")
+
+
+def test_the_body_stands_upright_unmirrored_and_moves(chromium, waving_stream) -> None:
+    _open(chromium, waving_stream.url)
+    at = _places(chromium)
+    assert at["head"][1] < at["pelvis"][1] < at["left_ankle"][1]
+    # As the camera saw it: the left hand of somebody who faces us is on our right.
+    assert at["left_wrist"][0] > at["pelvis"][0] + 30 > at["right_wrist"][0]
+    for x, y in at.values():
+        assert 0 < x < SIZE[0]
+        assert 0 < y < SIZE[1]
+    first = _picture(chromium).astype(int)
+    background = first[5, SIZE[0] - 5]
+    chest = at["spine3"].round().astype(int)
+    assert np.abs(first[chest[1], chest[0]] - background).max() > 40, "no mesh at the chest"
+    body = np.abs(first - background).max(axis=2) > 60
+    assert 0.02 < body.mean() < 0.5
+
+    frames = chromium.evaluate("window.realtimeVibe.frames")
+    moved = 0.0
+    for _ in range(20):
+        time.sleep(0.1)
+        moved = max(moved, np.abs(_places(chromium)["left_wrist"] - at["left_wrist"]).max())
+    assert moved > 15
+    assert chromium.evaluate("window.realtimeVibe.frames") > frames
+    assert "1 in view" in chromium.evaluate("document.getElementById('status').textContent")
+
+
+def test_a_page_for_streamers_has_nothing_but_the_body(chromium, waving_stream) -> None:
+    _open(chromium, waving_stream.url + "?background=%2300ff00&grid=0&text=0&skeleton=0&mirror=1")
+    at = _places(chromium)
+    assert at["left_wrist"][0] < at["right_wrist"][0]
+    picture = _picture(chromium)
+    green = (picture == (0, 255, 0)).all(axis=2)
+    assert 0.5 < green.mean() < 0.98
+    assert green[: SIZE[1] // 20].all()
+
+
+def test_the_page_waits_for_a_program_that_comes_back(chromium) -> None:
+    address = Address(host="127.0.0.1", port=free_port())
+    status = "document.getElementById('status').textContent"
+    with WebStream(address, streamed_body()).start() as server:
+        server.write(_waving(0))
+        chromium.open("about:blank")
+        chromium.open(server.url)
+        chromium.wait_until("Boolean(window.realtimeVibe && window.realtimeVibe.frames > 0)")
+    chromium.wait_until(f"{status}.includes('no connection')")
+    with WebStream(address, streamed_body()).start() as server:
+        server.write(result_of(1))
+        chromium.wait_until(f"{status}.includes('nobody in view')")

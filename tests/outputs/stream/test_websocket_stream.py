@@ -1,0 +1,329 @@
+"""Covers the WebSocket stream: greeting, both formats, many and bad clients, strangers, the end."""
+
+import contextlib
+import gc
+import json
+import socket
+import threading
+import time
+import tracemalloc
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.errors import ConfigError, OutputError
+from realtime_vibe.outputs.stream.address import Address
+from realtime_vibe.outputs.stream.websocket_frames import (
+    StreamedBody,
+    Subscription,
+)
+from realtime_vibe.outputs.stream.websocket_stream import MAX_CLIENTS, WebStream, _from_message
+from tests.outputs.stream.frame_reader import parse
+from tests.outputs.stream.posed_body import default_body, random_result, result_of
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def streamed_body() -> StreamedBody:
+    faces = default_body().model.faces
+    return StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=faces)
+
+
+@pytest.fixture
+def stream() -> Iterator[WebStream]:
+    with WebStream(Address(host="127.0.0.1", port=free_port()), streamed_body()) as server:
+        yield server.start()
+
+
+def _client(stream: WebStream, query: str = "", **options) -> ClientConnection:
+    url = stream.url.replace("http:", "ws:") + "stream" + query
+    return connect(url, proxy=None, max_size=None, **options)
+
+
+def _joined(stream: WebStream, number: int = 1) -> None:
+    deadline_s = time.monotonic() + 5
+    while stream.num_clients != number:
+        assert time.monotonic() < deadline_s, stream.num_clients
+        time.sleep(0.01)
+
+
+def test_greeting_then_frames_in_both_formats(stream: WebStream) -> None:
+    with _client(stream) as binary, _client(stream, "?format=json&rotations=0") as text:
+        hello = json.loads(binary.recv(5))
+        assert hello["type"] == "hello"
+        assert hello["units"] == "m"
+        assert hello["joints"] == list(SMPL_JOINT_NAMES)
+        assert hello["parents"] == list(PARENTS)
+        assert hello["num_faces"] == len(default_body().model.faces)
+        assert json.loads(text.recv(5))["subscription"]["format"] == "json"
+        for index in range(10):
+            result = random_result(index)
+            stream.write(result)
+            head, people = parse(binary.recv(5))
+            assert head["index"] == index
+            np.testing.assert_array_equal(people[0]["joints"], result.people[0].mesh.joints)
+            frame = json.loads(text.recv(5))
+            assert (frame["type"], frame["index"]) == ("frame", index)
+            np.testing.assert_allclose(
+                frame["people"][0]["joints"], result.people[0].mesh.joints, atol=1e-5
+            )
+            assert "rotations" not in frame["people"][0]
+        stream.write(result_of(10))
+        assert parse(binary.recv(5))[1] == []
+
+
+def test_whoever_comes_late_gets_the_newest_frame_at_once(stream: WebStream) -> None:
+    stream.write(random_result(0))
+    stream.write(random_result(1))
+    with _client(stream) as client:
+        client.recv(5)
+        got = parse(client.recv(5))[0]["index"]
+        # The thread between may just hold the first of the two.
+        assert got == 1 or parse(client.recv(5))[0]["index"] == 1
+
+
+def test_a_client_changes_its_mind_and_its_rate(stream: WebStream) -> None:
+    with _client(stream) as client:
+        client.recv(5)
+        client.send('{"type": "subscribe", "format": "json", "rate": 20}')
+        assert json.loads(client.recv(5))["subscription"]["rate"] == 20
+        got, started_s = [], time.perf_counter()
+        for index in range(200):
+            stream.write(result_of(index))
+            time.sleep(0.003)
+        spent_s = time.perf_counter() - started_s
+        while True:
+            try:
+                got.append(json.loads(client.recv(0.2))["index"])
+            except TimeoutError:
+                break
+        assert got == sorted(set(got))
+        assert 0.25 * 20 * spent_s <= len(got) <= 20 * spent_s + 3
+
+
+BAD = [
+    "",
+    "hello",
+    "{",
+    "[]",
+    "1e999",
+    '{"type": 3}',
+    '{"type": "subscribe", "format": "xml"}',
+    '{"type": "subscribe", "rate": -1}',
+    '{"type": "subscribe", "rate": NaN}',
+    '{"type": "subscribe", "rate": [30]}',
+    '{"type": "subscribe", "colour": "red"}',
+    '{"type": "subscribe", "vertices": {}}',
+    '{"type": "subscribe", "format": "json", "vertices": "float16"}',
+    "[" * 4000,
+    b"\x00\xff\x00",
+]
+
+
+def test_malformed_messages_are_answered_and_ignored(stream: WebStream) -> None:
+    with _client(stream) as client:
+        client.recv(5)
+        for message in BAD:
+            client.send(message)
+            answer = json.loads(client.recv(5))
+            assert answer["type"] == "error", message
+            assert "expected" in answer["message"] or "vertices come with" in answer["message"]
+        stream.write(random_result(3))
+        assert parse(client.recv(5))[0]["index"] == 3
+
+
+@given(st.text() | st.binary() | st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.dictionaries(st.sampled_from(["type", "format", "rate", "vertices", "x"]), inner),
+).map(json.dumps))  # fmt: skip
+def test_no_message_breaks_the_reader(message: str | bytes) -> None:
+    with contextlib.suppress(ConfigError):
+        assert isinstance(_from_message(message, Subscription()), Subscription)
+
+
+def test_a_huge_message_ends_that_client_alone(stream: WebStream) -> None:
+    with _client(stream) as loud, _client(stream) as calm:
+        calm.recv(5)
+        loud.send("x" * 100_000)
+        loud.recv(5)
+        with pytest.raises(ConnectionClosed):
+            loud.recv(5)
+        stream.write(random_result(0))
+        assert parse(calm.recv(5))[0]["index"] == 0
+
+
+def test_a_client_that_never_reads_costs_no_memory_and_no_time(stream: WebStream) -> None:
+    deaf = socket.create_connection(("127.0.0.1", int(stream.url.rsplit(":", 1)[1].strip("/"))))
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.sendall(
+        b"GET /stream?vertices=float32 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    _joined(stream)
+    results = [random_result(index) for index in range(4)]
+    with _client(stream) as calm:
+        calm.recv(5)
+        peaks, longest_s = [], 0.0
+        tracemalloc.start()
+        try:
+            for index in range(600):
+                started_s = time.perf_counter()
+                stream.write(results[index % 4])
+                longest_s = max(longest_s, time.perf_counter() - started_s)
+                calm.recv(5)
+                if index % 150 == 149:
+                    gc.collect()
+                    peaks.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    # 600 frames of 225 kB are 135 MB; kernel buffers aside at most a frame or two is held.
+    assert peaks[-1] - peaks[0] < 300_000
+    assert peaks[-1] < 3_000_000
+    assert longest_s < 2.0  # who waits for the client waits for ever
+    deaf.close()
+
+
+def test_the_page_and_its_files_are_served(stream: WebStream) -> None:
+    def get(path: str) -> tuple[str, bytes]:
+        with urllib.request.urlopen(stream.url + path, timeout=5) as answer:
+            return answer.headers["Content-Type"], answer.read()
+
+    kind, html = get("")
+    assert kind.startswith("text/html")
+    for name in ("three/three.module.min.js", "three/OrbitControls.js"):
+        assert name.encode() in html
+        assert get(name)[0] == "text/javascript"
+    assert get("three/three.core.min.js")[0] == "text/javascript"
+    assert b"MIT License" in get("three/LICENSE")[1]
+    faces = np.frombuffer(get("faces.bin")[1], "<u4").reshape(-1, 3)
+    np.testing.assert_array_equal(faces, default_body().model.faces)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("nothing", 404), ("../vmc.py", 404), ("three/../index.html", 404), ("%2e%2e/vmc.py", 404),
+     ("stream", 426), ("three", 404)],
+)  # fmt: skip
+def test_other_paths_are_refused(stream: WebStream, path: str, status: int) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(stream.url + path, timeout=5)
+    assert caught.value.code == status
+    caught.value.close()
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        (None, None, True),
+        ("http://{host}", None, True),
+        ("https://evil.example", None, False),
+        ("null", None, False),
+        ("http://127.0.0.1:1", None, False),
+        # A name of somebody else's that was made to resolve to this computer.
+        ("http://evil.example:8765", "evil.example:8765", False),
+        (None, "evil.example", False),
+        ("http://localhost:8765", "localhost:8765", True),
+        ("http://192.168.1.5:8765", "192.168.1.5:8765", True),
+    ],
+)
+def test_pages_from_elsewhere_may_not_read(stream, origin, host, allowed) -> None:
+    own = stream.url.split("/")[2]
+    headers = [("Origin", origin.format(host=own))] if origin else []
+    request = [f"{name}: {value}" for name, value in headers]
+    with socket.create_connection(("127.0.0.1", int(own.split(":")[1])), timeout=5) as raw:
+        lines = [
+            "GET /stream HTTP/1.1",
+            f"Host: {host or own}",
+            *request,
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ]
+        raw.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        status = raw.recv(12).split()[1]
+    assert status == (b"101" if allowed else b"403")
+
+
+def test_a_bad_query_says_what_is_wrong(stream: WebStream) -> None:
+    with pytest.raises(InvalidStatus) as caught, _client(stream, "?vertices=float64"):
+        pass
+    assert caught.value.response.status_code == 400
+    assert b"got 'float64', expected one of none, float16, float32" in caught.value.response.body
+
+
+def test_too_many_clients_and_then_fewer(stream: WebStream) -> None:
+    with contextlib.ExitStack() as clients:
+        for _ in range(MAX_CLIENTS - 1):
+            clients.enter_context(_client(stream))
+        with _client(stream):
+            _joined(stream, MAX_CLIENTS)
+            with pytest.raises(InvalidStatus, match="503"), _client(stream):
+                pass
+        _joined(stream, MAX_CLIENTS - 1)
+        with _client(stream) as client:
+            client.recv(5)
+
+
+def test_garbage_on_the_port_disturbs_nobody(stream: WebStream, capfd) -> None:
+    port = int(stream.url.rsplit(":", 1)[1].strip("/"))
+    for junk in (b"\x16\x03\x01\x02\x00\x01", b"\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"", b"POST / HTTP/1.1\r\n\r\n"):  # fmt: skip
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(junk)
+    with _client(stream) as client:
+        client.recv(5)
+        stream.write(random_result(0))
+        client.recv(5)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_taken_port_is_one_clear_line(stream: WebStream) -> None:
+    port = int(stream.url.rsplit(":", 1)[1].strip("/"))
+    second = WebStream(Address(host="127.0.0.1", port=port), streamed_body())
+    with pytest.raises(
+        OutputError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*choose another --web port"
+    ):
+        second.start()
+    second.close()
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+def test_a_host_of_somebody_else(host: str) -> None:
+    server = WebStream(Address(host=host, port=free_port()), streamed_body())
+    with pytest.raises(OutputError, match=r"cannot (listen on|find the host)"):
+        server.start()
+    server.close()
+
+
+def test_the_end_says_goodbye_and_leaves_no_thread() -> None:
+    address = Address(host="127.0.0.1", port=free_port())
+    server = WebStream(address, streamed_body()).start()
+    with _client(server) as client:
+        client.recv(5)
+        started_s = time.perf_counter()
+        server.close()
+        server.close()
+        assert time.perf_counter() - started_s < 3
+        with pytest.raises(ConnectionClosed):
+            client.recv(5)
+    server.write(random_result(0))
+    assert f"web {address}" not in {thread.name for thread in threading.enumerate()}
+    WebStream(address, streamed_body()).start().close()  # the port is free again
+
+
+def test_only_this_computer_can_reach_it(stream: WebStream) -> None:
+    assert stream._socket is not None
+    assert stream._socket.getsockname()[0] == "127.0.0.1"

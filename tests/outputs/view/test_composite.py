@@ -1,0 +1,97 @@
+"""Covers the side-by-side picture, the mesh's own view and the steady floor under it."""
+
+import numpy as np
+import pytest
+
+from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
+from realtime_vibe.outputs.view.composite import CompositeRenderer
+from realtime_vibe.outputs.view.hud import HudState
+from realtime_vibe.outputs.view.scene import SceneRenderer
+
+
+@pytest.mark.parametrize(
+    "size", [(640, 480), (641, 479), (64, 48), (1, 1), (1080, 1920), (3840, 2160), (333, 97)]
+)
+def test_size_is_told_beforehand_and_even(figure, result_of, size):
+    composite = CompositeRenderer(figure.faces, max_height=720)
+    width, height = composite.size(*size)
+    picture = composite.draw(result_of(figure, (0, 0, 3), size=size))
+    assert picture.shape == (height, width, 3)
+    assert (width % 2, height % 2) == (0, 0)
+    assert height <= 720
+
+
+def test_left_half_is_the_overlay_and_right_half_the_body(figure, result_of):
+    composite = CompositeRenderer(figure.faces)
+    somebody = composite.draw(result_of(figure, (0, 0, 3)))
+    nobody = CompositeRenderer(figure.faces).draw(result_of(figure))
+    differs = (somebody.astype(int) != nobody).any(axis=2)
+    assert differs[:, :640].sum() > 5000
+    assert differs[:, 640:].sum() > 5000
+    np.testing.assert_array_equal(nobody[:, :630], result_of(figure).frame.image_bgr[:, :630])
+
+
+def test_hud_is_on_the_overlay_only(figure, result_of):
+    result = result_of(figure, (0, 0, 3))
+    plain = CompositeRenderer(figure.faces).draw(result)
+    noted = CompositeRenderer(figure.faces).draw(result, HudState(message="hello"))
+    assert (plain[:, :630] != noted[:, :630]).any()
+    np.testing.assert_array_equal(plain[:, 642:], noted[:, 642:])
+
+
+def test_mirror_flips_both_halves(figure, result_of):
+    result = result_of(figure, (0, 0, 3))
+    plain = CompositeRenderer(figure.faces).draw(result)
+    flipped = CompositeRenderer(figure.faces, mirror=True).draw(result)
+    np.testing.assert_array_equal(flipped[:, 2:630], plain[:, :640][:, ::-1][:, 2:630])
+    np.testing.assert_array_equal(flipped[:, 642:-2], plain[:, 640:][:, ::-1][:, 2:-2])
+
+
+def test_the_body_stays_in_the_scene_wherever_it_walks(figure, result_of):
+    scene = SceneRenderer(figure.faces)
+    for step in range(60):
+        at = (0.05 * step, 0.0, 3.0 + 0.05 * step)
+        image = scene.draw(result_of(figure, at, at_s=step / 30), width=480, height=480)
+    blue = image[..., 0].astype(int) - image[..., 2] > 40
+    rows, columns = np.nonzero(blue)
+    assert blue.sum() > 4000
+    assert rows.min() > 5
+    assert rows.max() < 475
+    assert columns.min() > 5
+    assert columns.max() < 475
+
+
+def test_feet_do_not_sink_and_jumps_show():
+    ground = GroundLevel()
+    assert not ground.is_known
+    assert ground.update(1.0, 0.0) == 1.0
+    for frame in range(1, 16):
+        ground.update(0.6, frame / 30)
+    assert ground.level_m > 0.9
+    for frame in range(16, 31):
+        ground.update(1.2, frame / 30)
+    assert ground.level_m == pytest.approx(1.2, abs=0.01)
+
+
+def test_floor_starts_afresh_after_a_gap_or_when_time_runs_back():
+    ground = GroundLevel()
+    ground.update(1.0, 10.0)
+    assert ground.update(0.2, 12.0) == pytest.approx(0.2)
+    assert ground.update(0.7, 3.0) == pytest.approx(0.7)
+    assert ground.update(float("nan"), 3.1) == pytest.approx(0.7)
+
+
+def test_steady_point_follows_and_settles():
+    point = SteadyPoint()
+    point.update(np.zeros(2), 0.0)
+    values = [point.update(np.ones(2), k / 30) for k in range(1, 120)]
+    assert np.all(np.diff([value[0] for value in values]) >= 0)
+    np.testing.assert_allclose(values[-1], 1.0, atol=0.01)
+
+
+def test_the_view_cuts_to_a_target_that_leaps():
+    aim = SteadyPoint()
+    aim.update(np.array([0.0, 5.0, 0.0]), 0.0)
+    near = aim.update(np.array([0.5, 5.0, 0.0]), 0.03)
+    assert 0 < near[0] < 0.1
+    np.testing.assert_allclose(aim.update(np.array([0.0, 25.0, 0.0]), 0.06), [0.0, 25.0, 0.0])

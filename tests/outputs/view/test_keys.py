@@ -1,0 +1,58 @@
+"""Covers the key table that both windows share."""
+
+import pytest
+
+from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action, action_of_character, key_help
+
+
+def test_every_action_has_a_key_and_no_key_has_two():
+    assert {binding.action for binding in KEY_BINDINGS} == set(Action)
+    assert len({binding.character for binding in KEY_BINDINGS}) == len(KEY_BINDINGS)
+    assert len({binding.glfw_code for binding in KEY_BINDINGS}) == len(KEY_BINDINGS)
+
+
+@pytest.mark.parametrize(
+    ("code", "action"),
+    [
+        (ord("q"), Action.QUIT),
+        (ord("Q"), Action.QUIT),
+        (27, Action.QUIT),
+        (32, Action.PAUSE),
+        (ord("r") | 0x100000, Action.RECORD),
+        (-1, None),
+        (0, None),
+        (ord("x"), None),
+        (ord("1"), Action.LOCK_1),
+        (ord("9"), Action.LOCK_9),
+        (ord("0"), Action.RELEASE),
+        (0xFF51, None),
+        (0x250000, None),
+        (63234, None),
+    ],
+    ids=[
+        "q",
+        "Q",
+        "esc",
+        "space",
+        "numlock",
+        "none",
+        "zero",
+        "x",
+        "1",
+        "9",
+        "0",
+        "left",
+        "left-win",
+        "left-mac",
+    ],
+)
+def test_codes_of_opencv(code, action):
+    assert action_of_character(code) is action
+
+
+def test_help_names_every_key_once():
+    text = key_help()
+    assert text.startswith("q/Esc quit, space pause")
+    for binding in KEY_BINDINGS:
+        assert text.count(binding.purpose) == 1
+        assert binding.label in text
