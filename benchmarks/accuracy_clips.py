@@ -12,6 +12,8 @@ A clip folder holds `video.mp4` and `truth.npz`. Legend: F truth frames, K joint
 | `body_pose` | (F, 69) | optional: axis-angle [rad] of the 23 other joints |
 | `betas` | (10,) | optional |
 | `transl` | (F, 3) | optional, not needed for any score |
+| `K` | (3, 3) | optional: the camera's matrix [px], to compare with the image |
+| `dist` | (5,) | optional: its distortion, as OpenCV writes it |
 
 `global_orient`, `body_pose` and `betas` come together and belong to the engine's own body.
 """
@@ -53,6 +55,27 @@ class TruthPose:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Intrinsics:
+    """The true camera."""
+
+    K: FloatArray
+    """(3, 3) [px]."""
+    dist: FloatArray
+    """(5,) OpenCV's distortion."""
+
+    def __post_init__(self) -> None:
+        for name, array, shape in (("K", self.K, (3, 3)), ("dist", self.dist, (5,))):
+            if array.shape != shape:
+                raise DatasetError(f"{name} has shape {array.shape}, expected {shape}")
+
+    def project(self, points: FloatArray) -> FloatArray:
+        """Pixels (..., 2) of points (..., 3) in the camera frame [m]; NaN stays NaN."""
+        flat = points.reshape(-1, 1, 3)
+        pixels, _ = cv2.projectPoints(flat, np.zeros(3), np.zeros(3), self.K, self.dist)
+        return np.asarray(pixels, np.float64).reshape(*points.shape[:-1], 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipTruth:
     """What is known about a clip.
 
@@ -74,6 +97,8 @@ class ClipTruth:
     joints_px: FloatArray | None = None
     """(F, K, 2) [px] where the joints are in the image, to tell this person from others in view;
     None: whoever the tracker follows is taken for the person."""
+    intrinsics: Intrinsics | None = None
+    """None: the camera is not known."""
 
     def __post_init__(self) -> None:
         shape, num_names = self.joints.shape, len(self.names)
@@ -194,7 +219,15 @@ def _truth_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> ClipTruth:
         fps=float(arrays["fps"].item()),
         pose=TruthPose(**{key: arrays[key].astype(np.float64) for key in _POSE}) if given else None,
         are_marked=not given,
+        intrinsics=_intrinsics(arrays),
     )
+
+
+def _intrinsics(arrays: Mapping[str, NDArray[np.generic]]) -> Intrinsics | None:
+    if "K" not in arrays:
+        return None
+    dist = arrays["dist"].astype(np.float64) if "dist" in arrays else np.zeros(5)
+    return Intrinsics(K=arrays["K"].astype(np.float64), dist=dist)
 
 
 def video_frames(path: Path, fps: float) -> Generator[Frame]:

@@ -3,6 +3,7 @@
 Legend: F truth frames that the clip has pictures of, K gathered joints.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -69,9 +70,11 @@ def run_clip(
             last_frame = frame.index
             result = pipeline.step(frame)
             row = frame.index - truth.first_frame
-            person = _person_of(truth, row, result.people) if row >= 0 else None
-            if person is not None:
-                rows.put(row, person)
+            if row < 0:
+                continue
+            index = person_at(truth, row, [each.person.bbox_xyxy for each in result.people])
+            if index is not None:
+                rows.put(row, result.people[index])
     num_seen = last_frame + 1 - truth.first_frame
     if num_seen <= 0 or num_seen < truth.num_frames - FRAMES_A_VIDEO_MAY_LACK:
         raise DatasetError(
@@ -81,17 +84,26 @@ def run_clip(
     return rows.finished(min(num_seen, truth.num_frames))
 
 
-def _person_of(truth: ClipTruth, row: int, people: tuple[PersonResult, ...]) -> PersonResult | None:
-    """Whom a truth frame is about; None when nobody is near enough."""
-    if truth.joints_px is None or not people:
-        return people[0] if people else None
+def person_at(truth: ClipTruth, row: int, boxes_xyxy: Sequence[NDArray[np.float32]]) -> int | None:
+    """Whom a truth frame is about.
+
+    Args:
+        truth: its `joints_px` say where its person is; without them it is the first.
+        row: of the truth.
+        boxes_xyxy: (4,) [px] of everybody in view.
+
+    Returns:
+        Index into `boxes_xyxy`; None when nobody is near enough.
+    """
+    if truth.joints_px is None or not boxes_xyxy:
+        return 0 if boxes_xyxy else None
     low, high = truth.joints_px[row].min(axis=0), truth.joints_px[row].max(axis=0)
-    centers = [person.person.bbox_xyxy.reshape(2, 2).mean(axis=0) for person in people]
+    centers = [box.reshape(2, 2).mean(axis=0) for box in boxes_xyxy]
     distances = [float(np.linalg.norm(center - 0.5 * (low + high))) for center in centers]
     nearest = int(np.argmin(distances))
     # Not `>`: an unknown place compares false.
     is_near = distances[nearest] <= _NEAR_SHARE * float((high - low).max())
-    return people[nearest] if is_near else None
+    return nearest if is_near else None
 
 
 class _TruthRows:

@@ -1,0 +1,146 @@
+"""What the tracker said about every frame of clips, kept in files so that clips are tracked once.
+
+Legend: N video frames from the first one on, L = 33 landmarks.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy_clips import ClipTruth, EvaluationClip
+from benchmarks.accuracy_run import person_at
+from realtime_vibe.errors import DatasetError
+from realtime_vibe.features.landmark_features import LandmarkFeatures, landmark_features
+from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import nominal_focal_px
+from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
+from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedFrames:
+    """The tracker's word on the person of a truth; NaN in frames where nobody was found there."""
+
+    image_px: FloatArray
+    """(N, 33, 2)."""
+    world_m: FloatArray
+    """(N, 33, 3), origin at the middle of the hips."""
+    visibility: FloatArray
+    """(N, 33)."""
+    view: FloatArray
+    """(N, 7) crop centre x, y and side [px], principal point [px], focal length [px], dt [s]."""
+
+    @property
+    def features(self) -> FloatArray:
+        """(N, F) the default engine's input."""
+        return landmark_features(self.image_px, self.world_m, self.visibility, self.view)
+
+    @property
+    def is_found(self) -> NDArray[np.bool_]:
+        """(N,) whether the person was found."""
+        return np.asarray(np.isfinite(self.view[:, 0]), np.bool_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedClip:
+    """A clip with what was tracked in it."""
+
+    name: str
+    truth: ClipTruth
+    frames: TrackedFrames
+
+    @property
+    def rows(self) -> slice:
+        """The frames that the truth is about, as far as the video has them."""
+        first = self.truth.first_frame
+        return slice(first, min(first + self.truth.num_frames, len(self.frames.view)))
+
+
+def tracked_clips(
+    clips: Sequence[EvaluationClip], cache: Path | None = None
+) -> tuple[TrackedClip, ...]:
+    """Tracks clips with the default tracker, every frame in order.
+
+    Args:
+        clips: their truth says who is meant where several people are in view.
+        cache: folder of one file a clip, read where it is there and else written; None keeps none.
+
+    Raises:
+        RealtimeVibeError: a clip, a kept file or the tracker cannot be read.
+    """
+    if cache is not None:
+        cache.mkdir(parents=True, exist_ok=True)
+    with closing(make_tracker(TrackerChoice(), needs_landmarks=True)) as tracker:
+        return tuple(
+            TrackedClip(name=clip.name, truth=clip.truth, frames=_frames_of(clip, tracker, cache))
+            for clip in clips
+        )
+
+
+def _frames_of(clip: EvaluationClip, tracker: PersonTracker, cache: Path | None) -> TrackedFrames:
+    kept = None if cache is None else cache / f"{clip.name}.npz"
+    if kept is not None and kept.is_file():
+        return _read(kept)
+    frames = track_clip(clip, tracker)
+    if kept is not None:
+        arrays: dict[str, Any] = {
+            field.name: getattr(frames, field.name) for field in fields(TrackedFrames)
+        }
+        np.savez(kept, **arrays)
+    return frames
+
+
+def _read(path: Path) -> TrackedFrames:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return TrackedFrames(
+                **{field.name: arrays[field.name] for field in fields(TrackedFrames)}
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error}); remove it, and the clip is tracked again"
+        ) from error
+
+
+def track_clip(clip: EvaluationClip, tracker: PersonTracker) -> TrackedFrames:
+    """Tracks one clip from its first picture to the end of its truth."""
+    truth = clip.truth
+    if truth.joints_px is None and truth.intrinsics is not None:
+        truth = replace(truth, joints_px=truth.intrinsics.project(truth.joints))
+    squares = LandmarkFeatures(CROP_SCALE)
+    tracker.reset()
+    rows = []
+    with closing(clip.open_frames()) as frames:
+        for frame in frames:
+            if frame.index >= truth.first_frame + truth.num_frames:
+                break
+            people = tracker.update(frame)
+            # Before the truth begins, whoever is where its first frame is.
+            row = max(0, frame.index - truth.first_frame)
+            index = person_at(truth, row, [person.bbox_xyxy for person in people])
+            rows.append(_row(frame, None if index is None else people[index], squares))
+    image, world, visibility, view = (np.stack(part) for part in zip(*rows, strict=True))
+    return TrackedFrames(image_px=image, world_m=world, visibility=visibility, view=view)
+
+
+def _row(
+    frame: Frame, person: TrackedPerson | None, squares: LandmarkFeatures
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    if person is None or person.landmarks is None:
+        return tuple(
+            np.full(shape, np.nan, np.float32)
+            for shape in ((NUM_LANDMARKS, 2), (NUM_LANDMARKS, 3), (NUM_LANDMARKS,), (7,))
+        )  # type: ignore[return-value]
+    height, width = frame.image_bgr.shape[:2]
+    focal_px = nominal_focal_px(width, height, None)
+    view = [*squares.square(person), 0.5 * width, 0.5 * height, focal_px, person.dt_s]
+    marks = person.landmarks
+    return marks.image_px[:, :2], marks.world_m, marks.visibility, np.array(view, np.float32)
