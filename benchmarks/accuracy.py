@@ -4,7 +4,9 @@
 
 A clip is a folder of `video.mp4` and `truth.npz` (keys in `accuracy_clips`). Both methods see the
 same frames in the same run, tracked once, unsmoothed unless --smooth is given: ours through the
-whole pipeline, BlazePose's world landmarks straight from the tracker. Joints of both are scored
+whole pipeline, BlazePose's world landmarks straight from the tracker. Short tables follow on how
+tightly the mesh lies on the person in the image, and on how it stands; the first of them also for
+videos without a truth (--overlay FILE...). Joints of both are scored
 about the middle of the scored joints; --joints chooses a published set instead. Everything else the
 figures depend on is stated under the table.
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.accuracy_3dpw import find_3dpw_clips
 from benchmarks.accuracy_clips import find_clips
-from benchmarks.accuracy_evaluate import Evaluation, evaluate
+from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
 from realtime_vibe.app.settings import DEFAULT_ENGINE, TEMPORAL_MODES, LiveConfig
@@ -39,8 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
             view="none",
         )
         _check_outputs(options.json, options.plot)
-        clips = _READERS[options.dataset](options.folder)
+        if options.folder is None and not options.overlay:
+            raise ConfigError("nothing to measure: expected a folder of clips, or --overlay FILE")
+        clips = () if options.folder is None else _READERS[options.dataset](options.folder)
         evaluation = evaluate(clips, config, options.joints)
+        evaluation = with_overlays(evaluation, options.overlay)
         print(as_table(evaluation))
         _write(evaluation, options.json, options.plot)
     except RealtimeVibeError as error:
@@ -53,7 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy", description="Accuracy on clips with known 3D joints."
     )
-    parser.add_argument("folder", type=Path, help="folder of clips, or one clip folder")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder of clips, or one clip folder")
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="also videos without a truth: how tightly the mesh lies on the person",
+    )
     parser.add_argument(
         "--dataset",
         choices=tuple(_READERS),

@@ -35,6 +35,7 @@ from realtime_vibe.sources.opencv import quiet_opencv
 
 TRUTH_NAME, VIDEO_NAME = "truth.npz", "video.mp4"
 
+_USUAL_RATE_HZ = 30.0
 _REQUIRED = ("joints_camera", "joint_names", "first_frame", "fps")
 _POSE = ("global_orient", "body_pose", "betas")
 _POSE_SIZE = 3 * (NUM_SMPL_JOINTS - 1)
@@ -228,6 +229,19 @@ def _intrinsics(arrays: Mapping[str, NDArray[np.generic]]) -> Intrinsics | None:
         return None
     dist = arrays["dist"].astype(np.float64) if "dist" in arrays else np.zeros(5)
     return Intrinsics(K=arrays["K"].astype(np.float64), dist=dist)
+
+
+def whole_video(path: Path) -> Generator[Frame]:
+    """The frames of a video at the rate that the file states, or 30 a second.
+
+    Raises:
+        DatasetError: it cannot be opened, or holds no picture.
+    """
+    quiet_opencv()
+    capture = cv2.VideoCapture(str(path))
+    fps = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    yield from video_frames(path, fps if fps > 0 else _USUAL_RATE_HZ)
 
 
 def video_frames(path: Path, fps: float) -> Generator[Frame]:

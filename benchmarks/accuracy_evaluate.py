@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.accuracy_clips import EvaluationClip
+from benchmarks.accuracy_clips import EvaluationClip, whole_video
 from benchmarks.accuracy_joints import AUTO, COMMON, MARKED, JointSet, choose_joint_set
+from benchmarks.accuracy_overlay import Overlay, OverlayDistances
 from benchmarks.accuracy_run import run_clip
 from benchmarks.accuracy_scores import ClipResult, score_clip
 from realtime_vibe.app.run import build_pipeline
@@ -31,6 +33,8 @@ class Evaluation:
     engine: str
     backend: str
     precision: str
+    overlays: dict[str, Overlay | None] = field(default_factory=dict)
+    """Of videos without a truth."""
 
 
 def evaluate(
@@ -39,7 +43,7 @@ def evaluate(
     """Scores of every clip.
 
     Args:
-        clips: at least one; joint names are checked before the first is run.
+        clips: none gives an evaluation of what it would be run with; joint names are checked before the first is run.
         config: engine, tracker, temporal mode and smoothing.
         joint_set: which joints to score, one of `accuracy_joints.SET_NAMES`.
 
@@ -48,7 +52,10 @@ def evaluate(
     """
     joints = [_joints_of(clip, joint_set) for clip in clips]
     body = load_body(load_manifest(engine_folder(config.engine)).body)
-    results = []
+    results: list[ClipResult] = []
+    if not clips:
+        built = build_pipeline(config)
+        built.pipeline.close()
     tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
     pairs = list(zip(clips, joints, strict=True))
     # disable=None: no bar where nobody watches
@@ -63,13 +70,35 @@ def evaluate(
         results.append(score_clip(clip.name, run, chosen, clip.truth.fps))
     return Evaluation(
         clips=tuple(results),
-        joint_set=joints[-1].name,
-        root=joints[-1].root,
+        joint_set=joints[-1].name if joints else joint_set,
+        root=joints[-1].root if joints else (),
         config=config,
         engine=built.engine,
         backend=built.backend,
         precision=built.precision,
     )
+
+
+def with_overlays(evaluation: Evaluation, videos: Sequence[Path]) -> Evaluation:
+    """Adds how tightly the mesh lies on whom the tracker follows, in videos without a truth.
+
+    Raises:
+        RealtimeVibeError: a video cannot be read, or the engine's body has no landmarks.
+    """
+    if not videos:
+        return evaluation
+    body = load_body(load_manifest(engine_folder(evaluation.config.engine)).body)
+    overlays = {}
+    for path in tqdm(videos, unit="video", file=sys.stderr, disable=None, leave=False):
+        distances = OverlayDistances(body)
+        built = build_pipeline(evaluation.config)
+        with closing(built.pipeline) as pipeline, closing(whole_video(path)) as frames:
+            for frame in frames:
+                result = pipeline.step(frame)
+                for person in result.people:
+                    distances.put(result, person)
+        overlays[path.stem] = distances.finished()
+    return replace(evaluation, overlays=overlays)
 
 
 def _joints_of(clip: EvaluationClip, joint_set: str) -> JointSet:

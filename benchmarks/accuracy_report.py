@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.accuracy_evaluate import Evaluation
 from benchmarks.accuracy_joints import COMMON, MARKED
+from benchmarks.accuracy_overlay import Overlay
 from benchmarks.accuracy_scores import (
     COMPARED,
     ClipResult,
@@ -16,6 +17,7 @@ from benchmarks.accuracy_scores import (
     gain_percent,
     mean_scores,
 )
+from benchmarks.accuracy_sections import WHAM_PA_MPJPE_MM, overlay_lines, posture_lines
 from realtime_vibe.system.machine import installed_versions, machine_facts
 
 ACCEL_FORMULA = "mean |(p[t-1] - 2 p[t] + p[t+1]) - (q[t-1] - 2 q[t] + q[t+1])|"
@@ -27,6 +29,8 @@ _UNITS = ("mm", "mm", "mm", "mm/f^2", "%", "%")
 def as_table(evaluation: Evaluation) -> str:
     """A readable table: per clip ours, BlazePose and the gain, then means and what they mean."""
     clips = evaluation.clips
+    if not clips:
+        return "\n".join([*overlay_lines(evaluation), "", _engine_note(evaluation)]).lstrip("\n")
     width = max(4, *(len(clip.name) for clip in clips))
     header = _line(width, "clip", "method", _COLUMNS, "found", "frames")
     lines = [header, _line(width, "", "", _UNITS, "%", ""), "-" * len(header)]
@@ -38,15 +42,19 @@ def as_table(evaluation: Evaluation) -> str:
             None if clip.blazepose is None else clip.blazepose.scores,
             clip.num_frames,
         )
+        if evaluation.joint_set == MARKED and clip.name in WHAM_PA_MPJPE_MM:
+            cells = [_number(WHAM_PA_MPJPE_MM[clip.name]), *["-"] * (len(COMPARED) - 1)]
+            lines.append(_line(width, "", "WHAM", cells, "", ""))
     if len(clips) > 1:
         lines += _rows(width, "mean", *_means(clips), sum(clip.num_frames for clip in clips))
-    return "\n".join([*lines, "", *_notes(evaluation)])
+    lines += ["", *_notes(evaluation)]
+    return "\n".join([*lines, *overlay_lines(evaluation), *posture_lines(clips)])
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """Everything in the table and the error of each joint; scores that are not known are null."""
     config = evaluation.config
-    ours, theirs = _means(evaluation.clips)
+    clips = evaluation.clips
     return {
         "settings": {
             "engine": evaluation.engine,
@@ -66,8 +74,9 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine_facts(),
         "versions": installed_versions(),
-        "clips": {clip.name: _clip_json(clip) for clip in evaluation.clips},
-        "mean": _methods_json(ours, theirs),
+        "clips": {clip.name: _clip_json(clip) for clip in clips},
+        "overlays": {name: _overlay_json(each) for name, each in evaluation.overlays.items()},
+        "mean": _methods_json(*_means(clips)) if clips else None,
     }
 
 
@@ -99,14 +108,12 @@ def _rows(width: int, name: str, ours: Scores, theirs: Scores | None, num_frames
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
-    config, clips = evaluation.config, evaluation.clips
+    clips = evaluation.clips
     joints = {clip.joint_names for clip in clips}
     counts = sorted({len(names) for names in joints})
     rates = sorted({round(clip.accel_rate_hz, 1) for clip in clips})
     notes = [
-        f"engine {evaluation.engine} on {evaluation.backend} {evaluation.precision}, "
-        f"{config.temporal}, smoothing {config.smooth:g} (ours only), tracker {config.tracker}"
-        + (", refined" if config.refine else ""),
+        _engine_note(evaluation),
         f"joints: set {evaluation.joint_set}, {' or '.join(map(str, counts))} joints, "
         f"root: {_root(evaluation)}; ours are "
         + (
@@ -122,9 +129,20 @@ def _notes(evaluation: Evaluation) -> list[str]:
         "gain: by how much ours is better, relative to BlazePose's world landmarks of the same "
         "frames; in the mean rows, of the means",
     ]
+    if evaluation.joint_set == MARKED and any(clip.name in WHAM_PA_MPJPE_MM for clip in clips):
+        notes.append("WHAM: Shin et al. 2024, offline and on a GPU, through the same skeleton")
     if any(clip.blazepose is None for clip in clips):
-        notes[-1] = "no BlazePose rows: it does not have all joints of this set"
+        notes[4] = "no BlazePose rows: it does not have all joints of this set"
     return notes
+
+
+def _engine_note(evaluation: Evaluation) -> str:
+    config = evaluation.config
+    return (
+        f"engine {evaluation.engine} on {evaluation.backend} {evaluation.precision}, "
+        f"{config.temporal}, smoothing {config.smooth:g} (ours only), tracker {config.tracker}"
+        + (", refined" if config.refine else "")
+    )
 
 
 def _root(evaluation: Evaluation) -> str:
@@ -144,6 +162,7 @@ def _clip_json(clip: ClipResult) -> dict[str, Any]:
         clip.ours.scores, None if clip.blazepose is None else clip.blazepose.scores
     )
     content["ours"].update(_joints_json(clip.joint_names, clip.ours))
+    content["ours"]["overlay_percent"] = _overlay_json(clip.overlay)
     if clip.blazepose is not None:
         content["blazepose"].update(_joints_json(clip.joint_names, clip.blazepose))
     return {
@@ -152,6 +171,10 @@ def _clip_json(clip: ClipResult) -> dict[str, Any]:
         "accel_rate_hz": clip.accel_rate_hz,
         **content,
     }
+
+
+def _overlay_json(overlay: Overlay | None) -> dict[str, float | None] | None:
+    return None if overlay is None else _finite(asdict(overlay))
 
 
 def _methods_json(ours: Scores, theirs: Scores | None) -> dict[str, Any]:
@@ -165,7 +188,9 @@ def _methods_json(ours: Scores, theirs: Scores | None) -> dict[str, Any]:
 
 
 def _joints_json(names: Sequence[str], method: MethodResult) -> dict[str, Any]:
+    """Posture, and each joint's errors."""
     return {
+        "posture": _finite(asdict(method.posture)),
         "joint_mm": _finite(dict(zip(names, method.joint_mm.tolist(), strict=True))),
         "aligned_joint_mm": _finite(
             dict(zip(names, method.aligned_joint_mm.tolist(), strict=True))

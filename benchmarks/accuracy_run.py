@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from benchmarks.accuracy_clips import ClipTruth, EvaluationClip
 from benchmarks.accuracy_joints import BodyJoints, JointSet, joint_rows
 from benchmarks.accuracy_mesh import TrueBody
+from benchmarks.accuracy_overlay import Overlay, OverlayDistances
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.packets import PersonResult
+from realtime_vibe.packets import FrameResult, PersonResult
 from realtime_vibe.pipeline import MotionCapturePipeline
 
 FRAMES_A_VIDEO_MAY_LACK = 1
@@ -40,6 +41,8 @@ class ClipRun:
     """(F, K, 3) [m], origin at the hips; None for a joint set that BlazePose does not have."""
     vertex_errors_m: FloatArray | None
     """(F,) of ours; None where the truth has no mesh."""
+    overlay: Overlay | None = None
+    """None where nobody was found, or the body has no landmarks."""
 
 
 def run_clip(
@@ -74,7 +77,7 @@ def run_clip(
                 continue
             index = person_at(truth, row, [each.person.bbox_xyxy for each in result.people])
             if index is not None:
-                rows.put(row, result.people[index])
+                rows.put(row, result, result.people[index])
     num_seen = last_frame + 1 - truth.first_frame
     if num_seen <= 0 or num_seen < truth.num_frames - FRAMES_A_VIDEO_MAY_LACK:
         raise DatasetError(
@@ -120,14 +123,17 @@ class _TruthRows:
             joint_rows(gathered, BLAZEPOSE_LANDMARK_NAMES) if joints.has_landmarks else []
         )
         self._true_body = None if truth.pose is None else TrueBody(truth, truth.pose, body)
+        self._overlay = None if body.blazepose_regressor is None else OverlayDistances(body)
 
-    def put(self, row: int, person: PersonResult) -> None:
+    def put(self, row: int, result: FrameResult, person: PersonResult) -> None:
         self._ours[row] = self._body_joints.of(person.mesh)
         landmarks = person.person.landmarks
         if self._blazepose is not None and landmarks is not None:
             self._blazepose[row] = landmarks.world_m[self._landmarks]
         if self._true_body is not None:
             self._vertex_errors_m[row] = self._true_body.vertex_error_m(row, person.mesh)
+        if self._overlay is not None:
+            self._overlay.put(result, person)
 
     def finished(self, num_rows: int) -> ClipRun:
         return ClipRun(
@@ -135,4 +141,5 @@ class _TruthRows:
             ours=self._ours[:num_rows],
             blazepose=None if self._blazepose is None else self._blazepose[:num_rows],
             vertex_errors_m=None if self._true_body is None else self._vertex_errors_m[:num_rows],
+            overlay=None if self._overlay is None else self._overlay.finished(),
         )

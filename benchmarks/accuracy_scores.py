@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_joints import JointSet
+from benchmarks.accuracy_overlay import Overlay
+from benchmarks.accuracy_posture import Posture, score_posture
 from benchmarks.accuracy_run import ClipRun
 from realtime_vibe.training.metrics import (
     accel_error,
@@ -58,6 +60,7 @@ class MethodResult:
     """(K,) mean error of each joint about the root; NaN when nobody was found."""
     aligned_joint_mm: FloatArray
     """(K,) the same after the similarity transform."""
+    posture: Posture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class ClipResult:
     ours: MethodResult
     blazepose: MethodResult | None
     """None for a joint set that BlazePose does not have."""
+    overlay: Overlay | None = None
+    """Of our mesh; None where nobody was found, or the body has no landmarks."""
 
 
 def accel_stride(fps: float) -> int:
@@ -104,6 +109,7 @@ def score_clip(name: str, run: ClipRun, joints: JointSet, fps: float) -> ClipRes
             if run.blazepose is None
             else score_method(run.blazepose, run.truth, joints, fps, None)
         ),
+        overlay=run.overlay,
     )
 
 
@@ -126,10 +132,11 @@ def score_method(
     known = _known(truth)
     found = known & _known(predicted)
     num_scored = len(joints.joints)
+    posture = score_posture(predicted, truth, joints.gathered, fps)
     if not found.any():
         nothing = Scores(**dict.fromkeys(COMPARED, float("nan")), coverage=0.0)
         empty = np.full(num_scored, np.nan)
-        return MethodResult(scores=nothing, joint_mm=empty, aligned_joint_mm=empty)
+        return MethodResult(scores=nothing, joint_mm=empty, aligned_joint_mm=empty, posture=posture)
     errors = joint_errors(predicted[found], truth[found], joints.root_weights)[:, :num_scored]
     aligned = aligned_joint_errors(predicted[found, :num_scored], truth[found, :num_scored])
     vertices = np.full(1, np.nan) if vertex_errors_m is None else vertex_errors_m[found]
@@ -145,6 +152,7 @@ def score_method(
         ),
         joint_mm=errors.mean(axis=0) * 1e3,
         aligned_joint_mm=aligned.mean(axis=0) * 1e3,
+        posture=posture,
     )
 
 

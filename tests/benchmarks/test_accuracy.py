@@ -13,12 +13,14 @@ from benchmarks.accuracy import main
 def test_a_real_clip_from_video_to_table_json_and_picture(person_clip, tmp_path, capsys):
     json_path, plot_path = tmp_path / "scores.json", tmp_path / "errors.png"
     pytest.importorskip("matplotlib")
-    code = main([str(person_clip), "--json", str(json_path), "--plot", str(plot_path)])
+    outputs = ["--json", str(json_path), "--plot", str(plot_path)]
+    code = main([str(person_clip), "--overlay", str(person_clip / "video.mp4"), *outputs])
     table = capsys.readouterr().out
     assert code == 0
     assert "at 30 fps" in table
     assert "middle of the scored joints" in table
-    assert sum(line.startswith("cam3") for line in table.splitlines()) == 3
+    # Ours, BlazePose and the gain; then the mesh on the landmarks, and posture.
+    assert sum(line.startswith("cam3") for line in table.splitlines()) == 5
     content = json.loads(json_path.read_text())
     clip = content["clips"]["cam3"]
     assert (clip["frames"], clip["fps"], clip["accel_rate_hz"]) == (11, 60.0, 30.0)
@@ -27,6 +29,11 @@ def test_a_real_clip_from_video_to_table_json_and_picture(person_clip, tmp_path,
     assert clip["ours"]["pve_mm"] is None
     ours, theirs = (clip[method]["mpjpe_mm"] for method in ("ours", "blazepose"))
     assert clip["gain_percent"]["mpjpe_mm"] == pytest.approx(100 * (1 - ours / theirs), abs=0.01)
+    assert 0 < clip["ours"]["overlay_percent"]["median"] < 10
+    # The video alone has one frame more, before the truth begins.
+    measured = content["overlays"]["video"]["median"], clip["ours"]["overlay_percent"]["median"]
+    assert measured[0] == pytest.approx(measured[1], rel=0.1)
+    assert 0 < clip["ours"]["posture"]["trunk"] < 60
     assert np.mean(list(clip["ours"]["joint_mm"].values())) == pytest.approx(ours, abs=0.01)
     assert content["mean"]["ours"]["mpjpe_mm"] == ours
     assert content["settings"]["temporal"] == "stream"
@@ -56,6 +63,8 @@ def _refused(arguments, capsys):
 
 def test_every_refusal_is_one_line(empty_clip, tmp_path, capsys):
     folder = empty_clip.parent
+    assert "nothing to measure" in _refused([], capsys)
+    assert "cannot be opened" in _refused(["--overlay", tmp_path / "absent.mp4"], capsys)
     assert "no folder at" in _refused([tmp_path / "absent"], capsys)
     assert "no engine" in _refused([folder, "--engine", "absent"], capsys)
     assert "smooth is 7" in _refused([folder, "--smooth", 7], capsys)

@@ -106,7 +106,14 @@ def truth_arrays(truth: SequenceTruth, body: SmplLayer) -> dict[str, NDArray[np.
         "body_pose": turns[:, 1:].reshape(len(turns), -1).astype(np.float32),
         "betas": truth.betas[0].numpy(),
         "transl": truth.transl[:, 0].numpy(),
+        "K": _camera_matrix(truth),
     }
+
+
+def _camera_matrix(truth: SequenceTruth) -> NDArray[np.float32]:
+    """(3, 3) [px] of the one stream's camera."""
+    focal_px, (x, y) = float(truth.true_focal[0]), truth.principal[0].tolist()
+    return np.array([[focal_px, 0, x], [0, focal_px, y], [0, 0, 1]], np.float32)
 
 
 def _write_folder(
