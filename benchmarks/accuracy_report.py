@@ -174,14 +174,14 @@ def _clip_json(clip: ClipResult) -> dict[str, Any]:
 
 
 def _overlay_json(overlay: Overlay | None) -> dict[str, float | None] | None:
-    return None if overlay is None else _finite(asdict(overlay))
+    return None if overlay is None else finite(asdict(overlay))
 
 
 def _methods_json(ours: Scores, theirs: Scores | None) -> dict[str, Any]:
-    content: dict[str, Any] = {"ours": _finite(asdict(ours))}
+    content: dict[str, Any] = {"ours": finite(asdict(ours))}
     if theirs is not None:
-        content["blazepose"] = _finite(asdict(theirs))
-        content["gain_percent"] = _finite(
+        content["blazepose"] = finite(asdict(theirs))
+        content["gain_percent"] = finite(
             {score: gain_percent(ours, theirs, score) for score in COMPARED}
         )
     return content
@@ -190,15 +190,13 @@ def _methods_json(ours: Scores, theirs: Scores | None) -> dict[str, Any]:
 def _joints_json(names: Sequence[str], method: MethodResult) -> dict[str, Any]:
     """Posture, and each joint's errors."""
     return {
-        "posture": _finite(asdict(method.posture)),
-        "joint_mm": _finite(dict(zip(names, method.joint_mm.tolist(), strict=True))),
-        "aligned_joint_mm": _finite(
-            dict(zip(names, method.aligned_joint_mm.tolist(), strict=True))
-        ),
+        "posture": finite(asdict(method.posture)),
+        "joint_mm": finite(dict(zip(names, method.joint_mm.tolist(), strict=True))),
+        "aligned_joint_mm": finite(dict(zip(names, method.aligned_joint_mm.tolist(), strict=True))),
     }
 
 
-def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
+def finite(numbers: dict[str, float]) -> dict[str, float | None]:
     """Rounded; JSON has no NaN."""
     return {key: round(n, 3) if math.isfinite(n) else None for key, n in numbers.items()}
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
+from realtime_vibe.features import landmark_features
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import (
     CAMERA_SIZE,
@@ -28,6 +29,9 @@ Mode = Literal["eager", "compile"]
 
 CROP_INPUT = TensorSpec(name="crop", shape=("P", CROP_SIZE, CROP_SIZE, 3), dtype="uint8")
 FEATURES = TensorSpec(name="features", shape=("P", FEATURE_SIZE), dtype="float32")
+LANDMARK_FEATURES = TensorSpec(
+    name="features", shape=("P", landmark_features.FEATURE_SIZE), dtype="float32"
+)
 
 
 class TorchSession(OpenSession):
@@ -97,16 +101,20 @@ class BackboneModule(nn.Module):
 
 
 class StepModule(nn.Module):
-    """One frame of the motion network, as it was published."""
+    """One frame of a motion network.
 
-    def __init__(self) -> None:
+    Args:
+        network: anything with its `step` and `initial_hidden`.
+    """
+
+    def __init__(self, network: Any) -> None:
         super().__init__()
-        self.network = motion_network()
+        self.network = network
 
     def forward(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
-        """(P, 2048) and (L, P, H) to rotmat, betas, weak camera, next state."""
+        """(P, F) and (L, P, H) to rotmat, betas, weak camera, next state."""
         params, next_hidden = self.network.step(features, hidden)
-        return (*params, next_hidden)
+        return (params.rotmat, params.betas, params.weak_camera, next_hidden)
 
 
 def motion_network() -> MotionNetwork:
@@ -124,14 +132,29 @@ def features_session(mode: Mode, device: str = "cpu", *, half: bool = False) -> 
 
 
 def step_session(mode: Mode, device: str = "cpu", *, half: bool = False) -> TorchSession:
-    """One frame of the motion network."""
-    module = StepModule()
-    encoder = module.network.encoder.gru
-    hidden = TensorSpec(
-        name=STEP_INPUTS[1],
-        shape=(encoder.num_layers, "P", encoder.hidden_size),
-        dtype="float32",
-    )
+    """One frame of the paper's motion network, random weights."""
+    return network_session(motion_network(), FEATURES, mode=mode, device=device, half=half)
+
+
+def network_session(
+    network: Any,
+    features: TensorSpec = LANDMARK_FEATURES,
+    *,
+    mode: Mode = "eager",
+    device: str = "cpu",
+    half: bool = False,
+) -> TorchSession:
+    """One frame of a given motion network.
+
+    Args:
+        network: anything with its `step` and `initial_hidden`.
+        features: what it reads.
+        mode: see `TorchSession`.
+        device: `cpu` or `cuda`.
+        half: see `TorchSession`.
+    """
+    layers, _, size = network.initial_hidden(1).shape
+    hidden = TensorSpec(name=STEP_INPUTS[1], shape=(layers, "P", size), dtype="float32")
     shapes: tuple[tuple[int | str, ...], ...] = (
         ("P", 24, 3, 3),
         ("P", SHAPE_SIZE),
@@ -142,7 +165,8 @@ def step_session(mode: Mode, device: str = "cpu", *, half: bool = False) -> Torc
         TensorSpec(name=name, shape=shape, dtype="float32")
         for name, shape in zip(STEP_OUTPUTS, shapes, strict=True)
     ]
-    return TorchSession(module, [FEATURES, hidden], outputs, mode=mode, device=device, half=half)
+    module = StepModule(network)
+    return TorchSession(module, [features, hidden], outputs, mode=mode, device=device, half=half)
 
 
 def _closed(*_: Tensor) -> Tensor:

@@ -78,23 +78,29 @@ def tracked_clips(
     """
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
-    with closing(make_tracker(TrackerChoice(), needs_landmarks=True)) as tracker:
-        return tuple(
-            TrackedClip(name=clip.name, truth=clip.truth, frames=_frames_of(clip, tracker, cache))
-            for clip in clips
-        )
+    kept = [None if cache is None else cache / f"{clip.name}.npz" for clip in clips]
+    found = [None if path is None or not path.is_file() else _read(path) for path in kept]
+    if any(frames is None for frames in found):
+        with closing(make_tracker(TrackerChoice(), needs_landmarks=True)) as tracker:
+            for index, clip in enumerate(clips):
+                if found[index] is None:
+                    found[index] = _tracked_and_kept(clip, tracker, kept[index])
+    return tuple(
+        TrackedClip(name=clip.name, truth=clip.truth, frames=frames)
+        for clip, frames in zip(clips, found, strict=True)
+        if frames is not None
+    )
 
 
-def _frames_of(clip: EvaluationClip, tracker: PersonTracker, cache: Path | None) -> TrackedFrames:
-    kept = None if cache is None else cache / f"{clip.name}.npz"
-    if kept is not None and kept.is_file():
-        return _read(kept)
+def _tracked_and_kept(
+    clip: EvaluationClip, tracker: PersonTracker, path: Path | None
+) -> TrackedFrames:
     frames = track_clip(clip, tracker)
-    if kept is not None:
+    if path is not None:
         arrays: dict[str, Any] = {
             field.name: getattr(frames, field.name) for field in fields(TrackedFrames)
         }
-        np.savez(kept, **arrays)
+        np.savez(path, **arrays)
     return frames
 
 
