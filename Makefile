@@ -38,7 +38,7 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	@echo "installing everything the checks need into $(VENV); this takes minutes"
 	@$(PIP) install 'torch==2.13.0'
 	@$(PIP) install -e '.[all]'
-	@$(PY) -m export.blazepose --task >/dev/null \
+	@{ $(PY) -m export.blazepose --task && $(PY) -m export.blazepose --model lite --task; } >/dev/null \
 	  || echo "MediaPipe's bundle was not built: comparisons with MediaPipe are skipped"
 	@touch $@ $(VENV)/.live
 
@@ -64,6 +64,7 @@ bench: setup-test ## every benchmark, short, and the report of it
 
 export: setup-test ## rebuild the tracker's graphs and the body
 	$(PY) -m export.blazepose
+	$(PY) -m export.blazepose --model lite
 	$(PY) -m export.body
 
 wheel: $(VENV)/bin/python ## build dist/*.whl, engines included

@@ -5,6 +5,7 @@ import sys
 
 _LINES = {
     "latency": "each stage, and grab to mesh, of the live path on this machine",
+    "tracker_models": "our step with each size of BlazePose's landmark network, in turn",
     "backends": "every graph on every installed backend and precision, in turn",
     "peers": "our step beside MediaPipe's and the reference's way of working",
     "streaming": "cost of a frame against the length of the stream: stream, window, whole sequence",

@@ -21,7 +21,13 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
-from realtime_vibe.app.settings import DEFAULT_ENGINE, TEMPORAL_MODES, LiveConfig
+from realtime_vibe.app.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_TRACKER_MODEL,
+    TEMPORAL_MODES,
+    TRACKER_MODELS,
+    LiveConfig,
+)
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 
 _READERS = {"clips": find_clips, "3dpw": find_3dpw_clips}
@@ -37,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             tracker=options.tracker,
             temporal=options.temporal,
             smooth=options.smooth,
+            tracker_model=options.tracker_model,
             refine=options.refine,
             view="none",
         )
@@ -80,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("blazepose", "mediapipe"),
         default="blazepose",
         help="whose landmarks ours starts from and is compared with; mediapipe smooths its own",
+    )
+    parser.add_argument(
+        "--tracker-model",
+        choices=TRACKER_MODELS,
+        default=DEFAULT_TRACKER_MODEL,
+        help="size of BlazePose's landmark network, for both methods",
     )
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")

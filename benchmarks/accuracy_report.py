@@ -61,6 +61,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             "backend": evaluation.backend,
             "precision": evaluation.precision,
             "tracker": config.tracker,
+            "tracker_model": config.tracker_model,
             "refine": config.refine,
             "temporal": config.temporal,
             "smooth": config.smooth,
@@ -140,8 +141,8 @@ def _engine_note(evaluation: Evaluation) -> str:
     config = evaluation.config
     return (
         f"engine {evaluation.engine} on {evaluation.backend} {evaluation.precision}, "
-        f"{config.temporal}, smoothing {config.smooth:g} (ours only), tracker {config.tracker}"
-        + (", refined" if config.refine else "")
+        f"{config.temporal}, smoothing {config.smooth:g} (ours only), "
+        f"tracker {config.tracker} {config.tracker_model}" + (", refined" if config.refine else "")
     )
 
 

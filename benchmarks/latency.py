@@ -24,7 +24,12 @@ from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.run import build_pipeline
-from realtime_vibe.app.settings import TEMPORAL_MODES, LiveConfig
+from realtime_vibe.app.settings import (
+    DEFAULT_TRACKER_MODEL,
+    TEMPORAL_MODES,
+    TRACKER_MODELS,
+    LiveConfig,
+)
 from realtime_vibe.errors import ConfigError, SourceError
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.packets import Frame, FrameResult, ImageArray
@@ -226,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=60.0, help="camera rate of the second part")
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
+    parser.add_argument("--tracker-model", choices=TRACKER_MODELS, default=DEFAULT_TRACKER_MODEL)
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
     add_json(parser)
@@ -243,6 +249,7 @@ def _run(options: argparse.Namespace) -> None:
         engine=options.engine,
         backend=options.backend,
         temporal=options.temporal,
+        tracker_model=options.tracker_model,
         refine=options.refine,
     )
     images = decoded_frames(options.source, options.size, limit=300)
@@ -252,6 +259,7 @@ def _run(options: argparse.Namespace) -> None:
     print(
         f"{options.source.name} at {options.size[0]}x{options.size[1]}, {facts['engine']}, "
         f"{facts['backend']}, {options.temporal}, "
+        f"tracker model {options.tracker_model}, "
         f"landmarks {'refined' if options.refine else 'not refined'}, "
         f"{WARMUP_FRAMES} warm-up frames left out\n"
         f"machine: {facts['machine']}\n\nevery frame, as fast as possible: {facts['fps']} fps"
@@ -262,6 +270,8 @@ def _run(options: argparse.Namespace) -> None:
     collected = Collected(NAME)
     # The engine and the mode are part of the case: two of them in one file must not be one case.
     what = f"{facts['engine']}, {options.temporal}{', refined' if options.refine else ''}"
+    if options.tracker_model != DEFAULT_TRACKER_MODEL:
+        what += f", {options.tracker_model}"
     for pace, part in (("every frame", fast), (f"{options.rate:g} fps camera", live)):
         labels = Labels(
             engine=str(facts["engine"]),

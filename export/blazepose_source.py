@@ -32,6 +32,23 @@ class BlazePoseFiles:
     landmarks: Path
 
 
+def check_sha256(name: str, data: bytes, expected: str, origin: str) -> None:
+    """Refuses other bytes than those that this project was built with.
+
+    Args:
+        name: of the file, for the message.
+        data: its content.
+        expected: hexadecimal sha256.
+        origin: the package and version that it should come from.
+
+    Raises:
+        ExportError: the content is another.
+    """
+    got = hashlib.sha256(data).hexdigest()
+    if got != expected:
+        raise ExportError(f"{name} has sha256 {got}, expected {expected}: not from {origin}")
+
+
 def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
     """Unpacks the two files.
 
@@ -44,7 +61,7 @@ def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
     """
     if wheel is None:
         wheel = _download(folder)
-        _check_sha256(wheel.name, wheel.read_bytes(), _WHEEL_SHA256)
+        check_sha256(wheel.name, wheel.read_bytes(), _WHEEL_SHA256, REQUIREMENT)
     if not wheel.is_file():
         raise ExportError(f"no wheel at {wheel}")
     paths: dict[str, Path] = {}
@@ -52,7 +69,7 @@ def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
         with zipfile.ZipFile(wheel) as archive:
             for member, sha256 in TFLITE_SHA256.items():
                 data = archive.read(member)
-                _check_sha256(member, data, sha256)
+                check_sha256(member, data, sha256, REQUIREMENT)
                 paths[member] = folder / Path(member).name
                 paths[member].write_bytes(data)
     except (zipfile.BadZipFile, KeyError) as error:
@@ -80,9 +97,3 @@ def _download(folder: Path) -> Path:
             "it with --wheel"
         )
     return wheels[0]
-
-
-def _check_sha256(name: str, data: bytes, expected: str) -> None:
-    got = hashlib.sha256(data).hexdigest()
-    if got != expected:
-        raise ExportError(f"{name} has sha256 {got}, expected {expected}: not from {REQUIREMENT}")

@@ -20,7 +20,7 @@ from realtime_vibe.backends.manifest import (
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 from realtime_vibe.features.factory import needs_landmarks
-from realtime_vibe.tracking.factory import BLAZEPOSE, BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND, FULL, model_folder
 
 DEFAULT_ENGINE = "blazepose-gru"
 _NUM_THREADS = 2
@@ -46,7 +46,9 @@ class BuildSource:
     engine: EngineManifest
     """Which engine the networks drive: the source, or the default one where the source is a tracker."""
     tracker: SourceFolder
-    """BlazePose, whether or not it is built anew."""
+    """BlazePose's landmark networks, whether or not they are built anew."""
+    detector: GraphSpec
+    """BlazePose's; it lies beside the tracker model `full` alone."""
 
     @property
     def built_graphs(self) -> dict[str, GraphSpec]:
@@ -56,7 +58,7 @@ class BuildSource:
     @property
     def all_graphs(self) -> dict[str, GraphSpec]:
         """Those and what else the engine needs to run."""
-        return {**self.engine.graphs, **self.tracker.graphs}
+        return {**self.engine.graphs, "detector": self.detector, **self.tracker.graphs}
 
 
 def read_source(folder: Path) -> BuildSource:
@@ -71,13 +73,16 @@ def read_source(folder: Path) -> BuildSource:
         ExportError: the folder has neither, or holds graphs that are not in single precision ONNX.
     """
     tracker = _read(_tracker_folder(folder), BLAZEPOSE_KIND)
+    detector = (
+        tracker.graphs.get("detector")
+        or _read(model_folder(FULL), BLAZEPOSE_KIND).graphs["detector"]
+    )
     if (folder / BLAZEPOSE_KIND.file_name).is_file():
         engine_folder = find_folder(DEFAULT_ENGINE)
         if engine_folder is None:
             raise ExportError(f"no folder engines/{DEFAULT_ENGINE}: reinstall the package")
-        return BuildSource(
-            parts={"": tracker}, engine=load_manifest(engine_folder), tracker=tracker
-        )
+        engine, parts = load_manifest(engine_folder), {"": tracker}
+        return BuildSource(parts=parts, engine=engine, tracker=tracker, detector=detector)
     if not (folder / ENGINE.file_name).is_file():
         raise ExportError(
             f"{folder} has no {ENGINE.file_name} and no {BLAZEPOSE_KIND.file_name}: "
@@ -86,7 +91,7 @@ def read_source(folder: Path) -> BuildSource:
     source = _read(folder, ENGINE)
     engine = load_manifest(folder)
     parts = {"": source, "tracker": tracker} if needs_landmarks(engine) else {"": source}
-    return BuildSource(parts=parts, engine=engine, tracker=tracker)
+    return BuildSource(parts=parts, engine=engine, tracker=tracker, detector=detector)
 
 
 @contextmanager
@@ -102,10 +107,7 @@ def opened(graphs: Mapping[str, GraphSpec]) -> Iterator[dict[str, InferenceSessi
 def _tracker_folder(folder: Path) -> Path:
     if (folder / BLAZEPOSE_KIND.file_name).is_file():
         return folder
-    found = find_folder(BLAZEPOSE)
-    if found is None:
-        raise ExportError(f"no folder engines/{BLAZEPOSE}: reinstall the package")
-    return found
+    return model_folder(FULL)
 
 
 def _read(folder: Path, kind: ManifestKind) -> SourceFolder:

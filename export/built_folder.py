@@ -10,7 +10,7 @@ from typing import Any
 
 from realtime_vibe.backends.manifest import ENGINE
 from realtime_vibe.errors import ExportError
-from realtime_vibe.tracking.factory import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
 
 MANIFESTS = (ENGINE.file_name, BLAZEPOSE_KIND.file_name)
 

@@ -235,6 +235,7 @@ def _build_tracker(
         detector=config.detector,
         max_people=config.max_people,
         detect_every=config.detect_every,
+        tracker_model=config.tracker_model,
         refine=config.refine,
         backend=opener,
     )

@@ -12,6 +12,7 @@ from realtime_vibe.outputs.stream.address import LOOPBACK, VMC_PORT, VRCHAT_PORT
 from realtime_vibe.outputs.view.background import TRANSPARENT, parse_background
 
 TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
+TRACKER_MODELS = ("lite", "full", "heavy")
 TEMPORAL_MODES = ("stream", "window", "demo")
 VIEWS = ("both", "open3d", "preview", "none")
 BVH_NAMES = ("smpl", "mixamo", "vrm")
@@ -28,6 +29,7 @@ SHORTEST_PERSON_M, TALLEST_PERSON_M = 0.9, 2.4
 DEFAULT_ENGINE = "blazepose-gru"
 DEFAULT_DETECTOR = "blazepose"
 DEFAULT_DETECT_EVERY = 15
+DEFAULT_TRACKER_MODEL = "full"
 DEFAULT_SMOOTH = 0.9
 
 
@@ -47,6 +49,8 @@ class LiveConfig:
     """Inference backend; `auto` takes the fastest that is installed."""
     tracker: str = "auto"
     """One of `TRACKERS`; `auto`: BlazePose, or boxes for engines of crops with another detector."""
+    tracker_model: str = DEFAULT_TRACKER_MODEL
+    """One of `TRACKER_MODELS`: BlazePose's landmark network, from the fastest to the most exact."""
     detector: str = DEFAULT_DETECTOR
     """`blazepose`, `yolov3`, or a folder with a `detector.json`."""
     max_people: int = 1
@@ -358,6 +362,7 @@ _RULES: dict[str, _Rule] = {
     "engine": _text,
     "backend": _text,
     "tracker": _one_of(TRACKERS),
+    "tracker_model": _one_of(TRACKER_MODELS),
     "detector": _text,
     "max_people": _count,
     "detect_every": _count,

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_vibe import __version__
 from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
-from realtime_vibe.errors import BackendUnavailableError, OutputError, RealtimeVibeError
+from realtime_vibe.errors import (
+    BackendUnavailableError,
+    EngineError,
+    OutputError,
+    RealtimeVibeError,
+)
 from realtime_vibe.system.machine import machine_facts, package_version
 
 if TYPE_CHECKING:
@@ -81,6 +86,9 @@ _DISTRIBUTIONS = {
 }
 """Who brings a backend, by the first word of its name; TensorRT tells its version itself."""
 
+_LANDMARK_GRAPHS = ("landmarks", "landmarks_heat")
+"""Of each tracker model: without and with heat maps."""
+
 _FORBIDDING = ("not to be passed on", "non-commercial", "noncommercial")
 """Words of licences under which a file stays where it is."""
 
@@ -115,6 +123,7 @@ def run_doctor(*, engine: str, backend: str) -> int:
         ("display", check_display),
         ("cameras", check_cameras),
         ("engine", lambda: check_engine(engine)),
+        ("tracker models", check_tracker_models),
         ("auto", lambda: check_auto(engine)),
         ("self-test", lambda: check_live(engine, backend)),
     )
@@ -283,6 +292,30 @@ def check_engine(engine: str) -> Iterable[Finding]:
         yield Finding(ABSENT, f"licence of the body, which is not to be passed on: {terms}")
 
 
+def check_tracker_models() -> Iterable[Finding]:
+    """Which of BlazePose's landmark networks are here with the stated sha256s; `full` has to be."""
+    from realtime_vibe.backends.manifest import graph_spec, read_manifest
+    from realtime_vibe.tracking.blazepose_models import (
+        FULL,
+        TRACKER_MODELS,
+        blazepose_kind,
+        model_folder,
+    )
+
+    for model in TRACKER_MODELS:
+        kind = blazepose_kind(model)
+        try:
+            folder = model_folder(model)
+            content = read_manifest(folder, kind)
+            graphs = [graph_spec(folder, kind, content, name) for name in _LANDMARK_GRAPHS]
+        except EngineError as error:
+            yield Finding(BROKEN if model == FULL else ABSENT, str(error))
+        else:
+            yield Finding(
+                OK, f"tracker model {model}: {len(graphs)} files match their sha256s, {folder}"
+            )
+
+
 def check_live(engine: str, backend: str) -> Iterable[Finding]:
     """Two seconds of the whole live path on the synthetic source."""
     import numpy as np
@@ -367,7 +400,7 @@ def _graphs_of(engine: str) -> "list[GraphSpec]":
     from realtime_vibe.app.run import TRACKER_FOLDER
     from realtime_vibe.backends.engine_folder import engine_folder
     from realtime_vibe.backends.manifest import graph_spec, load_manifest, read_manifest
-    from realtime_vibe.tracking.factory import BLAZEPOSE, BLAZEPOSE_KIND
+    from realtime_vibe.tracking.blazepose_models import BLAZEPOSE, BLAZEPOSE_KIND
 
     manifest = load_manifest(engine_folder(engine))
     own = manifest.folder / TRACKER_FOLDER

@@ -146,6 +146,13 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         "crops with another detector)",
     )
     group.add_argument(
+        "--tracker-model",
+        choices=settings.TRACKER_MODELS,
+        help="size of BlazePose's landmark network: lite is faster, heavy steadier and several times "
+        "slower; heavy does not ship, make it in a checkout with: python -m export.blazepose --model "
+        f"heavy (default: {settings.DEFAULT_TRACKER_MODEL})",
+    )
+    group.add_argument(
         "--detector",
         metavar="blazepose|yolov3|FOLDER",
         help="who finds people before they are followed: BlazePose's own detector, or a folder with a "

@@ -10,15 +10,19 @@ from realtime_vibe.backends.opener import GraphOpener
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
+from realtime_vibe.tracking.blazepose_models import (
+    BLAZEPOSE,
+    BLAZEPOSE_KIND,
+    FULL,
+    TRACKER_MODELS,
+    blazepose_kind,
+    folder_name,
+    model_folder,
+)
 from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
 from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
 
-BLAZEPOSE = "blazepose"
-"""Name of the folder, and of the detector that comes out of it."""
-BLAZEPOSE_KIND = ManifestKind(
-    file_name="blazepose.json", cure="rebuild it with: python -m export.blazepose"
-)
 DETECTOR_KIND = ManifestKind(
     file_name="detector.json",
     cure="make it with: python -m export.yolov3 --weights yolov3.weights",
@@ -37,6 +41,8 @@ class TrackerChoice:
     max_people: int = 1
     detect_every: int = DETECT_EVERY
     """Frames."""
+    tracker_model: str = FULL
+    """Which landmark network: `lite`, `full` or `heavy`."""
     refine: bool = False
     backend: str | GraphOpener = "auto"
     """What opens the graphs, or the name of a backend."""
@@ -51,7 +57,7 @@ def make_tracker(
         choice: `auto` takes BlazePose's landmark tracker for engines that need landmarks, and for
             others as long as BlazePose is the detector; else the box tracker.
         needs_landmarks: whether the engine's features are made of landmarks.
-        blazepose_folder: BlazePose's graphs; None: those that ship with the project.
+        blazepose_folder: BlazePose's graphs, see `model_folder`; None: those of this installation.
 
     Raises:
         ConfigError: the parts do not go together.
@@ -63,7 +69,7 @@ def make_tracker(
         case "mediapipe":
             from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker
 
-            return MediaPipeTracker()
+            return MediaPipeTracker(model=choice.tracker_model)
         case "boxes":
             return BoxTracker(
                 open_detector(choice.detector, choice.backend, blazepose_folder),
@@ -84,6 +90,7 @@ def make_blazepose_tracker(
     *,
     refine: bool = False,
     num_threads: int = 2,
+    model: str = FULL,
 ) -> BlazePoseTracker:
     """Builds the tracker of one person from BlazePose's engine folder.
 
@@ -92,6 +99,7 @@ def make_blazepose_tracker(
         backend: what opens the graphs, or the name of a backend.
         refine: take the landmark graph with heat maps: more exact in pixels, and slower.
         num_threads: threads of each network.
+        model: which landmark network; others than `full` lie in a folder beside `engine_dir`.
 
     Raises:
         EngineError: a file is missing or is not what the manifest says.
@@ -101,7 +109,8 @@ def make_blazepose_tracker(
         _open(engine_dir, BLAZEPOSE_KIND, "detector", backend, num_threads)
     )
     try:
-        landmarks = _open_landmarks(engine_dir, backend, refine=refine, num_threads=num_threads)
+        folder = engine_dir.with_name(folder_name(model, engine_dir.name))
+        landmarks = _open_landmarks(folder, model, backend, refine, num_threads)
     except Exception:
         detector.close()
         raise
@@ -125,7 +134,7 @@ def open_detector(
         BackendUnavailableError: the backend cannot run here.
     """
     if name_or_dir == BLAZEPOSE:
-        folder = blazepose_folder or _shipped_blazepose()
+        folder = blazepose_folder or model_folder(FULL)
         return BlazePoseDetector(_open(folder, BLAZEPOSE_KIND, "detector", backend, _NUM_THREADS))
     found = find_folder(name_or_dir)
     if found is None:
@@ -146,6 +155,15 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
         raise ConfigError(
             "tracker is boxes, but this engine needs landmarks: expected auto, blazepose or "
             "mediapipe, or an engine that sees crops"
+        )
+    if choice.tracker_model not in TRACKER_MODELS:
+        raise ConfigError(
+            f"tracker-model is {choice.tracker_model!r}, expected one of {', '.join(TRACKER_MODELS)}"
+        )
+    if tracker == "boxes" and choice.tracker_model != FULL:
+        raise ConfigError(
+            f"tracker-model is {choice.tracker_model}, but the tracker is boxes, without landmarks: expected "
+            f"{FULL}, or tracker blazepose"
         )
     if tracker == "boxes" and choice.refine:
         raise ConfigError(
@@ -168,9 +186,9 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
 def _landmark_tracker(choice: TrackerChoice, blazepose_folder: Path | None) -> BlazePoseTracker:
     detector = open_detector(choice.detector, choice.backend, blazepose_folder)
     try:
-        folder = blazepose_folder or _shipped_blazepose()
+        folder = model_folder(choice.tracker_model, blazepose_folder)
         landmarks = _open_landmarks(
-            folder, choice.backend, refine=choice.refine, num_threads=_NUM_THREADS
+            folder, choice.tracker_model, choice.backend, choice.refine, _NUM_THREADS
         )
     except Exception:
         detector.close()
@@ -180,20 +198,11 @@ def _landmark_tracker(choice: TrackerChoice, blazepose_folder: Path | None) -> B
     )
 
 
-def _shipped_blazepose() -> Path:
-    folder = find_folder(BLAZEPOSE)
-    if folder is None:
-        raise EngineError(
-            f"no folder engines/{BLAZEPOSE}: expected BlazePose's graphs; reinstall the package"
-        )
-    return folder
-
-
 def _open_landmarks(
-    folder: Path, backend: str | GraphOpener, *, refine: bool, num_threads: int
+    folder: Path, model: str, backend: str | GraphOpener, refine: bool, num_threads: int
 ) -> InferenceSession:
     name = "landmarks_heat" if refine else "landmarks"
-    return _open(folder, BLAZEPOSE_KIND, name, backend, num_threads)
+    return _open(folder, blazepose_kind(model), name, backend, num_threads)
 
 
 def _open(

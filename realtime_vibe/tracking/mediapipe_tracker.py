@@ -16,31 +16,36 @@ from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import MAX_GAP_S
+from realtime_vibe.tracking.blazepose_models import FULL, make_command
 from realtime_vibe.tracking.blazepose_tracker import landmark_box
 
 _log = logging.getLogger(__name__)
 _INSTALL = "pip install 'realtime-vibe[mediapipe]'"
-_BUILD = "build it, in a checkout, with: python -m export.blazepose --task"
 
 
-def default_task_path() -> Path:
-    """Where the `.task` bundle is kept: the user's cache folder."""
+def default_task_path(model: str = FULL) -> Path:
+    """Where a model's `.task` bundle is kept: the user's cache folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "realtime-vibe" / "pose_landmarker.task"
+    suffix = "" if model == FULL else f"_{model}"
+    return Path(cache) / "realtime-vibe" / f"pose_landmarker{suffix}.task"
 
 
-def open_landmarker(task_path: Path, *, min_presence: float, min_detection_score: float) -> Any:
+def open_landmarker(
+    task_path: Path, *, min_presence: float, min_detection_score: float, model: str = FULL
+) -> Any:
     """Starts MediaPipe's `PoseLandmarker` in VIDEO mode for one person.
 
     Args:
         task_path: the `.task` bundle.
         min_presence: the landmark network must be this sure to go on.
         min_detection_score: the detector must be this sure.
+        model: what the bundle should hold, for the advice when it does not open.
 
     Raises:
         BackendUnavailableError: MediaPipe is not installed.
         TrackerError: the bundle is missing or MediaPipe refuses it.
     """
+    build = f"build it, in a checkout, with: {make_command(model)} --task {task_path}"
     try:
         from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as error:
@@ -48,7 +53,7 @@ def open_landmarker(task_path: Path, *, min_presence: float, min_detection_score
             f"MediaPipe is not installed ({error}): {_INSTALL}"
         ) from error
     if not task_path.is_file():
-        raise TrackerError(f"MediaPipe's model bundle {task_path} is missing: {_BUILD} {task_path}")
+        raise TrackerError(f"MediaPipe's model bundle {task_path} is missing: {build}")
     _log.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(task_path)),
@@ -61,9 +66,7 @@ def open_landmarker(task_path: Path, *, min_presence: float, min_detection_score
         return vision.PoseLandmarker.create_from_options(options)
     except (RuntimeError, ValueError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrackerError(
-            f"MediaPipe cannot load {task_path} ({first_line}): {_BUILD} {task_path}"
-        ) from error
+        raise TrackerError(f"MediaPipe cannot load {task_path} ({first_line}): {build}") from error
 
 
 class MediaPipeTracker(ClosedByWith):
@@ -73,6 +76,7 @@ class MediaPipeTracker(ClosedByWith):
         task_path: the `.task` bundle; `default_task_path` when left out.
         min_presence: the landmark network must be this sure to go on.
         min_detection_score: the detector must be this sure.
+        model: which bundle, one of `TRACKER_MODELS`.
 
     Raises:
         BackendUnavailableError: MediaPipe is not installed.
@@ -85,11 +89,13 @@ class MediaPipeTracker(ClosedByWith):
         *,
         min_presence: float = 0.5,
         min_detection_score: float = 0.5,
+        model: str = FULL,
     ) -> None:
         self._landmarker: Any = open_landmarker(
-            default_task_path() if task_path is None else task_path,
+            default_task_path(model) if task_path is None else task_path,
             min_presence=min_presence,
             min_detection_score=min_detection_score,
+            model=model,
         )
         self._last_stamp_ms = -1
         self._last_seen_s: float | None = None

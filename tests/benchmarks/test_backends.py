@@ -111,7 +111,7 @@ def test_people_and_soak_run_on_the_default_engine(tmp_path, capsys):
 def test_the_command_lists_what_there_is(capsys):
     assert run(["--help"]) == 0
     listed = capsys.readouterr().out
-    for name in ("latency", "backends", "peers", "streaming", "people", "glass", "soak", "accuracy",
+    for name in ("latency", "tracker_models", "backends", "peers", "streaming", "people", "glass", "soak", "accuracy",
                  "stillness", "report", "compare"):  # fmt: skip
         assert f"\n  {name} " in listed
         with pytest.raises(SystemExit) as ended:

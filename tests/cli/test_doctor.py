@@ -129,6 +129,24 @@ def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None
 
 
 @needs_engine
+def test_tracker_models_are_listed_and_a_missing_one_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = {finding.text: finding.level for finding in doctor.check_tracker_models()}
+    for model in ("lite", "full"):
+        (level,) = (levels[text] for text in levels if f"tracker model {model}: 2 files" in text)
+        assert level == OK
+    shelf = tmp_path / "engines"
+    shutil.copytree(engine_folder("blazepose"), shelf / "blazepose")
+    monkeypatch.setattr("realtime_vibe.backends.engine_folder._SHELVES", (shelf,))
+    lite, full, heavy = doctor.check_tracker_models()
+    assert [finding.level for finding in (lite, full, heavy)] == [ABSENT, OK, ABSENT]
+    assert "python -m export.blazepose --model heavy" in heavy.text
+    (shelf / "blazepose" / "landmarks.onnx").write_bytes(b"damaged")
+    _, full, _ = doctor.check_tracker_models()
+    assert full.level == BROKEN
+
+
 def test_what_must_not_be_passed_on_is_said(tmp_path) -> None:
     assert [finding.level for finding in doctor.check_engine("blazepose-gru")] == [OK]
     folder = tmp_path / "licensed"

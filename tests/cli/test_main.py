@@ -60,7 +60,7 @@ def test_no_words_are_the_defaults(runs: list[LiveConfig]) -> None:
 
 def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
     given = (
-        "--source 1 --engine e --backend onnxruntime --tracker mediapipe --detector out/d "
+        "--source 1 --engine e --backend onnxruntime --tracker mediapipe --tracker-model lite --detector out/d "
         "--max-people 2 --detect-every 5 --refine "
         "--temporal window --smooth off --view none --every-frame --max-frames 9 --record o.npz --save-video o.mkv "
         "--snapshot o.png --stats o.json --overwrite --mirror --width 640 --height 480 --fps 30 "
@@ -72,6 +72,7 @@ def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
         engine="e",
         backend="onnxruntime",
         tracker="mediapipe",
+        tracker_model="lite",
         detector="out/d",
         max_people=2,
         detect_every=5,
@@ -129,6 +130,7 @@ def test_every_setting_is_an_option_and_explained() -> None:
         (["--max-people", "0"], "max-people is 0"),
         (["--detect-every", "often"], "--detect-every"),
         (["--tracker", "yolov3"], "--tracker"),
+        (["--tracker-model", "huge"], "--tracker-model"),
         (["--smooth", "2"], "smooth is 2.0, expected off or a number from 0 to 1"),
         (["--smooth", "no"], "neither off nor a number"),
         (["--record", ""], "record is ''"),

@@ -1,5 +1,8 @@
 """BlazePose's export: unpacking, making sparse weights dense, translating operators to ONNX."""
 
+import io
+import json
+import tarfile
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,14 +18,16 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
 from export.blazepose import RECIPES, main  # noqa: E402
-from export.blazepose_check import sample_images  # noqa: E402
-from export.blazepose_source import fetch_blazepose  # noqa: E402
+from export.blazepose_check import TOLERANCES, sample_images  # noqa: E402
+from export.blazepose_npm import NPM_TFLITE_SHA256, fetch_landmarks, member_name  # noqa: E402
+from export.blazepose_source import TFLITE_SHA256, fetch_blazepose  # noqa: E402
 from export.heat_windows import add_heat_windows  # noqa: E402
 from export.tflite_reader import TfliteGraph, TfliteOperator, densify  # noqa: E402
 from export.tflite_to_onnx import Normalisation, convert  # noqa: E402
 from realtime_vibe.errors import ExportError  # noqa: E402
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
+LITE = ENGINE.with_name("blazepose-lite")
 RAW = Normalisation(mean=0.0, scale=1.0)
 
 
@@ -171,14 +176,75 @@ def test_heat_windows_are_the_cells_around_each_point() -> None:
         np.testing.assert_array_equal(heat[index], window.reshape(-1))
 
 
-def test_the_committed_graphs_follow_their_recipes() -> None:
-    for name, recipe in RECIPES.items():
-        graph = onnx.load(ENGINE / f"{name}.onnx").graph
+@pytest.mark.parametrize("folder", [ENGINE, LITE])
+def test_the_committed_graphs_follow_their_recipes(folder: Path) -> None:
+    names = json.loads((folder / "blazepose.json").read_text())["graphs"]
+    assert {"landmarks", "landmarks_heat"} <= names.keys()
+    for name in names:
+        recipe = RECIPES[name]
+        graph = onnx.load(folder / f"{name}.onnx").graph
         found = {output.name for output in graph.output}
         wanted = {new.replace("heatmaps", "heat") for new in recipe.outputs.values()}
         assert found == wanted, name
         used = {value for node in graph.node for value in node.input} | found
         assert all(set(node.output) & used for node in graph.node), name
+
+
+def test_what_ships_comes_from_pinned_files_and_agrees_with_them() -> None:
+    full, lite = (json.loads((it / "blazepose.json").read_text()) for it in (ENGINE, LITE))
+    assert full["source"]["sha256"] == TFLITE_SHA256
+    assert NPM_TFLITE_SHA256["full"] in TFLITE_SHA256.values()
+    assert lite["model"] == "lite"
+    assert lite["source"]["sha256"] == {member_name("lite"): NPM_TFLITE_SHA256["lite"]}
+    for graph in (*full["graphs"].values(), *lite["graphs"].values()):
+        for output, error in graph["max_abs_error_to_tflite"].items():
+            assert 0 < error <= TOLERANCES[output]
+
+
+def test_lite_is_a_smaller_network_with_the_same_inputs_and_outputs() -> None:
+    full, lite = (
+        json.loads((it / "blazepose.json").read_text())["graphs"] for it in (ENGINE, LITE)
+    )
+    for name in ("landmarks", "landmarks_heat"):
+        assert lite[name]["inputs"] == full[name]["inputs"]
+        assert lite[name]["outputs"] == full[name]["outputs"]
+        sizes = [(it / f"{name}.onnx").stat().st_size for it in (LITE, ENGINE)]
+        assert sizes[0] < 0.5 * sizes[1]
+
+
+def test_a_package_with_other_models_is_refused(tmp_path: Path) -> None:
+    package = tmp_path / "pose.tgz"
+    with tarfile.open(package, "w:gz") as archive:
+        member = tarfile.TarInfo(member_name("lite"))
+        member.size = 5
+        archive.addfile(member, io.BytesIO(b"other"))
+    with pytest.raises(ExportError, match=r"pose_landmark_lite\.tflite has sha256"):
+        fetch_landmarks("lite", tmp_path, package)
+    with pytest.raises(ExportError, match=r"is not a package of @mediapipe/pose@"):
+        fetch_landmarks("heavy", tmp_path, package)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not an archive"])
+def test_the_command_refuses_what_is_no_package_in_one_line(
+    tmp_path: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "x.tgz"
+    if content is not None:
+        package.write_bytes(content)
+    out = tmp_path / "out"
+    assert main(["--model", "heavy", "--package", str(package), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_without_npm_the_package_can_be_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ExportError, match=r"npm cannot download .*pass it with --package"):
+        fetch_landmarks("heavy", tmp_path)
 
 
 def test_without_heat_maps_the_decoder_is_gone() -> None:

@@ -27,7 +27,7 @@ from realtime_vibe.backends.manifest import (
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.tracking.factory import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 ENGINE = str(ENGINES / "blazepose-gru")
@@ -279,3 +279,11 @@ def _replayed(seen, session):
     tracker = ReplayTracker(session)
     tracker.seen = seen
     return tracker.update(seen.frame)[0]
+
+
+def test_a_tracker_model_is_built_beside_the_detector_of_full():
+    lite = ENGINES / "blazepose-lite"
+    source = read_source(lite)
+    assert source.built_graphs.keys() == {"landmarks", "landmarks_heat"}
+    assert source.all_graphs["detector"].path.parent == ENGINES / "blazepose"
+    assert source.all_graphs["landmarks"].path.parent == lite

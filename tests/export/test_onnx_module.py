@@ -13,7 +13,7 @@ from export.torch_tensorrt_target import exported_program
 from realtime_vibe.backends.manifest import ENGINE, graph_spec, read_manifest
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
-from realtime_vibe.tracking.factory import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 GRAPHS = (

@@ -28,7 +28,7 @@ from realtime_vibe.backends.manifest import (
 from realtime_vibe.backends.tensorrt_library import is_installed, load_tensorrt_rtx
 from realtime_vibe.errors import BackendUnavailableError, EngineError, ExportError
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.tracking.factory import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 GRAPHS = ("blazepose-gru/step", "blazepose/landmarks", "blazepose/landmarks_heat")

@@ -8,6 +8,7 @@ import pytest
 
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.geometry.crop import RotatedSquare
+from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.tracking.blazepose_landmarks import (
     BlazePoseLandmarks,
     decode,
@@ -98,6 +99,27 @@ def test_window_places_run_over_rows_of_one_map_per_point() -> None:
         for index, (x, y) in enumerate(middles.tolist())
     ]
     np.testing.assert_array_equal(maps.reshape(-1)[window_places(middles)], expected)
+
+
+def test_lite_sees_the_same_person_as_full() -> None:
+    pytest.importorskip("onnxruntime")
+    from benchmarks.clips import read_clip
+
+    image = read_clip(demo_clip_path(), 1).images[0]
+    height, width = image.shape[:2]
+    region = RotatedSquare(
+        center_x_px=width / 2, center_y_px=height / 2, side_px=height, roll_rad=0.0
+    )
+    poses = []
+    for folder in (ENGINE, ENGINE.with_name("blazepose-lite")):
+        network = BlazePoseLandmarks(open_session(folder / "landmarks.onnx"))
+        poses.append(network.estimate(image, region).landmarks)
+        network.close()
+    full, lite = poses
+    assert min(full.presence, lite.presence) > 0.9
+    apart_px = np.linalg.norm(lite.image_px[:, :2] - full.image_px[:, :2], axis=1)
+    assert np.median(apart_px) < 0.03 * height
+    assert np.median(np.linalg.norm(lite.world_m - full.world_m, axis=1)) < 0.1
 
 
 def test_the_graph_decides_whether_points_are_refined(shared_data: Path) -> None:

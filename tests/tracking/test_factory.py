@@ -12,14 +12,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from realtime_vibe.app import settings
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.manifest import file_sha256
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.packets import Frame
+from realtime_vibe.tracking import blazepose_models
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
 from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
 from realtime_vibe.tracking.factory import (
-    BLAZEPOSE_KIND,
     DETECTOR_KIND,
     TrackerChoice,
     make_blazepose_tracker,
@@ -63,6 +65,30 @@ def test_only_the_larger_graph_makes_heat() -> None:
     }
     assert names["landmarks"] == ["landmarks", "presence", "world_landmarks"]
     assert names["landmarks_heat"] == [*names["landmarks"], "heat"]
+
+
+def test_a_model_that_is_not_there_is_refused_with_the_command_that_makes_it(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_vibe.backends.engine_folder._SHELVES", (engine.parent,))
+    choice = TrackerChoice(tracker_model="heavy")
+    with pytest.raises(
+        EngineError,
+        match=r"no tracker model heavy here .*python -m export\.blazepose --model heavy",
+    ):
+        make_tracker(choice, needs_landmarks=True)
+
+
+def test_a_built_engine_keeps_its_models_beside_its_tracker(engine: Path) -> None:
+    choice = TrackerChoice(tracker_model="lite", backend="onnxruntime")
+    with pytest.raises(EngineError, match=r"no tracker model lite .*export\.build.*blazepose-lite"):
+        make_tracker(choice, needs_landmarks=True, blazepose_folder=engine)
+    shutil.copytree(ENGINE.with_name("blazepose-lite"), engine.with_name("blazepose-lite"))
+    for full in ("landmarks.onnx", "landmarks_heat.onnx"):
+        (engine / full).unlink()
+    made = make_tracker(choice, needs_landmarks=True, blazepose_folder=engine)
+    made.close()
+    assert type(made) is BlazePoseTracker
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -227,6 +253,9 @@ def test_boxes_have_nothing_to_refine(boxes_folder: Path) -> None:
     choice = TrackerChoice(detector=str(boxes_folder), refine=True)
     with pytest.raises(ConfigError, match="refine is on, but the tracker is boxes"):
         make_tracker(choice, needs_landmarks=False)
+    choice = TrackerChoice(detector=str(boxes_folder), tracker_model="lite")
+    with pytest.raises(ConfigError, match="tracker-model is lite, but the tracker is boxes"):
+        make_tracker(choice, needs_landmarks=False)
 
 
 def test_the_settings_offer_what_can_be_made() -> None:
@@ -234,6 +263,7 @@ def test_the_settings_offer_what_can_be_made() -> None:
     for field in fields(TrackerChoice):
         assert getattr(choice, field.name) == getattr(config, field.name), field.name
     assert config.detect_every == DETECT_EVERY
+    assert settings.TRACKER_MODELS == blazepose_models.TRACKER_MODELS
 
 
 def test_a_detector_made_of_darknets_weights_opens_and_looks(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame
+from realtime_vibe.tracking.blazepose_models import make_command
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker, default_task_path
 
@@ -19,17 +20,22 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 
 
+def built_task(model: str = "full") -> Path:
+    path = default_task_path(model)
+    if not path.is_file():
+        pytest.skip(f"no {path}: {make_command(model)} --task")
+    return path
+
+
 @pytest.fixture
 def task() -> Path:
-    path = default_task_path()
-    if not path.is_file():
-        pytest.skip(f"no {path}: python -m export.blazepose --task")
-    return path
+    return built_task()
 
 
 def test_the_bundle_lives_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert default_task_path() == Path("/somewhere/realtime-vibe/pose_landmarker.task")
+    assert default_task_path("lite") == Path("/somewhere/realtime-vibe/pose_landmarker_lite.task")
 
 
 @pytest.mark.skipif(HAS_MEDIAPIPE, reason="MediaPipe is installed")
@@ -42,6 +48,8 @@ def test_without_mediapipe_the_extra_is_named(tmp_path: Path) -> None:
 def test_a_missing_bundle_says_how_to_build_it(tmp_path: Path) -> None:
     with pytest.raises(TrackerError, match=r"python -m export\.blazepose --task .*x\.task"):
         MediaPipeTracker(tmp_path / "x.task")
+    with pytest.raises(TrackerError, match=r"export\.blazepose --model lite --task .*x\.task"):
+        MediaPipeTracker(tmp_path / "x.task", model="lite")
 
 
 @needs_mediapipe
@@ -52,18 +60,20 @@ def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
 
 
 @needs_mediapipe
+@pytest.mark.parametrize("model", ["full", "lite"])
 def test_our_landmarks_agree_with_mediapipes(
-    task: Path, shared_data: Path, caplog: pytest.LogCaptureFixture
+    model: str, shared_data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Heat maps on: MediaPipe refines too.
     from benchmarks.agreement import measure_agreement
     from benchmarks.clips import read_clip
 
+    task = built_task(model)
     clip = read_clip(shared_data / "real3d" / "pose2sim_cam3" / "video.mp4", 20)
     with caplog.at_level(logging.WARNING):
         result = measure_agreement(
             clip,
-            lambda: make_blazepose_tracker(ENGINE, refine=True),
+            lambda: make_blazepose_tracker(ENGINE, refine=True, model=model),
             lambda: MediaPipeTracker(task),
         )
     assert "Google" in caplog.text

@@ -1,0 +1,80 @@
+"""BlazePose's three landmark networks by their size, and the folders that hold them.
+
+`full` lies beside the detector; the other two have folders of their own with landmark graphs alone.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from realtime_vibe.backends.engine_folder import find_folder
+from realtime_vibe.backends.manifest import ManifestKind
+from realtime_vibe.errors import EngineError
+
+BLAZEPOSE = "blazepose"
+"""Name of the folder, and of the detector that comes out of it."""
+LITE, FULL, HEAVY = "lite", "full", "heavy"
+TRACKER_MODELS = (LITE, FULL, HEAVY)
+"""From the fastest to the most exact."""
+BLAZEPOSE_KIND = ManifestKind(
+    file_name="blazepose.json", cure="rebuild it with: python -m export.blazepose"
+)
+"""The manifest of the folder with the detector and `full`."""
+
+
+def blazepose_kind(model: str = FULL) -> ManifestKind:
+    """The manifest of a model's folder.
+
+    Args:
+        model: one of `TRACKER_MODELS`.
+    """
+    return replace(BLAZEPOSE_KIND, cure=f"rebuild it with: {make_command(model)}")
+
+
+def make_command(model: str) -> str:
+    """What makes a model's folder in a checkout."""
+    return f"python -m export.blazepose{'' if model == FULL else f' --model {model}'}"
+
+
+def folder_name(model: str, blazepose: str = BLAZEPOSE) -> str:
+    """Name of a model's folder.
+
+    Args:
+        model: one of `TRACKER_MODELS`.
+        blazepose: name of the folder with the detector and `full`.
+    """
+    return blazepose if model == FULL else f"{blazepose}-{model}"
+
+
+def find_model(model: str) -> Path | None:
+    """The folder of a model that this installation has; None: it has not."""
+    return find_folder(folder_name(model))
+
+
+def model_folder(model: str, blazepose_folder: Path | None = None) -> Path:
+    """The folder of a model.
+
+    Args:
+        model: one of `TRACKER_MODELS`.
+        blazepose_folder: the detector and `full` of a built engine; its other models lie beside it.
+            None: the graphs of this installation.
+
+    Raises:
+        EngineError: it is not there; the message says how to get it.
+    """
+    if blazepose_folder is not None:
+        found = blazepose_folder.with_name(folder_name(model, blazepose_folder.name))
+        if found.is_dir():
+            return found
+        raise EngineError(
+            f"no tracker model {model} in {blazepose_folder.parent} ({found.name}): build it, in a "
+            f"checkout, with: python -m export.build engines/{folder_name(model)} --target ... "
+            f"--precision ... --out {found}"
+        )
+    shipped = find_model(model)
+    if shipped is None:
+        made = f"make it, in a checkout, with: {make_command(model)}"
+        raise EngineError(
+            f"no tracker model {model} here (engines/{folder_name(model)}): "
+            f"{'reinstall the package' if model == FULL else made}"
+        )
+    return shipped
