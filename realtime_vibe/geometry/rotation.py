@@ -98,6 +98,55 @@ def quat_wxyz_from_rotmat(rotmat: FloatingArray) -> FloatingArray:
     return positive.astype(rotmat.dtype)
 
 
+def rotmat_from_quat_wxyz(quat: FloatingArray) -> FloatingArray:
+    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
+    w, x, y, z = np.moveaxis(quat, -1, 0)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    rotmat: FloatingArray = np.stack(rows, axis=-1).reshape(*quat.shape[:-1], 3, 3)
+    return rotmat
+
+
+def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingArray:
+    """(..., 4) the rotation `second` followed by `first`, as `R_first @ R_second`."""
+    aw, ax, ay, az = np.moveaxis(first, -1, 0)
+    bw, bx, by, bz = np.moveaxis(second, -1, 0)
+    product: FloatingArray = np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        axis=-1,
+    )
+    return product
+
+
+def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray) -> FloatingArray:
+    """Between two moving rotations, frame by frame (Shoemake 1985).
+
+    Which of the two ways round is chosen once, the shorter one in the first frame: it would jump if it
+    changed while both ends move.
+
+    Args:
+        first: (N, ..., 4) unit quaternions, neighbouring frames in one hemisphere.
+        second: likewise.
+        share: (N,) from 0, `first`, to 1, `second`.
+    """
+    is_far = np.sum(first[:1] * second[:1], axis=-1, keepdims=True) < 0
+    second = np.where(is_far, -second, second)
+    cosine = np.sum(first * second, axis=-1, keepdims=True)
+    angle = np.arccos(np.clip(cosine, -1.0 + 1e-6, 1.0 - 1e-6))
+    part = share.reshape(-1, *[1] * (first.ndim - 1))
+    mixed = np.sin((1 - part) * angle) * first + np.sin(part * angle) * second
+    unit: FloatingArray = mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
+    return unit
+
+
 def _unit(vector: FloatingArray) -> FloatingArray:
     unit: FloatingArray = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
     return unit

@@ -6,7 +6,7 @@ import pytest
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.models.smpl_layer import SmplLayer
-from realtime_vibe.training.samples.motion import MotionClip, MotionPool
+from realtime_vibe.training.samples.motion import MotionClip, MotionPool, MotionShares
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,8 @@ def waving_pool():
     quats[:, 0] = [np.sqrt(0.5), np.sqrt(0.5), 0, 0]
     trans = np.stack([frames / 60, 0 * frames, 0.95 + 0 * frames], -1)
     clip = MotionClip(name="wave", quats=quats, trans=trans)
-    return MotionPool([clip], 4, 600, np.random.default_rng(0))
+    as_recorded = MotionShares(gestures=0.0, looking=0.0, lying=0.0)
+    return MotionPool([clip], 4, 600, np.random.default_rng(0), shares=as_recorded)
 
 
 @pytest.fixture(scope="session")

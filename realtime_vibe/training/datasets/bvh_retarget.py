@@ -26,6 +26,7 @@ from realtime_vibe.training.datasets.clip import (
     RecordedMotion,
     resampled_clip,
 )
+from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 
 Array = NDArray[np.float64]
 
@@ -118,22 +119,6 @@ _KNOWN = {"CMU (cgspeed, Daz-friendly)": CGSPEED_DAZ}
 
 _T_POSE_RAD = 0.02
 """Both upper arms turned by less than this: the file begins with its T-pose."""
-
-REST_JOINTS_M: Array = np.array(
-    [
-        [0.0, -0.220, 0.030],
-        [0.098, -0.320, 0.037], [-0.098, -0.320, 0.037], [0.0, -0.117, 0.017],
-        [0.134, -0.691, 0.031], [-0.134, -0.691, 0.031], [0.0, 0.012, 0.008],
-        [0.118, -1.122, -0.016], [-0.118, -1.122, -0.016], [0.0, 0.061, 0.005],
-        [0.147, -1.172, 0.122], [-0.147, -1.172, 0.122], [0.0, 0.245, 0.045],
-        [0.078, 0.131, 0.041], [-0.078, 0.131, 0.041], [0.0, 0.341, 0.078],
-        [0.172, 0.163, 0.032], [-0.172, 0.163, 0.032],
-        [0.428, 0.150, 0.007], [-0.428, 0.150, 0.007],
-        [0.659, 0.157, 0.005], [-0.659, 0.157, 0.005],
-        [0.758, 0.149, -0.010], [-0.758, 0.149, -0.010],
-    ]
-)  # fmt: skip
-"""(24, 3) rest joints of the project's own mean body [m], to the millimetre."""
 
 
 def load_bvh(path: Path, rest_joints: Array = REST_JOINTS_M) -> MotionClip:

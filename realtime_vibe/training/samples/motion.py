@@ -1,37 +1,59 @@
-"""Motion clips, joined into long, varied sequences.
+"""Motion clips, joined into long, varied sequences in the shares in which webcams see people.
 
-Legend: N frames, J = 24 SMPL joints. World frame: Z up [m].
+Legend: N frames, J = 24 SMPL joints, Q sequences. World frame: Z up [m].
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.errors import ConfigError
+from realtime_vibe.geometry.rotation import quat_product_wxyz, slerp_wxyz
 from realtime_vibe.training.datasets.clip import (
     POOL_RATE_HZ,
     FloatArray,
     MotionClip,
     continuous,
-    normalised,
 )
 from realtime_vibe.training.datasets.motion_folder import load_motion_folder
+from realtime_vibe.training.samples.gestures import ARM_JOINTS, gesturing_arms
+from realtime_vibe.training.samples.head_motion import NECK_JOINTS, looking_head
+from realtime_vibe.training.samples.lying import laid_down
+from realtime_vibe.training.samples.posture import Posture, posture_weights, postures
 
-__all__ = ["POOL_RATE_HZ", "FloatArray", "MotionClip", "MotionPool", "load_clips", "rarity_weights"]
+__all__ = [
+    "POOL_RATE_HZ",
+    "FloatArray",
+    "MotionClip",
+    "MotionPool",
+    "MotionShares",
+    "load_clips",
+    "rarity_weights",
+]
 
 _BLEND_FRAMES = 24
 """0.4 s of cross-fade where one clip follows another."""
-_PARTS = (
-    (1, 4, 7, 10),
-    (2, 5, 8, 11),
+_LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
+_ARMS_AND_TRUNK = (
     (16, 18, 20, 22),
     (17, 19, 21, 23),
     (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23),
 )
-"""Left leg, right leg, left arm, right arm, upper body: what may come from another clip."""
+"""Left leg, right leg; left arm, right arm, upper body: what may come from another clip."""
 _EXCHANGE_CHANCE = 0.12
 """Of each part: few hours of motion hold too few combinations of arms and legs."""
+
+
+_CONJUGATE = np.array([1, -1, -1, -1], np.float32)
+_LEAST_TWIST = 0.05
+_LEAST_RARITY_RAD = 0.01
+_STILL_SHARE = 0.3
+"""Sequences that stand or sit for more of their frames keep their own legs."""
+_LEAST_CHANCE = 0.03
+"""Of a sequence that never stands or sits to get other arms, against 1 of one that always does."""
 
 
 def load_clips(folder: Path, *, skip_bad: bool = False) -> list[MotionClip]:
@@ -43,6 +65,34 @@ def load_clips(folder: Path, *, skip_bad: bool = False) -> list[MotionClip]:
     return list(load_motion_folder(folder, skip_bad=skip_bad).clips)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionShares:
+    """What a pool consists of.
+
+    Raises:
+        ConfigError: a share is not within 0 and 1, or standing and sitting leave no room together.
+    """
+
+    standing: float = 0.33
+    sitting: float = 0.22
+    """Of the frames; most of what webcams see is one of the two."""
+    gestures: float = 0.25
+    """Of the sequences: with arms of `gesturing_arms`, most of them standing or sitting ones."""
+    looking: float = 0.3
+    """Of the sequences: with the head of `looking_head`."""
+    lying: float = 0.03
+    """Of the sequences: turned onto the floor by `laid_down`."""
+
+    def __post_init__(self) -> None:
+        for name in ("standing", "sitting", "gestures", "looking", "lying"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"share {name} is {getattr(self, name)}, expected 0 to 1")
+        if self.standing + self.sitting >= 1.0:
+            raise ConfigError(
+                f"standing {self.standing} and sitting {self.sitting}, expected less than 1 together"
+            )
+
+
 class MotionPool:
     """Equally long sequences, each spliced from random clips with cross-fades.
 
@@ -51,7 +101,8 @@ class MotionPool:
         num_sequences: how many sequences to make.
         num_frames: length of each at `POOL_RATE_HZ`.
         rng: source of all choices.
-        weights: chance of each clip; None uses `rarity_weights`.
+        weights: chance of each clip; None fits `rarity_weights` to the shares of standing and sitting.
+        shares: what the pool consists of.
     """
 
     def __init__(
@@ -61,20 +112,56 @@ class MotionPool:
         num_frames: int,
         rng: np.random.Generator,
         weights: FloatArray | None = None,
+        shares: MotionShares | None = None,
     ) -> None:
+        shares = shares or MotionShares()
         if weights is None:
-            weights = rarity_weights(clips)
+            # Whoever is laid down later stands and sits no more.
+            upright = max(1.0 - shares.lying, shares.standing + shares.sitting)
+            wanted = {
+                Posture.STANDING: shares.standing / upright,
+                Posture.SITTING: shares.sitting / upright,
+            }
+            weights = posture_weights(clips, rarity_weights(clips), wanted)
         chances = np.asarray(weights, np.float64)
         chances /= chances.sum()
         self.quats: FloatArray = np.empty((num_sequences, num_frames, 24, 4), np.float32)
+        """(Q, N, 24, 4) local rotations, wxyz, neighbours in one hemisphere."""
         self.trans: FloatArray = np.empty((num_sequences, num_frames, 3), np.float32)
+        """(Q, N, 3) pelvis [m]."""
         for row in range(num_sequences):
             quats, trans = _spliced(clips, chances, num_frames, rng)
-            for part in _PARTS:
+            is_still = np.mean(postures(quats, trans) != Posture.OTHER) > _STILL_SHARE
+            # One leg of a walk under somebody who sits would make neither.
+            for part in _ARMS_AND_TRUNK if is_still else (*_LEGS, *_ARMS_AND_TRUNK):
                 if rng.random() < _EXCHANGE_CHANCE:
                     other, _ = _spliced(clips, chances, num_frames, rng)
                     quats[:, part] = other[:, part]
             self.quats[row], self.trans[row] = continuous(quats), trans
+        self._vary(shares, rng)
+
+    def _vary(self, shares: MotionShares, rng: np.random.Generator) -> None:
+        """Gives some sequences what recordings lack."""
+        still = np.array(
+            [
+                np.mean(postures(quats, trans) != Posture.OTHER)
+                for quats, trans in zip(self.quats, self.trans, strict=True)
+            ]
+        )
+        for row in _drawn(shares.looking, np.ones_like(still), rng):
+            self.quats[row][:, NECK_JOINTS] = looking_head(self.quats.shape[1], rng)
+        # Hands are put where the head is by now.
+        for row in _drawn(shares.gestures, _LEAST_CHANCE + still**2, rng):
+            self.quats[row][:, ARM_JOINTS] = gesturing_arms(self.quats[row], rng)
+        for row in _drawn(shares.lying, np.ones_like(still), rng):
+            self.quats[row], self.trans[row] = laid_down(self.quats[row], self.trans[row], rng)
+
+
+def _drawn(share: float, chances: NDArray[np.float64], rng: np.random.Generator) -> list[int]:
+    """Rows that get something: as many as a share of them says, more likely those with a high chance."""
+    count = round(share * len(chances))
+    rows = rng.choice(len(chances), count, replace=False, p=chances / chances.sum())
+    return sorted(rows.tolist())
 
 
 def rarity_weights(clips: Sequence[MotionClip]) -> FloatArray:
@@ -86,7 +173,7 @@ def rarity_weights(clips: Sequence[MotionClip]) -> FloatArray:
     mean = np.mean(np.concatenate([part[::10] for part in body]), axis=0)
     mean /= np.linalg.norm(mean, axis=-1, keepdims=True)
     angles = [2 * np.arccos(np.clip(np.abs(np.sum(part * mean, axis=-1)), 0, 1)) for part in body]
-    rarity = np.array([np.mean(angle) for angle in angles])
+    rarity = np.maximum([np.mean(angle) for angle in angles], _LEAST_RARITY_RAD)
     length = np.sqrt([min(len(clip.trans), 1200) for clip in clips])
     weights: FloatArray = (length * (rarity / rarity.mean()) ** 2).astype(np.float32)
     return weights
@@ -116,18 +203,34 @@ def _append(
 ) -> tuple[FloatArray, FloatArray]:
     if not len(trans):
         return new_quats, new_trans
+    new_quats, new_trans = _headed_like(quats[-1, 0], new_quats, new_trans)
     # The new piece starts above the point where the old one ended; heights keep their own value.
     offset = trans[-1] - new_trans[0]
     offset[2] = 0.0
     new_trans = new_trans + offset
     fade = min(_BLEND_FRAMES, len(trans), len(new_trans))
     share = np.linspace(0.0, 1.0, fade + 2, dtype=np.float32)[1:-1]
-    near = np.where(np.sum(quats[-fade:] * new_quats[:fade], axis=-1, keepdims=True) < 0, -1.0, 1.0)
-    mixed = (
-        quats[-fade:] * (1 - share[:, None, None]) + near * new_quats[:fade] * share[:, None, None]
-    )
+    mixed = slerp_wxyz(continuous(quats[-fade:]), new_quats[:fade], share)
     mixed_trans = trans[-fade:] * (1 - share[:, None]) + new_trans[:fade] * share[:, None]
     return (
-        np.concatenate([quats[:-fade], normalised(mixed), new_quats[fade:]]).astype(np.float32),
+        np.concatenate([quats[:-fade], mixed, new_quats[fade:]]).astype(np.float32),
         np.concatenate([trans[:-fade], mixed_trans, new_trans[fade:]]).astype(np.float32),
     )
+
+
+def _headed_like(
+    root: FloatArray, new_quats: FloatArray, new_trans: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Turns a piece about the vertical so that it begins with a root's heading: nobody spins in a fade."""
+    between = quat_product_wxyz(root, new_quats[0, 0] * _CONJUGATE)
+    # The part of the turn between both that is about the vertical (swing and twist).
+    twist = between[[0, 3]]
+    size = float(np.linalg.norm(twist))
+    if size < _LEAST_TWIST:  # one lies as the other stands on the head: any heading will do
+        return new_quats, new_trans
+    cos, sin = (twist / size).tolist()
+    turned = new_quats.copy()
+    turned[:, 0] = quat_product_wxyz(np.array([cos, 0, 0, sin], np.float32), new_quats[:, 0])
+    c, s = cos * cos - sin * sin, 2 * cos * sin
+    about_z = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)
+    return turned, new_trans @ about_z

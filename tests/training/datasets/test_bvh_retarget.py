@@ -12,11 +12,11 @@ from realtime_vibe.errors import DatasetError
 from realtime_vibe.training.datasets.amass import load_amass
 from realtime_vibe.training.datasets.bvh import read_bvh
 from realtime_vibe.training.datasets.bvh_retarget import (
-    REST_JOINTS_M,
     load_bvh,
     smallest_rotation,
 )
 from realtime_vibe.training.datasets.clip import R_Z_UP_FROM_Y_UP
+from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 
 LIMBS = [
     ("neck", "head", "neck", "head"),

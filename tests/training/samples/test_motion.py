@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.samples.motion import MotionClip, MotionPool, load_clips, rarity_weights
+from realtime_vibe.errors import ConfigError, DatasetError
+from realtime_vibe.geometry.rotation import quat_product_wxyz, rotmat_from_quat_wxyz
+from realtime_vibe.training.samples.motion import (
+    MotionClip,
+    MotionPool,
+    MotionShares,
+    load_clips,
+    rarity_weights,
+)
+from realtime_vibe.training.samples.posture import Posture, postures
+from tests.training.samples.still_people import sitting, standing, walking
 
 
 def _write(path, frames=120, rate=30.0):
@@ -60,3 +69,47 @@ def test_rare_poses_get_more_weight_and_longer_clips_too():
     long, short, odd = rarity_weights(clips)
     assert long == pytest.approx(2 * short)
     assert odd > 2 * short
+
+
+def _posture_shares(pool):
+    seen = np.stack([postures(*row) for row in zip(pool.quats, pool.trans, strict=True)])
+    return np.bincount(seen.ravel(), minlength=len(Posture)) / seen.size
+
+
+def test_pieces_join_without_a_spin():
+    """Clips that face opposite ways go on in one direction."""
+    clips = [standing(), standing()]
+    half_turn = np.array([0, 0, 0, 1], np.float32)
+    clips[1].quats[:, 0] = quat_product_wxyz(half_turn, clips[1].quats[:, 0])
+    pool = MotionPool(clips, 4, 1500, np.random.default_rng(0), shares=MotionShares(lying=0.0))
+    forward = rotmat_from_quat_wxyz(pool.quats[:, :, 0])[..., 2]
+    np.testing.assert_allclose(np.sum(forward * forward[:, :1], axis=-1), 1.0, atol=1e-4)
+
+
+def test_standing_and_sitting_fill_their_shares_of_a_pool():
+    clips = [standing(), sitting(), *[walking() for _ in range(10)]]
+    shares = MotionShares(standing=0.4, sitting=0.3, lying=0.0, gestures=0.0, looking=0.0)
+    seen = _posture_shares(MotionPool(clips, 100, 300, np.random.default_rng(1), shares=shares))
+    assert seen[Posture.STANDING] == pytest.approx(0.4, abs=0.12)
+    assert seen[Posture.SITTING] == pytest.approx(0.3, abs=0.12)
+
+
+def test_a_pool_of_real_motion_has_its_shares_and_depends_on_the_seed_alone(shared_data, tmp_path):
+    for path in sorted((shared_data / "motion").glob("*.npz"))[::12]:
+        (tmp_path / path.name).symlink_to(path)
+    clips = load_clips(tmp_path)
+    first, again = (MotionPool(clips, 50, 300, np.random.default_rng(0)) for _ in range(2))
+    np.testing.assert_array_equal(first.quats, again.quats)
+    np.testing.assert_array_equal(first.trans, again.trans)
+    np.testing.assert_allclose(np.linalg.norm(first.quats, axis=-1), 1.0, atol=1e-5)
+    assert np.sum(first.quats[:, 1:] * first.quats[:, :-1], axis=-1).min() > 0.0
+    wanted, seen = MotionShares(), _posture_shares(first)
+    assert seen[Posture.STANDING] == pytest.approx(wanted.standing, abs=0.15)
+    assert seen[Posture.SITTING] == pytest.approx(wanted.sitting, abs=0.15)
+
+
+def test_shares_out_of_range_are_refused():
+    with pytest.raises(ConfigError, match=r"share lying is 1\.5, expected 0 to 1"):
+        MotionShares(lying=1.5)
+    with pytest.raises(ConfigError, match="expected less than 1 together"):
+        MotionShares(standing=0.7, sitting=0.3)
