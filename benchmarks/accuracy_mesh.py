@@ -40,13 +40,14 @@ class TrueBody:
 
     def vertex_error_m(self, row: int, mesh: BodyMesh) -> float:
         """Mean vertex distance of `mesh` from truth frame `row`, pelvis on pelvis [m]."""
-        true = self._posed(row)
+        true = self.posed(row)
         error = pve(
             mesh.vertices[None], true.vertices[None], mesh.joints[None, 0], true.joints[None, 0]
         )
         return float(error[0])
 
-    def _posed(self, row: int) -> BodyMesh:
+    def posed(self, row: int) -> BodyMesh:
+        """The true body of a frame, rest pelvis on the origin."""
         at_origin = np.zeros(3, np.float32)
         return self._body.forward(self._orient[row], self._pose[row], self._betas, at_origin)
 
@@ -56,7 +57,7 @@ class TrueBody:
         in_body = [SMPL_JOINT_NAMES.index(name) for name in shared]
         rows = np.linspace(0, truth.num_frames - 1, _CHECKED_FRAMES).astype(int)
         gaps = [
-            _distance(self._posed(row).joints[in_body], truth.joints[row, in_truth]) for row in rows
+            _distance(self.posed(row).joints[in_body], truth.joints[row, in_truth]) for row in rows
         ]
         largest = max((gap for gap in gaps if np.isfinite(gap)), default=0.0)
         if largest > LARGEST_DISAGREEMENT_M:

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 STRAIGHT_DEG = 174.0
 """A true knee of this interior angle or more is straight."""
 
+STRAIGHT_SMPL_DEG = 170.0
+"""The same for a truth of SMPL's joints: the default body's hips, knees and ankles lie on no line, and
+its straight legs reach 172 degrees."""
+
 SWAP_MARGIN_M = 0.05
 """By how much the exchanged limbs must fit better, mean of their joints."""
 
@@ -66,7 +70,11 @@ def angle_deg(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def score_posture(
-    predicted: FloatArray, truth: FloatArray, names: Sequence[str], fps: float
+    predicted: FloatArray,
+    truth: FloatArray,
+    names: Sequence[str],
+    fps: float,
+    straight_deg: float = STRAIGHT_DEG,
 ) -> Posture:
     """Posture of all frames that have a truth and a prediction.
 
@@ -75,11 +83,12 @@ def score_posture(
         truth: the same shape; NaN where it is unknown.
         names: (K,) full names.
         fps: [1/s].
+        straight_deg: true knees of this interior angle or more are straight.
     """
     found = np.isfinite(predicted).all(axis=(1, 2)) & np.isfinite(truth).all(axis=(1, 2))
     knees = _limb_errors(predicted, truth, names, ("hip", "knee", "ankle"))
     elbows = _limb_errors(predicted, truth, names, ("shoulder", "elbow", "wrist"))
-    is_straight = [true >= STRAIGHT_DEG for _, true in knees]
+    is_straight = [true >= straight_deg for _, true in knees]
     straight = [
         np.abs(error)[chosen] for (error, _), chosen in zip(knees, is_straight, strict=True)
     ]

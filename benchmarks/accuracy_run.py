@@ -14,6 +14,7 @@ from benchmarks.accuracy_clips import ClipTruth, EvaluationClip
 from benchmarks.accuracy_joints import BodyJoints, JointSet, joint_rows
 from benchmarks.accuracy_mesh import TrueBody
 from benchmarks.accuracy_overlay import Overlay, OverlayDistances
+from benchmarks.accuracy_posture import STRAIGHT_DEG, STRAIGHT_SMPL_DEG
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import DatasetError
@@ -43,6 +44,8 @@ class ClipRun:
     """(F,) of ours; None where the truth has no mesh."""
     overlay: Overlay | None = None
     """None where nobody was found, or the body has no landmarks."""
+    straight_deg: float = STRAIGHT_DEG
+    """Interior angle of knees that are straight in this truth."""
 
 
 def run_clip(
@@ -123,6 +126,7 @@ class _TruthRows:
             joint_rows(gathered, BLAZEPOSE_LANDMARK_NAMES) if joints.has_landmarks else []
         )
         self._true_body = None if truth.pose is None else TrueBody(truth, truth.pose, body)
+        self._straight_deg = STRAIGHT_DEG if truth.are_marked else STRAIGHT_SMPL_DEG
         self._overlay = None if body.blazepose_regressor is None else OverlayDistances(body)
 
     def put(self, row: int, result: FrameResult, person: PersonResult) -> None:
@@ -142,4 +146,5 @@ class _TruthRows:
             blazepose=None if self._blazepose is None else self._blazepose[:num_rows],
             vertex_errors_m=None if self._true_body is None else self._vertex_errors_m[:num_rows],
             overlay=None if self._overlay is None else self._overlay.finished(),
+            straight_deg=self._straight_deg,
         )

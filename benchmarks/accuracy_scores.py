@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy_joints import JointSet
 from benchmarks.accuracy_overlay import Overlay
-from benchmarks.accuracy_posture import Posture, score_posture
+from benchmarks.accuracy_posture import STRAIGHT_DEG, Posture, score_posture
 from benchmarks.accuracy_run import ClipRun
 from realtime_vibe.training.metrics import (
     accel_error,
@@ -103,11 +103,11 @@ def score_clip(name: str, run: ClipRun, joints: JointSet, fps: float) -> ClipRes
         num_frames=int(_known(run.truth).sum()),
         fps=fps,
         accel_rate_hz=fps / accel_stride(fps),
-        ours=score_method(run.ours, run.truth, joints, fps, run.vertex_errors_m),
+        ours=score_method(run.ours, run.truth, joints, fps, run.vertex_errors_m, run.straight_deg),
         blazepose=(
             None
             if run.blazepose is None
-            else score_method(run.blazepose, run.truth, joints, fps, None)
+            else score_method(run.blazepose, run.truth, joints, fps, None, run.straight_deg)
         ),
         overlay=run.overlay,
     )
@@ -119,6 +119,7 @@ def score_method(
     joints: JointSet,
     fps: float,
     vertex_errors_m: FloatArray | None = None,
+    straight_deg: float = STRAIGHT_DEG,
 ) -> MethodResult:
     """Errors over the frames that have a truth and a prediction.
 
@@ -128,11 +129,12 @@ def score_method(
         joints: which are scored, and the root.
         fps: [1/s].
         vertex_errors_m: (F,), NaN where nobody was found.
+        straight_deg: interior angle of knees that are straight in this truth.
     """
     known = _known(truth)
     found = known & _known(predicted)
     num_scored = len(joints.joints)
-    posture = score_posture(predicted, truth, joints.gathered, fps)
+    posture = score_posture(predicted, truth, joints.gathered, fps, straight_deg)
     if not found.any():
         nothing = Scores(**dict.fromkeys(COMPARED, float("nan")), coverage=0.0)
         empty = np.full(num_scored, np.nan)

@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.accuracy_evaluate import Evaluation
 from benchmarks.accuracy_overlay import VISIBLE, Overlay, mean_overlay
-from benchmarks.accuracy_posture import STRAIGHT_DEG, SWAP_MARGIN_M, Posture, mean_posture
+from benchmarks.accuracy_posture import (
+    STRAIGHT_DEG,
+    STRAIGHT_SMPL_DEG,
+    SWAP_MARGIN_M,
+    Posture,
+    mean_posture,
+)
 from benchmarks.accuracy_scores import ClipResult
 
 WHAM_PA_MPJPE_MM: Mapping[str, float] = {"opencap_squat": 27.5, "opencap_walk": 33.6}
@@ -77,7 +83,7 @@ def posture_lines(clips: Sequence[ClipResult]) -> list[str]:
         *lines,
         "  bias: knees, negative: more bent than they are; forward: the trunk's part in the true body's "
         "sagittal plane;",
-        f"  straight: knees whose truth is {STRAIGHT_DEG:g} degrees or more, share: of all knees; flips: how "
+        f"  straight: knees whose truth is {STRAIGHT_DEG:g} degrees or more ({STRAIGHT_SMPL_DEG:g} in a truth of SMPL's joints), share: of all knees; flips: how "
         "often the arms or the legs",
         f"  begin to fit better by {SWAP_MARGIN_M * 1e3:.0f} mm with left and right exchanged, flipped: share "
         "of such frames",

@@ -10,11 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy_clips import ClipTruth, TruthPose
 from benchmarks.accuracy_joints import joint_rows
+from benchmarks.accuracy_mesh import TrueBody
+from benchmarks.accuracy_overlay import MeshLandmarks
 from benchmarks.accuracy_scores import accel_stride
 from benchmarks.landmark_errors import JOINTS
 from benchmarks.tracked_clips import TrackedClip
-from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES
+from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, SMPL_JOINT_NAMES
+from realtime_vibe.body.model_file import BodyModel, load_body
 
 FloatArray = NDArray[np.float64]
 
@@ -42,11 +46,18 @@ class LandmarkTrack:
     """Between frames."""
 
 
-def real_track(clip: TrackedClip) -> LandmarkTrack:
-    """What the tracker said about a clip; without the true camera the image's errors are NaN."""
+def real_track(clip: TrackedClip, body: BodyModel) -> LandmarkTrack:
+    """What the tracker said about a clip; without the true camera the image's errors are NaN.
+
+    Args:
+        clip: tracked.
+        body: of a truth that has its parameters: gives the places that the tracker marks.
+    """
     truth, rows = clip.truth, clip.rows
     num_rows = rows.stop - rows.start
     joints = truth.joints[:num_rows, joint_rows(JOINTS, truth.names)]
+    if truth.pose is not None:
+        joints = _marked(truth, truth.pose, body)[:num_rows]
     image_px = clip.frames.image_px[rows][:, LANDMARKS].astype(np.float64)
     errors = np.full_like(image_px, np.nan)
     if truth.intrinsics is not None:
@@ -60,6 +71,19 @@ def real_track(clip: TrackedClip) -> LandmarkTrack:
         visibility=clip.frames.visibility[rows][step, LANDMARKS].astype(np.float64),
         period_s=accel_stride(truth.fps) / truth.fps,
     )
+
+
+def _marked(truth: ClipTruth, pose: TruthPose, body: BodyModel) -> FloatArray:
+    """(F, K, 3) the true body's landmarks where its joints are."""
+    true_body, landmarks = TrueBody(truth, pose, body), MeshLandmarks(body)
+    names = [name for name in truth.names if name in SMPL_JOINT_NAMES]
+    given = truth.joints[:, [truth.names.index(name) for name in names]]
+    rows = []
+    for row in range(truth.num_frames):
+        mesh = true_body.posed(row)
+        own = mesh.joints[[SMPL_JOINT_NAMES.index(name) for name in names]]
+        rows.append(landmarks.of(mesh)[LANDMARKS] + (given[row] - own).mean(axis=0))
+    return np.stack(rows)
 
 
 def standing_height_m(joints: FloatArray) -> float:
@@ -97,7 +121,6 @@ def simulated_tracks(
     """
     import torch
 
-    from realtime_vibe.body.model_file import load_body
     from realtime_vibe.models.smpl_layer import SmplLayer
     from realtime_vibe.training.samples.motion import MotionPool, load_clips
     from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings

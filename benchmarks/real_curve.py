@@ -27,7 +27,12 @@ from benchmarks.accuracy_report import finite
 from benchmarks.accuracy_scores import ClipResult
 from benchmarks.replayed_clips import Playback, open_network, score_replayed
 from benchmarks.tracked_clips import TrackedClip, tracked_clips
-from realtime_vibe.app.settings import DEFAULT_ENGINE, TEMPORAL_MODES
+from realtime_vibe.app.settings import (
+    DEFAULT_ENGINE,
+    DEFAULT_TRACKER_MODEL,
+    TEMPORAL_MODES,
+    TRACKER_MODELS,
+)
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import load_manifest
 from realtime_vibe.body.model_file import BodyModel, load_body
@@ -171,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _check(options)
         threadpool_limits(1, user_api="blas")  # as the live pipeline has it
-        clips = tracked_clips(find_clips(options.folder), options.cache)
+        clips = tracked_clips(find_clips(options.folder), options.cache, options.tracker_model)
         body = load_body(load_manifest(engine_folder(options.engine)).body)
         playback = Playback(
             temporal=options.temporal, smooth=options.smooth, joint_set=options.joints
@@ -223,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     add("folder", type=Path, help="folder of clips, or one clip folder")
     add("--networks", type=Path, nargs="+", required=True, help="network.pt files, engine folders")
     add("--cache", type=Path, help="folder that keeps what was tracked")
+    add("--tracker-model", choices=TRACKER_MODELS, default=DEFAULT_TRACKER_MODEL)
     add("--engine", default=DEFAULT_ENGINE, help="engine whose body is posed")
     add("--temporal", choices=TEMPORAL_MODES, default="stream")
     add("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")

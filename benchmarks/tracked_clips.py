@@ -20,6 +20,7 @@ from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.geometry.camera import nominal_focal_px
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.blazepose_models import FULL
 from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
 
 FloatArray = NDArray[np.float32]
@@ -65,12 +66,15 @@ class TrackedClip:
 
 
 def tracked_clips(
-    clips: Sequence[EvaluationClip], cache: Path | None = None
+    clips: Sequence[EvaluationClip],
+    cache: Path | None = None,
+    model: str = FULL,
 ) -> tuple[TrackedClip, ...]:
-    """Tracks clips with the default tracker, every frame in order.
+    """Tracks clips with BlazePose, every frame in order.
 
     Args:
         clips: their truth says who is meant where several people are in view.
+        model: which of BlazePose's landmark networks.
         cache: folder of one file a clip, read where it is there and else written; None keeps none.
 
     Raises:
@@ -78,10 +82,12 @@ def tracked_clips(
     """
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
-    kept = [None if cache is None else cache / f"{clip.name}.npz" for clip in clips]
+    kept = [None if cache is None else cache / _kept_name(clip, model) for clip in clips]
     found = [None if path is None or not path.is_file() else _read(path) for path in kept]
     if any(frames is None for frames in found):
-        with closing(make_tracker(TrackerChoice(), needs_landmarks=True)) as tracker:
+        with closing(
+            make_tracker(TrackerChoice(tracker_model=model), needs_landmarks=True)
+        ) as tracker:
             for index, clip in enumerate(clips):
                 if found[index] is None:
                     found[index] = _tracked_and_kept(clip, tracker, kept[index])
@@ -90,6 +96,10 @@ def tracked_clips(
         for clip, frames in zip(clips, found, strict=True)
         if frames is not None
     )
+
+
+def _kept_name(clip: EvaluationClip, model: str) -> str:
+    return f"{clip.name}.npz" if model == FULL else f"{clip.name}_{model}.npz"
 
 
 def _tracked_and_kept(

@@ -62,11 +62,12 @@ _NOTES = (
 
 
 def _fit_rows(rows: dict[str, list[Any]], columns: dict[str, tuple[str, int]]) -> list[str]:
-    width = 8 * len(next(iter(rows.values())))
+    cell = max(8, -(-12 // len(next(iter(rows.values())))))
+    width = cell * len(next(iter(rows.values())))
     lines = [f"{'':<10}" + "".join(f"{column:>{width}}" for column in columns)]
     for name, methods in rows.items():
         cells = (
-            "".join(f"{_number(method, field, digits):>8}" for method in methods)
+            "".join(f"{_number(method, field, digits):>{cell}}" for method in methods)
             for field, digits in columns.values()
         )
         lines.append(f"{name:<10}" + "".join(cells))

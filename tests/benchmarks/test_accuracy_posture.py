@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy_joints import full_joint_name
-from benchmarks.accuracy_posture import mean_posture, score_posture
+from benchmarks.accuracy_posture import STRAIGHT_SMPL_DEG, mean_posture, score_posture
 
 FRAMES, FPS = 60, 30.0
 
@@ -85,3 +85,10 @@ def test_a_truth_without_legs_says_nothing_of_knees(names):
     assert posture.trunk == pytest.approx(0)
     known = score_posture(repeated(body(names)), repeated(body(names)), names, FPS)
     assert mean_posture([posture, known]).knee == pytest.approx(known.knee)
+
+
+def test_what_is_straight_depends_on_the_truths_joints(names):
+    truth, told = repeated(body(names, knee_deg=172.0)), repeated(body(names, knee_deg=160.0))
+    posture = score_posture(told, truth, names, FPS, STRAIGHT_SMPL_DEG)
+    assert posture.straight_left_knee == pytest.approx(12)
+    assert posture.straight_share == 1.0
