@@ -121,7 +121,7 @@ def simulated_tracks(
     """
     import torch
 
-    from realtime_vibe.models.smpl_layer import SmplLayer
+    from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
     from realtime_vibe.training.samples.motion import MotionPool, load_clips
     from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings
     from realtime_vibe.training.samples.tracker_noise import NoiseLevels
@@ -136,7 +136,7 @@ def simulated_tracks(
         tempo=(1.0, 1.0),
         span=_SIMULATED_SPAN,
     )
-    body = SmplLayer(load_body(body_path))
+    body = LandmarkSkeleton(skeleton_arrays(load_body(body_path)))
     batch = SequenceSampler(pool, body, settings, NoiseLevels(), seed).sample()
     features = batch.features.numpy().astype(np.float64)
     world = features[..., 66:165].reshape(*features.shape[:2], 33, 3)[:, :, LANDMARKS]

@@ -18,8 +18,10 @@ from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.manifest import file_sha256
 from realtime_vibe.errors import ExportError
 from realtime_vibe.models.collapsed import CollapsedMotionNetwork
-from realtime_vibe.models.motion_network import MotionNetwork
+from realtime_vibe.models.motion_network import LandmarkMotionNetwork, MotionNetwork
 from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
+
+ExportedNetwork = MotionNetwork | LandmarkMotionNetwork | CollapsedMotionNetwork
 
 OPSET = 20
 _MOST_PEOPLE = 64
@@ -32,7 +34,7 @@ class StepGraph(nn.Module):
         network: what to export.
     """
 
-    def __init__(self, network: MotionNetwork | CollapsedMotionNetwork) -> None:
+    def __init__(self, network: ExportedNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -42,9 +44,7 @@ class StepGraph(nn.Module):
         return params.rotmat, params.betas, params.weak_camera, next_hidden
 
 
-def write_step(
-    network: MotionNetwork | CollapsedMotionNetwork, feature_size: int, path: Path
-) -> None:
+def write_step(network: ExportedNetwork, feature_size: int, path: Path) -> None:
     """Writes the one-frame graph with a free number of people."""
     inputs = (torch.zeros(2, feature_size), network.encoder.initial_hidden(2).float())
     write_graph(StepGraph(network), dict(zip(STEP_INPUTS, inputs, strict=True)), STEP_OUTPUTS, path)

@@ -26,6 +26,12 @@ MAX_DT_S = 1.0
 """Longer gaps say no more than that the past is stale."""
 
 _L = NUM_LANDMARKS
+CROP_POINTS = slice(0, 2 * _L)
+WORLD_POINTS = slice(2 * _L, 5 * _L)
+VISIBILITY = slice(5 * _L, 6 * _L)
+CROP_CENTER = slice(6 * _L, 6 * _L + 2)
+CROP_SIDE = slice(6 * _L + 2, 6 * _L + 3)
+"""Places in the vector; the table above."""
 
 
 def landmark_features(
@@ -50,11 +56,11 @@ def landmark_features(
     half = 0.5 * side[..., None]
     lead = view.shape[:-1]
     out = np.empty((*lead, FEATURE_SIZE), np.float32)
-    out[..., 0:66] = ((image_px[..., :2] - center) / half).reshape(*lead, 2 * _L)
-    out[..., 66:165] = world_m.reshape(*lead, 3 * _L)
-    out[..., 165:198] = visibility
-    out[..., 198:200] = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
-    out[..., 200] = view[..., 2] / view[..., 5]
+    out[..., CROP_POINTS] = ((image_px[..., :2] - center) / half).reshape(*lead, 2 * _L)
+    out[..., WORLD_POINTS] = world_m.reshape(*lead, 3 * _L)
+    out[..., VISIBILITY] = visibility
+    out[..., CROP_CENTER] = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
+    out[..., CROP_SIDE] = view[..., 2:3] / view[..., 5:6]
     out[..., 201] = np.clip(view[..., 6], 0.0, MAX_DT_S)
     return out
 

@@ -20,6 +20,32 @@ def rotmat_from_rot6d(rot6d: Tensor) -> Tensor:
     return torch.stack([first, second, _cross(first, second)], dim=-1)
 
 
+def wide_rotmat_from_rot6d(rot6d: Tensor) -> Tensor:
+    """As `rotmat_from_rot6d` of (N, 6 J), computed with the batch as the contiguous axis: for wide batches.
+
+    Returns:
+        (N, J, 3, 3), a view of memory laid out (3, 3, J, N).
+    """
+    columns = rot6d.T.reshape(-1, 3, 2, len(rot6d)).permute(1, 2, 0, 3).contiguous()
+    first, second = columns[:, 0], columns[:, 1]
+    first = first * _inverse_length(first)
+    second = second - (first * second).sum(0) * first
+    second = second * _inverse_length(second)
+    third = torch.stack(
+        [
+            first[1] * second[2] - first[2] * second[1],
+            first[2] * second[0] - first[0] * second[2],
+            first[0] * second[1] - first[1] * second[0],
+        ]
+    )
+    return torch.stack([first, second, third], 1).permute(3, 2, 0, 1)
+
+
+def _inverse_length(columns: Tensor) -> Tensor:
+    """(J, N) of (3, J, N)."""
+    return columns.square().sum(0).clamp_min(_EPS**2).rsqrt()
+
+
 def rot6d_from_rotmat(rotmat: Tensor) -> Tensor:
     """The first two columns of (..., 3, 3), row by row, as (..., 6)."""
     return rotmat[..., :2].flatten(-2)

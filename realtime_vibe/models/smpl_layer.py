@@ -1,7 +1,6 @@
 """The torch twin of `realtime_vibe.body.smpl`: batched, differentiable, for training.
 
-Legend: `...` any batch axes, V vertices, S vertices of a subset, J = 24 joints, K = 33 landmarks, P
-pose blend components. Rotations are matrices relative to the parent joint; joint 0 is the root.
+Legend: `...` any batch axes, V vertices, J = 24 joints, P pose blend components. Rotations are matrices relative to the parent joint; joint 0 is the root.
 """
 
 import numpy as np
@@ -9,10 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from realtime_vibe.body.joints import DEPTH_LEVELS, LANDMARK_JOINTS, PARENTS
+from realtime_vibe.body.joints import DEPTH_LEVELS, PARENTS
 from realtime_vibe.body.model_file import BodyModel
-from realtime_vibe.errors import BodyModelError
-from realtime_vibe.packets import NUM_LANDMARKS, FloatArray
 
 _PARENTS_OF_ALL = list(PARENTS[1:])
 _LEVELS = [level.tolist() for level in DEPTH_LEVELS]
@@ -38,12 +35,6 @@ class SmplLayer(nn.Module):
     weights: Tensor
     rest_joints: Tensor
     joint_shapedirs: Tensor
-    light_regressor: Tensor
-    light_template: Tensor
-    light_shapedirs: Tensor
-    light_posedirs: Tensor
-    light_weights: Tensor
-    light_order: Tensor
 
     def __init__(self, model: BodyModel) -> None:
         super().__init__()
@@ -56,9 +47,6 @@ class SmplLayer(nn.Module):
         self._register("weights", model.weights)
         self._register("rest_joints", rest_joints)
         self._register("joint_shapedirs", joint_shapedirs)
-        self._has_landmarks = model.blazepose_regressor is not None
-        if model.blazepose_regressor is not None:
-            self._register_landmarks(model, model.blazepose_regressor)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Poses the whole mesh.
@@ -79,75 +67,9 @@ class SmplLayer(nn.Module):
         )
         return vertices, positions
 
-    def vertices_at(self, indices: Tensor, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, for the vertices `indices` (S,) only: (..., S, 3) and (..., 24, 3)."""
-        rotations, positions, rest = self._kinematics(rotmat, betas)
-        template = self._rest_vertices(
-            self.v_template[indices],
-            self.shapedirs[indices],
-            self.posedirs[indices],
-            rotmat,
-            betas,
-        )
-        offsets = _offsets(rotations, positions, rest)
-        return _skin(template, self.weights[indices], rotations, offsets), positions
-
-    def light(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
-        """Joints and BlazePose landmarks from the few vertices they need.
-
-        Landmarks whose regressor row is a joint's row are the posed joint itself, which the
-        posed mesh gives only nearly: the ring of skin around a joint bends with it.
-
-        Args:
-            rotmat: (..., 24, 3, 3).
-            betas: (..., 10).
-
-        Returns:
-            Joints (..., 24, 3) and landmarks (..., 33, 3) [m], without `transl`.
-
-        Raises:
-            BodyModelError: the body file has no landmark regressor.
-        """
-        if not self._has_landmarks:
-            raise BodyModelError(
-                "the body has no blazepose_regressor; expected the default body (export.body)"
-            )
-        rotations, positions, rest = self._kinematics(rotmat, betas)
-        template = self._rest_vertices(
-            self.light_template, self.light_shapedirs, self.light_posedirs, rotmat, betas
-        )
-        offsets = _offsets(rotations, positions, rest)
-        points = _skin(template, self.light_weights, rotations, offsets)
-        surface = torch.matmul(self.light_regressor, points)
-        pool = torch.cat([positions, surface], dim=-2)
-        return positions, pool[..., self.light_order, :]
-
     def _register(self, name: str, array: NDArray[np.floating]) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
         self.register_buffer(name, tensor, persistent=False)
-
-    def _register_landmarks(self, model: BodyModel, regressor: FloatArray) -> None:
-        """Keeps the vertices that landmarks need and the order that sorts the landmarks.
-
-        The pool holds the 24 joints and then the surface landmarks; `light_order` picks from it.
-        """
-        order: list[int] = []
-        surface: list[int] = []
-        for landmark in range(NUM_LANDMARKS):
-            joint = LANDMARK_JOINTS.get(landmark)
-            if joint is not None and np.array_equal(regressor[landmark], model.J_regressor[joint]):
-                order.append(joint)
-            else:
-                order.append(len(PARENTS) + len(surface))
-                surface.append(landmark)
-        rows = regressor[surface]
-        used = np.flatnonzero(np.any(rows != 0.0, axis=0))
-        self._register("light_regressor", rows[:, used])
-        self._register("light_template", model.v_template[used])
-        self._register("light_shapedirs", model.shapedirs[used])
-        self._register("light_posedirs", model.posedirs[used])
-        self._register("light_weights", model.weights[used])
-        self.register_buffer("light_order", torch.tensor(order), persistent=False)
 
     def _kinematics(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Global rotations (..., 24, 3, 3), positions and rest positions (..., 24, 3)."""
@@ -184,7 +106,7 @@ def _offsets(rotations: Tensor, positions: Tensor, rest: Tensor) -> Tensor:
 
 
 def _skin(vertices: Tensor, weights: Tensor, rotations: Tensor, offsets: Tensor) -> Tensor:
-    """(..., S, 3): each vertex moved by the weighted mean of the joints' motions."""
+    """(..., V, 3): each vertex moved by the weighted mean of the joints' motions."""
     motions = torch.cat([rotations.flatten(-2), offsets], dim=-1)
     blended = torch.matmul(weights, motions)
     turn = blended[..., :9].unflatten(-1, (3, 3))

@@ -31,6 +31,8 @@ class TemporalEncoder(nn.Module):
         num_layers: L.
         add_linear: map H back to F (the released VIBE does).
         residual: add the input; needs an output of size F.
+        retention: largest share of the old state that an update gate keeps. Below 1 whatever happened
+            long ago fades, so that a stream of hours ends where a fresh one does; the paper's is 1.
 
     Raises:
         ValueError: `residual` with an output size other than F.
@@ -44,8 +46,10 @@ class TemporalEncoder(nn.Module):
         *,
         add_linear: bool = True,
         residual: bool = True,
+        retention: float = 1.0,
     ) -> None:
         super().__init__()
+        self.retention = retention
         self.gru = nn.GRU(feature_size, hidden_size, num_layers)
         self.linear = nn.Linear(hidden_size, feature_size) if add_linear else None
         self.residual = residual
@@ -67,7 +71,10 @@ class TemporalEncoder(nn.Module):
             features: (T, P, F).
             hidden: (L, P, H).
         """
-        recurrent, hidden = self.gru(features, hidden)
+        if self.retention == 1.0:
+            recurrent, hidden = self.gru(features, hidden)
+        else:
+            recurrent, hidden = self._fading(features, hidden)
         return EncoderOutput(self._head(recurrent, features), hidden)
 
     def step(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,17 +91,34 @@ class TemporalEncoder(nn.Module):
         current = features
         states = []
         for layer in range(self.gru.num_layers):
-            current = self._cell(layer, current, hidden[layer])
+            gate_input = linear(current, *self._weights(layer, "ih"))
+            current = self._cell(layer, gate_input, hidden[layer])
             states.append(current)
         return torch.stack(states)
 
-    def _cell(self, layer: int, x: Tensor, h: Tensor) -> Tensor:
+    def _fading(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The recurrent part of a sequence with update gates that `nn.GRU` does not have."""
+        current = features
+        last = []
+        for layer in range(self.gru.num_layers):
+            gate_inputs = linear(current, *self._weights(layer, "ih"))
+            h = hidden[layer]
+            states = []
+            for gate_input in gate_inputs:
+                h = self._cell(layer, gate_input, h)
+                states.append(h)
+            current = torch.stack(states)
+            last.append(h)
+        return current, torch.stack(last)
+
+    def _cell(self, layer: int, gate_input: Tensor, h: Tensor) -> Tensor:
         """One GRU cell: gates r (reset), z (update), n (new), in PyTorch's order."""
-        gate_input = linear(x, *self._weights(layer, "ih"))
         gate_hidden = linear(h, *self._weights(layer, "hh"))
         size = self.gru.hidden_size
         both = torch.sigmoid(gate_input[..., : 2 * size] + gate_hidden[..., : 2 * size])
         reset, update = both[..., :size], both[..., size:]
+        if self.retention != 1.0:
+            update = self.retention * update
         new = torch.tanh(gate_input[..., 2 * size :] + reset * gate_hidden[..., 2 * size :])
         return new + update * (h - new)
 

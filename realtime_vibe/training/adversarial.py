@@ -12,25 +12,28 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from realtime_vibe.models.feedback_regressor import Estimates
 from realtime_vibe.models.motion_discriminator import (
     MotionDiscriminator,
     Representation,
     body_motion,
 )
-from realtime_vibe.models.motion_network import MotionNetwork
+from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.models.regressor import RegressorOutput
-from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.learner import Learner
 from realtime_vibe.training.losses import (
     LossTerms,
     Objective,
     adversarial_loss,
     discriminator_loss,
+    parameter_loss,
     supervised_losses,
 )
 from realtime_vibe.training.samples.sequences import SequenceBatch
 
 PAIR_EVERY = 8
+EARLY_SHARE = 0.3
+"""Of the parameters' losses of all iterations but the last."""
 
 
 class FramePlan(NamedTuple):
@@ -47,7 +50,7 @@ class FramePlan(NamedTuple):
 class Generated(NamedTuple):
     """What the network says about a piece."""
 
-    params: RegressorOutput
+    iterations: Estimates
     """Of the supervised frames, (2, K * B, ...) when pairs are, else (T, B, ...)."""
     window_rotmat: Tensor | None
     """(W, P, 24, 3, 3)."""
@@ -63,7 +66,7 @@ class GeneratorPass(nn.Module):
         reset_every: the recurrent state is zeroed after so many frames; None keeps it.
     """
 
-    def __init__(self, network: MotionNetwork, reset_every: int | None = None) -> None:
+    def __init__(self, network: LandmarkMotionNetwork, reset_every: int | None = None) -> None:
         super().__init__()
         self.network = network
         self.reset_every = reset_every
@@ -79,16 +82,16 @@ class GeneratorPass(nn.Module):
         encoded = self.network.embedding(features)
         if hidden is not None:
             encoded, hidden = self._encoded(encoded, hidden)
-        chosen = encoded if plan.first_pair is None else frame_pairs(encoded, plan.first_pair)
+        chosen, seen = encoded, features
+        if plan.first_pair is not None:
+            chosen = frame_pairs(encoded, plan.first_pair)
+            seen = frame_pairs(features, plan.first_pair)
+        iterations = self.network.regressor.iterations(chosen, seen)
         if plan.window_streams is None:
-            return Generated(self.network.regressor(chosen), None, hidden)
-        stop = plan.first_window_frame + plan.window_frames
-        window = encoded[plan.first_window_frame : stop, plan.window_streams]
-        sizes = [chosen[..., 0].numel(), window[..., 0].numel()]
-        both = self.network.regressor(torch.cat([chosen.flatten(0, 1), window.flatten(0, 1)]))
-        supervised, judged = zip(*(part.split(sizes) for part in both), strict=True)
-        params = RegressorOutput(*(part.unflatten(0, chosen.shape[:2]) for part in supervised))
-        return Generated(params, judged[0].unflatten(0, window.shape[:2]), hidden)
+            return Generated(iterations, None, hidden)
+        frames = slice(plan.first_window_frame, plan.first_window_frame + plan.window_frames)
+        window, seen = encoded[frames, plan.window_streams], features[frames, plan.window_streams]
+        return Generated(iterations, self.network.regressor(window, seen).rotmat, hidden)
 
     def _encoded(self, embedded: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         if self.reset_every is None:
@@ -105,7 +108,6 @@ class Generator:
 
     passes: nn.Module
     """A `GeneratorPass`, perhaps wrapped."""
-    body: SmplLayer
     learner: Learner
     objective: Objective
 
@@ -167,14 +169,16 @@ def generator_step(
     """
     with generator.learner.precision.autocast():
         generated: Generated = generator.passes(piece.features, hidden, plan)
-    params = RegressorOutput(*(part.float() for part in generated.params))
     truth = piece
     if plan.first_pair is not None:
         truth = SequenceBatch(*(frame_pairs(part, plan.first_pair) for part in piece))
-    joints, landmarks = generator.body.light(params.rotmat, params.betas)
     objective = generator.objective
-    terms = supervised_losses(params, joints, landmarks, truth, objective.form)
+    last = _in_single(generated.iterations.last)
+    joints, landmarks = (part.float() for part in generated.iterations.posed)
+    terms = supervised_losses(last, joints, landmarks, truth, objective.form)
     loss = terms.total(objective.weights)
+    for early in generated.iterations.early:
+        loss = loss + EARLY_SHARE * parameter_loss(_in_single(early), truth, objective)
     adversarial = None
     if adversary is not None and generated.window_rotmat is not None:
         adversary.network.requires_grad_(False)
@@ -220,6 +224,10 @@ def frame_pairs(values: Tensor, first: int) -> Tensor:
     """
     starts = torch.arange(first, values.shape[0] - 1, PAIR_EVERY, device=values.device)
     return torch.stack([values[starts], values[starts + 1]]).flatten(1, 2)
+
+
+def _in_single(params: RegressorOutput) -> RegressorOutput:
+    return RegressorOutput(*(part.float() for part in params))
 
 
 def _scores(adversary: Adversary, network: nn.Module, rotmat: Tensor) -> Tensor:

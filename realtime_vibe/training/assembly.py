@@ -1,12 +1,9 @@
 """Puts networks, optimizers and their device together into what a training step takes."""
 
-import copy
-
 import torch
 
 from realtime_vibe.models.motion_discriminator import MOTION_SIZES, MotionDiscriminator
-from realtime_vibe.models.motion_network import MotionNetwork
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.training.adversarial import Adversary, Generator, GeneratorPass
 from realtime_vibe.training.distributed import Place
 from realtime_vibe.training.learner import Learner, Precision
@@ -15,8 +12,7 @@ from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings,
 
 def assembled_generator(
     settings: TrainSettings,
-    network: MotionNetwork,
-    body: SmplLayer,
+    network: LandmarkMotionNetwork,
     place: Place,
     precision: Precision,
 ) -> Generator:
@@ -25,7 +21,6 @@ def assembled_generator(
     Args:
         settings: the recipe.
         network: on its device.
-        body: stays where it is; a copy goes to the device, since sources pose it on the CPU.
         place: this process.
         precision: of the forward pass.
     """
@@ -36,7 +31,6 @@ def assembled_generator(
     )
     return Generator(
         passes=passes,
-        body=copy.deepcopy(body).to(place.device),
         learner=Learner(network.parameters(), optimizer, precision),
         objective=settings.objective,
     )

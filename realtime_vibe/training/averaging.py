@@ -37,7 +37,8 @@ class AveragedWeights:
         self._num_updates += 1
         decay = min(self._decay, (1 + self._num_updates) / (10 + self._num_updates))
         for name, value in network.state_dict().items():
-            self._values[name].lerp_(value, 1 - decay)
+            if value.is_floating_point():
+                self._values[name].lerp_(value, 1 - decay)
 
     @contextmanager
     def in_place_of(self, network: nn.Module) -> Iterator[None]:

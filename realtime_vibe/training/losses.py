@@ -175,6 +175,36 @@ def supervised_losses(
     return _landmark_terms(predicted, points - joints[:, :, :1], crop, truth)
 
 
+def parameter_loss(
+    predicted: RegressorOutput, truth: SequenceBatch, objective: Objective
+) -> Tensor:
+    """L_SMPL and the camera alone, without posing a body: for the iterations before the last.
+
+    Args:
+        predicted: parameters (S, B, ...).
+        truth: targets with their weights.
+        objective: gives the terms' form and weights.
+    """
+    known, weights = truth.body_weight, objective.weights
+    shape = squared_betas(predicted.betas, truth.betas, known)
+    if objective.form == "paper":
+        pose = squared_rotations(predicted.rotmat, truth.rotmat, known)
+        return weights.pose * pose + weights.shape * shape
+    pose = weighted_mean(_rotation_distance(predicted, truth), known[..., None])
+    camera = weighted_mean(_camera_distance(predicted, truth), known[..., None])
+    return weights.pose * pose + weights.shape * shape + weights.camera * camera
+
+
+def _rotation_distance(predicted: RegressorOutput, truth: SequenceBatch) -> Tensor:
+    """(S, B, 24) squared Frobenius distances."""
+    return (predicted.rotmat - truth.rotmat).square().sum((-1, -2))
+
+
+def _camera_distance(predicted: RegressorOutput, truth: SequenceBatch) -> Tensor:
+    """(S, B, 3)."""
+    return (predicted.weak_camera - truth.weak_camera).abs().clamp_max(2.0)
+
+
 def _landmark_terms(
     predicted: RegressorOutput, centered: Tensor, crop: Tensor, truth: SequenceBatch
 ) -> LossTerms:
@@ -182,14 +212,12 @@ def _landmark_terms(
     both = known[1:] * known[:-1]
     difference = centered - torch.cat([truth.joints, truth.landmarks], dim=2)
     image = _length(crop - truth.crop_points).clamp_max(1.0)
-    rotations = (predicted.rotmat - truth.rotmat).square().sum((-1, -2))
-    camera = (predicted.weak_camera - truth.weak_camera).abs().clamp_max(2.0)
     return LossTerms(
         joints=weighted_mean(_length(difference), known[..., None]),
         image=weighted_mean(image, truth.point_weight),
-        pose=weighted_mean(rotations, known[..., None]),
+        pose=weighted_mean(_rotation_distance(predicted, truth), known[..., None]),
         shape=squared_betas(predicted.betas, truth.betas, known),
-        camera=weighted_mean(camera, known[..., None]),
+        camera=weighted_mean(_camera_distance(predicted, truth), known[..., None]),
         velocity=weighted_mean(_length(difference[1:] - difference[:-1]), both[..., None]),
     )
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
+from realtime_vibe.models.feedback_regressor import FeedbackRegressor
 from realtime_vibe.models.landmark_embedding import LandmarkEmbedding
-from realtime_vibe.models.motion_network import MotionNetwork
-from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams, Regressor
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArrays, blank_arrays
+from realtime_vibe.models.motion_network import LandmarkMotionNetwork
+from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
 
 _CHECKPOINT_KEYS = {"size", "state_dict", "provenance"}
@@ -26,34 +28,55 @@ class NetworkSize:
     embedded: int = 256
     hidden: int = 256
     layers: int = 2
-    regressor: int = 256
+    regressor: int = 384
+    iterations: int = 3
+    retention: float = 0.99
+    """Largest share of the old state a frame keeps; see `TemporalEncoder`."""
     dropout: float = 0.0
 
 
+class FeatureStatistics(NamedTuple):
+    """Of the raw features, over training batches."""
+
+    mean: Tensor
+    """(F,)."""
+    std: Tensor
+    """(F,)."""
+
+
 def build_network(
-    size: NetworkSize, mean: Tensor, std: Tensor, mean_params: MeanParams
-) -> MotionNetwork:
+    size: NetworkSize,
+    statistics: FeatureStatistics,
+    mean_params: MeanParams,
+    skeleton: SkeletonArrays,
+) -> LandmarkMotionNetwork:
     """A new network with random weights.
 
     Args:
         size: widths.
-        mean: (F,) of the raw features.
-        std: (F,) of the raw features.
+        statistics: of the raw features.
         mean_params: where the regressor's iteration starts.
+        skeleton: of the body that the engine carries.
     """
-    encoder = TemporalEncoder(size.embedded, size.hidden, size.layers)
+    encoder = TemporalEncoder(size.embedded, size.hidden, size.layers, retention=size.retention)
     if encoder.linear is not None:
         # The recurrent branch starts silent: the network first learns each frame, then its past.
         torch.nn.init.zeros_(encoder.linear.weight)
         torch.nn.init.zeros_(encoder.linear.bias)
-    regressor = Regressor(
-        mean_params, size.embedded, size.regressor, dropout=size.dropout, activation=True
+    regressor = FeedbackRegressor(
+        mean_params,
+        LandmarkSkeleton(skeleton),
+        size.embedded,
+        size.regressor,
+        num_iterations=size.iterations,
+        dropout=size.dropout,
     )
-    return MotionNetwork(encoder, regressor, LandmarkEmbedding(mean, std, size.embedded))
+    embedding = LandmarkEmbedding(statistics.mean, statistics.std, size.embedded)
+    return LandmarkMotionNetwork(embedding, encoder, regressor)
 
 
 def save_network(
-    path: Path, network: MotionNetwork, size: NetworkSize, provenance: dict[str, str]
+    path: Path, network: LandmarkMotionNetwork, size: NetworkSize, provenance: dict[str, str]
 ) -> None:
     """Writes weights, sizes and where they come from; replaces `path` in one step."""
     part = path.with_suffix(path.suffix + ".part")
@@ -66,12 +89,12 @@ def save_network(
 class SavedNetwork(NamedTuple):
     """A network from a file, in eval mode."""
 
-    network: MotionNetwork
+    network: LandmarkMotionNetwork
     size: NetworkSize
     provenance: dict[str, str]
 
 
-def load_network(path: Path) -> tuple[MotionNetwork, dict[str, str]]:
+def load_network(path: Path) -> tuple[LandmarkMotionNetwork, dict[str, str]]:
     """Reads what `save_network` wrote; runs no code from the file.
 
     Returns:
@@ -96,16 +119,29 @@ def read_network(path: Path) -> SavedNetwork:
         raise DatasetError(f"{path}: not a readable checkpoint ({error})") from error
     if not isinstance(content, dict) or set(content) != _CHECKPOINT_KEYS:
         raise DatasetError(f"{path}: expected a checkpoint with {sorted(_CHECKPOINT_KEYS)}")
-    size = NetworkSize(**content["size"])
-    network = blank_network(size, num_features(content["state_dict"]))
-    network.load_state_dict(content["state_dict"], strict=True)
+    try:
+        size = NetworkSize(**content["size"])
+        network = blank_network(size, content["state_dict"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DatasetError(
+            f"{path}: a network of another layout ({error}); train it anew with this version"
+        ) from error
     return SavedNetwork(network.eval(), size, content["provenance"])
 
 
-def blank_network(size: NetworkSize, features: int) -> MotionNetwork:
-    """A network to load a state dict into."""
+def blank_network(size: NetworkSize, weights: dict[str, Tensor]) -> LandmarkMotionNetwork:
+    """The network of a state dict.
+
+    Raises:
+        KeyError, RuntimeError: the weights are of another layout.
+    """
     blank = MeanParams(torch.zeros(POSE_SIZE), torch.zeros(SHAPE_SIZE), torch.zeros(CAMERA_SIZE))
-    return build_network(size, torch.zeros(features), torch.ones(features), blank)
+    features = num_features(weights)
+    statistics = FeatureStatistics(torch.zeros(features), torch.ones(features))
+    num_pairs = len(weights["regressor.skeleton.pair_bone"])
+    network = build_network(size, statistics, blank, blank_arrays(num_pairs))
+    network.load_state_dict(weights)
+    return network
 
 
 def num_features(state_dict: dict[str, Tensor]) -> int:
@@ -113,9 +149,8 @@ def num_features(state_dict: dict[str, Tensor]) -> int:
     return len(state_dict["embedding.mean"])
 
 
-def feature_statistics(network: MotionNetwork) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def feature_statistics(
+    network: LandmarkMotionNetwork,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and standard deviation (F,) of the raw features the network was made for."""
-    embedding = network.embedding
-    if not isinstance(embedding, LandmarkEmbedding):
-        raise TypeError(f"expected a landmark network, got an embedding {type(embedding).__name__}")
-    return embedding.mean.numpy(), embedding.std.numpy()
+    return network.embedding.mean.numpy(), network.embedding.std.numpy()

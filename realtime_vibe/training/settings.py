@@ -51,7 +51,7 @@ class TrainSettings:
     steps: int = 40_000
     per_frame_share: float = 0.3
     """Part of the steps spent on single frames."""
-    frames_per_step: int = 512
+    frames_per_step: int = 1024
     chunk_frames: int = 32
     learning_rate: float = 1.2e-3
     warmup_steps: int = 200

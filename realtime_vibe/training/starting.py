@@ -6,14 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from realtime_vibe.models.motion_network import MotionNetwork
+from realtime_vibe.models.landmark_skeleton import SkeletonArrays
+from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.models.regressor import MeanParams
 from realtime_vibe.models.rotation import rot6d_from_rotmat
 from realtime_vibe.training.network import (
+    FeatureStatistics,
     NetworkSize,
     blank_network,
     build_network,
-    num_features,
     read_network,
 )
 from realtime_vibe.training.samples.motion import MotionPool
@@ -29,14 +30,16 @@ def starting_network(
     settings: TrainSettings,
     source: SequenceSource,
     pool: MotionPool,
+    skeleton: SkeletonArrays,
     weights: dict[str, Tensor] | Path | None,
-) -> tuple[MotionNetwork, NetworkSize]:
+) -> tuple[LandmarkMotionNetwork, NetworkSize]:
     """Builds the network.
 
     Args:
         settings: give the sizes, unless a file does.
         source: its first batches give the features' mean and deviation for a new network.
         pool: gives the mean pose.
+        skeleton: of the engine's body, for a new network.
         weights: state dict of a checkpoint, file of an earlier network, or None for random weights.
 
     Returns:
@@ -47,8 +50,7 @@ def starting_network(
     """
     size = settings.size
     if isinstance(weights, dict):
-        network = blank_network(size, num_features(weights))
-        network.load_state_dict(weights)
+        network = blank_network(size, weights)
     elif weights is not None:
         network, size, _ = read_network(weights)
         size = replace(size, dropout=settings.size.dropout)
@@ -56,7 +58,8 @@ def starting_network(
         batches = [source.sample().features.flatten(0, 1) for _ in range(_STATISTICS_BATCHES)]
         features = torch.cat(batches)
         deviation = features.std(0).clamp_min(_LEAST_DEVIATION)
-        network = build_network(size, features.mean(0), deviation, mean_parameters(pool))
+        statistics = FeatureStatistics(features.mean(0), deviation)
+        network = build_network(size, statistics, mean_parameters(pool), skeleton)
     network.regressor.dropout = size.dropout
     linear = network.encoder.linear
     if settings.encoder == "none" and linear is not None:

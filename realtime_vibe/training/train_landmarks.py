@@ -17,10 +17,11 @@ import numpy as np
 
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.datasets.keypoint_video import load_keypoint_videos
 from realtime_vibe.training.distributed import Place, joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
+from realtime_vibe.training.samples.ahead import SampledAhead
 from realtime_vibe.training.samples.keypoint_source import KeypointVideoSource
 from realtime_vibe.training.samples.mixed_source import MixedSource
 from realtime_vibe.training.samples.motion import MotionPool, load_clips
@@ -59,7 +60,8 @@ def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
     pool = MotionPool(
         clips, arguments.pool_sequences, arguments.pool_frames, np.random.default_rng(seed)
     )
-    body = SmplLayer(load_body(arguments.body))
+    skeleton = skeleton_arrays(load_body(arguments.body))
+    body = LandmarkSkeleton(skeleton)
     streams = SequenceSettings(num_frames=arguments.frames, num_streams=arguments.streams)
     simulated = SequenceSampler(pool, body, streams, NoiseLevels(), seed)
     provenance = {"noise": json.dumps(asdict(NoiseLevels())), "clips": str(len(clips))}
@@ -75,16 +77,16 @@ def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
         sources.append((KeypointVideoSource(videos, seed=seed), arguments.videos_share))
     sources.append((simulated, 1.0 - sum(share for _, share in sources)))
     return TrainingData(
-        source=MixedSource(sources, seed),
+        source=SampledAhead(MixedSource(sources, seed), seed),
         pool=pool,
-        body=body,
+        skeleton=skeleton,
         streams=streams,
         provenance=provenance,
     )
 
 
 def rendered_source(
-    rendered: list[RenderedStream], body: SmplLayer, streams: SequenceSettings, seed: int
+    rendered: list[RenderedStream], body: LandmarkSkeleton, streams: SequenceSettings, seed: int
 ) -> RenderedSource:
     """Batches of rendered streams, as many as simulated ones."""
     longest = max(len(stream) for stream in rendered)

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.models.checkpoint import load_official_discriminator
+from realtime_vibe.models.landmark_skeleton import SkeletonArrays
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
-from realtime_vibe.models.motion_network import MotionNetwork
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
     DiscriminatorTerms,
@@ -70,7 +70,8 @@ class TrainingData:
     """Pairs of tracker output and truth; this process's own, seeded with `Place.seed`."""
     pool: MotionPool
     """Recorded motion: the regressor's mean pose, and real motion for the discriminator."""
-    body: SmplLayer
+    skeleton: SkeletonArrays
+    """Of the engine's body."""
     streams: StreamSettings = field(default_factory=StreamSettings)
     """How the discriminator's real motion varies; as the source's, or tempo gives it away."""
     provenance: dict[str, str] = field(default_factory=dict)
@@ -134,7 +135,7 @@ def train(
         settings = replace(settings, size=NetworkSize(**saved["settings"]["size"]))
         check_same_settings(saved["settings"], asdict(settings))
     weights = saved["network"] if saved is not None else start.network
-    network, size = starting_network(settings, data.source, data.pool, weights)
+    network, size = starting_network(settings, data.source, data.pool, data.skeleton, weights)
     trainer = Trainer(replace(settings, size=size), data, network, out, place)
     if saved is not None:
         trainer.load(saved)
@@ -158,14 +159,14 @@ class Trainer:
         self,
         settings: TrainSettings,
         data: TrainingData,
-        network: MotionNetwork,
+        network: LandmarkMotionNetwork,
         out: Path,
         place: Place,
     ) -> None:
         self._settings, self._data, self._out, self._place = settings, data, out, place
         self._network = network.to(place.device).train()
         precision = Precision.chosen(place.device, settings.precision)
-        self._generator = assembled_generator(settings, self._network, data.body, place, precision)
+        self._generator = assembled_generator(settings, self._network, place, precision)
         self._adversary = assembled_adversary(settings, place, precision)
         self._averaged = AveragedWeights(self._network, settings.ema_decay)
         self._feeder = Feeder(

@@ -8,11 +8,14 @@ from export import engine as engine_export
 from export.parity import random_features, stream_parity
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import load_manifest, open_graph
+from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ExportError
 from realtime_vibe.features.landmark_features import FEATURE_SIZE
+from realtime_vibe.models.landmark_skeleton import skeleton_arrays
 from realtime_vibe.models.regressor import MeanParams
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.training.network import (
+    FeatureStatistics,
     NetworkSize,
     build_network,
     feature_statistics,
@@ -26,7 +29,9 @@ def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
     mean = MeanParams(torch.randn(144), torch.zeros(10), torch.tensor([0.9, 0.0, 0.0]))
     size = NetworkSize(embedded=24, hidden=24, regressor=24)
-    network = build_network(size, torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE), mean)
+    statistics = FeatureStatistics(torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE))
+    body = load_body(engine_folder("blazepose-gru") / "body.npz")
+    network = build_network(size, statistics, mean, skeleton_arrays(body))
     torch.nn.init.normal_(network.encoder.linear.weight, std=0.2)
     path = tmp_path_factory.mktemp("checkpoint") / "network.pt"
     save_network(path, network, size, {"steps": "0"})

@@ -5,13 +5,18 @@ import pytest
 
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.samples.motion import MotionClip, MotionPool, MotionShares
 
 
 @pytest.fixture(scope="session")
-def smpl_layer():
-    return SmplLayer(load_body(engine_folder("blazepose-gru") / "body.npz"))
+def skeleton_parts(body_model):
+    return skeleton_arrays(body_model)
+
+
+@pytest.fixture(scope="session")
+def skeleton(skeleton_parts):
+    return LandmarkSkeleton(skeleton_parts)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from realtime_vibe.body.model_file import load_body
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.distributed import joined_processes
 from realtime_vibe.training.samples.motion import MotionClip, MotionPool
 from realtime_vibe.training.network import NetworkSize
@@ -34,7 +34,8 @@ out, resume = Path(sys.argv[1]), sys.argv[2] == "resume"
 torch.manual_seed(0)
 quats = np.random.default_rng(0).normal(size=(200, 24, 4)).astype(np.float32)
 clip = MotionClip(name="any", quats=quats, trans=np.zeros((200, 3), np.float32))
-body = SmplLayer(load_body(Path("engines/blazepose-gru/body.npz")))
+skeleton = skeleton_arrays(load_body(Path("engines/blazepose-gru/body.npz")))
+body = LandmarkSkeleton(skeleton)
 settings = TrainSettings(
     steps=6, per_frame_share=0.34, frames_per_step=30, chunk_frames=16, curve_every=2,
     discriminator=DiscriminatorSettings(hidden=8, num_windows=2),
@@ -68,7 +69,7 @@ with joined_processes("cpu") as place:
     trainer.write_checkpoint = lambda folder, content: (
         (folder / f"written_by_{place.rank}_{len(content['ranks'])}").touch(), wrote(folder, content)
     )
-    data = TrainingData(source=source, pool=pool, body=body)
+    data = TrainingData(source=source, pool=pool, skeleton=skeleton)
     train(settings, data, out, place, Start(resume=resume))
     state = kept[0]
     torch.save(

@@ -26,16 +26,16 @@ from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 
 
 @pytest.fixture(scope="module")
-def batch(waving_pool, smpl_layer):
+def batch(waving_pool, skeleton):
     torch.manual_seed(0)
     settings = SequenceSettings(num_frames=20, num_streams=4)
-    return SequenceSampler(waving_pool, smpl_layer, settings, NoiseLevels(), seed=0).sample()
+    return SequenceSampler(waving_pool, skeleton, settings, NoiseLevels(), seed=0).sample()
 
 
-def _terms(batch, smpl_layer, form="landmark", *, truth=None, betas=0.0, camera=0.0, landmarks=0.0):
+def _terms(batch, skeleton, form="landmark", *, truth=None, betas=0.0, camera=0.0, landmarks=0.0):
     """Losses of the batch's own parameters, moved by the given amounts."""
     predicted = RegressorOutput(batch.rotmat, batch.betas + betas, batch.weak_camera + camera)
-    joints, points = smpl_layer.light(batch.rotmat, batch.betas)
+    joints, points = skeleton(batch.rotmat, batch.betas)
     shift = torch.tensor([0.0, 0.0, landmarks])
     return supervised_losses(predicted, joints, points + shift, truth or batch, form)
 
@@ -112,17 +112,17 @@ def test_a_point_is_projected_to_where_the_camera_sees_it():
     )
 
 
-def test_the_truth_has_no_loss(batch, smpl_layer):
+def test_the_truth_has_no_loss(batch, skeleton):
     for form in ("landmark", "paper"):
-        terms = _terms(batch, smpl_layer, form)
+        terms = _terms(batch, skeleton, form)
         for name in ("joints", "pose", "shape", "camera", "velocity"):
             assert float(getattr(terms, name)) < 1e-4, (form, name)
         # The nominal focal length is not the true one: perspective differs a little.
         assert float(terms.image) < 0.05
 
 
-def test_our_terms_by_hand(batch, smpl_layer):
-    terms = _terms(batch, smpl_layer, betas=2.0, camera=0.5, landmarks=0.03)
+def test_our_terms_by_hand(batch, skeleton):
+    terms = _terms(batch, skeleton, betas=2.0, camera=0.5, landmarks=0.03)
     assert float(terms.shape) == pytest.approx(4.0, rel=1e-4)
     assert float(terms.camera) == pytest.approx(0.5, rel=1e-4)
     assert float(terms.joints) == pytest.approx(0.03 * 33 / 57, rel=1e-2)
@@ -131,9 +131,9 @@ def test_our_terms_by_hand(batch, smpl_layer):
     assert float(terms.total(weights)) == pytest.approx(0.5 * 4.0 + 2.0 * 0.5, rel=1e-4)
 
 
-def test_the_paper_form_squares_and_knows_no_camera_term(batch, smpl_layer):
+def test_the_paper_form_squares_and_knows_no_camera_term(batch, skeleton):
     """Elbows 0.3 m off in depth: two of the 14 LSP joints, one of three coordinates."""
-    joints, landmarks = smpl_layer.light(batch.rotmat, batch.betas)
+    joints, landmarks = skeleton(batch.rotmat, batch.betas)
     elbows = [18, 19]
     assert set(elbows) < set(LSP_JOINTS)
     joints[:, :, elbows, 2] += 0.3
@@ -146,7 +146,7 @@ def test_the_paper_form_squares_and_knows_no_camera_term(batch, smpl_layer):
 
 
 @pytest.mark.parametrize("form", ["landmark", "paper"])
-def test_streams_with_2d_points_alone_count_in_the_image_only(batch, smpl_layer, form):
+def test_streams_with_2d_points_alone_count_in_the_image_only(batch, skeleton, form):
     """The truth of stream 0 is wrong everywhere, but its 3D half is said to be unknown."""
     known = torch.ones_like(batch.body_weight)
     known[:, 0] = 0.0
@@ -155,22 +155,22 @@ def test_streams_with_2d_points_alone_count_in_the_image_only(batch, smpl_layer,
     )
     spoilt.rotmat[:, 0] = torch.eye(3)
     spoilt.joints[:, 0] *= 5.0
-    terms = _terms(batch, smpl_layer, form, truth=spoilt)
+    terms = _terms(batch, skeleton, form, truth=spoilt)
     for name in ("joints", "pose", "velocity"):
         assert float(getattr(terms, name)) < 1e-4, name
     known.fill_(1.0)
-    assert float(_terms(batch, smpl_layer, form, truth=spoilt).joints) > 0.1
+    assert float(_terms(batch, skeleton, form, truth=spoilt).joints) > 0.1
     moved = spoilt._replace(crop_points=spoilt.crop_points + 0.5, body_weight=0 * known)
-    assert float(_terms(batch, smpl_layer, form, truth=moved).image) > float(terms.image) + 0.1
+    assert float(_terms(batch, skeleton, form, truth=moved).image) > float(terms.image) + 0.1
 
 
-def test_points_without_confidence_do_not_count(batch, smpl_layer):
+def test_points_without_confidence_do_not_count(batch, skeleton):
     trusted = batch.point_weight.clone()
     trusted[:, :, 30:] = 0.0
     moved = batch.crop_points.clone()
     moved[:, :, 30:] += 7.0
     half = batch._replace(point_weight=trusted)
-    expected = _terms(batch, smpl_layer, truth=half).image
+    expected = _terms(batch, skeleton, truth=half).image
     spoilt = half._replace(crop_points=moved)
-    torch.testing.assert_close(_terms(batch, smpl_layer, truth=spoilt).image, expected)
+    torch.testing.assert_close(_terms(batch, skeleton, truth=spoilt).image, expected)
     assert math.isfinite(float(expected))

@@ -56,19 +56,19 @@ class Signalling:
 
 
 @pytest.fixture
-def data(waving_pool, smpl_layer):
+def data(waving_pool, skeleton, skeleton_parts):
     """New sources each time it is called: two samplers with different numbers of streams."""
 
     def made(signal_at=None):
         settings = [SequenceSettings(num_frames=40, num_streams=count) for count in (3, 4)]
         samplers = [
-            SequenceSampler(waving_pool, smpl_layer, one, NoiseLevels(), seed=seed)
+            SequenceSampler(waving_pool, skeleton, one, NoiseLevels(), seed=seed)
             for seed, one in enumerate(settings)
         ]
         source = MixedSource([(samplers[0], 1.0), (samplers[1], 1.0)], seed=3)
         if signal_at is not None:
             source = Signalling(source, signal_at)
-        return TrainingData(source=source, pool=waving_pool, body=smpl_layer)
+        return TrainingData(source=source, pool=waving_pool, skeleton=skeleton_parts)
 
     return made
 

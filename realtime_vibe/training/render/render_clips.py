@@ -24,7 +24,7 @@ from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.render.picture import PictureSettings, StreamRenderer
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.samples.held_out import CLIP_RATE_HZ, Kind, chosen_clips, draw_clip
@@ -77,7 +77,7 @@ def render_clips(motion: Path, body_path: Path, out: Path, settings: ClipSetting
     """
     require_open3d()
     body = load_body(body_path)
-    layer = SmplLayer(body)
+    layer = LandmarkSkeleton(skeleton_arrays(body))
     motions = chosen_clips(
         only_part(load_clips(motion), settings.part), settings.clips, settings.kind, settings.seed
     )
@@ -93,7 +93,7 @@ def render_clips(motion: Path, body_path: Path, out: Path, settings: ClipSetting
     return folders
 
 
-def truth_arrays(truth: SequenceTruth, body: SmplLayer) -> dict[str, NDArray[np.generic]]:
+def truth_arrays(truth: SequenceTruth, body: LandmarkSkeleton) -> dict[str, NDArray[np.generic]]:
     """What `truth.npz` holds of the one stream in `truth`."""
     joints, _ = posed_points(truth, body)
     turns = axis_angle_from_rotmat(truth.rotmat[:, 0].numpy())

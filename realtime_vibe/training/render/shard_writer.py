@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ConfigError, DatasetError
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.packets import NUM_LANDMARKS
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.training.render.picture import ImageArray, PictureSettings, StreamRenderer, track
@@ -104,7 +104,7 @@ class ShardWriter:
         require_open3d()
         settings = inputs.settings
         self._body = load_body(inputs.body)
-        self.layer = SmplLayer(self._body)
+        self.layer = LandmarkSkeleton(skeleton_arrays(self._body))
         self._clips = only_part(load_clips(inputs.motion), settings.part)
         self._settings = settings
         self._picture = settings.picture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.camera import nominal_focal_px
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import POOL_RATE_HZ, MotionClip
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
 from realtime_vibe.training.samples.streams import rotmat_from_quat
@@ -58,7 +58,7 @@ def chosen_clips(
 
 
 def draw_clip(
-    clip: MotionClip, body: SmplLayer, num_frames: int, rng: np.random.Generator
+    clip: MotionClip, body: LandmarkSkeleton, num_frames: int, rng: np.random.Generator
 ) -> SequenceTruth:
     """A part of a clip at `CLIP_RATE_HZ` as a single stream, body and camera drawn at random.
 

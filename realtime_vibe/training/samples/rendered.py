@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.cutting import Cut, random_cut, time_steps
 from realtime_vibe.training.samples.mirroring import mirrored
 from realtime_vibe.training.samples.sequences import (
@@ -112,7 +112,7 @@ class RenderedSource:
     def __init__(
         self,
         streams: list[RenderedStream],
-        body: SmplLayer,
+        body: LandmarkSkeleton,
         *,
         num_frames: int = 128,
         num_streams: int = 48,

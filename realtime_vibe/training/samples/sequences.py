@@ -13,7 +13,7 @@ from torch import Tensor
 
 from realtime_vibe.features.landmark_features import landmark_features
 from realtime_vibe.geometry.boxes import CROP_SCALE
-from realtime_vibe.models.smpl_layer import SmplLayer
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.streams import MotionDraw, StreamSettings, rotmat_from_quat
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels, corrupt
@@ -89,7 +89,7 @@ class SequenceSampler:
     def __init__(
         self,
         pool: MotionPool,
-        body: SmplLayer,
+        body: LandmarkSkeleton,
         settings: SequenceSettings,
         noise: NoiseLevels,
         seed: int,
@@ -128,7 +128,7 @@ class SequenceSampler:
             -self._settings.betas_limit, self._settings.betas_limit
         )
         placement = self._placement(trans)
-        rest_pelvis = self._body.rest_joints[0] + betas @ self._body.joint_shapedirs[0].T
+        rest_pelvis = self._body.bones[0] + betas @ self._body.bone_shapedirs[0].T
         return SequenceTruth(
             rotmat=rotmat,
             betas=betas,
@@ -247,10 +247,10 @@ class PosedPoints(NamedTuple):
     """(S, B, 33, 3)."""
 
 
-def posed_points(truth: SequenceTruth, body: SmplLayer) -> PosedPoints:
+def posed_points(truth: SequenceTruth, body: LandmarkSkeleton) -> PosedPoints:
     """Poses the truth's body; as dear as the rest of a batch, so once for each truth."""
     betas = truth.betas.expand(len(truth.rotmat), -1, -1)
-    joints, landmarks = body.light(truth.rotmat, betas)
+    joints, landmarks = body(truth.rotmat, betas)
     return PosedPoints(joints + truth.transl[:, :, None], landmarks + truth.transl[:, :, None])
 
 

@@ -17,8 +17,10 @@ from torch import Tensor
 
 from realtime_vibe.training.samples.bone_noise import (
     NUM_BONES,
-    bone_factors,
+    BoneTurns,
+    bone_errors,
     bone_of_landmark,
+    facing,
     turn_bones,
 )
 
@@ -41,18 +43,23 @@ class NoiseLevels:
     world_white_m: float = 0.004
     world_drift_m: float = 0.010
     world_bias_m: float = 0.012
-    elevation_white_rad: float = 0.03
-    elevation_drift_rad: float = 0.13
-    elevation_bias_rad: float = 0.20
+    elevation_white_rad: float = 0.02
+    elevation_factor: float = 1.0
+    """On the drift and bias of `bone_errors`."""
+    intercept_spread: float = 0.5
+    """Deviation of the share of each stream's intercepts; 1 on average."""
+    length_spread: float = 0.05
     azimuth_drift_rad: float = 0.06
-    azimuth_bias_rad: float = 0.09
-    tilt_bias_rad: float = 0.08
-    tilt_drift_rad: float = 0.04
-    flatten_spread: float = 0.15
+    azimuth_bias_rad: float = 0.06
+    tilt_bias_rad: float = 0.07
+    tilt_drift_rad: float = 0.03
+    slope_spread: float = 0.12
     hidden_factor: float = 2.5
     swaps_per_s: float = 0.05
     turns_per_s: float = 0.12
     shift_s: float = 0.008
+    no_world_share: float = 0.4
+    """Of the streams, how many have no world landmarks: zeros, the sign that there are none."""
 
 
 class NoisyLandmarks(NamedTuple):
@@ -107,8 +114,9 @@ def corrupt(
         levels.world_bias_m,
     )
     # World landmarks are those of an average person: true size is mostly lost.
-    world = world * 0.95 * _around_one(streams, 0.06)
+    world = world * 0.97 * _around_one(streams, 0.06)
     world = world - world[:, :, _HIPS].mean(2, keepdim=True)
+    world = world * (torch.rand(1, streams, 1, 1) >= levels.no_world_share)
     return NoisyLandmarks(image, world, _visibility(softened, in_frame, dt_s))
 
 
@@ -211,26 +219,26 @@ def _misjudged(
     size, streams = dt_s.shape
     shape = (size, streams, NUM_BONES)
     grow = strength[..., 0] * (1 + 0.7 * bone_of_landmark(hidden))
-    factors = bone_factors()
-    elevation = (
-        factors.elevation
-        * grow
-        * _error(
-            shape,
-            dt_s,
-            levels.elevation_white_rad,
-            levels.elevation_drift_rad,
-            levels.elevation_bias_rad,
-        )
+    errors = bone_errors()
+    factor = levels.elevation_factor
+    elevation = grow * _error(
+        shape,
+        dt_s,
+        levels.elevation_white_rad,
+        factor * errors.drift_deg.deg2rad(),
+        factor * errors.bias_deg.deg2rad(),
     )
+    share = 1 + levels.intercept_spread * torch.randn(1, streams)
+    crouch = (share * facing(relative))[..., None] * errors.intercept_deg.deg2rad()
     azimuth = (
-        factors.azimuth
+        errors.azimuth
         * grow
         * _error(shape, dt_s, 0.01, levels.azimuth_drift_rad, levels.azimuth_bias_rad)
     )
-    flatten = factors.flatten + levels.flatten_spread * torch.randn(1, streams, NUM_BONES)
-    turned = turn_bones(relative, elevation, azimuth, flatten.expand(shape))
-    return _tilted(turned, dt_s, strength, levels)
+    slope = errors.slope + levels.slope_spread * torch.randn(1, streams, NUM_BONES)
+    length = errors.length + levels.length_spread * torch.randn(1, streams, NUM_BONES)
+    turns = BoneTurns(elevation + crouch, azimuth, slope.expand(shape), length.expand(shape))
+    return _tilted(turn_bones(relative, turns), dt_s, strength, levels)
 
 
 def _tilted(relative: Tensor, dt_s: Tensor, strength: Tensor, levels: NoiseLevels) -> Tensor:
@@ -251,7 +259,13 @@ def _shifted_in_time(points: Tensor, dt_s: Tensor, shift_s: float) -> Tensor:
     return points + velocity * shift_s * torch.randn(*dt_s.shape, 1, 1)
 
 
-def _error(shape: tuple[int, ...], dt_s: Tensor, white: float, drift: float, bias: float) -> Tensor:
+def _error(
+    shape: tuple[int, ...],
+    dt_s: Tensor,
+    white: float,
+    drift: float | Tensor,
+    bias: float | Tensor,
+) -> Tensor:
     """White noise + two Ornstein-Uhlenbeck drifts + a constant, each of the given deviation."""
     fast = _smoothed(torch.randn(shape), dt_s, 0.08, unit_variance=True)
     slow = _smoothed(torch.randn(shape), dt_s, 0.6, unit_variance=True)

@@ -18,9 +18,9 @@ def clip(name):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_motion_is_as_recorded_and_always_in_view(motion_folder, smpl_layer, seed):
+def test_the_motion_is_as_recorded_and_always_in_view(motion_folder, skeleton, seed):
     recorded = load_clips(motion_folder)[0]
-    truth = draw_clip(recorded, smpl_layer, 40, np.random.default_rng(seed))
+    truth = draw_clip(recorded, skeleton, 40, np.random.default_rng(seed))
     assert truth.rotmat.shape == (40, 1, 24, 3, 3)
     torch.testing.assert_close(truth.dt_s, torch.full((40, 1), 1 / CLIP_RATE_HZ))
     poses = rotmat_from_quat(torch.from_numpy(recorded.quats))
@@ -38,14 +38,14 @@ def test_the_motion_is_as_recorded_and_always_in_view(motion_folder, smpl_layer,
     walked = torch.from_numpy(recorded.trans[start : start + 79 : 2])
     expected = (walked - walked[:1]) @ camera[0].T
     torch.testing.assert_close(moved, expected, atol=1e-5, rtol=0.0)
-    points = torch.cat(posed_points(truth, smpl_layer), 2)
+    points = torch.cat(posed_points(truth, skeleton), 2)
     assert points[..., 2].min() > 1.0
     assert (projected(points, truth).abs() <= truth.principal[:, None]).all()
 
 
-def test_a_short_clip_is_taken_whole(motion_folder, smpl_layer):
+def test_a_short_clip_is_taken_whole(motion_folder, skeleton):
     recorded = load_clips(motion_folder)[0]
-    truth = draw_clip(recorded, smpl_layer, 5000, np.random.default_rng(0))
+    truth = draw_clip(recorded, skeleton, 5000, np.random.default_rng(0))
     assert len(truth.dt_s) == (len(recorded.trans) + 1) // 2
 
 

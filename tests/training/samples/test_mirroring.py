@@ -5,8 +5,8 @@ import torch
 
 from realtime_vibe.body.joints import BLAZEPOSE_MIRROR, SMPL_MIRROR
 from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.models.rotation import rotmat_from_rot6d
-from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.training.samples.mirroring import mirrored
 from realtime_vibe.training.samples.sequences import Observation, SequenceTruth, posed_points
 
@@ -36,7 +36,7 @@ def test_body_and_landmarks_become_their_mirror_image(
     stream: tuple[SequenceTruth, Observation], body_model: BodyModel
 ) -> None:
     truth, seen = stream
-    layer = SmplLayer(body_model)
+    layer = LandmarkSkeleton(skeleton_arrays(body_model))
     flipped, seen_flipped = mirrored(truth, seen, torch.tensor([True, False]))
     across = torch.tensor([-1.0, 1.0, 1.0])
     before, after = posed_points(truth, layer), posed_points(flipped, layer)

@@ -17,7 +17,7 @@ FRAMES, STREAMS = 20, 2
 
 
 @pytest.fixture
-def arrays(smpl_layer):
+def arrays(skeleton):
     """Two people who stand four metres away; the tracker is right about the first one."""
     rng = np.random.default_rng(0)
     rotmat = np.broadcast_to(np.eye(3, dtype=np.float32), (FRAMES, STREAMS, 24, 3, 3)).copy()
@@ -31,7 +31,7 @@ def arrays(smpl_layer):
         true_focal=torch.full((STREAMS,), 800.0),
         nominal_focal=torch.full((STREAMS,), 800.0),
     )
-    _, landmarks = posed_points(truth, smpl_layer)
+    _, landmarks = posed_points(truth, skeleton)
     return {
         **{name: getattr(truth, name).numpy() for name in truth._fields},
         "rotmat": rotmat.astype(np.float16),
@@ -42,10 +42,10 @@ def arrays(smpl_layer):
     }
 
 
-def source_of(folder, arrays, smpl_layer, **options):
+def source_of(folder, arrays, skeleton, **options):
     save_shard(shard_path(folder, 1, 0), arrays)
     sizes = {"num_frames": 32, "num_streams": 6, **options}
-    return RenderedSource(load_streams(folder), smpl_layer, **sizes)
+    return RenderedSource(load_streams(folder), skeleton, **sizes)
 
 
 def test_a_shard_comes_back_as_it_was_written(tmp_path, arrays):
@@ -58,8 +58,8 @@ def test_a_shard_comes_back_as_it_was_written(tmp_path, arrays):
         np.testing.assert_array_equal(loaded[name], array)
 
 
-def test_padding_has_no_weight_and_no_time(tmp_path, arrays, smpl_layer):
-    batch = source_of(tmp_path, arrays, smpl_layer).sample()
+def test_padding_has_no_weight_and_no_time(tmp_path, arrays, skeleton):
+    batch = source_of(tmp_path, arrays, skeleton).sample()
     assert batch.features.shape == (32, 6, 202)
     assert (batch.body_weight[:FRAMES] == 1).all()
     assert (batch.body_weight[FRAMES:] == 0).all()
@@ -70,35 +70,33 @@ def test_padding_has_no_weight_and_no_time(tmp_path, arrays, smpl_layer):
     assert (batch.view[FRAMES:, :, 6] == 0).all()
 
 
-def test_time_goes_on_while_the_person_is_lost(tmp_path, arrays, smpl_layer):
+def test_time_goes_on_while_the_person_is_lost(tmp_path, arrays, skeleton):
     arrays["found"][[0, 5, 6], 0] = False
     arrays["found"][:, 1] = False
-    batch = source_of(tmp_path, arrays, smpl_layer, num_streams=1).sample()
+    batch = source_of(tmp_path, arrays, skeleton, num_streams=1).sample()
     dt_s = arrays["dt_s"][:, 0]
     expected = np.concatenate([[0], dt_s[2:5], [dt_s[5:8].sum()], dt_s[8:]])
     np.testing.assert_allclose(batch.view[: len(expected), 0, 6].numpy(), expected, atol=1e-6)
     assert batch.body_weight.sum() == FRAMES - 3
 
 
-def test_frames_in_which_the_tracker_saw_something_else_have_no_weight(
-    tmp_path, arrays, smpl_layer
-):
+def test_frames_in_which_the_tracker_saw_something_else_have_no_weight(tmp_path, arrays, skeleton):
     arrays["image_px"][4:7, 0] += 500.0
     arrays["found"][:, 1] = False
-    batch = source_of(tmp_path, arrays, smpl_layer, num_streams=1).sample()
+    batch = source_of(tmp_path, arrays, skeleton, num_streams=1).sample()
     assert np.flatnonzero(batch.body_weight[:FRAMES, 0].numpy() == 0).tolist() == [4, 5, 6]
     assert (batch.point_weight.amax(-1) == batch.body_weight).all()
 
 
-def test_truth_points_lie_where_an_exact_tracker_saw_them(tmp_path, arrays, smpl_layer):
-    batch = source_of(tmp_path, arrays, smpl_layer, variety=UNCHANGED).sample()
+def test_truth_points_lie_where_an_exact_tracker_saw_them(tmp_path, arrays, skeleton):
+    batch = source_of(tmp_path, arrays, skeleton, variety=UNCHANGED).sample()
     in_crop = batch.features[..., :66].reshape(32, 6, 33, 2)
     torch.testing.assert_close(batch.crop_points[:, :, 24:], in_crop, atol=2e-3, rtol=0.0)
 
 
-def test_the_state_decides_all_that_follows(tmp_path, arrays, smpl_layer):
+def test_the_state_decides_all_that_follows(tmp_path, arrays, skeleton):
     source = source_of(
-        tmp_path, arrays, smpl_layer, num_frames=8, variety=Variety(half_rate_chance=0.5)
+        tmp_path, arrays, skeleton, num_frames=8, variety=Variety(half_rate_chance=0.5)
     )
     source.sample()
     state = source.state_dict()
@@ -112,7 +110,7 @@ def test_the_state_decides_all_that_follows(tmp_path, arrays, smpl_layer):
         "variety": Variety(half_rate_chance=0.5),
         "seed": 9,
     }
-    resumed = RenderedSource(load_streams(tmp_path), smpl_layer, **options)
+    resumed = RenderedSource(load_streams(tmp_path), skeleton, **options)
     assert not torch.equal(resumed.sample().features, first.features)
     resumed.load_state_dict(state)
     assert torch.equal(resumed.sample().features, first.features)
