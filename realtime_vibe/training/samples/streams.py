@@ -21,7 +21,7 @@ class StreamSettings:
     """Ranges of what varies between streams of motion."""
 
     rate_hz: tuple[float, float] = (12.0, 60.0)
-    pose_jitter_rad: tuple[float, float] = (0.02, 0.25)
+    pose_jitter_rad: tuple[float, float] = (0.04, 0.60)
     tempo: tuple[float, float] = (0.75, 1.3)
 
 
