@@ -56,7 +56,10 @@ def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
         BodyModelError: the body cannot be read.
     """
     seed = place.seed(arguments.seed)
-    clips = only_part(load_clips(arguments.motion, skip_bad=arguments.skip_bad), "train")
+    motion = load_clips(
+        arguments.motion, skip_bad=arguments.skip_bad, bvh_repair=arguments.bvh_repair
+    )
+    clips = only_part(motion, "train")
     pool = MotionPool(
         clips, arguments.pool_sequences, arguments.pool_frames, np.random.default_rng(seed)
     )
@@ -155,6 +158,12 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh files")
     add("--skip-bad", action="store_true", help="leave out files that cannot be read")
+    add(
+        "--bvh-repair",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="extend knees and elbows that a BVH conversion left bent",
+    )
     add("--rendered", type=Path, help="folder of shards made by realtime_vibe.training.render")
     add("--rendered-share", type=float, default=0.5, help="part of the batches that are rendered")
     add(

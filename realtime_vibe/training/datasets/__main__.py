@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.training.datasets.limb_report import (
+    bent_limb_warnings,
+    limb_table,
+    straightest_limbs,
+)
 from realtime_vibe.training.datasets.motion_folder import MotionFolder, load_motion_folder
 
 
@@ -29,17 +34,28 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--up", choices=("y", "z"), default="z", help="axis that points up in .npz files (AMASS: z)"
     )
+    parser.add_argument(
+        "--bvh-repair",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="extend knees and elbows that a BVH conversion left bent",
+    )
     given = parser.parse_args(words)
     # The report lists what was skipped; the same as warnings would say it twice.
     logging.basicConfig(
         level=logging.ERROR if given.skip_bad else logging.WARNING, format="%(message)s"
     )
     try:
-        found = load_motion_folder(given.folder, skip_bad=given.skip_bad, up_axis=given.up)
+        found = load_motion_folder(
+            given.folder, skip_bad=given.skip_bad, up_axis=given.up, bvh_repair=given.bvh_repair
+        )
     except RealtimeVibeError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write("\n".join(_report(found)) + "\n")
+    limbs = straightest_limbs(found.clips, found.sources)
+    sys.stdout.write("\n".join([*_report(found), *limb_table(limbs)]) + "\n")
+    for warning in bent_limb_warnings(limbs):
+        sys.stderr.write(f"{warning}\n")
     return 0
 
 
@@ -59,6 +75,8 @@ def _report(found: MotionFolder) -> list[str]:
         f"too short   {len(found.too_short)} (up to 0.3 s)",
         f"skipped     {len(found.skipped)}",
         *(f"  {skipped.reason}" for skipped in found.skipped),
+        *([f"BVH limbs   {len(found.limb_zeros)}"] if found.limb_zeros else []),
+        *(f"  {zero}" for zero in found.limb_zeros),
     ]
 
 

@@ -34,6 +34,12 @@ def _hinge(*names: str) -> Hinge:
 KNEES = tuple(_hinge(f"{s}_hip", f"{s}_knee", f"{s}_ankle") for s in ("left", "right"))
 ELBOWS = tuple(_hinge(f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist") for s in ("left", "right"))
 """Left, right."""
+LIMBS = {
+    f"{side} {name}": hinge
+    for name, hinges in (("knee", KNEES), ("elbow", ELBOWS))
+    for side, hinge in zip(("left", "right"), hinges, strict=True)
+}
+"""`left knee`, `right knee`, `left elbow`, `right elbow`."""
 
 
 def interior_angle_deg(quats: FloatingArray, hinge: Hinge) -> Array:

@@ -1,6 +1,8 @@
 """All motion under a folder: AMASS `.npz` and CMU `.bvh` files, at any depth."""
 
 import logging
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +14,14 @@ from realtime_vibe.errors import DatasetError
 from realtime_vibe.training.datasets.amass import UpAxis, is_side_file, load_amass
 from realtime_vibe.training.datasets.bvh_retarget import load_bvh
 from realtime_vibe.training.datasets.clip import POOL_RATE_HZ, MotionClip
+from realtime_vibe.training.datasets.limb_zeros import LimbZero, limb_zeros, with_zeros
 from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
 
 logger = logging.getLogger(__name__)
 
 MIN_FRAMES = 18
 """0.3 s: shorter clips are nearly all cross-fade once they are spliced."""
+_CMU_NAME = re.compile(r"(\d+)_\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,10 @@ class MotionFolder:
 
     clips: tuple[MotionClip, ...]
     """In the order of their paths; named by the file without suffix, not always a unique name."""
+    sources: tuple[str, ...] = ()
+    """Of each clip: who or where it was recorded, as `source_of` reads it."""
+    limb_zeros: tuple[LimbZero, ...] = ()
+    """What was found about the limbs of each skeleton of BVH files, and what was done."""
     skipped: tuple[SkippedFile, ...] = ()
     """Bad files, where they were to be skipped."""
     side_files: tuple[Path, ...] = ()
@@ -59,14 +67,18 @@ def load_motion_file(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
 
 
 def load_motion_folder(
-    folder: Path, *, skip_bad: bool = False, up_axis: UpAxis = "z"
+    folder: Path, *, skip_bad: bool = False, up_axis: UpAxis = "z", bvh_repair: bool = True
 ) -> MotionFolder:
     """Reads all motion under a folder.
+
+    Limbs of BVH files that their conversion left bent are extended, all clips of a source alike
+    (`limb_zeros`); each extension is logged.
 
     Args:
         folder: searched at any depth.
         skip_bad: leave bad files out, log and count them; else the first one ends the job.
         up_axis: of the worlds of `.npz` files.
+        bvh_repair: False leaves BVH files as they are.
 
     Raises:
         DatasetError: no such folder, a bad file (the message names it), or no motion at all.
@@ -84,7 +96,9 @@ def load_motion_folder(
     loaded, skipped = load_each(
         paths, lambda path: (path, load_motion_file(path, up_axis=up_axis)), skip_bad=skip_bad
     )
-    clips = tuple(clip for _, clip in loaded if len(clip.trans) > MIN_FRAMES)
+    kept = [(path, clip) for path, clip in loaded if len(clip.trans) > MIN_FRAMES]
+    clips = tuple(clip for _, clip in kept)
+    sources = tuple(source_of(path, folder) for path, _ in kept)
     too_short = tuple(path for path, clip in loaded if len(clip.trans) <= MIN_FRAMES)
     if skipped:
         logger.warning("%s: skipped %d of %d files", folder, len(skipped), len(paths))
@@ -93,8 +107,54 @@ def load_motion_folder(
             f"no motion clips in {folder}: {len(paths)} .npz and .bvh files, {len(skipped)} of them bad, "
             f"{len(too_short)} shorter than 0.3 s; expected AMASS or CMU files"
         )
+    zeros: tuple[LimbZero, ...] = ()
+    if bvh_repair:
+        is_bvh = [path.suffix.lower() == ".bvh" for path, _ in kept]
+        clips, zeros = _repaired(clips, sources, is_bvh)
     _warn_if_lying(folder, clips)
-    return MotionFolder(clips=clips, skipped=skipped, side_files=side_files, too_short=too_short)
+    return MotionFolder(
+        clips=clips,
+        sources=sources,
+        limb_zeros=zeros,
+        skipped=skipped,
+        side_files=side_files,
+        too_short=too_short,
+    )
+
+
+def source_of(path: Path, folder: Path) -> str:
+    """Who or where a file was recorded, by its name: clips of one source share a skeleton.
+
+    The subject of a CMU name (`13_11` is the 11th motion of 13), else the folder below `folder`, else the
+    first two words of the name (`cmu_13` of `cmu_13_11`, `syn_sit` of `syn_sit_004`).
+    """
+    if cmu := _CMU_NAME.match(path.stem):
+        return cmu[1]
+    if path.parent != folder:
+        return str(path.parent.relative_to(folder))
+    words = path.stem.split("_")
+    return "_".join(words[:2]) if len(words) > 2 else words[0]
+
+
+def _repaired(
+    clips: Sequence[MotionClip], sources: Sequence[str], is_bvh: Sequence[bool]
+) -> tuple[tuple[MotionClip, ...], tuple[LimbZero, ...]]:
+    """The clips with the BVH files' limbs extended, and what was found about each skeleton."""
+    skeletons: dict[str, list[int]] = defaultdict(list)
+    for row, (source, from_bvh) in enumerate(zip(sources, is_bvh, strict=True)):
+        if from_bvh:
+            skeletons[source].append(row)
+    result = list(clips)
+    found: list[LimbZero] = []
+    for name, rows in skeletons.items():
+        zeros = limb_zeros(name, [clips[row] for row in rows])
+        for zero in zeros:
+            if zero.extension_deg:
+                logger.info("%s", zero)
+        for row in rows:
+            result[row] = with_zeros(clips[row], zeros)
+        found += zeros
+    return tuple(result), tuple(found)
 
 
 def mean_up(clips: Sequence[MotionClip]) -> NDArray[np.float64]:

@@ -56,13 +56,15 @@ _LEAST_CHANCE = 0.03
 """Of a sequence that never stands or sits to get other arms, against 1 of one that always does."""
 
 
-def load_clips(folder: Path, *, skip_bad: bool = False) -> list[MotionClip]:
+def load_clips(
+    folder: Path, *, skip_bad: bool = False, bvh_repair: bool = True
+) -> list[MotionClip]:
     """Reads all motion under a folder; see `load_motion_folder`, which also says what was left out.
 
     Raises:
         DatasetError: there is none, or one cannot be read and is not to be skipped.
     """
-    return list(load_motion_folder(folder, skip_bad=skip_bad).clips)
+    return list(load_motion_folder(folder, skip_bad=skip_bad, bvh_repair=bvh_repair).clips)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.datasets.amass import load_amass
 from realtime_vibe.training.datasets.bvh import read_bvh
 from realtime_vibe.training.datasets.bvh_retarget import (
     load_bvh,
@@ -123,21 +122,10 @@ def test_the_rest_joints_are_those_of_the_default_body():
 
 
 @pytest.mark.parametrize("name", ["13_11", "13_39"])
-def test_real_files_agree_with_the_same_motion_in_amass_layout(shared_data, name):
+def test_limbs_of_real_files_point_where_the_files_do(shared_data, name):
     path = shared_data / "bvh" / f"{name}.bvh"
-    clip, file = load_bvh(path), read_bvh(path)
-    errors = _limb_errors_deg(clip, file, slice(7, None, 2))
+    errors = _limb_errors_deg(load_bvh(path), read_bvh(path), slice(7, None, 2))
     assert max(errors.values()) < 0.01, errors
-    other = load_amass(shared_data / "motion" / f"cmu_{name}.npz")
-    np.testing.assert_allclose(clip.trans, other.trans, atol=1e-5)
-    # The other file was made for a body whose bones rest elsewhere: a constant turn of each joint.
-    between = np.swapaxes(_world_rotations(other.quats), -1, -2) @ _world_rotations(clip.quats)
-    spread = np.degrees(np.arccos(np.clip(
-        0.5 * (np.einsum("nkij,kij->nk", between, between[0]) - 1), -1, 1
-    )))  # fmt: skip
-    assert spread.max() < 0.2
-    offset = np.degrees(np.arccos(np.clip(0.5 * (np.trace(between[0], 0, -2, -1) - 1), -1, 1)))
-    assert offset.max() < 12
 
 
 _VECTORS = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda vector: np.linalg.norm(vector) > 1e-3)

@@ -1,6 +1,7 @@
 """Folders of motion: all layouts at any depth, bad files named or skipped and counted, the command."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from realtime_vibe.training.datasets.motion_folder import (
     load_motion_file,
     load_motion_folder,
     mean_up,
+    source_of,
 )
 
 
@@ -59,6 +61,17 @@ def test_bad_files_are_skipped_counted_and_logged(tree, caplog):
     assert len(found.clips) == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("13_11.bvh", "13"), ("cmu/13/13_11.bvh", "13"), ("ACCAD/s1/walk_poses.npz", "ACCAD/s1"),
+        ("cmu_13_38_part1.npz", "cmu_13"), ("syn_sit_004.npz", "syn_sit"), ("dm_crawl.npz", "dm"),
+    ],
+)  # fmt: skip
+def test_a_source_is_a_subject_a_folder_or_the_beginning_of_a_name(tmp_path, name, source):
+    assert source_of(tmp_path / name, tmp_path) == source
+
+
 def test_a_folder_without_motion_is_said(tmp_path, write_smplh):
     with pytest.raises(DatasetError, match=r"no motion clips in .*: 0 \.npz and \.bvh files"):
         load_motion_folder(tmp_path)
@@ -97,7 +110,9 @@ def test_the_command_reports_what_it_found(tree, capsys):
     assert "2 female, 1 neutral; 2 with a shape" in out
     assert "side files  2" in out
     assert "skipped     0" in out
-    assert err == ""
+    assert re.search(r"ACCAD/s1 +0\.0 +\d+ +\d+ +\d+ +\d+", out)
+    # Of the random figure of the BVH file, whose limbs are bent all the time or left alone.
+    assert all("nobody straightens" in line for line in err.splitlines())
 
 
 def test_the_command_ends_with_one_line_and_two(tree, capsys):
@@ -115,6 +130,6 @@ def test_the_command_ends_with_one_line_and_two(tree, capsys):
 
 def test_the_shared_motion_stands_and_is_whole(shared_data):
     found = load_motion_folder(shared_data / "motion")
-    assert len(found.clips) == 296
-    assert found.minutes == pytest.approx(22.4, abs=0.1)
+    assert len(found.clips) == 429
+    assert found.minutes == pytest.approx(58.8, abs=0.1)
     assert mean_up(found.clips)[2] > 0.8
