@@ -25,17 +25,14 @@ from realtime_vibe.outputs.sink_thread import SinkThread
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
 from realtime_vibe.outputs.view.background import Background, parse_background
 from realtime_vibe.outputs.view.composite import CompositeRenderer
-from realtime_vibe.outputs.view.desktop import desktop_area
 from realtime_vibe.outputs.view.display import Display
 from realtime_vibe.outputs.view.hud import HudState
 from realtime_vibe.outputs.view.keys import PERSON_NUMBERS, Action
 from realtime_vibe.outputs.view.snapshot import SNAPSHOT_SUFFIXES, save_image
-from realtime_vibe.outputs.view.window_places import WindowPlaces
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.tracking.base import MAX_GAP_S
-from realtime_vibe.world.calibration_file import calibration_folder
 
 _LOGGER = logging.getLogger(__name__)
 _POLL_S = 0.008
@@ -183,7 +180,6 @@ class LiveOutputs:
             view=self._config.view,  # type: ignore[arg-type]  # checked by LiveConfig
             mirror=self._config.mirror,
             background=self._background,
-            places=WindowPlaces(calibration_folder().parent / "windows.json", desktop_area),
         )
         display.lock = self._lock
         display.open()

@@ -16,7 +16,6 @@ from realtime_vibe.outputs.view.pacing import DrawingPace
 from realtime_vibe.outputs.view.person_marks import draw_person_marks
 from realtime_vibe.outputs.view.preview_window import PreviewWindow
 from realtime_vibe.outputs.view.scene import backdrop, write_centered
-from realtime_vibe.outputs.view.window_places import NOWHERE, WindowPlaces
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 
@@ -39,7 +38,6 @@ class Display(OpenedByWith):
         options: what is drawn over the camera's picture.
         mirror: shows everything as a mirror would.
         background: what is behind the mesh.
-        places: where the windows were the last time.
     """
 
     def __init__(
@@ -50,7 +48,6 @@ class Display(OpenedByWith):
         options: OverlayOptions | None = None,
         mirror: bool = False,
         background: Background = DEFAULT_BACKGROUND,
-        places: WindowPlaces = NOWHERE,
     ) -> None:
         self._faces = faces
         self._background = background
@@ -60,9 +57,8 @@ class Display(OpenedByWith):
         self._viewer: Open3dViewer | None = None
         if view in {"both", "open3d"}:
             self._viewer = Open3dViewer(faces, background=background)
-            self._viewer.places = places
             self._viewer.mirror = mirror
-        self._preview = PreviewWindow(places=places) if view in {"both", "preview"} else None
+        self._preview = PreviewWindow() if view in {"both", "preview"} else None
         self._result: FrameResult | None = None
         self._base = np.zeros((1, 1, 3), np.uint8)
         self._hud = HudState()

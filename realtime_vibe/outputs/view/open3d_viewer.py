@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
-from realtime_vibe.outputs.view.desktop import place_of_window
 from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action
 from realtime_vibe.outputs.view.open3d_scene import MeshScene
 from realtime_vibe.outputs.view.pacing import DrawingPace
-from realtime_vibe.outputs.view.screen import require_display
-from realtime_vibe.outputs.view.window_places import NOWHERE, WindowPlace, WindowPlaces, WindowWatch
+from realtime_vibe.outputs.view.screen import require_display, screen_size, window_areas
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
@@ -39,8 +37,6 @@ _FIELD_OF_VIEW_STEP_DEG = 5.0
 """What Open3D calls one step."""
 _READ_BACK_EVERY = 10
 """Without a window, drawing leaks 0.1-0.3 MB a frame unless the picture is read now and then."""
-_LEFT_PX, _TOP_PX = 700, 60
-"""Place on the screen: right of the preview window."""
 _GLFW_PRESS = 1
 _FILE_WRITING_KEYS = (ord("P"), ord("D"))
 """Open3D's own keys that drop files into the working folder."""
@@ -71,7 +67,6 @@ class Open3dViewer(OpenedByWith):
         background: Background = DEFAULT_BACKGROUND,
     ) -> None:
         self._background = background
-        self._watch: WindowWatch | None = None
         self._faces = np.ascontiguousarray(faces, np.int32)
         self._size = (width, height)
         self._offscreen = offscreen
@@ -80,8 +75,6 @@ class Open3dViewer(OpenedByWith):
         self._actions: list[Action] = []
         self._waiting: FrameResult | None = None
         self._num_drawn = 0
-        self.places: WindowPlaces = NOWHERE
-        """Where the window was the last time; takes effect with the next `open`."""
         self.mirror = False
         """Shows the bodies as a mirror would; takes effect with the next `show`."""
 
@@ -106,17 +99,15 @@ class Open3dViewer(OpenedByWith):
             open3d.utility.set_max_threads(1)
         visualizer = open3d.visualization.VisualizerWithKeyCallback()
         width, height = self._size
-        usual = WindowPlace(left=_LEFT_PX, top=_TOP_PX, width=width, height=height)
-        place = self.places.last(_TITLE) or usual
+        left = top = 0
+        if not self._offscreen:
+            _, area = window_areas(screen_size())
+            width, height = min(width, area.width), min(height, area.height)
+            left, top = area.left, area.top
         quiet = open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error)
         with quiet, _runtime_folder():
             is_created = visualizer.create_window(
-                _TITLE,
-                place.width,
-                place.height,
-                place.left,
-                place.top,
-                visible=not self._offscreen,
+                _TITLE, width, height, left, top, visible=not self._offscreen
             )
         if not is_created or visualizer.get_render_option() is None:
             visualizer.destroy_window()
@@ -124,7 +115,6 @@ class Open3dViewer(OpenedByWith):
                 "Open3D cannot open a window (OpenGL 3.3 is needed): update the graphics driver, "
                 "or use --view preview"
             )
-        self._watch = None if self._offscreen else WindowWatch(place)
         self._register_keys(visualizer)
         self._scene = MeshScene(open3d, visualizer, self._faces, self._background)
         self.reset_view()
@@ -154,8 +144,6 @@ class Open3dViewer(OpenedByWith):
         if not is_alive:
             _LOG.info("3D window closed")
             self.close()
-        elif self._watch is not None and self._watch.is_due:
-            self._watch.see(place_of_window(_TITLE))
         return bool(is_alive)
 
     def take_actions(self) -> list[Action]:
@@ -196,11 +184,6 @@ class Open3dViewer(OpenedByWith):
             return
         visualizer = self._scene.visualizer
         self._scene = None
-        if self._watch is not None:
-            self._watch.see(place_of_window(_TITLE))
-            if self._watch.place is not None:
-                self.places.keep(_TITLE, self._watch.place)
-            self._watch = None
         self._waiting = None
         visualizer.destroy_window()
 

@@ -8,10 +8,8 @@ from pathlib import Path
 import cv2
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.view.desktop import place_of_window
 from realtime_vibe.outputs.view.keys import Action, action_of_character
-from realtime_vibe.outputs.view.screen import require_x_display
-from realtime_vibe.outputs.view.window_places import NOWHERE, WindowPlace, WindowPlaces, WindowWatch
+from realtime_vibe.outputs.view.screen import require_x_display, screen_size, window_areas
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 
@@ -22,9 +20,6 @@ _FONT_FOLDERS = (
     "/usr/share/fonts/TTF",
     "/usr/share/fonts",
 )
-_FIRST_WIDTH, _FIRST_HEIGHT = 640, 720
-"""The picture is shown no larger than this at first; the user may resize the window [px]."""
-_LEFT_PX, _TOP_PX = 40, 60
 
 
 class PreviewWindow(OpenedByWith):
@@ -32,14 +27,10 @@ class PreviewWindow(OpenedByWith):
 
     Args:
         title: of the window.
-        places: where it was the last time.
     """
 
-    def __init__(self, title: str = "realtime-vibe", places: WindowPlaces = NOWHERE) -> None:
+    def __init__(self, title: str = "realtime-vibe") -> None:
         self._title = title
-        self._places = places
-        self._last: WindowPlace | None = None
-        self._watch: WindowWatch | None = None
         self._is_open = False
         self._shown_size = (0, 0)
 
@@ -72,8 +63,6 @@ class PreviewWindow(OpenedByWith):
             ) from error
         self._is_open = True
         self._shown_size = (0, 0)
-        self._last = self._places.last(self._title)
-        self._watch = None
 
     def show(self, image: ImageArray) -> None:
         """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
@@ -95,19 +84,12 @@ class PreviewWindow(OpenedByWith):
         if self._was_shown and not self._is_visible():
             _LOG.info("preview window closed")
             self.close()
-        elif self._watch is not None and self._watch.is_due:
-            self._watch.see(place_of_window(self._title))
         return actions
 
     def close(self) -> None:
         """Closes the window; harmless when it is closed."""
         if not self._is_open:
             return
-        if self._watch is not None:
-            if self._is_visible():
-                self._watch.see(place_of_window(self._title))
-            if self._watch.place is not None:
-                self._places.keep(self._title, self._watch.place)
         self._is_open = False
         try:
             cv2.destroyWindow(self._title)
@@ -116,22 +98,12 @@ class PreviewWindow(OpenedByWith):
             _LOG.debug("window was gone already: %s", error)
 
     def _fit(self, width: int, height: int) -> None:
-        """Gives the window the size of a picture, or the place that it had the last time."""
-        if self._last is not None and self._was_shown:
-            return  # the user chose a size: pictures of other sizes fit themselves into it
-        fit = min(1.0, _FIRST_WIDTH / width, _FIRST_HEIGHT / height)
-        wanted = self._last or WindowPlace(
-            left=_LEFT_PX,
-            top=_TOP_PX,
-            width=max(1, round(width * fit)),
-            height=max(1, round(height * fit)),
-        )
-        cv2.resizeWindow(self._title, wanted.width, wanted.height)
+        """Gives the window the size of a picture, reduced to its area; the user may resize it."""
+        area, _ = window_areas(screen_size())
+        fit = min(1.0, area.width / width, area.height / height)
+        cv2.resizeWindow(self._title, max(1, round(width * fit)), max(1, round(height * fit)))
         if not self._was_shown:
-            cv2.moveWindow(self._title, wanted.left, wanted.top)
-            self._watch = WindowWatch(wanted)
-        elif self._watch is not None:
-            self._watch.resized(wanted.width, wanted.height)
+            cv2.moveWindow(self._title, area.left, area.top)
 
     def _is_visible(self) -> bool:
         try:

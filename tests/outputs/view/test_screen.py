@@ -3,9 +3,16 @@
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.view.screen import require_display, require_x_display
+from realtime_vibe.outputs.view.screen import (
+    require_display,
+    require_x_display,
+    screen_size,
+    window_areas,
+)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
 
@@ -38,3 +45,18 @@ def test_macos_and_windows_are_never_refused(monkeypatch):
     for platform in ("darwin", "win32"):
         monkeypatch.setattr(sys, "platform", platform)
         require_x_display()
+
+
+@given(st.integers(800, 8000), st.integers(600, 5000))
+def test_windows_open_beside_each_other_and_fit_onto_any_screen(width, height):
+    preview, viewer = window_areas((width, height))
+    assert preview.left + preview.width < viewer.left
+    for area in (preview, viewer):
+        assert min(area.left, area.top, area.width, area.height) > 0
+        assert area.left + area.width < width
+        assert area.top + area.height < height
+
+
+def test_a_screen_that_is_not_there_counts_as_a_usual_one(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert min(screen_size()) > 0
