@@ -7,7 +7,6 @@ from realtime_vibe.geometry import smpl_skeleton
 SMPL_JOINT_NAMES = smpl_skeleton.SMPL_JOINT_NAMES
 PARENTS = smpl_skeleton.PARENTS
 
-SKELETON_EDGES = tuple((parent, child) for child, parent in enumerate(PARENTS) if parent >= 0)
 """(parent, child) pairs to draw."""
 
 BLAZEPOSE_LANDMARK_NAMES = (

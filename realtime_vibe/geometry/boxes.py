@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from realtime_vibe.packets import FloatArray
 
 CROP_SCALE = 1.1
@@ -19,12 +17,6 @@ class SquareBox(NamedTuple):
     """[px]."""
     side: float
     """[px]."""
-
-
-def bbox_of_points(points_px: FloatArray) -> FloatArray:
-    """Tight (4,) xyxy box around (N, 2+) points."""
-    low, high = points_px[:, :2].min(axis=0), points_px[:, :2].max(axis=0)
-    return np.concatenate([low, high]).astype(np.float32)
 
 
 def square_of_bbox(bbox_xyxy: FloatArray, scale: float = CROP_SCALE) -> SquareBox:

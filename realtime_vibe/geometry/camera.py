@@ -54,17 +54,6 @@ def transl_from_weak_camera(
     return np.array([x_m, y_m, depth_m], np.float32)
 
 
-def weak_camera_from_transl(
-    transl: FloatArray, square: SquareBox, image_size: tuple[int, int], focal_px: float
-) -> FloatArray:
-    """The inverse of `transl_from_weak_camera` for a body in front of the camera."""
-    px_per_m = focal_px / float(transl[2])
-    scale = 2.0 * px_per_m / square.side
-    tx = float(transl[0]) - (square.center_x - 0.5 * image_size[0]) / px_per_m
-    ty = float(transl[1]) - (square.center_y - 0.5 * image_size[1]) / px_per_m
-    return np.array([scale, tx, ty], np.float32)
-
-
 def project(points: FloatArray, image_size: tuple[int, int], focal_px: float) -> FloatArray:
     """Pixels (..., 2) of camera-frame points (..., 3) [m]; points behind the camera give NaN."""
     depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
@@ -121,7 +110,7 @@ def project_in_crop(points: FloatArray, weak_camera: FloatArray) -> FloatArray:
     return np.asarray(projected, np.float32)
 
 
-def crop_to_image(points: FloatArray, square: SquareBox | FloatArray) -> FloatArray:
+def crop_ndc_to_image(points: FloatArray, square: SquareBox | FloatArray) -> FloatArray:
     """Pixels (..., N, 2) of the full image for points (..., N, 2) of a crop, -1 to 1 across it.
 
     Args:

@@ -87,11 +87,3 @@ def crop_to_image(points: FloatArray, square: RotatedSquare) -> FloatArray:
     plane = (points[:, :2] - 0.5) @ square.axes.T * square.side_px + center
     mapped[:, :2] = plane
     return mapped
-
-
-def image_to_crop(points: FloatArray, square: RotatedSquare) -> FloatArray:
-    """Maps image points [px] to crop coordinates; the inverse of `crop_to_image`."""
-    mapped = np.array(points, np.float32) / np.float32(square.side_px)
-    center = np.array([square.center_x_px, square.center_y_px])
-    mapped[:, :2] = (points[:, :2] - center) @ square.axes / square.side_px + 0.5
-    return mapped

@@ -34,12 +34,6 @@ class AutoSource(OpenedByWith):
         self._new_camera = new_camera
         self._cameras = cameras
         self._chosen: FrameSource = VideoFile(demo_clip_path(), paced=paced, loop=paced)
-        self._plays_demo_clip = True
-
-    @property
-    def plays_demo_clip(self) -> bool:
-        """Whether no camera delivered; valid after `open`."""
-        return self._plays_demo_clip
 
     @property
     def info(self) -> SourceInfo:
@@ -65,7 +59,7 @@ class AutoSource(OpenedByWith):
             except SourceError as error:
                 logger.warning("%s", error)
                 continue
-            self._chosen, self._plays_demo_clip = source, False
+            self._chosen = source
             logger.info(
                 'using camera %d "%s"%s', camera.index, camera.name, _others(cameras, camera)
             )

@@ -35,20 +35,6 @@ def joint_errors(
     return error
 
 
-def mpjpe(
-    predicted: FloatArray, truth: FloatArray, root: FloatArray | None = None
-) -> NDArray[np.float64]:
-    """Mean per-joint position error (N,): the mean of `joint_errors` (Ionescu et al. 2014).
-
-    Args:
-        predicted: (N, K, 3).
-        truth: (N, K, 3).
-        root: (K,) weights of the joints whose mean is the root; None uses all joints equally.
-    """
-    error: NDArray[np.float64] = joint_errors(predicted, truth, root).mean(axis=-1)
-    return error
-
-
 def similarity_aligned(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
     """Moves, turns and scales each (K, 3) of `predicted` onto `truth` (Umeyama 1991).
 
@@ -79,12 +65,6 @@ def aligned_joint_errors(predicted: FloatArray, truth: FloatArray) -> NDArray[np
     error: NDArray[np.float64] = np.linalg.norm(
         similarity_aligned(predicted, truth) - truth, axis=-1
     )
-    return error
-
-
-def pa_mpjpe(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
-    """MPJPE (N,) after the best similarity transform of each frame; "reconstruction error" in HMR."""
-    error: NDArray[np.float64] = aligned_joint_errors(predicted, truth).mean(axis=-1)
     return error
 
 

@@ -71,11 +71,6 @@ class BodyCorrections:
                 params, transl = state.lock.update(params, transl, now_s, self._T_world_camera)
         return params, transl
 
-    def planted_feet(self, track_id: int) -> tuple[bool, bool]:
-        """Whether somebody's left and right foot are held in the last frame."""
-        state = self._people.get(track_id)
-        return (False, False) if state is None else state.lock.stands
-
     def stand_on(self, T_world_camera: FloatArray | None) -> None:
         """Sets the world whose floor is at z = 0; None where it is not known."""
         self._T_world_camera = T_world_camera

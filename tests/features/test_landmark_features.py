@@ -9,7 +9,6 @@ from realtime_vibe.features.landmark_features import (
     LandmarkFeatures,
     landmark_features,
 )
-from realtime_vibe.geometry.boxes import bbox_of_points
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 
 
@@ -23,7 +22,7 @@ def _person(image_px, dt_s=0.04, landmarks=True):
     )
     return TrackedPerson(
         track_id=0,
-        bbox_xyxy=bbox_of_points(image_px),
+        bbox_xyxy=np.concatenate([image_px.min(axis=0), image_px.max(axis=0)]).astype(np.float32),
         score=0.9,
         dt_s=dt_s,
         landmarks=marks if landmarks else None,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry import boxes, camera
+from tests.crop_camera import tight_box, weak_camera_from_transl
 
 squares = st.builds(boxes.SquareBox, st.floats(-200, 900), st.floats(-200, 700), st.floats(40, 800))
 depths = st.floats(0.7, 12.0)
@@ -19,7 +20,7 @@ offsets = st.floats(-1.5, 1.5)
 @given(squares, offsets, offsets, depths)
 def test_weak_camera_round_trip(square, x, y, depth):
     transl = np.array([x, y, depth], np.float32)
-    weak = camera.weak_camera_from_transl(transl, square, (640, 480), 800.0)
+    weak = weak_camera_from_transl(transl, square, (640, 480), 800.0)
     back = camera.transl_from_weak_camera(weak, square, (640, 480), 800.0)
     np.testing.assert_allclose(back, transl, rtol=1e-3, atol=1e-3)
 
@@ -28,7 +29,7 @@ def test_weak_camera_round_trip(square, x, y, depth):
 def test_full_image_projection_agrees_with_the_crop(square, x, y, depth):
     """A point at the body's depth lands in the full image where the crop camera put it."""
     transl = np.array([x, y, depth], np.float32)
-    weak = camera.weak_camera_from_transl(transl, square, (640, 480), 800.0).astype(np.float64)
+    weak = weak_camera_from_transl(transl, square, (640, 480), 800.0).astype(np.float64)
     point = np.array([0.2, -0.4, 0.0])
     crop = weak[0] * (point[:2] + weak[1:])
     from_crop = np.array(square[:2]) + 0.5 * square.side * crop
@@ -48,11 +49,6 @@ def test_nominal_focal_is_the_diagonal_and_fov_is_horizontal():
 def test_square_encloses_the_box():
     square = boxes.square_of_bbox(np.array([10, 20, 50, 100], np.float32), scale=1.1)
     assert square == pytest.approx((30, 60, 88))
-
-
-def test_bbox_of_points_is_tight():
-    points = np.array([[3, 9, 1], [7, 2, 5], [5, 5, 5]], np.float32)
-    np.testing.assert_array_equal(boxes.bbox_of_points(points), [3, 2, 7, 9])
 
 
 def test_degenerate_box_still_has_a_side():
@@ -90,7 +86,7 @@ def test_image_camera_puts_points_where_the_crop_camera_does(square, scale, tx, 
     full = camera.full_image_weak_camera(weak, square, IMAGE_SIZE)
     assert full.dtype == np.float32
     np.testing.assert_allclose(
-        in_image(points, full.astype(np.float64)), camera.crop_to_image(crop, square), atol=0.5
+        in_image(points, full.astype(np.float64)), camera.crop_ndc_to_image(crop, square), atol=0.5
     )
 
 
@@ -102,13 +98,13 @@ def test_many_cameras_at_once_are_each_its_own():
     points = rng.normal(size=(5, 49, 3)).astype(np.float32)
     together = camera.full_image_weak_camera(weak, some, sizes)
     in_crop = camera.project_in_crop(points, weak)
-    in_pixels = camera.crop_to_image(in_crop, some)
+    in_pixels = camera.crop_ndc_to_image(in_crop, some)
     for k in range(5):
         square, size = boxes.SquareBox(*some[k].tolist()), (int(sizes[k, 0]), int(sizes[k, 1]))
         alone = camera.full_image_weak_camera(weak[k], square, size)
         np.testing.assert_allclose(together[k], alone, rtol=1e-6)
         np.testing.assert_array_equal(in_crop[k], camera.project_in_crop(points[k], weak[k]))
-        np.testing.assert_allclose(in_pixels[k], camera.crop_to_image(in_crop[k], square))
+        np.testing.assert_allclose(in_pixels[k], camera.crop_ndc_to_image(in_crop[k], square))
 
 
 def test_the_crop_projection_is_the_papers():
@@ -133,16 +129,16 @@ def test_an_overlay_is_as_large_as_the_person(transl):
     transl = np.array(transl, np.float32)
     vertices = standing_body()
     seen = camera.project(vertices + transl, IMAGE_SIZE, focal_px)
-    box = boxes.bbox_of_points(seen)
+    box = tight_box(seen)
     square = boxes.square_of_bbox(box)
-    weak = camera.weak_camera_from_transl(transl, square, IMAGE_SIZE, focal_px)
+    weak = weak_camera_from_transl(transl, square, IMAGE_SIZE, focal_px)
     drawn = in_image(vertices, camera.full_image_weak_camera(weak, square, IMAGE_SIZE))
     height_px = extent_px(seen)[1]
     assert np.abs(extent_px(drawn) - extent_px(seen)).max() < 0.01 * height_px
-    assert np.abs(boxes.bbox_of_points(drawn) - box).max() < 0.01 * height_px
+    assert np.abs(tight_box(drawn) - box).max() < 0.01 * height_px
     # What the network sees in the crop, back in the image, by its own nearly parallel camera.
-    keypoints = camera.crop_to_image(camera.project_in_crop(vertices, weak), square)
-    assert np.abs(boxes.bbox_of_points(keypoints) - box).max() < 0.01 * height_px
+    keypoints = camera.crop_ndc_to_image(camera.project_in_crop(vertices, weak), square)
+    assert np.abs(tight_box(keypoints) - box).max() < 0.01 * height_px
     # The box before its margin, with the same crop camera, is the released demo's fault.
     unscaled = boxes.square_of_bbox(box, scale=1.0)
     small = in_image(vertices, camera.full_image_weak_camera(weak, unscaled, IMAGE_SIZE))

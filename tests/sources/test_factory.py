@@ -124,7 +124,6 @@ def test_auto_takes_the_first_camera_that_delivers(
     )
     caplog.set_level(logging.INFO)
     with auto:
-        assert not auto.plays_demo_clip
         assert auto.info.name == "camera 2"
         assert auto.read(stop) is not None
         assert auto.status == "ok"
@@ -159,7 +158,6 @@ def test_auto_without_a_camera_plays_the_clip_and_says_so(
 ) -> None:
     auto = AutoSource(webcam_source, paced=paced, cameras=tuple)
     with auto:
-        assert auto.plays_demo_clip
         assert auto.info.name == "demo.mp4"
         assert auto.info.frame_count == (None if paced else 94)
         assert auto.read(stop) is not None

@@ -9,7 +9,7 @@ import pytest
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.boxes import SquareBox
-from realtime_vibe.geometry.camera import project, weak_camera_from_transl
+from realtime_vibe.geometry.camera import project
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.packets import (
     Frame,
@@ -19,6 +19,7 @@ from realtime_vibe.packets import (
     SmplParams,
     TrackedPerson,
 )
+from tests.crop_camera import weak_camera_from_transl
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, FOCAL_PX = (640, 480), 600.0

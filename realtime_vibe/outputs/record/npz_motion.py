@@ -29,7 +29,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.geometry.camera import crop_to_image, full_image_weak_camera, project_in_crop
+from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_rot6d
 from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
@@ -164,7 +164,7 @@ class _Columns:
     def _image_keypoints(self) -> Iterator[NDArray[Any]]:
         for rows in self._shown_rows():
             in_crop = project_in_crop(rows["kp_3d"], rows["weak_camera"])
-            yield crop_to_image(in_crop, rows["square_px"])
+            yield crop_ndc_to_image(in_crop, rows["square_px"])
 
     def _poses(self) -> Iterator[NDArray[Any]]:
         for rows in self._shown_rows():

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.hud import HudState, draw_hud
-from realtime_vibe.outputs.view.overlay import OverlayOptions, OverlayRenderer, resized_to_height
+from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.view.scene import SceneRenderer
 from realtime_vibe.packets import FrameResult, ImageArray
 
@@ -20,7 +20,7 @@ class CompositeRenderer:
     Args:
         faces: (F, 3) of the body that the meshes come from.
         max_height: cap on the picture's height [px].
-        options: what the overlay shows.
+        skeleton: also draws the tracker's landmarks over the frame.
         mirror: flips both halves left to right.
         background: of the half with the mesh.
     """
@@ -30,11 +30,11 @@ class CompositeRenderer:
         faces: NDArray[np.integer],
         *,
         max_height: int = 720,
-        options: OverlayOptions | None = None,
+        skeleton: bool = False,
         mirror: bool = False,
         background: Background = DEFAULT_BACKGROUND,
     ) -> None:
-        self._overlay = OverlayRenderer(faces, options)
+        self._overlay = OverlayRenderer(faces, skeleton=skeleton)
         self._scene = SceneRenderer(faces, background)
         self._max_height = max(max_height, 2)
         self.mirror = mirror

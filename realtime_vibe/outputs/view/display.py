@@ -11,7 +11,7 @@ from realtime_vibe.outputs.view.composite import CompositeRenderer, beside
 from realtime_vibe.outputs.view.hud import HudState, draw_hud
 from realtime_vibe.outputs.view.keys import Action
 from realtime_vibe.outputs.view.open3d_viewer import Open3dViewer
-from realtime_vibe.outputs.view.overlay import OverlayOptions, OverlayRenderer
+from realtime_vibe.outputs.view.overlay import OverlayRenderer
 from realtime_vibe.outputs.view.pacing import DrawingPace
 from realtime_vibe.outputs.view.person_marks import draw_person_marks
 from realtime_vibe.outputs.view.preview_window import PreviewWindow
@@ -35,7 +35,6 @@ class Display(OpenedByWith):
     Args:
         faces: (F, 3) of the body that the meshes come from.
         view: which windows to open; `none` opens nothing and still makes `last_picture`.
-        options: what is drawn over the camera's picture.
         mirror: shows everything as a mirror would.
         background: what is behind the mesh.
     """
@@ -45,15 +44,13 @@ class Display(OpenedByWith):
         faces: NDArray[np.integer],
         *,
         view: View = "both",
-        options: OverlayOptions | None = None,
         mirror: bool = False,
         background: Background = DEFAULT_BACKGROUND,
     ) -> None:
         self._faces = faces
         self._background = background
         self._marked_id: int | None = None
-        self._options = options or OverlayOptions(skeleton=True)
-        self._overlay = OverlayRenderer(faces, self._options)
+        self._overlay = OverlayRenderer(faces, skeleton=True)
         self._viewer: Open3dViewer | None = None
         if view in {"both", "open3d"}:
             self._viewer = Open3dViewer(faces, background=background)
@@ -146,7 +143,7 @@ class Display(OpenedByWith):
         composite = CompositeRenderer(
             self._faces,
             max_height=_MAX_PICTURE_HEIGHT_PX,
-            options=self._options,
+            skeleton=True,
             mirror=self.mirror,
             background=self._background,
         )

@@ -94,11 +94,3 @@ def action_of_character(code: int) -> Action | None:
     if ord("A") <= character <= ord("Z"):
         character += 32
     return _ACTION_OF_CHARACTER.get(character)
-
-
-def key_help() -> str:
-    """One line: `q/Esc quit, space pause, ...`."""
-    labels: dict[str, dict[str, None]] = {}  # the inner dict: labels once each, in order
-    for binding in KEY_BINDINGS:
-        labels.setdefault(binding.purpose, {})[binding.label] = None
-    return ", ".join(f"{'/'.join(keys)} {purpose}" for purpose, keys in labels.items())

@@ -1,7 +1,5 @@
 """The camera's picture with the mesh, the stick figure and the box drawn over each person."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,24 +8,10 @@ from realtime_vibe.outputs.view.blend import MeshStyle, blend_mesh
 from realtime_vibe.outputs.view.raster import MeshRasterizer, PinholeView
 from realtime_vibe.outputs.view.shading import PERSON_COLORS
 from realtime_vibe.outputs.view.skeleton import draw_skeleton
-from realtime_vibe.packets import FrameResult, ImageArray, PersonResult, TrackedPerson
+from realtime_vibe.packets import FrameResult, ImageArray, PersonResult
 
-_BOX_COLOR = (210, 210, 210)
-_FARTHEST_PX = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverlayOptions:
-    """What is drawn over the frame."""
-
-    mesh: bool = True
-    """The body's surface."""
-    skeleton: bool = False
-    """The tracker's landmarks as a stick figure, where the tracker gives landmarks."""
-    box: bool = False
-    """The person's box."""
-    opacity: float = 0.65
-    """Of the mesh: 0 invisible, 1 hides the person."""
+_OPACITY = 0.65
+"""Of the mesh: 0 invisible, 1 hides the person."""
 
 
 class OverlayRenderer:
@@ -35,12 +19,12 @@ class OverlayRenderer:
 
     Args:
         faces: (F, 3) of the body that the meshes come from.
-        options: what to draw.
+        skeleton: also draws the tracker's landmarks as a stick figure, where it gives them.
     """
 
-    def __init__(self, faces: NDArray[np.integer], options: OverlayOptions | None = None) -> None:
+    def __init__(self, faces: NDArray[np.integer], *, skeleton: bool = False) -> None:
         self._rasterizer = MeshRasterizer(faces)
-        self._options = options or OverlayOptions()
+        self._skeleton = skeleton
 
     def draw(
         self, result: FrameResult, *, height: int | None = None, mirror: bool = False
@@ -68,23 +52,18 @@ class OverlayRenderer:
     def _draw_person(
         self, image: ImageArray, person: PersonResult, view: PinholeView, scale: float
     ) -> None:
-        options = self._options
         self._draw_mesh(image, person, view, 1.0)
-        if options.box:
-            _draw_box(image, person.person, scale)
-        if options.skeleton and person.person.landmarks is not None:
+        if self._skeleton and person.person.landmarks is not None:
             draw_skeleton(image, person.person.landmarks, scale)
 
     def _draw_mesh(
         self, image: ImageArray, person: PersonResult, view: PinholeView, share: float
     ) -> None:
         """The body's surface with a share of the usual opacity."""
-        if not self._options.mesh:
-            return
         outline_px = max(1, round(min(image.shape[:2]) / 500)) if share == 1.0 else 0
         style = MeshStyle(
             color=PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)],
-            opacity=self._options.opacity * share,
+            opacity=_OPACITY * share,
             outline_px=outline_px,
         )
         blend_mesh(image, self._rasterizer.render(person.mesh.vertices, view), style)
@@ -101,11 +80,3 @@ def resized_to_height(image: ImageArray, height: int | None) -> ImageArray:
 
 def _depth_m(person: PersonResult) -> float:
     return float(person.mesh.joints[0, 2])
-
-
-def _draw_box(image: ImageArray, person: TrackedPerson, scale: float) -> None:
-    corners = np.clip(person.bbox_xyxy * scale, -_FARTHEST_PX, _FARTHEST_PX)
-    if np.isfinite(corners).all():
-        left, top, right, bottom = np.rint(corners).astype(int).tolist()
-        thickness = max(1, round(min(image.shape[:2]) / 480))
-        cv2.rectangle(image, (left, top), (right, bottom), _BOX_COLOR, thickness, cv2.LINE_AA)

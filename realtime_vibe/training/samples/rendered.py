@@ -93,10 +93,6 @@ class Variety:
     """Standard deviation of a constant error added to each landmark of a stream."""
 
 
-UNCHANGED = Variety(half_rate_chance=0.0, mirror_chance=0.0, shift_m=0.0)
-"""What the tracker said."""
-
-
 class RenderedSource:
     """Draws batches of rendered streams; a `SequenceSource`.
 

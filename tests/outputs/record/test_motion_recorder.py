@@ -13,7 +13,7 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.boxes import SquareBox
-from realtime_vibe.geometry.camera import crop_to_image, full_image_weak_camera, project_in_crop
+from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import (
@@ -176,7 +176,7 @@ def test_keypoints_are_recorded_where_the_body_has_them(tmp_path: Path, make_res
         points = person.mesh.vertices[:4] - person.mesh.transl
         np.testing.assert_array_equal(data["kp_3d"][row], points)
         in_crop = project_in_crop(points, person.params.weak_camera)
-        expected = crop_to_image(in_crop, person.square_px)
+        expected = crop_ndc_to_image(in_crop, person.square_px)
         np.testing.assert_allclose(data["kp_2d"][row], expected, rtol=1e-5)
     assert np.all(data["kp_3d"][0] == 0)
     assert np.all(data["kp_2d"][0] == 0)

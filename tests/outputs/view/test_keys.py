@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action, action_of_character, key_help
+from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action, action_of_character
 
 
 def test_every_action_has_a_key_and_no_key_has_two():
@@ -48,11 +48,3 @@ def test_every_action_has_a_key_and_no_key_has_two():
 )
 def test_codes_of_opencv(code, action):
     assert action_of_character(code) is action
-
-
-def test_help_names_every_key_once():
-    text = key_help()
-    assert text.startswith("q/Esc quit, space pause")
-    for binding in KEY_BINDINGS:
-        assert text.count(binding.purpose) == 1
-        assert binding.label in text
