@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
 from realtime_vibe.packets import (
@@ -22,7 +23,7 @@ from realtime_vibe.packets import (
     TrackedPerson,
 )
 from realtime_vibe.system.timing import StageTimer
-from realtime_vibe.world.calibration import UNCALIBRATED_WORLD, Calibration
+from realtime_vibe.world.calibration import Calibration
 from realtime_vibe.world.lost_people import LostPeople
 
 
@@ -108,7 +109,7 @@ class MotionCapturePipeline:
     @property
     def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
         """(4, 4) from the camera's frame to the Z-up world; a level camera without calibration."""
-        return UNCALIBRATED_WORLD if self._calibration is None else self._calibration.T_world_camera
+        return T_WORLD_CAMERA if self._calibration is None else self._calibration.T_world_camera
 
     def use_calibration(self, calibration: Calibration | None, *, fix_shape: bool = True) -> None:
         """Takes a calibration for all frames from the next one on.

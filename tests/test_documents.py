@@ -11,8 +11,8 @@ from realtime_vibe import __version__
 from realtime_vibe.app.settings import setting_names
 from realtime_vibe.body.joints import PARENTS
 from realtime_vibe.cli.options import live_parser
+from realtime_vibe.geometry.axes import R_WORLD_CAMERA
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder
-from realtime_vibe.outputs.record.take_rows import R_WORLD_CAMERA
 from realtime_vibe.outputs.view.keys import KEY_BINDINGS
 from realtime_vibe.packets import Frame, FrameResult
 

@@ -18,12 +18,12 @@ from realtime_vibe.app.run import build_pipeline, connect, write_reports
 from realtime_vibe.app.settings import LiveConfig, build_config, setting_names
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
-from realtime_vibe.world.calibration import UNCALIBRATED_WORLD
 
 _WAIT_S = 0.2
 """How often a wait for the next result looks whether Ctrl-C was pressed."""
@@ -86,7 +86,7 @@ class StreamedFrame:
     def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
         """(4, 4) from the camera's frame to the Z-up world, with the floor at 0 once calibrated."""
         transform = self.result.T_world_camera
-        return UNCALIBRATED_WORLD if transform is None else transform
+        return T_WORLD_CAMERA if transform is None else transform
 
     @property
     def image_bgr(self) -> ImageArray:

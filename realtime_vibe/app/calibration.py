@@ -19,7 +19,7 @@ from realtime_vibe.world.calibration_file import (
 )
 from realtime_vibe.world.calibrator import Calibrator, Known
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _SAID_S = 5.0
 """How long the HUD says how a calibration ended."""
 _SAME_HEIGHT_M = 0.005
@@ -95,7 +95,7 @@ class LiveCalibration:
         step = calibrator.message.split(",")[0]
         if step != self._logged:
             self._logged = step
-            _LOGGER.info("%s", calibrator.message)
+            logger.info("%s", calibrator.message)
         if calibration is not None:
             live.pipeline.use_calibration(calibration, fix_shape=self._config.max_people == 1)
             self._save(calibration)
@@ -106,7 +106,7 @@ class LiveCalibration:
         """Says so when the run ended before the calibration did."""
         if self._calibrator is not None and not self._calibrator.is_over():
             self._calibrator.give_up()
-            _LOGGER.warning("the run ended before the %s", self._calibrator.message)
+            logger.warning("the run ended before the %s", self._calibrator.message)
 
     def _begin(self) -> None:
         self._calibrator, self._logged = Calibrator(self._model, self._known), ""
@@ -123,19 +123,19 @@ class LiveCalibration:
         try:
             calibration = load_calibration(path)
         except OutputError as error:
-            _LOGGER.warning("%s", error)
+            logger.warning("%s", error)
             return
         if calibration is None:
             return
         conflict = self._conflict(calibration)
         if conflict:
-            _LOGGER.warning(
+            logger.warning(
                 "the saved calibration has another %s: not used, press c or add --calibrate",
                 conflict,
             )
             return
         live.pipeline.use_calibration(calibration, fix_shape=self._config.max_people == 1)
-        _LOGGER.info("using the calibration in %s (--no-calibrate leaves it out)", path)
+        logger.info("using the calibration in %s (--no-calibrate leaves it out)", path)
 
     def _conflict(self, calibration: Calibration) -> str:
         height_m, fov_deg = self._known.height_m, self._known.fov_deg
@@ -152,9 +152,9 @@ class LiveCalibration:
         try:
             save_calibration(self._path, calibration)
         except OutputError as error:
-            _LOGGER.warning("%s", error)
+            logger.warning("%s", error)
         else:
-            _LOGGER.info("kept in %s", self._path)
+            logger.info("kept in %s", self._path)
 
 
 def _camera_name(info: SourceInfo) -> str:

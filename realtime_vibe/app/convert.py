@@ -31,7 +31,7 @@ from realtime_vibe.outputs.record.take_files import Take, check_motion_path, wri
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _PART = ".part"
 
@@ -112,7 +112,7 @@ def recover(
         raise OutputError(f"{reasons}; the motion is kept in {part}")
     if made:
         names = ", ".join(str(path) for path in made)
-        _LOGGER.warning("%s was complete already; %s is kept, delete it yourself", names, part)
+        logger.warning("%s was complete already; %s is kept, delete it yourself", names, part)
     else:
         part.unlink()
     return wanted
@@ -172,7 +172,7 @@ def _read(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
         motion = read_bvh(source)
         skin = _default_skin(settings)
         rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
-        _LOGGER.info("a .bvh file has no body shape: betas are zero")
+        logger.info("a .bvh file has no body shape: betas are zero")
         return Take(rows=rows_of_bvh(motion, rest_pelvis), facts=_facts(settings), skin=skin)
     raise MotionFileError(f"cannot read {source}: expected .npz, .bvh or {_PART}")
 
@@ -188,7 +188,7 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
     skin = _default_skin(settings)
     betas = np.zeros(NUM_BETAS, np.float32)
     if settings.body is None:
-        _LOGGER.warning(
+        logger.warning(
             "%s is of a body that is not here: its motion goes on the default body in its mean shape; "
             "name a body file with --body for the recorded shape",
             source,
@@ -215,7 +215,7 @@ def _recorded_skin(part: Path, facts: SpoolFacts, settings: ConvertSettings) -> 
     try:
         return _skin(file)
     except BodyModelError as error:
-        _LOGGER.warning("%s: %s; the default body is tried", part, error)
+        logger.warning("%s: %s; the default body is tried", part, error)
         return _default_skin(settings)
 
 

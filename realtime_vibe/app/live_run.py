@@ -23,7 +23,7 @@ from realtime_vibe.sources.capture import CaptureThread
 from realtime_vibe.system.threads import LatestSlot, SlotClosed, Worker
 from realtime_vibe.system.timing import RateMeter
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _JOIN_S = 5.0
 
 
@@ -174,7 +174,7 @@ class LiveRun:
         self._capture.close()
         self._results.close()
         if not self._inference.join(_JOIN_S):
-            _LOGGER.error("the inference thread did not end within %.0f s", _JOIN_S)
+            logger.error("the inference thread did not end within %.0f s", _JOIN_S)
         errors: list[Exception] = []
         while self._writers:
             try:

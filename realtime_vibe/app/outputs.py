@@ -34,7 +34,7 @@ from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.tracking.base import MAX_GAP_S
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _POLL_S = 0.008
 """How long the main thread waits for a result before it serves the windows again."""
 _MESSAGE_S = 2.5
@@ -66,7 +66,7 @@ class VideoSink:
         """Waits until the file is complete."""
         self._thread.close()
         if self._thread.dropped:
-            _LOGGER.warning(
+            logger.warning(
                 "the video left out %d frames that came too fast to draw (use --every-frame)",
                 self._thread.dropped,
             )
@@ -237,7 +237,7 @@ class LiveOutputs:
         self, path: Path, last: FrameResult | None, faces: NDArray[np.integer]
     ) -> None:
         if last is None:
-            _LOGGER.warning("no frame was processed: no snapshot %s", path)
+            logger.warning("no frame was processed: no snapshot %s", path)
             return
         renderer = CompositeRenderer(faces, mirror=self._config.mirror, background=self._background)
         cutout = self._background.is_transparent
@@ -275,7 +275,7 @@ class LiveOutputs:
 
     def _say(self, message: str) -> None:
         self._message, self._message_until_s = message, time.perf_counter() + _MESSAGE_S
-        _LOGGER.info("%s", message)
+        logger.info("%s", message)
 
     def _news(self, now_s: float) -> str:
         if now_s < self._message_until_s:

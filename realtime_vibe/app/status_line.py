@@ -15,7 +15,7 @@ from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.system.timing import Clock
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _INTERVAL_S = 0.5
 _SILENCE_S = 1.0
 """A live source without a frame for longer is shown as silent."""
@@ -125,7 +125,7 @@ def follow_live(
             except SlotClosed:
                 break
             line.update(lambda: status_text(live, stats, recording()))
-    _LOGGER.info("%s", summary_text(live, stats))
+    logger.info("%s", summary_text(live, stats))
 
 
 def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:

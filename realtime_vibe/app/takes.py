@@ -17,7 +17,7 @@ from realtime_vibe.outputs.record.take_rows import ANY_BODY, WORLD_CAMERA, Recor
 from realtime_vibe.packets import FloatArray, FrameResult
 from realtime_vibe.system.threads import Worker
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi")
 _FINISH_TIMEOUT_S = 600.0
@@ -94,7 +94,7 @@ class TakeSink:
             self._writer.write(result)
         except OutputError as error:
             self._error = error
-            _LOGGER.error("recording stopped, the rest goes on: %s", error)
+            logger.error("recording stopped, the rest goes on: %s", error)
 
     def finish_later(self) -> None:
         """Makes the coming `close` work in a thread of its own and return at once."""
@@ -128,12 +128,12 @@ class TakeSink:
         self._writer.close()
         if self._error is not None:
             raise OutputError(f"{self.name} ends early: {self._error}")
-        _LOGGER.info("recorded %s", self.name)
+        logger.info("recorded %s", self.name)
 
     def _note(self, error: BaseException | None) -> None:
         if error is None:
             return
-        _LOGGER.error("%s", error)
+        logger.error("%s", error)
         self._error = error if isinstance(error, OutputError) else OutputError(str(error))
 
 
@@ -191,7 +191,7 @@ class Takes:
         try:
             sinks = self._open(paths, overwrite=False)
         except OutputError as error:
-            _LOGGER.error("%s", error)
+            logger.error("%s", error)
             return f"cannot record: {error}"
         for sink in sinks:
             live.post(lambda sink=sink: live.add_writer(sink))  # type: ignore[misc]  # a default binds it

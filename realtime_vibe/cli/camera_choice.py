@@ -7,7 +7,7 @@ from typing import TextIO
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def choose_camera(
@@ -33,7 +33,7 @@ def choose_camera(
     if not found:
         raise SourceError("found no camera: connect one, or give a video by --source FILE")
     if len(found) == 1:
-        _LOGGER.info('taking the only camera: %d "%s"', found[0].index, found[0].name)
+        logger.info('taking the only camera: %d "%s"', found[0].index, found[0].name)
         return found[0].index
     if not (answers.isatty() and questions.isatty()):
         raise SourceError(

@@ -10,7 +10,7 @@ from realtime_vibe.errors import OutputError, RealtimeVibeError
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import Worker
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ class SinkThread(ClosedByWith, Generic[T]):
             try:
                 self._close_sink()
             except RealtimeVibeError as later:
-                _log.error("%s: %s", self._name, later)  # the first error is the one that travels
+                logger.error("%s: %s", self._name, later)  # the first error is the one that travels
             raise
         self._close_sink()
 

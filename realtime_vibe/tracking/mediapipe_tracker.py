@@ -19,7 +19,7 @@ from realtime_vibe.tracking.base import MAX_GAP_S
 from realtime_vibe.tracking.blazepose_models import FULL, make_command
 from realtime_vibe.tracking.blazepose_tracker import landmark_box
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _INSTALL = "pip install 'realtime-vibe[mediapipe]'"
 
 
@@ -54,7 +54,7 @@ def open_landmarker(
         ) from error
     if not task_path.is_file():
         raise TrackerError(f"MediaPipe's model bundle {task_path} is missing: {build}")
-    _log.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
+    logger.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(task_path)),
         running_mode=vision.RunningMode.VIDEO,

@@ -19,9 +19,6 @@ NEAREST_M, FARTHEST_M = 0.4, 20.0
 _MAX_SHAPE = 7.0
 """[standard deviations]. A shape farther out is no longer a body."""
 
-UNCALIBRATED_WORLD = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float32)
-"""(4, 4) of a level camera at the origin: what is assumed without calibration."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:

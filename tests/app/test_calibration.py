@@ -9,10 +9,10 @@ from realtime_vibe.app.calibration import LiveCalibration
 from realtime_vibe.app.run import build_pipeline, run
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.world.calibration import UNCALIBRATED_WORLD
 from tests.world.conftest import SIZE, Stage, facing
 from tests.world.conftest import body as body_fixture
 from tests.world.conftest import model as model_fixture
@@ -71,7 +71,7 @@ def test_a_calibration_is_kept_and_taken_up_by_the_next_run(model, body, own_fol
     assert len(list(own_folder.rglob("*.json"))) == 1
     second, quiet = _attached(model)
     np.testing.assert_array_equal(second.pipeline.T_world_camera, first.pipeline.T_world_camera)
-    assert not np.allclose(first.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    assert not np.allclose(first.pipeline.T_world_camera, T_WORLD_CAMERA)
     assert quiet.message == ""
 
 
@@ -82,7 +82,7 @@ def test_a_kept_one_that_does_not_fit_is_left_out(model, body, settings):
     _, calibration = _attached(model, calibrate=True, person_height=1.8)
     _stand(calibration, body)
     run_, _ = _attached(model, **settings)
-    np.testing.assert_array_equal(run_.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    np.testing.assert_array_equal(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
 
 
 def test_another_camera_or_size_has_none(model, body):
@@ -92,7 +92,7 @@ def test_another_camera_or_size_has_none(model, body):
         name="camera 41", width=1280, height=720, fps=30, frame_count=None, is_live=True
     )
     run_, _ = _attached(model, info=other)
-    np.testing.assert_array_equal(run_.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    np.testing.assert_array_equal(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
 
 
 def test_the_key_begins_anew_from_what_is_seen(model, body):
@@ -102,7 +102,7 @@ def test_the_key_begins_anew_from_what_is_seen(model, body):
     _stand(calibration, body)
     before = run_.pipeline.T_world_camera
     calibration.start()
-    np.testing.assert_array_equal(run_.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    np.testing.assert_array_equal(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
     assert run_.writers == [calibration]
     _stand(calibration, body)
     np.testing.assert_allclose(run_.pipeline.T_world_camera, before, atol=1e-5)
@@ -111,7 +111,7 @@ def test_the_key_begins_anew_from_what_is_seen(model, body):
 def test_nothing_is_kept_of_a_file(model, body, own_folder):
     run_, calibration = _attached(model, info=FILE, calibrate=True)
     _stand(calibration, body)
-    assert not np.allclose(run_.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    assert not np.allclose(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
     assert list(own_folder.rglob("*.json")) == []
 
 
@@ -122,7 +122,7 @@ def test_a_damaged_file_is_said_and_left_out(model, body, own_folder, caplog):
     with caplog.at_level(logging.WARNING):
         run_, _ = _attached(model)
     assert "delete it" in caplog.text
-    np.testing.assert_array_equal(run_.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    np.testing.assert_array_equal(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
 
 
 def test_a_folder_that_cannot_be_written_costs_the_file_only(model, body, own_folder, caplog):
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_written_costs_the_file_only(model, body, own_fo
     with caplog.at_level(logging.WARNING):
         _stand(calibration, body)
     assert "holds for this run" in caplog.text
-    assert not np.allclose(run_.pipeline.T_world_camera, UNCALIBRATED_WORLD)
+    assert not np.allclose(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
 
 
 def test_a_run_that_ends_first_says_so(model, body, caplog):

@@ -14,11 +14,11 @@ from realtime_vibe.app.convert import ConvertSettings, convert, recover
 from realtime_vibe.body.joints import PARENTS
 from realtime_vibe.cli.main import main
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
+from realtime_vibe.geometry.axes import R_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
-from realtime_vibe.outputs.record.take_rows import R_WORLD_CAMERA
 from tests.outputs.record import posed_takes
 
 ROOT = Path(__file__).resolve().parents[2]

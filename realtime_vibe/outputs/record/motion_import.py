@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import MotionFileError
+from realtime_vibe.geometry.axes import R_WORLD_CAMERA, R_YUP_WORLD
 from realtime_vibe.geometry.rotation import rot6d_from_rotmat, rotmat_from_axis_angle
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion
-from realtime_vibe.outputs.record.motion_track import R_YUP_ZUP
 from realtime_vibe.outputs.record.recording_spool import Rows, row_type
-from realtime_vibe.outputs.record.take_rows import R_WORLD_CAMERA, WORLD_CAMERA, SkinnedBody
+from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS, FloatArray
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -116,7 +116,7 @@ def rows_of_bvh(motion: BvhMotion, rest_pelvis: FloatArray) -> Rows:
         rest_pelvis: (3,) where the body has its pelvis in the rest pose [m]; not in the file.
     """
     rows = _rows_in_time(len(motion.pelvis), motion.rate_hz)
-    camera_yup = (R_YUP_ZUP @ R_WORLD_CAMERA).T
+    camera_yup = (R_YUP_WORLD @ R_WORLD_CAMERA).T
     joints = joint_positions(motion.rotmats, motion.offsets, motion.pelvis)
     rows["joints_camera"] = joints @ camera_yup.T
     rows["transl_camera"] = rows["joints_camera"][:, 0] - rest_pelvis

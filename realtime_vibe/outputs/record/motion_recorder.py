@@ -23,7 +23,7 @@ from realtime_vibe.outputs.record.take_rows import ANY_BODY, WORLD_CAMERA, Recor
 from realtime_vibe.packets import FloatArray, FrameResult
 from realtime_vibe.system.closing import ClosedByWith
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class MotionRecorder(ClosedByWith):
@@ -96,7 +96,7 @@ class MotionRecorder(ClosedByWith):
             if self._spool.num_rows:
                 self._make_outputs(part)
             else:
-                _log.warning("nothing was recorded, %s is not written", _names(self.paths))
+                logger.warning("nothing was recorded, %s is not written", _names(self.paths))
         finally:
             self._spool.close()
         part.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ def _make_again(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return  # the outputs in it fail and say so
-    _log.warning("the folder %s was removed while recording; it is there again", folder)
+    logger.warning("the folder %s was removed while recording; it is there again", folder)
 
 
 def _clear_leftover(part: Path, *, move_aside: bool) -> None:
@@ -160,4 +160,4 @@ def _clear_leftover(part: Path, *, move_aside: bool) -> None:
     while (aside := part.with_name(f"{part.name}.{number}")).exists():
         number += 1
     part.rename(aside)
-    _log.warning("a recording that was cut off is kept as %s", aside)
+    logger.warning("a recording that was cut off is kept as %s", aside)

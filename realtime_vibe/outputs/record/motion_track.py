@@ -9,14 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.geometry.axes import R_YUP_WORLD
 from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_skeleton import PARENTS, offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz
 from realtime_vibe.packets import FloatArray
-
-R_YUP_ZUP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
-"""(3, 3) from AMASS's world (z up) to the world with y up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +98,7 @@ def _track(
 def _world(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Rotation (N, 3, 3) and translation (N, 3) from the camera's frame to the y-up world."""
     world = rows["world_camera"]
-    return R_YUP_ZUP @ world[:, :, :3], world[:, :, 3] @ R_YUP_ZUP.T
+    return R_YUP_WORLD @ world[:, :, :3], world[:, :, 3] @ R_YUP_WORLD.T
 
 
 def _rest_joints(offsets: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
 from realtime_vibe.outputs.record.row_resampling import is_uniform, resampled
 from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MOTION_SUFFIXES = (".npz", ".bvh", ".glb", ".csv", ".trc")
 """The formats a take can be written in."""
@@ -75,7 +75,7 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
         return (path,)
     tracks = tracks_of(rows)
     if not tracks:
-        _log.warning("nobody was in view, %s is not written", path)
+        logger.warning("nobody was in view, %s is not written", path)
         return ()
     written = []
     for number, track in enumerate(tracks, start=1):
@@ -123,7 +123,7 @@ def _say_how_far_off(path: Path, track: MotionTrack) -> None:
     joints = joint_positions(track.rotmats, bones, track.joints[:, 0])
     off_mm = 1000 * np.linalg.norm(joints - track.joints, axis=-1).max()
     if off_mm > _WORTH_TELLING_MM:
-        _log.info(
+        logger.info(
             "%s: bones have constant lengths, joints are up to %.0f mm from the live ones, whose shape was still "
             "being estimated; --bvh-bones live follows it",
             path.name,
@@ -160,5 +160,5 @@ def write_all(
             continue
         if len(written) > 1:
             names = ", ".join(file.name for file in written)
-            _log.info("%d people, one file each: %s", len(written), names)
+            logger.info("%d people, one file each: %s", len(written), names)
     return errors

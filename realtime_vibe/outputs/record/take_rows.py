@@ -14,15 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rot6d_from_rotmat
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.packets import BodyMesh, FloatArray, FrameResult, PersonResult
 
-R_WORLD_CAMERA = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
-"""(3, 3) from the camera's frame (x right, y down, z forward) to AMASS's (z up)."""
-
-WORLD_CAMERA = np.concatenate([R_WORLD_CAMERA, np.zeros((3, 1), np.float32)], axis=1)
-"""(3, 4) the same with the camera at the origin: `x_world = W[:, :3] @ x_camera + W[:, 3]`."""
+WORLD_CAMERA = T_WORLD_CAMERA[:3]
+"""(3, 4) from the camera's frame to the world: `x_world = W[:, :3] @ x_camera + W[:, 3]`."""
 
 NOBODY = -1
 """`person_id` of a row without a person."""

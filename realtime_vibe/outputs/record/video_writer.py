@@ -12,7 +12,7 @@ from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import ClosedByWith
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # MPEG-4 part 2 is in every OpenCV wheel; H.264 is in none. Only Matroska stays readable when the
 # program is killed: an .mp4 has its index at the end.
@@ -83,7 +83,7 @@ class VideoWriter(ClosedByWith):
             return
         self._closed = True
         if self._writer is None:
-            _log.warning("no picture came, %s is not written", self.path)
+            logger.warning("no picture came, %s is not written", self.path)
             return
         self._writer.release()
         if not self.path.is_file() or self.path.stat().st_size == 0:

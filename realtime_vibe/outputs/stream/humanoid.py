@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from realtime_vibe.geometry.axes import MIRROR_X, R_UNITY_WORLD, T_WORLD_CAMERA
 from realtime_vibe.outputs.ground import GroundLevel
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
@@ -47,14 +48,9 @@ NUM_BONES = len(BONES)
 
 _ABOVE = np.asarray(BONE_PARENTS[1:])
 _FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
-_MIRROR_X = np.array([-1, 1, 1], np.float32)
-_MIRRORED = np.outer(_MIRROR_X, _MIRROR_X)
+_MIRRORED = np.outer(MIRROR_X, MIRROR_X)
 """(3, 3) signs of a rotation matrix seen in a mirror across x."""
 _SAME_BETAS = 1e-3
-_LEVEL = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float32)
-"""(4, 4) of a level camera at the origin of the Z-up world."""
-_UNITY_WORLD = np.array([[-1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
-"""From the Z-up world (x right and y away, as the camera sees it) to Unity: mirrored, y up, z towards us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +109,12 @@ class HumanoidRoom:
             now_s: media time [s].
             T_world_camera: (4, 4) from the camera's frame to the Z-up world; None for a level camera.
         """
-        world = _LEVEL if T_world_camera is None else T_world_camera
-        unity = _UNITY_WORLD @ world[:3]
+        world = T_WORLD_CAMERA if T_world_camera is None else T_world_camera
+        unity = R_UNITY_WORLD @ world[:3]
         turns, offset = unity[:, :3], unity[:, 3]
         local = np.empty((NUM_BONES, 3, 3), np.float32)
         np.multiply(person.params.body_pose[: NUM_BONES - 1], _MIRRORED, out=local[1:])
-        np.multiply(turns @ person.params.global_orient, _MIRROR_X, out=local[0])
+        np.multiply(turns @ person.params.global_orient, MIRROR_X, out=local[0])
         self._measure(person)
         return HumanoidPose(
             local_rotations=local,
@@ -142,7 +138,7 @@ class HumanoidRoom:
         offsets = np.zeros((NUM_BONES, 3), np.float32)
         # The joints know their own bone lengths: turned back, they are those of the rest pose.
         steps = joints[1:] - joints[_ABOVE]
-        offsets[1:] = np.einsum("bji,bj->bi", turned[_ABOVE], steps) * _MIRROR_X
+        offsets[1:] = np.einsum("bji,bj->bi", turned[_ABOVE], steps) * MIRROR_X
         self._offsets, self._hips_above_feet_m = offsets, hips_above_feet_m(offsets)
         self._bones_of = betas.copy()
 

@@ -9,7 +9,7 @@ from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import LatestSlot, SlotClosed, Worker
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _JOIN_S = 2.0
 AFTER_AVATARS_S = 1e-3
@@ -80,7 +80,7 @@ class NewestSender(ClosedByWith):
         if not self._started:
             self._release()
         elif not self._worker.join(_JOIN_S):
-            _log.error("%s did not end within %.0f s", self._name, _JOIN_S)
+            logger.error("%s did not end within %.0f s", self._name, _JOIN_S)
 
     def _run(self) -> None:
         due_s = 0.0
@@ -111,18 +111,18 @@ class NewestSender(ClosedByWith):
             return
         self.num_sent += 1
         if self._trouble:
-            _log.info("%s: sending again", self._name)
+            logger.info("%s: sending again", self._name)
             self._trouble = ""
 
     def _tell(self, trouble: str) -> None:
         now_s = time.perf_counter()
         if trouble != self._trouble or now_s - self._told_at_s > _REPEAT_S:
-            _log.warning("%s: %s; it keeps trying", self._name, trouble)
+            logger.warning("%s: %s; it keeps trying", self._name, trouble)
             self._trouble, self._told_at_s = trouble, now_s
 
     def _finish(self, error: BaseException | None) -> None:
         if error is not None:
-            _log.error("%s has ended: %r; everything else goes on", self._name, error)
+            logger.error("%s has ended: %r; everything else goes on", self._name, error)
             self._slot.close()
         self._release()
 

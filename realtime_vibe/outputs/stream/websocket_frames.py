@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
@@ -34,7 +35,6 @@ PERSON_HEAD = struct.Struct("<if")
 ROTATIONS, VERTICES_F16, VERTICES_F32 = 1, 2, 4
 """Bits of `parts`."""
 
-_LEVEL = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0]], np.float32)
 _VERTICES = {"none": 0, "float16": VERTICES_F16, "float32": VERTICES_F32}
 _MAX_RATE_HZ = 1000.0
 
@@ -160,7 +160,7 @@ def _json_frame(result: FrameResult, *, rotations: bool) -> str:
 
 def _world_camera(result: FrameResult) -> FloatArray:
     """(3, 4) from the camera's frame to the world; without calibration a level camera at the origin."""
-    return _LEVEL if result.T_world_camera is None else result.T_world_camera[:3]
+    return T_WORLD_CAMERA[:3] if result.T_world_camera is None else result.T_world_camera[:3]
 
 
 def _age_ms(result: FrameResult) -> float:

@@ -35,7 +35,7 @@ from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import Worker
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 STREAM_PATH = "/stream"
 MAX_CLIENTS = 16
@@ -101,9 +101,9 @@ class WebStream(ClosedByWith):
         self._worker.start()
         self._ready.wait()
         self._courier.start()
-        _log.info("the live body is shown at %s", self.url)
+        logger.info("the live body is shown at %s", self.url)
         if self._address.host not in ("127.0.0.1", "::1", "localhost"):
-            _log.warning("whoever can reach %s can watch the live body", self._address)
+            logger.warning("whoever can reach %s can watch the live body", self._address)
         return self
 
     def write(self, result: FrameResult) -> None:
@@ -117,7 +117,7 @@ class WebStream(ClosedByWith):
             if self._loop is not None and self._stop is not None:
                 self._loop.call_soon_threadsafe(self._stop.set)
         if not self._worker.join(_JOIN_S):
-            _log.error("the web stream did not end within %.0f s", _JOIN_S)
+            logger.error("the web stream did not end within %.0f s", _JOIN_S)
         if self._socket is not None:
             self._socket.close()
 
@@ -127,7 +127,7 @@ class WebStream(ClosedByWith):
     def _finish(self, error: BaseException | None) -> None:
         self._ready.set()
         if error is not None:
-            _log.error("the web stream has ended: %r; everything else goes on", error)
+            logger.error("the web stream has ended: %r; everything else goes on", error)
 
     async def _serve(self) -> None:
         quiet = logging.getLogger("realtime_vibe.websockets")

@@ -23,7 +23,7 @@ from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 APT_LINE = "sudo apt-get install -y libgl1 libegl1 libx11-6 libusb-1.0-0 libgomp1"
 """System libraries that Open3D's wheel links to and does not carry."""
@@ -142,7 +142,7 @@ class Open3dViewer(OpenedByWith):
             if self._offscreen and self._num_drawn % _READ_BACK_EVERY == 0:
                 scene.visualizer.capture_screen_float_buffer(True)
         if not is_alive:
-            _LOG.info("3D window closed")
+            logger.info("3D window closed")
             self.close()
         return bool(is_alive)
 

@@ -13,7 +13,7 @@ from realtime_vibe.outputs.view.screen import require_x_display, screen_size, wi
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _FONT_FOLDERS = (
     "/usr/share/fonts/truetype/dejavu",
     "/usr/share/fonts/dejavu",
@@ -82,7 +82,7 @@ class PreviewWindow(OpenedByWith):
         actions = [] if action is None else [action]
         # Before the first picture, some systems report a window that is not visible yet.
         if self._was_shown and not self._is_visible():
-            _LOG.info("preview window closed")
+            logger.info("preview window closed")
             self.close()
         return actions
 
@@ -95,7 +95,7 @@ class PreviewWindow(OpenedByWith):
             cv2.destroyWindow(self._title)
             cv2.waitKeyEx(1)  # highgui takes the window away only while it handles events
         except cv2.error as error:
-            _LOG.debug("window was gone already: %s", error)
+            logger.debug("window was gone already: %s", error)
 
     def _fit(self, width: int, height: int) -> None:
         """Gives the window the size of a picture, reduced to its area; the user may resize it."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
+from realtime_vibe.geometry.axes import R_YUP_WORLD
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 
 FloatArray = NDArray[np.float32]
@@ -17,8 +18,7 @@ FloatArray = NDArray[np.float32]
 POOL_RATE_HZ = 60.0
 """Rate of every clip in memory."""
 
-R_Z_UP_FROM_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-"""A quarter turn about x: x stays, y becomes z."""
+R_Z_UP_FROM_Y_UP = R_YUP_WORLD.T.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

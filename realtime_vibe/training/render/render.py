@@ -29,7 +29,7 @@ from realtime_vibe.training.render.shard_writer import ShardInputs, ShardJob, Sh
 from realtime_vibe.training.render.workers import run_jobs
 from realtime_vibe.training.samples.shards import part_path, shard_path
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _USAGE_ERROR = 2
 _STOPPED = 130
@@ -64,7 +64,7 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
     missing = [job for job in jobs if not job.path.exists()]
-    _LOGGER.info("%d of %d shards are there already", len(jobs) - len(missing), len(jobs))
+    logger.info("%d of %d shards are there already", len(jobs) - len(missing), len(jobs))
     frames, started_s = 0, time.monotonic()
     with (
         closing(run_jobs(inputs.open, missing, num_workers)) as results,
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> None:
         write_contact_sheet(
             replace(inputs, settings=replace(settings, streams=12)), options.preview
         )
-        _LOGGER.info("wrote %s", options.preview)
+        logger.info("wrote %s", options.preview)
     elif options.out is not None:
         render(inputs, options.out, options.shards, options.workers)
     else:
@@ -140,10 +140,10 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         run(options)
     except RealtimeVibeError as error:
-        _LOGGER.error("render: error: %s", error)
+        logger.error("render: error: %s", error)
         return _USAGE_ERROR
     except KeyboardInterrupt:
-        _LOGGER.info("stopped; the same command goes on from here")
+        logger.info("stopped; the same command goes on from here")
         return _STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)

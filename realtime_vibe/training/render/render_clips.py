@@ -32,7 +32,7 @@ from realtime_vibe.training.samples.motion import load_clips
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
 from realtime_vibe.training.samples.split import Part, only_part
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _USAGE_ERROR = 2
 _PICTURE = PictureSettings(tallest_px=640.0, obstacle_chance=0.0)
@@ -181,9 +181,9 @@ def main(words: Sequence[str] | None = None) -> int:
         )
         folders = render_clips(options.motion, options.body, options.out, settings)
     except RealtimeVibeError as error:
-        _LOGGER.error("render_clips: error: %s", error)
+        logger.error("render_clips: error: %s", error)
         return _USAGE_ERROR
-    _LOGGER.info("%d clips in %s", len(folders), options.out)
+    logger.info("%d clips in %s", len(folders), options.out)
     return 0
 
 

@@ -12,6 +12,7 @@ from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError
+from realtime_vibe.geometry.axes import R_WORLD_CAMERA
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
@@ -25,7 +26,6 @@ from realtime_vibe.outputs.record.recording_spool import (
 from realtime_vibe.outputs.record.take_rows import (
     FALLBACK_RATE_HZ,
     NOBODY,
-    R_WORLD_CAMERA,
     RecordedBody,
 )
 from realtime_vibe.packets import (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.outputs.stream.websocket_frames import (
     HEAD,
     MAGIC,
@@ -16,7 +17,6 @@ from realtime_vibe.outputs.stream.websocket_frames import (
     changed,
     encode,
 )
-from realtime_vibe.world.calibration import UNCALIBRATED_WORLD
 from tests.outputs.stream.frame_reader import parse
 from tests.outputs.stream.posed_body import random_person, result_of
 
@@ -33,7 +33,7 @@ def test_binary_frames_hold_what_was_tracked(vertices, tolerance_m, rotations) -
     head, people = parse(encode(result, wanted))
     assert (head["index"], head["captured_at_s"]) == (7, 0.14)
     assert 0 < head["age_ms"] < 1000
-    np.testing.assert_array_equal(head["world_camera"], UNCALIBRATED_WORLD[:3])
+    np.testing.assert_array_equal(head["world_camera"], T_WORLD_CAMERA[:3])
     pitched = replace(result, T_world_camera=np.arange(16, dtype=np.float32).reshape(4, 4))
     there, _ = parse(encode(pitched, wanted))
     np.testing.assert_array_equal(there["world_camera"], np.arange(12).reshape(3, 4))
