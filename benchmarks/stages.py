@@ -20,6 +20,7 @@ from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.features.factory import Features, make_features, needs_landmarks
 from realtime_vibe.packets import Frame, ImageArray, TrackedPerson
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
@@ -29,7 +30,7 @@ _LOOKS = 30
 """Frames in which somebody must be found."""
 
 
-class RepeatedPerson:
+class RepeatedPerson(ClosedByWith):
     """A tracker that finds the same person any number of times, each with an id of its own.
 
     Args:

@@ -23,6 +23,7 @@ from realtime_vibe.features.resnet_features import ResNetFeatures
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.blazepose_landmarks import INPUT_SIZE, NUM_POINTS, decode
@@ -72,7 +73,7 @@ class ReplayedPipeline:
         return joints - joints[:1]
 
 
-class ReplayTracker:
+class ReplayTracker(ClosedByWith):
     """Gives the person of a recorded frame, with landmarks of a network of its own.
 
     Args:

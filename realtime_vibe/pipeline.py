@@ -5,16 +5,13 @@
 No threads and no input or output here: `app/run.py` builds the stages and feeds them.
 """
 
-from typing import Protocol
-
 import numpy as np
 
-from realtime_vibe.backends.base import AnyArray
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.features.factory import Features
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
-from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
 from realtime_vibe.packets import (
-    BodyMesh,
     FloatArray,
     Frame,
     FrameResult,
@@ -23,55 +20,11 @@ from realtime_vibe.packets import (
     TrackedPerson,
 )
 from realtime_vibe.system.timing import StageTimer
+from realtime_vibe.temporal.stage import TemporalStage
+from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.world.calibration import Calibration
+from realtime_vibe.world.corrections import BodyCorrections
 from realtime_vibe.world.lost_people import LostPeople
-
-
-class _Tracker(Protocol):
-    def update(self, frame: Frame) -> tuple[TrackedPerson, ...]: ...
-    def reset(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class _Features(Protocol):
-    def square(self, person: TrackedPerson) -> SquareBox: ...
-    def extract(
-        self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
-    ) -> AnyArray: ...
-    def close(self) -> None: ...
-
-
-class _Temporal(Protocol):
-    def step(
-        self, people: tuple[TrackedPerson, ...], features: AnyArray, now_s: float
-    ) -> tuple[SmplParams, ...]: ...
-    def place(self, track_id: int, transl: FloatArray, now_s: float) -> FloatArray: ...
-    def reset(self) -> None: ...
-    def reset_shape(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class _Body(Protocol):
-    def forward(
-        self,
-        global_orient: FloatArray,
-        body_pose: FloatArray,
-        betas: FloatArray,
-        transl: FloatArray,
-    ) -> BodyMesh: ...
-
-
-class _Corrections(Protocol):
-    def correct(
-        self,
-        person: TrackedPerson,
-        params: SmplParams,
-        transl: FloatArray,
-        image_size: tuple[int, int],
-        now_s: float,
-    ) -> tuple[SmplParams, FloatArray]: ...
-    def stand_on(self, T_world_camera: FloatArray | None) -> None: ...
-    def reset(self) -> None: ...
 
 
 class MotionCapturePipeline:
@@ -89,12 +42,12 @@ class MotionCapturePipeline:
     def __init__(
         self,
         *,
-        tracker: _Tracker,
-        features: _Features,
-        temporal: _Temporal,
-        body: _Body,
+        tracker: PersonTracker,
+        features: Features,
+        temporal: TemporalStage,
+        body: SmplBody,
         fov_deg: float | None = None,
-        corrections: _Corrections | None = None,
+        corrections: BodyCorrections | None = None,
     ) -> None:
         self._tracker = tracker
         self._features = features
