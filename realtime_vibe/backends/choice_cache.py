@@ -5,13 +5,13 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from realtime_vibe.backends.build import GraphFile
+from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.machine import machine_facts, package_version
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 
 def cache_file() -> Path:
     """Where this user's choices are kept; nothing is created."""
-    return _cache_folder() / "realtime-vibe" / "backends.json"
+    return cache_folder() / "backends.json"
 
 
 def choice_key(file: GraphFile, candidates: tuple[str, ...], num_threads: int) -> str:
@@ -105,14 +105,3 @@ class ChoiceCache:
             with contextlib.suppress(OSError):
                 Path(part).unlink()
             raise
-
-
-def _cache_folder() -> Path:
-    stated = os.environ.get("XDG_CACHE_HOME")
-    if stated and Path(stated).is_absolute():  # the specification ignores relative ones
-        return Path(stated)
-    if platform.system() == "Windows" and os.environ.get("LOCALAPPDATA"):
-        return Path(os.environ["LOCALAPPDATA"])
-    if platform.system() == "Darwin":
-        return Path("~/Library/Caches").expanduser()
-    return Path("~/.cache").expanduser()

@@ -5,7 +5,6 @@ of person, four times the time per frame, and usage metrics that go to Google.
 """
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.tracking.base import MAX_GAP_S
 from realtime_vibe.tracking.blazepose_models import FULL, make_command
 from realtime_vibe.tracking.blazepose_tracker import landmark_box
@@ -25,9 +25,8 @@ _INSTALL = "pip install 'realtime-vibe[mediapipe]'"
 
 def default_task_path(model: str = FULL) -> Path:
     """Where a model's `.task` bundle is kept: the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     suffix = "" if model == FULL else f"_{model}"
-    return Path(cache) / "realtime-vibe" / f"pose_landmarker{suffix}.task"
+    return cache_folder() / f"pose_landmarker{suffix}.task"
 
 
 def open_landmarker(

@@ -3,27 +3,21 @@
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from realtime_vibe.errors import OutputError, ShapeError
+from realtime_vibe.system.folders import settings_folder
 from realtime_vibe.world.calibration import Calibration
 
 _FORMAT, _VERSION = "realtime-vibe calibration", 1
 
 
 def calibration_folder() -> Path:
-    """Where the system wants settings of programs to lie."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "realtime-vibe" / "calibration"
+    """A folder in the user's settings; need not exist."""
+    return settings_folder() / "calibration"
 
 
 def calibration_path(camera: str, image_size: tuple[int, int], engine: str) -> Path:
