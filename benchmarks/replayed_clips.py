@@ -24,6 +24,7 @@ from realtime_vibe.features.landmark_features import LandmarkFeatures
 from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.world.corrections import BodyCorrections
@@ -38,7 +39,7 @@ class Playback:
     joint_set: str = "marked"
 
 
-class ReplayedTracker:
+class ReplayedTracker(ClosedByWith):
     """Repeats what was tracked, by the index of the frame.
 
     Args:
