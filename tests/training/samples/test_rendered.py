@@ -89,7 +89,12 @@ def test_frames_in_which_the_tracker_saw_something_else_have_no_weight(tmp_path,
 
 
 def test_truth_points_lie_where_an_exact_tracker_saw_them(tmp_path, arrays, skeleton):
-    batch = source_of(tmp_path, arrays, skeleton, variety=Variety(half_rate_chance=0.0, mirror_chance=0.0, shift_m=0.0)).sample()
+    batch = source_of(
+        tmp_path,
+        arrays,
+        skeleton,
+        variety=Variety(half_rate_chance=0.0, mirror_chance=0.0, shift_m=0.0),
+    ).sample()
     in_crop = batch.features[..., :66].reshape(32, 6, 33, 2)
     torch.testing.assert_close(batch.crop_points[:, :, 24:], in_crop, atol=2e-3, rtol=0.0)
 
