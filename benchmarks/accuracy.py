@@ -16,6 +16,7 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.accuracy_3dhp import find_3dhp_clips
 from benchmarks.accuracy_3dpw import find_3dpw_clips
 from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
@@ -30,7 +31,7 @@ from realtime_vibe.app.settings import (
 )
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 
-_READERS = {"clips": find_clips, "3dpw": find_3dpw_clips}
+_READERS = {"clips": find_clips, "3dpw": find_3dpw_clips, "mpi-inf-3dhp": find_3dhp_clips}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "--dataset",
         choices=tuple(_READERS),
         default="clips",
-        help="layout of the folder; 3dpw: the owner's, test split (--joints lsp14 is its protocol)",
+        help="layout of the folder; the owner's test set of 3dpw (--joints lsp14 is its protocol) or of "
+        "mpi-inf-3dhp (--joints mpi17)",
     )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, help="engine name or folder")
     parser.add_argument("--backend", default="auto", help="inference backend")

@@ -9,17 +9,14 @@ low coverage on such clips is its limit, not an error of the pose.
 """
 
 from collections import Counter
-from collections.abc import Generator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_clips import ClipTruth, EvaluationClip, FloatArray
+from benchmarks.accuracy_clips import ClipTruth, EvaluationClip, FloatArray, picture_frames
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.packets import Frame
 from realtime_vibe.training.datasets.threedpw import RATE_HZ, ThreeDpwPerson, load_3dpw
 
 
@@ -49,6 +46,7 @@ def _clip(person: ThreeDpwPerson, images: Path, is_one_of_many: bool) -> Evaluat
         raise DatasetError(f"no folder {images}, expected the images of {person.sequence} there")
     joints = person.joints.astype(np.float64)
     joints[~person.valid] = np.nan
+    paths = [images / f"image_{index:05d}.jpg" for index in range(len(joints))]
     return EvaluationClip(
         name=f"{person.sequence}_{person.person}",
         truth=ClipTruth(
@@ -58,7 +56,7 @@ def _clip(person: ThreeDpwPerson, images: Path, is_one_of_many: bool) -> Evaluat
             fps=RATE_HZ,
             joints_px=_projected(joints, person.intrinsics) if is_one_of_many else None,
         ),
-        open_frames=lambda: _frames(images, len(joints)),
+        open_frames=lambda: picture_frames(paths, RATE_HZ),
     )
 
 
@@ -67,17 +65,3 @@ def _projected(joints: FloatArray, intrinsics: NDArray[np.float32]) -> FloatArra
     # A joint in the plane of the camera has no image; such a frame matches nobody.
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(homogeneous[..., :2] / homogeneous[..., 2:], np.float64)
-
-
-def _frames(images: Path, num_frames: int) -> Generator[Frame]:
-    for index in range(num_frames):
-        path = images / f"image_{index:05d}.jpg"
-        image = cv2.imread(str(path))
-        if image is None:
-            raise DatasetError(f"{path} is missing or cannot be read as a picture")
-        yield Frame(
-            image_bgr=np.asarray(image, np.uint8),
-            index=index,
-            captured_at_s=index / RATE_HZ,
-            grabbed_at_s=0.0,
-        )

@@ -20,7 +20,7 @@ A clip folder holds `video.mp4` and `truth.npz`. Legend: F truth frames, K joint
 
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -275,3 +275,21 @@ def video_frames(path: Path, fps: float) -> Generator[Frame]:
             raise DatasetError(f"{path} holds no picture that can be decoded")
     finally:
         capture.release()
+
+
+def picture_frames(paths: Sequence[Path], fps: float) -> Generator[Frame]:
+    """Pictures, each in a file of its own, as frames at a steady rate.
+
+    Raises:
+        DatasetError: a picture is missing or cannot be read.
+    """
+    for index, path in enumerate(paths):
+        image = cv2.imread(str(path))
+        if image is None:
+            raise DatasetError(f"{path} is missing or cannot be read as a picture")
+        yield Frame(
+            image_bgr=np.asarray(image, np.uint8),
+            index=index,
+            captured_at_s=index / fps,
+            grabbed_at_s=0.0,
+        )
