@@ -35,7 +35,7 @@ _READERS = {"clips": find_clips, "3dpw": find_3dpw_clips, "mpi-inf-3dhp": find_3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     try:
         config = LiveConfig(

@@ -37,7 +37,7 @@ def keep(collected: Collected, path: Path | None) -> None:
 
 
 def guarded(name: str, body: Callable[[], int | None]) -> int:
-    """Runs a command; an error that the user can cure is one line and status 2."""
+    """Runs a command; an error that the user can fix is one line and status 2."""
     try:
         return body() or 0
     except RealtimeVibeError as error:

@@ -76,7 +76,7 @@ def compare(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     parser.add_argument("before", type=Path, help="results of one run")
     parser.add_argument("after", type=Path, help="results of the other")

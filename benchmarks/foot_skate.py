@@ -223,7 +223,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs the command line; 1 when the goal is missed, 2 on an error the user can cure."""
+    """Runs the command line; 1 when the goal is missed, 2 on an error the user can fix."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.foot_skate",
         description=__doc__,

@@ -113,7 +113,7 @@ def matched(ledger: FrameLedger, seen: Sightings, warmup_s: float = WARMUP_S) ->
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     return guarded(NAME, lambda: _run(options, arguments))

@@ -218,7 +218,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     return guarded(NAME, lambda: _run(options))
 

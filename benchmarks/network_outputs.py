@@ -269,7 +269,7 @@ def encode_ms(result: FrameResult, repeats: int = 300) -> dict[str, list[float]]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     add_clip_options(parser)
     parser.add_argument(

@@ -61,7 +61,7 @@ class PeopleRun:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     parser.add_argument("--engine", action="append", help="default and ResNet-50 engine")
     parser.add_argument("--backend", default="auto")

@@ -171,7 +171,7 @@ def as_json(networks: Sequence[Scored]) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     try:
         _check(options)

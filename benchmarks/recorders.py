@@ -91,7 +91,7 @@ def file_times_s(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     add_clip_options(parser)
     parser.add_argument("--minutes", type=float, default=10.0, help="take to write (10)")

@@ -31,7 +31,7 @@ PAGE_NAME = "report.html"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     parser.add_argument("--out", type=Path, default=Path("out") / "report", help="folder to write")
     parser.add_argument(

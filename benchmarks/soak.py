@@ -202,7 +202,7 @@ class _StepTimes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, 1 when memory grew too far, 2 after an error that the user can cure."""
+    """Command line; returns 0, 1 when memory grew too far, 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     parser.add_argument("--mode", choices=MODES, default="live")
     parser.add_argument("--frames", type=positive, help="20000 live, 3000 camera, 10000 step")

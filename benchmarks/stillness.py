@@ -150,7 +150,7 @@ def as_table(results: Sequence[Stillness]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     try:
         if not (math.isfinite(options.seconds) and options.seconds > WARMUP_S):

@@ -137,7 +137,7 @@ def checks(stream_ms: dict[int, float], window_ms: dict[int, float]) -> tuple[Ch
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     parser = command_parser(NAME, __doc__)
     parser.add_argument("--engine", action="append", help="default and ResNet-50 engine")
     parser.add_argument("--backend", default="auto")

@@ -25,7 +25,7 @@ from realtime_vibe.errors import OutputError, RealtimeVibeError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 0, or 2 after an error that the user can cure."""
+    """Command line; returns 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     try:
         clips = tracked_clips(

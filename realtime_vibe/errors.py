@@ -6,7 +6,7 @@ and exits with status 2; anything that is not a `RealtimeVibeError` is a bug and
 
 
 class RealtimeVibeError(Exception):
-    """Root of all errors that a user can cause or cure."""
+    """Root of all errors that a user can cause or fix."""
 
 
 class SourceError(RealtimeVibeError):

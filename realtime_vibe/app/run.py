@@ -111,7 +111,7 @@ def run(config: LiveConfig) -> int:
         0, or 128 + the signal's number.
 
     Raises:
-        RealtimeVibeError: something the user can cure; every output was finished before.
+        RealtimeVibeError: something the user can fix; every output was finished before.
     """
     outputs = LiveOutputs(config)
     stats = StatsCollector()

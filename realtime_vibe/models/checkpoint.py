@@ -38,7 +38,7 @@ _SPIN_REGRESSOR = ("fc1.", "fc2.", "decpose.", "decshape.", "deccam.", "init_", 
 _COUNTER = ".num_batches_tracked"
 """Training's own; files older than it lack it."""
 _NAMED = 6
-"""So many wrong names are told; the rest is counted."""
+"""So many wrong names are listed; the rest is counted."""
 
 
 def load_official_vibe(

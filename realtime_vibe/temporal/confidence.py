@@ -1,4 +1,4 @@
-"""How far each joint's rotation can be believed, by the landmarks that show it.
+"""Joint confidence: how reliable each joint's rotation is, by the visibility of the landmarks that show it.
 
 Legend: 33 BlazePose landmarks; 24 SMPL joints.
 """
@@ -42,12 +42,12 @@ _SHARES = _matrix()
 _ALWAYS = np.array([float(joint not in _SHOWN_BY) for joint in range(NUM_SMPL_JOINTS)], np.float32)
 
 
-def joint_trust(visibility: FloatArray) -> FloatArray:
+def joint_confidence(visibility: FloatArray) -> FloatArray:
     """(24,) in [0, 1]; root, spine and head, which many landmarks show, are always believed.
 
     Args:
         visibility: (33,) in [0, 1].
     """
     seen = _ALWAYS + _SHARES @ visibility
-    trust: FloatArray = np.clip((seen - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
-    return trust
+    confidence: FloatArray = np.clip((seen - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
+    return confidence

@@ -55,14 +55,14 @@ class RotationSmoother:
         self._known: FloatArray | float = 0.0
 
     def update(
-        self, rotmat: FloatArray, dt_s: float, trust: FloatArray | None = None
+        self, rotmat: FloatArray, dt_s: float, confidence: FloatArray | None = None
     ) -> FloatArray:
         """The smoothed rotations; the first call, and `dt_s` <= 0, return the input.
 
         Args:
             rotmat: (K, 3, 3).
             dt_s: since the last call [s].
-            trust: (K,) in [0, 1]: a rotation of 0 is all but held, however fast it seems to move.
+            confidence: (K,) in [0, 1]: a rotation of 0 is all but held, however fast it seems to move.
         """
         if self._value is None or dt_s <= 0:
             self._value = rotmat
@@ -76,17 +76,19 @@ class RotationSmoother:
         # A matrix turning at w rad/s changes with a Frobenius norm of sqrt(2) w.
         speed = np.sqrt(0.5 * np.einsum("kij,kij->k", self._rate, self._rate))
         cutoff_hz = self._rest_hz + _ROTATION_GAIN * np.maximum(speed - _ROTATION_FLOOR, 0)
-        if trust is not None:
-            cutoff_hz = _HELD_HZ + self._freedom(trust, dt_s) * (cutoff_hz - _HELD_HZ)
+        if confidence is not None:
+            cutoff_hz = _HELD_HZ + self._freedom(confidence, dt_s) * (cutoff_hz - _HELD_HZ)
         share = _share(cutoff_hz, dt_s)
         mixed = self._value + share[:, None, None] * change
         self._value = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
         return self._value
 
-    def _freedom(self, trust: FloatArray, dt_s: float) -> FloatArray:
+    def _freedom(self, confidence: FloatArray, dt_s: float) -> FloatArray:
         """(K,) in [0, 1]: 0 for what is hidden now and was seen before; first guesses are not kept."""
-        self._known = np.minimum(self._known + np.float32(dt_s / _KNOWN_S) * trust, np.float32(1))
-        return np.maximum(trust, 1 - self._known)
+        self._known = np.minimum(
+            self._known + np.float32(dt_s / _KNOWN_S) * confidence, np.float32(1)
+        )
+        return np.maximum(confidence, 1 - self._known)
 
 
 class PositionSmoother:

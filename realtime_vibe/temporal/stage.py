@@ -8,7 +8,7 @@ import numpy as np
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
-from realtime_vibe.temporal.confidence import joint_trust
+from realtime_vibe.temporal.confidence import joint_confidence
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
 from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
@@ -70,8 +70,8 @@ class TemporalStage:
             rotmat = out.rotmat[index]
             if state.rotations is not None:
                 marks = people[index].landmarks
-                trust = None if marks is None else joint_trust(marks.visibility)
-                rotmat = state.rotations.update(rotmat, dt_s, trust)
+                confidence = None if marks is None else joint_confidence(marks.visibility)
+                rotmat = state.rotations.update(rotmat, dt_s, confidence)
             params.append(
                 SmplParams(
                     global_orient=rotmat[0],

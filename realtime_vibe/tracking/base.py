@@ -9,7 +9,7 @@ from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
 
 MAX_GAP_S = 1.0
 """A person who is back after a longer gap gets a new identity."""
-STRANGER_WAIT_S = 0.5
+NEWCOMER_WAIT_S = 0.5
 """Right after a loss only the lost person is accepted, so that a bystander does not take over."""
 
 

@@ -16,7 +16,7 @@ from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerso
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
-    STRANGER_WAIT_S,
+    NEWCOMER_WAIT_S,
     DetectedPerson,
     PersonDetector,
 )
@@ -29,7 +29,7 @@ _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
 _SPARE_TRIES = 3
 """Detections beyond the number of people that the landmark network is tried on in one frame."""
-_LOST_HASTE = 5
+_LOST_FACTOR = 5
 """While somebody is lost the detector looks so many times more often."""
 _TRIAL_FRAMES = 3
 """Newcomers beside others are shown after so many frames: half a body often passes for a small one,
@@ -147,8 +147,8 @@ class BlazePoseTracker(ClosedByWith):
     def _is_search_due(self, seen: Sequence[_Sight], lost: Sequence[_Track]) -> bool:
         if not seen or any(not track.is_lost for track in lost):
             return True
-        haste = _LOST_HASTE if lost else 1
-        return self._has_place(seen) and self._frames_since_search * haste >= self._detect_every
+        factor = _LOST_FACTOR if lost else 1
+        return self._has_place(seen) and self._frames_since_search * factor >= self._detect_every
 
     def _search(self, frame: Frame, seen: list[_Sight], lost: Sequence[_Track]) -> list[_Track]:
         """Looks for the lost, then for newcomers, and adds them to `seen`; gives who stays lost."""
@@ -166,7 +166,7 @@ class BlazePoseTracker(ClosedByWith):
             near.sort(key=lambda region: _distance(region, track.region))
             if not self._find(frame, search, near, seen, track):
                 still_lost.append(track)
-                num_kept_places += bool(near) or gap_s < STRANGER_WAIT_S
+                num_kept_places += bool(near) or gap_s < NEWCOMER_WAIT_S
         while len(seen) + num_kept_places < self._max_people:
             # The best by score are tried, the largest of them first.
             strangers = sorted(search.regions[: search.tries], key=lambda region: -region.side_px)

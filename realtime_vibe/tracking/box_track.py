@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from realtime_vibe.packets import FloatArray
 from realtime_vibe.tracking.base import DetectedPerson
 from realtime_vibe.tracking.boxes import longer_side
-from realtime_vibe.tracking.picture_flow import BoxMove
+from realtime_vibe.tracking.median_flow import BoxMove
 
 TAKE_OVER_S = 0.1
 """Time in which two thirds of a detection's correction are taken over."""

@@ -12,17 +12,17 @@ from realtime_vibe.packets import Frame, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
-    STRANGER_WAIT_S,
+    NEWCOMER_WAIT_S,
     DetectedPerson,
     PersonDetector,
 )
 from realtime_vibe.tracking.box_track import BoxTrack
 from realtime_vibe.tracking.boxes import iou_matrix, pair_boxes
-from realtime_vibe.tracking.picture_flow import PictureFlow
+from realtime_vibe.tracking.median_flow import MedianFlow
 
 MAX_PEOPLE = 8
 DETECT_EVERY = 15
-_DOUBT_HASTE = 5
+_DOUBT_FACTOR = 5
 """While somebody is missed or the picture says nothing the detector looks so many times more often."""
 _SAME_PERSON_IOU = 0.5
 """A detection without a track that lies so much on a followed person is that person again."""
@@ -49,7 +49,7 @@ class BoxTracker(ClosedByWith):
         self._detector = detector
         self._max_people = max_people
         self._detect_every = detect_every
-        self._flow = PictureFlow()
+        self._flow = MedianFlow()
         self._tracks: list[BoxTrack] = []
         self._next_id = 0
         self._frames_since_detection = 0
@@ -107,8 +107,8 @@ class BoxTracker(ClosedByWith):
         in_doubt = len(shown) < len(self._tracks) or any(
             track.is_missed or not track.is_flowing for track in shown
         )
-        haste = _DOUBT_HASTE if in_doubt else 1
-        return not shown or self._frames_since_detection * haste >= self._detect_every
+        factor = _DOUBT_FACTOR if in_doubt else 1
+        return not shown or self._frames_since_detection * factor >= self._detect_every
 
     def _detect(self, frame: Frame) -> None:
         self._frames_since_detection = 0
@@ -139,7 +139,7 @@ class BoxTracker(ClosedByWith):
         """Starts tracks of newcomers, the largest first, and forgets the hidden when it gets full."""
         shown = [track for track in self._tracks if track.is_shown]
         hidden = [track for track in self._tracks if not track.is_shown]
-        num_kept_places = sum(now_s - track.last_seen_s < STRANGER_WAIT_S for track in hidden)
+        num_kept_places = sum(now_s - track.last_seen_s < NEWCOMER_WAIT_S for track in hidden)
         newcomers = sorted(left, key=lambda person: -_area(person))
         for person in newcomers:
             if len(shown) + num_kept_places >= self._max_people:

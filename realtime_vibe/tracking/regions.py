@@ -44,7 +44,7 @@ def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> Rotated
 
 
 def steadied(last: RotatedSquare, wanted: RotatedSquare) -> RotatedSquare:
-    """Moves the region only as far as it must: it stays within a small slack of what is wanted.
+    """Hysteresis: the region moves only as far as needed to stay within a dead band around what is wanted.
 
     Landmarks set the next region and the region shifts the next landmarks, a loop that never comes to
     rest by itself: on one picture shown again and again the landmarks keep wandering. With some slack

@@ -23,7 +23,7 @@ class Precision:
 
     @classmethod
     def chosen(cls, device: torch.device, name: PrecisionName) -> "Precision":
-        """Mixed on CUDA unless told otherwise.
+        """Mixed on CUDA by default.
 
         float16 and not bfloat16: autocast runs cuDNN's GRU in float16 whichever is asked for, and
         bfloat16 training would go without the loss scaling that this needs.

@@ -1,4 +1,4 @@
-"""What is corrected about each person before the body is posed: legs out of view, then planted feet."""
+"""What is corrected about each person before the body is posed: legs out of view, then the foot lock."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class BodyCorrections:
     Args:
         model: the body.
         ground: whether planted feet are held where they are.
-        rest_legs: whether legs that are out of view go to a calm pose.
+        rest_legs: whether legs that are out of view go to a rest pose.
     """
 
     def __init__(self, model: BodyModel, *, ground: bool, rest_legs: bool) -> None:

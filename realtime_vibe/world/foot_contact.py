@@ -1,7 +1,7 @@
-"""Which feet stand on the floor, from how fast they move across the line of sight.
+"""Foot contact: which feet stand on the floor, from how fast they move across the line of sight.
 
-How far away a person seems to be wanders by centimetres from frame to frame; where a foot is in the
-picture does not. Speeds are therefore those of the feet's directions, times a calm distance.
+The estimated distance of a person varies by centimetres from frame to frame, the direction to a foot does
+not. Speeds are therefore those of the feet's directions, times a low-pass filtered distance.
 
 Legend: 2 feet, left first; 2 points of each, heel first.
 """
@@ -16,7 +16,7 @@ _SPEED_S, _DEPTH_S = 0.04, 0.4
 """Time constants of the speeds and of the distance [s]."""
 _STILL, _MOVES = 0.5, 1.0
 """[m/s]: a foot slower than the first one stands, one faster than the second may walk."""
-_CALMER, _LIVELIER = 0.15, 0.4
+_SLOWER_BY, _FASTER_BY = 0.15, 0.4
 """[m/s]: one foot so much slower than the other is the standing one, so much faster the other."""
 _FASTEST = 1.8
 """[m/s]: beyond it nothing stands, as in a jump."""
@@ -67,7 +67,7 @@ class FootContact:
         speed = self._speeds[foot]
         lead = speed - self._speeds[1 - foot]
         if self._stands[foot]:
-            leaves = (speed > _MOVES and lead > 0.0) or (speed > _STILL and lead > _LIVELIER)
+            leaves = (speed > _MOVES and lead > 0.0) or (speed > _STILL and lead > _FASTER_BY)
             self._stands[foot] = not (leaves or speed > _FASTEST)
         else:
-            self._stands[foot] = speed < _STILL or (lead < -_CALMER and speed < _FASTEST)
+            self._stands[foot] = speed < _STILL or (lead < -_SLOWER_BY and speed < _FASTEST)

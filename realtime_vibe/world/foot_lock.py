@@ -1,7 +1,7 @@
-"""Planted feet stay where they are; the body follows them, and slowly returns to where it is seen.
+"""Foot lock: planted feet stay where they are; the body follows them, and slowly returns to where it is seen.
 
 What a camera sees of a person's distance is noisy, what it sees of the legs is not. So while a foot
-stands, the whole body is carried by it (as a walker's dead reckoning), and only a slow share of the
+stands, the whole body moves with it (dead reckoning), and only a slow share of the
 seen position is taken in. The leg takes up the difference by two-bone inverse kinematics.
 
 Legend: 2 feet, left first; 2 points of each, heel first.
@@ -124,7 +124,7 @@ class FootLock:
             step = rolled + dt_s / (dt_s + _PIVOTING_S) * pivoting
         else:
             step = dt_s / (dt_s + _RELEASE_TURN_S) * rest
-        # Told from what is seen and not from the last result, so that rounding cannot pile up.
+        # Computed from what is seen and not from the last result, so that rounding cannot pile up.
         turned: FloatArray = rotation_about(step - rest) @ seen
         return turned
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.temporal.confidence import joint_trust
+from realtime_vibe.temporal.confidence import joint_confidence
 from realtime_vibe.temporal.smoothing import RotationSmoother
 
 LEFT_ELBOW, RIGHT_ELBOW = 18, 19
@@ -16,26 +16,26 @@ def _visibility(left_arm):
 
 
 def test_trust_follows_the_landmarks_of_each_joint():
-    trust = joint_trust(_visibility(0.0))
-    assert trust[[16, 18, 20, 22]].tolist() == [0, 0, 0, 0]
+    confidence = joint_confidence(_visibility(0.0))
+    assert confidence[[16, 18, 20, 22]].tolist() == [0, 0, 0, 0]
     others = np.delete(np.arange(24), [16, 18, 20, 22])
-    np.testing.assert_array_equal(trust[others], 1)
-    steps = [joint_trust(_visibility(value))[18] for value in np.linspace(0, 1, 11)]
+    np.testing.assert_array_equal(confidence[others], 1)
+    steps = [joint_confidence(_visibility(value))[18] for value in np.linspace(0, 1, 11)]
     assert np.diff(steps).min() >= 0
     assert steps[-1] == 1
 
 
 def test_the_trunk_is_always_believed():
-    trust = joint_trust(np.zeros(33, np.float32))
-    np.testing.assert_array_equal(trust[[0, 3, 6, 9, 12, 15]], 1)
+    confidence = joint_confidence(np.zeros(33, np.float32))
+    np.testing.assert_array_equal(confidence[[0, 3, 6, 9, 12, 15]], 1)
 
 
-def _swing(smoother, trusts, start=0):
+def _swing(smoother, confidences, start=0):
     out = []
-    for index, trust in enumerate(trusts, start):
+    for index, confidence in enumerate(confidences, start):
         turn = np.array([1.2 * np.sin(index / 2.0), 0, 0], np.float32)
         out.append(
-            smoother.update(np.tile(rotmat_from_axis_angle(turn), (24, 1, 1)), 1 / 30, trust)
+            smoother.update(np.tile(rotmat_from_axis_angle(turn), (24, 1, 1)), 1 / 30, confidence)
         )
     return np.stack(out)
 
@@ -43,7 +43,7 @@ def _swing(smoother, trusts, start=0):
 def test_a_hidden_arm_does_not_flail_and_a_seen_one_does_not_lag():
     smoother = RotationSmoother(0.5)
     _swing(smoother, [np.ones(24, np.float32)] * 60)
-    hidden = _swing(smoother, [joint_trust(_visibility(0.0))] * 60, start=60)
+    hidden = _swing(smoother, [joint_confidence(_visibility(0.0))] * 60, start=60)
     speed = np.abs(np.diff(hidden, axis=0)).max(axis=(2, 3)).mean(axis=0)
     assert speed[LEFT_ELBOW] < 0.1 * speed[RIGHT_ELBOW]
     back = _swing(smoother, [np.ones(24, np.float32)] * 60, start=120)
@@ -52,7 +52,7 @@ def test_a_hidden_arm_does_not_flail_and_a_seen_one_does_not_lag():
 
 def test_an_arm_that_was_never_seen_moves_with_the_guess():
     smoother = RotationSmoother(0.5)
-    out = _swing(smoother, [joint_trust(_visibility(0.0))] * 60)
+    out = _swing(smoother, [joint_confidence(_visibility(0.0))] * 60)
     np.testing.assert_allclose(out[:, LEFT_ELBOW], out[:, RIGHT_ELBOW], atol=1e-6)
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from realtime_vibe.errors import ConfigError, OutputError
 
 LOOPBACK = "127.0.0.1"
-"""Nothing leaves the computer unless told otherwise. Not `localhost`: some receivers listen on IPv4
+"""Nothing leaves the computer by default. Not `localhost`: some receivers listen on IPv4
 alone, and the name may stand for IPv6."""
 VMC_PORT = 39539
 """Where programs that show an avatar by the VMC protocol listen."""
 VRCHAT_PORT = 9000
 """Where VRChat listens."""
 WEB_PORT = 8765
-"""Where the page of the live body is, unless told otherwise."""
+"""Where the page of the live body is by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 _JOIN_S = 2.0
 AFTER_AVATARS_S = 1e-3
-"""Courtesy of outputs that can wait for those that move an avatar [s]."""
+"""Delay of outputs that can wait for those that move an avatar [s]."""
 _REPEAT_S = 10.0
 """The same trouble is logged again after so long [s]."""
 
@@ -28,7 +28,7 @@ class NewestSender(ClosedByWith):
         send: sends one result; runs in the thread and may raise OSError.
         release: frees what `send` uses; runs once, after the last `send`.
         max_rate_hz: how often to send at most; None for every result.
-        courtesy_s: how long every result waits, so that outputs in more of a hurry go first [s]: all
+        delay_s: how long every result waits, so that outputs with less latency to spare go first [s]: all
             share the interpreter's lock, and who has it keeps it while encoding.
     """
 
@@ -39,13 +39,13 @@ class NewestSender(ClosedByWith):
         release: Callable[[], None],
         *,
         max_rate_hz: float | None = None,
-        courtesy_s: float = 0.0,
+        delay_s: float = 0.0,
     ) -> None:
         self._name = name
         self._send = send
         self._release = release
         self._period_s = 1.0 / max_rate_hz if max_rate_hz else 0.0
-        self._courtesy_s = courtesy_s
+        self._delay_s = delay_s
         self._slot: LatestSlot[FrameResult] = LatestSlot()
         self._worker = Worker(name, self._run, self._finish)
         self._started = False
@@ -92,8 +92,8 @@ class NewestSender(ClosedByWith):
                 return
             if result is not None:
                 started_s = time.perf_counter()
-                if self._courtesy_s:
-                    time.sleep(self._courtesy_s)
+                if self._delay_s:
+                    time.sleep(self._delay_s)
                 self._try(result)
                 # Steps of one period from the last due time, so that 30 of 60 frames stay 30.
                 due_s = max(due_s + self._period_s, started_s)

@@ -78,7 +78,7 @@ class VrchatSink(NewestSink):
             self._send,
             self._datagrams.close,
             max_rate_hz=max_rate_hz,
-            courtesy_s=AFTER_AVATARS_S,
+            delay_s=AFTER_AVATARS_S,
         )
 
     def _send(self, result: FrameResult) -> None:

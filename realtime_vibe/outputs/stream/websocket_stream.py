@@ -69,7 +69,7 @@ class WebStream(ClosedByWith):
             f"web {address} hand-over",
             self._hand_over,
             lambda: None,
-            courtesy_s=AFTER_AVATARS_S,
+            delay_s=AFTER_AVATARS_S,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready, self._lock = threading.Event(), threading.Lock()

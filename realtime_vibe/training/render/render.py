@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
     """Renders as the command line says.
 
     Raises:
-        RealtimeVibeError: whatever a user can cure.
+        RealtimeVibeError: whatever a user can fix.
     """
     settings = ShardSettings(
         seed=options.seed, part=options.part, streams=options.streams, frames=options.frames
@@ -132,7 +132,7 @@ def main(words: Sequence[str] | None = None) -> int:
         words: arguments; None takes those of the process.
 
     Returns:
-        0, 2 on an error the user can cure, 130 when it was stopped.
+        0, 2 on an error the user can fix, 130 when it was stopped.
     """
     options = parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

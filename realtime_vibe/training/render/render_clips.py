@@ -164,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs the command line; 2 on an error the user can cure.
+    """Runs the command line; 2 on an error the user can fix.
 
     Args:
         words: arguments; None takes those of the process.

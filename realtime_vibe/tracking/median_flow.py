@@ -72,7 +72,7 @@ class _Trace(NamedTuple):
         return _Trace(self.old[chosen], self.new[chosen], self.error[chosen])
 
 
-class PictureFlow:
+class MedianFlow:
     """Remembers the last picture and says how boxes in it moved."""
 
     def __init__(self) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from realtime_vibe.tracking.picture_flow import PictureFlow
+from realtime_vibe.tracking.median_flow import MedianFlow
 from tests.tracking.textured_scene import HEIGHT, WIDTH, Scene, Thing
 
 
 def _flow(scene: Scene, *indices: int) -> tuple[object, ...]:
-    flow = PictureFlow()
+    flow = MedianFlow()
     flow.advance(scene.frame(indices[0]).image_bgr, [])
     return flow.advance(scene.frame(indices[1]).image_bgr, scene.boxes(indices[0]))
 
@@ -34,7 +34,7 @@ def test_half_of_a_change_of_size_is_taken(growth: float) -> None:
 def test_a_body_much_narrower_than_its_box_does_not_stay_with_the_wall_behind() -> None:
     body = Thing(1, lambda i: (300 + 6.0 * i, 240, 60, 260))
     scene = Scene(body)
-    flow = PictureFlow()
+    flow = MedianFlow()
     flow.advance(scene.frame(0).image_bgr, [])
     square = np.array([170, 110, 430, 370], np.float32)
     (move,) = flow.advance(scene.frame(1).image_bgr, [square])
@@ -46,7 +46,7 @@ def test_a_cut_a_flat_picture_a_new_size_and_a_start_say_nothing() -> None:
     scene, other = Scene(Thing(1, lambda _: (300, 240, 110, 260))), Scene(background=7)
     boxes = scene.boxes(0)
     image = scene.frame(0).image_bgr
-    flow = PictureFlow()
+    flow = MedianFlow()
     assert flow.advance(image, boxes) == (None,)
     assert flow.advance(other.frame(0).image_bgr, boxes) == (None,)
     flat = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -69,7 +69,7 @@ def test_boxes_on_each_other_say_nothing_and_one_beside_goes_on() -> None:
 
 def test_boxes_partly_or_wholly_outside_the_picture_raise_nothing() -> None:
     scene = Scene(Thing(1, lambda i: (5 + 3.0 * i, 240, 110, 260)))
-    flow = PictureFlow()
+    flow = MedianFlow()
     flow.advance(scene.frame(0).image_bgr, [])
     outside = np.array([-900, -900, -800, -700], np.float32)
     partly, wholly = flow.advance(scene.frame(1).image_bgr, [scene.boxes(0)[0], outside])
@@ -82,7 +82,7 @@ def test_the_picture_is_not_written_to() -> None:
     scene = Scene(Thing(1, lambda _: (300, 240, 110, 260)))
     image = scene.frame(0).image_bgr
     before = image.copy()
-    flow = PictureFlow()
+    flow = MedianFlow()
     flow.advance(image, [])
     flow.advance(image, scene.boxes(0))
     np.testing.assert_array_equal(image, before)
