@@ -7,6 +7,7 @@ refused before anything of it is imported.
 
 import math
 import pickle
+import pickletools
 import struct
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -68,8 +69,9 @@ def load_pickle(
             outside the allow-list.
     """
     try:
-        file = BytesIO(path.read_bytes())
-        return _RestrictedUnpickler(file, {**_PLAIN_DATA, **(extra or {})}).load()
+        content = path.read_bytes()
+        _check_memo(content)
+        return _RestrictedUnpickler(content, {**_PLAIN_DATA, **(extra or {})}).load()
     except _RefusedGlobalError as refused:
         raise error(
             f"{path}: the pickle asks for {refused.name}, expected numbers, strings, containers and "
@@ -90,11 +92,17 @@ class _RefusedGlobalError(Exception):
         self.name = name
 
 
-# The unpickler written in Python: the one in C reserves gigabytes for a memo index of 2**32, which 12
-# bytes of pickle can ask for. Arrays are single opcodes, so it is no slower.
-class _RestrictedUnpickler(pickle._Unpickler):
-    def __init__(self, file: BytesIO, allowed: Mapping[Global, object]) -> None:
-        super().__init__(file, encoding="latin1")
+def _check_memo(content: bytes) -> None:
+    """Refuses a memo index beyond the file's size: 12 bytes can ask the unpickler for gigabytes."""
+    for opcode, argument, _ in pickletools.genops(content):
+        is_put = opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"}
+        if is_put and isinstance(argument, int) and argument > len(content):
+            raise ValueError(f"memo index {argument} in a file of {len(content)} bytes")
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+    def __init__(self, content: bytes, allowed: Mapping[Global, object]) -> None:
+        super().__init__(BytesIO(content), encoding="latin1")
         self._allowed = allowed
 
     def find_class(self, module: str, name: str, /) -> Any:

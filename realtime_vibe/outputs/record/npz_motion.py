@@ -1,4 +1,4 @@
-"""Writes a take in the AMASS layout, a few thousand rows at a time.
+"""Writes a take in the AMASS layout.
 
 SMPL poses about the rest pelvis J0, hence `trans` = R (J0 + transl_camera) + t - J0 with R, t from the camera's
 frame to the Z-up world.
@@ -22,7 +22,7 @@ The last three are there when the body has the 49 keypoints, which takes an impo
 """
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,7 +39,6 @@ NUM_AMASS_POSES = 156
 NUM_AMASS_BETAS = 16
 NUM_AMASS_BODY_JOINTS = 22
 """The root and 21 body joints; AMASS's hands are 30 finger joints, which SMPL does not have."""
-_CHUNK_ROWS = 4096
 
 
 def write_npz(path: Path, rows: Rows, facts: SpoolFacts) -> None:
@@ -56,153 +55,120 @@ def write_npz(path: Path, rows: Rows, facts: SpoolFacts) -> None:
     columns = _Columns(rows, facts)
 
     def write(file: IO[bytes]) -> None:
-        # Level 1: the 90 zeros of the hands shrink away, and an hour takes seconds, not minutes.
+        # Not np.savez_compressed: at its level of 6 an hour takes minutes, at 1 seconds.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, (dtype, shape, chunks) in columns.table().items():
+            for name, column in columns.table().items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    header = {
-                        "descr": np.lib.format.dtype_to_descr(dtype),
-                        "fortran_order": False,
-                        "shape": shape,
-                    }
-                    np.lib.format.write_array_header_1_0(member, header)
-                    for chunk in chunks():
-                        member.write(np.ascontiguousarray(chunk, dtype).tobytes())
+                    np.lib.format.write_array(member, np.asarray(column()), allow_pickle=False)
 
     write_atomically(path, write)
 
 
-_Chunks = Callable[[], Iterator[NDArray[Any]]]
-_Table = dict[str, tuple[np.dtype[Any], tuple[int, ...], _Chunks]]
+_Table = dict[str, Callable[[], NDArray[Any]]]
 
 
 class _Columns:
-    """The arrays of the `.npz`; only three integers per row are held in memory."""
+    """The arrays of the `.npz`, each made when it is written, so that one is in memory at a time."""
 
     def __init__(self, rows: Rows, facts: SpoolFacts) -> None:
         self._rows = rows
         self._facts = facts
-        valid = np.asarray(rows["valid"])
+        self._valid = np.asarray(rows["valid"])
         ids = np.asarray(rows["person_id"])
-        positions = np.where(valid, np.arange(len(rows)), -1)
+        positions = np.where(self._valid, np.arange(len(rows)), -1)
         self._shown = np.maximum.accumulate(positions)
-        """(N,) the row whose values are written: itself, or the last valid one before it."""
+        """(N,) the row whose values are written: itself, or the last valid one before it; -1 without."""
+        self._seen = self._shown >= 0
         self._last_of: dict[int, int] = {}
         self._main: int | None = None
-        if valid.any():
-            people, counts = np.unique(ids[valid], return_counts=True)
+        if self._valid.any():
+            people, counts = np.unique(ids[self._valid], return_counts=True)
             self._main = int(people[np.argmax(counts)])
             for person in people:
-                self._last_of[int(person)] = int(np.flatnonzero(valid & (ids == person))[-1])
+                self._last_of[int(person)] = int(np.flatnonzero(self._valid & (ids == person))[-1])
 
     def table(self) -> _Table:
-        """Name -> (dtype, shape, chunks of the array along its first axis)."""
-        count = len(self._rows)
-        float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
-        rate = np.array(self._facts.options.rate_hz or measured_rate_hz(self._rows))
-        gender = np.array(self._facts.gender)
-        return {
-            "poses": (float32, (count, NUM_AMASS_POSES), self._poses),
-            "trans": (float32, (count, 3), self._trans),
-            "betas": (float32, (NUM_AMASS_BETAS,), lambda: iter([self._betas()])),
-            "gender": (gender.dtype, (), lambda: iter([gender])),
-            "mocap_framerate": (float64, (), lambda: iter([rate])),
-            "mocap_frame_rate": (float64, (), lambda: iter([rate])),
-            "hand_poses": (float32, (count, 6), self._hand_poses),
-            "joints_camera": (float32, (count, 24, 3), lambda: self._held("joints_camera")),
-            "transl_camera": (float32, (count, 3), lambda: self._held("transl_camera")),
-            "world_camera": (float32, (count, 3, 4), lambda: self._own("world_camera")),
-            "weak_camera": (float32, (count, 3), lambda: self._held("weak_camera")),
-            "square_px": (float32, (count, 3), lambda: self._held("square_px")),
-            "orig_cam": (float32, (count, 4), self._image_cameras),
-            "betas_per_row": (float32, (count, 10), lambda: self._held("betas")),
-            "frame_index": (np.dtype(np.int64), (count,), lambda: self._own("frame_index")),
-            "timestamps_s": (float64, (count,), lambda: self._own("timestamp_s")),
-            "valid": (np.dtype(np.bool_), (count,), lambda: self._own("valid")),
-            "person_id": (np.dtype(np.int64), (count,), lambda: self._own("person_id")),
-            "focal_px": (float32, (count,), lambda: self._own("focal_px")),
-            "image_size": (np.dtype(np.int32), (count, 2), lambda: self._own("image_size")),
-            **self._keypoint_table(),
+        """Name -> what makes the array."""
+        rate = np.array(self._facts.options.rate_hz or measured_rate_hz(self._rows), np.float64)
+        table: _Table = {
+            "poses": self._poses,
+            "trans": self._trans,
+            "betas": self._betas,
+            "gender": lambda: np.array(self._facts.gender),
+            "mocap_framerate": lambda: rate,
+            "mocap_frame_rate": lambda: rate,
+            "hand_poses": self._hand_poses,
+            "joints_camera": lambda: self._held("joints_camera"),
+            "transl_camera": lambda: self._held("transl_camera"),
+            "world_camera": lambda: self._own("world_camera"),
+            "weak_camera": lambda: self._held("weak_camera"),
+            "square_px": lambda: self._held("square_px"),
+            "orig_cam": self._image_cameras,
+            "betas_per_row": lambda: self._held("betas"),
+            "frame_index": lambda: self._own("frame_index"),
+            "timestamps_s": lambda: self._own("timestamp_s"),
+            "valid": lambda: self._valid,
+            "person_id": lambda: self._own("person_id"),
+            "focal_px": lambda: self._own("focal_px"),
+            "image_size": lambda: self._own("image_size"),
         }
+        if self._facts.keypoint_names:
+            table |= {
+                "kp_3d": lambda: self._held("kp_3d"),
+                "kp_2d": self._image_keypoints,
+                "kp_names": lambda: np.array(self._facts.keypoint_names),
+            }
+        return table
 
-    def _keypoint_table(self) -> _Table:
-        if not self._facts.keypoint_names:
-            return {}
-        names = np.array(self._facts.keypoint_names)
-        count, float32 = len(self._rows), np.dtype(np.float32)
-        return {
-            "kp_3d": (float32, (count, len(names), 3), lambda: self._held("kp_3d")),
-            "kp_2d": (float32, (count, len(names), 2), self._image_keypoints),
-            "kp_names": (names.dtype, names.shape, lambda: iter([names])),
-        }
+    def _own(self, name: str) -> NDArray[Any]:
+        return np.ascontiguousarray(self._rows[name])
 
-    def _own(self, name: str) -> Iterator[NDArray[Any]]:
-        for start in range(0, len(self._rows), _CHUNK_ROWS):
-            yield np.asarray(self._rows[start : start + _CHUNK_ROWS][name])
+    def _held(self, name: str) -> NDArray[Any]:
+        """The last valid value at each row; zeros before the first one."""
+        values = np.array(self._rows[name][np.maximum(self._shown, 0)])
+        values[~self._seen] = 0
+        return values
 
-    def _shown_rows(self) -> Iterator[Rows]:
-        for start in range(0, len(self._rows), _CHUNK_ROWS):
-            shown = self._shown[start : start + _CHUNK_ROWS]
-            rows = np.array(self._rows[np.maximum(shown, 0)])
-            rows[shown < 0] = np.zeros((), rows.dtype)
-            yield rows
+    def _image_cameras(self) -> NDArray[Any]:
+        # Before the first person there is no square; its camera is written as zeros, too.
+        square_px = self._held("square_px")
+        seen = self._seen & (square_px[:, 2] > 0)
+        cameras = np.zeros((len(seen), 4), np.float32)
+        cameras[seen] = full_image_weak_camera(
+            self._held("weak_camera")[seen], square_px[seen], self._held("image_size")[seen]
+        )
+        return cameras
 
-    def _held(self, name: str) -> Iterator[NDArray[Any]]:
-        for rows in self._shown_rows():
-            yield rows[name]
+    def _image_keypoints(self) -> NDArray[Any]:
+        in_crop = project_in_crop(self._held("kp_3d"), self._held("weak_camera"))
+        return crop_ndc_to_image(in_crop, self._held("square_px"))
 
-    def _image_cameras(self) -> Iterator[NDArray[Any]]:
-        for rows in self._shown_rows():
-            # Before the first person there is no square; its camera is written as zeros, too.
-            seen = rows["valid"] & (rows["square_px"][:, 2] > 0)
-            cameras = np.zeros((len(rows), 4), np.float32)
-            cameras[seen] = full_image_weak_camera(
-                rows["weak_camera"][seen], rows["square_px"][seen], rows["image_size"][seen]
-            )
-            yield cameras
+    def _poses(self) -> NDArray[Any]:
+        seen, written = self._seen, 3 * NUM_AMASS_BODY_JOINTS
+        rotmats = rotmat_from_rot6d(self._held("rot6d")[seen, :NUM_AMASS_BODY_JOINTS])
+        rotmats[:, 0] = self._held("world_camera")[seen][:, :, :3] @ rotmats[:, 0]
+        poses = np.zeros((len(seen), NUM_AMASS_POSES), np.float32)
+        poses[seen, :written] = axis_angle_from_rotmat(rotmats).reshape(-1, written)
+        return poses
 
-    def _image_keypoints(self) -> Iterator[NDArray[Any]]:
-        for rows in self._shown_rows():
-            in_crop = project_in_crop(rows["kp_3d"], rows["weak_camera"])
-            yield crop_ndc_to_image(in_crop, rows["square_px"])
+    def _hand_poses(self) -> NDArray[Any]:
+        rotmats = rotmat_from_rot6d(self._held("rot6d")[self._seen, NUM_AMASS_BODY_JOINTS:])
+        poses = np.zeros((len(self._seen), 6), np.float32)
+        poses[self._seen] = axis_angle_from_rotmat(rotmats).reshape(-1, 6)
+        return poses
 
-    def _poses(self) -> Iterator[NDArray[Any]]:
-        for rows in self._shown_rows():
-            poses = np.zeros((len(rows), NUM_AMASS_POSES), np.float32)
-            rotmats = rotmat_from_rot6d(rows["rot6d"][:, :NUM_AMASS_BODY_JOINTS])
-            rotmats[:, 0] = rows["world_camera"][:, :, :3] @ rotmats[:, 0]
-            seen = rows["valid"]
-            written = 3 * NUM_AMASS_BODY_JOINTS
-            angles = axis_angle_from_rotmat(rotmats[seen]).reshape(-1, written)
-            poses[seen, :written] = angles
-            yield poses
-
-    def _hand_poses(self) -> Iterator[NDArray[Any]]:
-        for rows in self._shown_rows():
-            poses = np.zeros((len(rows), 6), np.float32)
-            rotmats = rotmat_from_rot6d(rows["rot6d"][:, NUM_AMASS_BODY_JOINTS:])
-            seen = rows["valid"]
-            poses[seen] = axis_angle_from_rotmat(rotmats[seen]).reshape(-1, 6)
-            yield poses
-
-    def _trans(self) -> Iterator[NDArray[Any]]:
-        for rows in self._shown_rows():
-            # The file has one body shape per person, so J0 is that of the person's last row; the
-            # written pelvis is then exactly the recorded one.
-            rest_pelvis = np.array(
-                [self._rest_pelvis(int(person)) for person in rows["person_id"]], np.float32
-            )
-            world = rows["world_camera"]
-            pelvis = (world[:, :, :3] @ rows["joints_camera"][:, 0, :, None])[..., 0]
-            trans = pelvis + world[:, :, 3] - rest_pelvis
-            yield np.where(rows["valid"][:, None], trans, 0.0)
-
-    def _rest_pelvis(self, person: int) -> NDArray[Any]:
-        if person not in self._last_of:
-            return np.zeros(3, np.float32)
-        row = self._rows[self._last_of[person]]
-        pelvis: NDArray[Any] = row["joints_camera"][0] - row["transl_camera"]
-        return pelvis
+    def _trans(self) -> NDArray[Any]:
+        # The file has one body shape per person, so J0 is that of the person's last row; the
+        # written pelvis is then exactly the recorded one.
+        people, world = self._held("person_id"), self._held("world_camera")
+        rest_pelvis = np.zeros((len(people), 3), np.float32)
+        for person, last in self._last_of.items():
+            row = self._rows[last]
+            rest_pelvis[people == person] = row["joints_camera"][0] - row["transl_camera"]
+        pelvis = (world[:, :, :3] @ self._held("joints_camera")[:, 0, :, None])[..., 0]
+        trans = pelvis + world[:, :, 3] - rest_pelvis
+        trans[~self._seen] = 0.0
+        return np.asarray(trans, np.float32)
 
     def _betas(self) -> NDArray[Any]:
         betas = np.zeros(NUM_AMASS_BETAS, np.float32)
