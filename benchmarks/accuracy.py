@@ -22,14 +22,10 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
-from realtime_vibe.app.settings import (
-    DEFAULT_ENGINE,
-    DEFAULT_TRACKER_MODEL,
-    TEMPORAL_MODES,
-    TRACKER_MODELS,
-    LiveConfig,
-)
+from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+from realtime_vibe.temporal.modes import MODES
+from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 _READERS = {"clips": find_clips, "3dpw": find_3dpw_clips, "mpi-inf-3dhp": find_3dhp_clips}
 
@@ -93,11 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tracker-model",
         choices=TRACKER_MODELS,
-        default=DEFAULT_TRACKER_MODEL,
+        default=FULL,
         help="size of BlazePose's landmark network, for both methods",
     )
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
-    parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
+    parser.add_argument("--temporal", choices=MODES, default="stream")
     parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
     parser.add_argument("--joints", choices=SET_NAMES, default=AUTO, help="which joints to score")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")

@@ -32,7 +32,7 @@ from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_file
 from realtime_vibe.errors import RealtimeVibeError
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE
+from realtime_vibe.tracking.choices import BLAZEPOSE
 
 NAME = "backends"
 VIBE_ENGINE = Path("out") / "vibe-engine"

@@ -10,7 +10,8 @@ from realtime_vibe.backends.base import AnyArray, TensorSpec
 from realtime_vibe.backends.build import BACKENDS_OF_TARGETS, resolved
 from realtime_vibe.backends.manifest import ENGINE, GraphSpec, graph_spec, read_manifest
 from realtime_vibe.errors import EngineError
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE, BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.choices import BLAZEPOSE
 
 _LANDMARK_GRAPHS = ("landmarks", "detector")
 """`landmarks_heat` is the same network with one output more."""

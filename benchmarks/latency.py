@@ -24,12 +24,7 @@ from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.run import build_pipeline
-from realtime_vibe.app.settings import (
-    DEFAULT_TRACKER_MODEL,
-    TEMPORAL_MODES,
-    TRACKER_MODELS,
-    LiveConfig,
-)
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import ConfigError, SourceError
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.packets import Frame, FrameResult, ImageArray
@@ -37,6 +32,8 @@ from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.threads import SlotClosed
+from realtime_vibe.temporal.modes import MODES
+from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 NAME = "latency"
 WARMUP_FRAMES = 50
@@ -231,9 +228,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=60.0, help="camera rate of the second part")
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--tracker-model", choices=TRACKER_MODELS, default=DEFAULT_TRACKER_MODEL)
+    parser.add_argument("--tracker-model", choices=TRACKER_MODELS, default=FULL)
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
-    parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
+    parser.add_argument("--temporal", choices=MODES, default="stream")
     add_json(parser)
     return parser
 
@@ -270,7 +267,7 @@ def _run(options: argparse.Namespace) -> None:
     collected = Collected(NAME)
     # The engine and the mode are part of the case: two of them in one file must not be one case.
     what = f"{facts['engine']}, {options.temporal}{', refined' if options.refine else ''}"
-    if options.tracker_model != DEFAULT_TRACKER_MODEL:
+    if options.tracker_model != FULL:
         what += f", {options.tracker_model}"
     for pace, part in (("every frame", fast), (f"{options.rate:g} fps camera", live)):
         labels = Labels(

@@ -53,7 +53,7 @@ from realtime_vibe.backends.manifest import open_spec
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE
+from realtime_vibe.tracking.choices import BLAZEPOSE
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import (
     MediaPipeTracker,

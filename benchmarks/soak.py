@@ -40,7 +40,8 @@ from benchmarks.stages import RepeatedPerson, frame_of, open_stages, somebody_in
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline
-from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig, build_config
+from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.outputs.stats import StatsCollector

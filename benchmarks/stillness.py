@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from benchmarks.still_frames import StillSource, find_sources
 from realtime_vibe.app.run import build_pipeline
-from realtime_vibe.app.settings import DEFAULT_ENGINE, DEFAULT_SMOOTH, TEMPORAL_MODES, LiveConfig
+from realtime_vibe.app.settings import DEFAULT_ENGINE, DEFAULT_SMOOTH, LiveConfig
 from realtime_vibe.body.joints import LANDMARK_JOINTS
 from realtime_vibe.errors import ConfigError, DatasetError, OutputError, RealtimeVibeError
 from realtime_vibe.packets import NUM_SMPL_JOINTS
+from realtime_vibe.temporal.modes import MODES
 
 GOAL_MM_S = 15.0
 """Mean speed of the placed joints, smoothed as by default."""
@@ -177,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("video", type=Path, help="a video of it, or a folder of clip folders")
     parser.add_argument("--engine", default=DEFAULT_ENGINE, help="engine name or folder")
-    parser.add_argument("--temporal", choices=TEMPORAL_MODES, default="stream")
+    parser.add_argument("--temporal", choices=MODES, default="stream")
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--smooth", type=float, default=DEFAULT_SMOOTH, help="besides 0, in [0, 1]")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long a picture is held")

@@ -20,9 +20,10 @@ from benchmarks.latency import decoded_frames
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import frame_of
 from realtime_vibe.app.run import BuiltPipeline, build_pipeline
-from realtime_vibe.app.settings import DEFAULT_TRACKER_MODEL, TRACKER_MODELS, LiveConfig
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 NAME = "tracker_models"
 _SIZE = (640, 480)
@@ -96,7 +97,7 @@ def _stepper(built: BuiltPipeline, images: Sequence[ImageArray]) -> Callable[[],
 
 def _as_table(contenders: Sequence[Contender]) -> str:
     medians = {each.name: median(each.samples_ms) for each in contenders if each.samples_ms}
-    base = medians.get(DEFAULT_TRACKER_MODEL)
+    base = medians.get(FULL)
     rows = []
     for each in contenders:
         if each.error:

@@ -30,12 +30,8 @@ from export.tflite_reader import read_tflite
 from export.tflite_to_onnx import Normalisation, convert
 from realtime_vibe.backends.manifest import FORMAT_VERSION
 from realtime_vibe.errors import RealtimeVibeError
-from realtime_vibe.tracking.blazepose_models import (
-    BLAZEPOSE_KIND,
-    FULL,
-    TRACKER_MODELS,
-    folder_name,
-)
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND, folder_name
+from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 from realtime_vibe.tracking.mediapipe_tracker import default_task_path
 
 _ROOT = Path(__file__).resolve().parent.parent

@@ -20,7 +20,8 @@ from realtime_vibe.backends.manifest import (
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 from realtime_vibe.features.factory import needs_landmarks
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND, FULL, model_folder
+from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND, model_folder
+from realtime_vibe.tracking.choices import FULL
 
 DEFAULT_ENGINE = "blazepose-gru"
 _NUM_THREADS = 2

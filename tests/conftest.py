@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # OpenMP's waiting threads burn the core they wait for; beside another busy process torch slows down
@@ -11,6 +12,10 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from realtime_vibe.sources.opencv import quiet_opencv
+
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # OpenCV reads its settings once, at the first capture or writer of the process, whichever test that
 # is in; tests that nothing is printed would depend on the order otherwise.

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, connect, write_reports
-from realtime_vibe.app.settings import LiveConfig, build_config, setting_names
+from realtime_vibe.app.settings import SETTINGS, LiveConfig
+from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
@@ -204,7 +205,7 @@ def stream(source: int | str = "auto", **settings: object) -> LiveStream:
         ConfigError: a setting is unknown or wrong. What else can go wrong (no such camera, a damaged
             engine) is raised when the first result is asked for; all of it is a `RealtimeVibeError`.
     """
-    known = {name.replace("-", "_") for name in setting_names()} - {"source", "view"}
+    known = SETTINGS.keys() - {"source", "view"}
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ConfigError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime_vibe.app.recorded_body import skinned_body
-from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
@@ -116,28 +116,6 @@ def recover(
     else:
         part.unlink()
     return wanted
-
-
-def checked_options(
-    rate_hz: float | None, bvh_names: str | None, bvh_unit: str | None, bvh_bones: str | None
-) -> TakeOptions:
-    """The options of an output; what is None keeps its default.
-
-    Raises:
-        ConfigError: a value is out of range.
-    """
-    config = LiveConfig(
-        record_fps=rate_hz,
-        bvh_names=bvh_names or "smpl",
-        bvh_unit=bvh_unit or "m",
-        bvh_bones=bvh_bones or "constant",
-    )
-    return TakeOptions(
-        rate_hz=config.record_fps,
-        bvh_names=config.bvh_names,
-        bvh_unit=config.bvh_unit,
-        bvh_bones=config.bvh_bones,
-    )
 
 
 def _wanted(part: Path, spool: Spool) -> tuple[Path, ...]:

@@ -14,11 +14,17 @@ from realtime_vibe.app.calibration import LiveCalibration
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.network_outputs import NetworkOutputs
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.takes import VIDEO_SUFFIXES, TakeContent, Takes, TakeSettings, check_take
+from realtime_vibe.app.takes import (
+    VIDEO_SUFFIXES,
+    TakeContent,
+    Takes,
+    TakeSettings,
+    check_take,
+    take_options,
+)
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.person_lock import PersonLock
-from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.record.video_writer import VideoWriter
 from realtime_vibe.outputs.sink_thread import SinkThread
@@ -99,12 +105,7 @@ class LiveOutputs:
         self._network = NetworkOutputs(config, self._lock)
         self._take_settings = TakeSettings(
             paths=config.record,
-            options=TakeOptions(
-                rate_hz=config.record_fps,
-                bvh_names=config.bvh_names,
-                bvh_unit=config.bvh_unit,
-                bvh_bones=config.bvh_bones,
-            ),
+            options=take_options(config),
             overwrite=config.overwrite,
         )
         check_take(self._take_settings)

@@ -1,402 +1,312 @@
-"""The settings of a live run: defaults, a TOML file, the command line, checked in one place."""
+"""The settings of a live run: one entry each, from which everything else about them is made.
 
-import difflib
-import math
-import tomllib
-from collections.abc import Callable, Mapping
+An entry says where a setting is listed, which values it takes, its default and its help. The command
+line, the settings file, the file that `realtime-vibe init` writes, the checks and the library read it
+here; adding a setting is adding an entry. Nothing heavy is imported: `--help` answers at once.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
+from realtime_vibe.app.setting import Setting, option_name, setting
+from realtime_vibe.app.setting_kinds import (
+    BACKGROUND,
+    COUNT,
+    FLAG,
+    PATH,
+    PATHS,
+    PICTURE_HEIGHT,
+    PIXELS,
+    PORT,
+    SMOOTH,
+    SOURCE,
+    TEXT,
+    address,
+    number,
+    one_of,
+)
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.outputs.stream.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, parse_address
-from realtime_vibe.outputs.view.background import TRANSPARENT, parse_background
+from realtime_vibe.outputs.record.bvh_names import (
+    BVH_BONES,
+    BVH_NAMES,
+    BVH_UNITS,
+    USUAL_BONES,
+    USUAL_NAMES,
+    USUAL_UNIT,
+)
+from realtime_vibe.outputs.stream.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
+from realtime_vibe.outputs.view.background import TRANSPARENT
+from realtime_vibe.temporal.modes import MODES
+from realtime_vibe.tracking.choices import BLAZEPOSE, DETECT_EVERY, FULL, TRACKER_MODELS, TRACKERS
 
-TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
-TRACKER_MODELS = ("lite", "full", "heavy")
-TEMPORAL_MODES = ("stream", "window", "demo")
-VIEWS = ("both", "open3d", "preview", "none")
-BVH_NAMES = ("smpl", "mixamo", "vrm")
-BVH_UNITS = ("m", "cm")
-BVH_BONES = ("constant", "live")
-VMC_ROOTS = ("hips", "root", "both")
-LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_ENGINE = "blazepose-gru"
+DEFAULT_SMOOTH = 0.9
 ASK = "ask"
 """The source that is a question: which camera?"""
 
-SHORTEST_PERSON_M, TALLEST_PERSON_M = 0.9, 2.4
-"""Heights that are believed."""
+GENERAL = "general"
+"""The group in which the command line lists what is no setting, too."""
 
-DEFAULT_ENGINE = "blazepose-gru"
-DEFAULT_DETECTOR = "blazepose"
-DEFAULT_DETECT_EVERY = 15
-DEFAULT_TRACKER_MODEL = "full"
-DEFAULT_SMOOTH = 0.9
+_input = partial(setting, "input")
+_engine = partial(setting, "engine")
+_motion = partial(setting, "motion")
+_view = partial(setting, "view")
+_file = partial(setting, "output files")
+_network = partial(setting, "live outputs (off unless asked for)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveConfig:
-    """Everything a user can choose about a live run.
+    """Everything a user can choose about a live run; what a field means is its entry's help.
 
     Raises:
         ConfigError: a value has the wrong type or is out of range; the message names the setting.
     """
 
-    source: str = "auto"
-    """`auto`, `ask`, a camera number, a file, a folder, a glob, a URL or `synthetic`."""
-    engine: str = DEFAULT_ENGINE
-    """Name of an engine folder that ships with the package, or the path of one."""
-    backend: str = "auto"
-    """Inference backend; `auto` takes the fastest that is installed."""
-    tracker: str = "auto"
-    """One of `TRACKERS`; `auto`: BlazePose, or boxes for engines of crops with another detector."""
-    tracker_model: str = DEFAULT_TRACKER_MODEL
-    """One of `TRACKER_MODELS`: BlazePose's landmark network, from the fastest to the most exact."""
-    detector: str = DEFAULT_DETECTOR
-    """`blazepose`, `yolov3`, or a folder with a `detector.json`."""
-    max_people: int = 1
-    """How many people are followed at most."""
-    detect_every: int = DEFAULT_DETECT_EVERY
-    """Frames between two looks for newcomers; somebody who is lost is looked for sooner."""
-    refine: bool = False
-    """Refine landmarks with heat maps: pixel error a third smaller, about 1 ms slower."""
-    temporal: str = "stream"
-    """One of `TEMPORAL_MODES`: carried state, the last 16 features run again, or a reset every 450 frames."""
-    smooth: float = DEFAULT_SMOOTH
-    """Strength of the One-Euro filter in [0, 1]; 0 is off."""
-    view: str = "both"
-    """One of `VIEWS`."""
-    every_frame: bool | None = None
-    """Process every frame in order; None: yes for files without a view, else the newest frame."""
-    max_frames: int | None = None
-    """Stop after this many processed frames."""
-    record: tuple[Path, ...] = ()
-    """Files of one take: motion (`.npz`, `.bvh`, `.glb`, `.csv`, `.trc`), overlay video (`.mkv`)."""
-    record_fps: float | None = None
-    """Frame rate to bring recorded motion to [1/s]; None keeps the frames as they came."""
-    bvh_names: str = "smpl"
-    """One of `BVH_NAMES`: what joints are called in BVH files."""
-    bvh_unit: str = "m"
-    """One of `BVH_UNITS`: unit of lengths in BVH files."""
-    bvh_bones: str = "constant"
-    """One of `BVH_BONES`: whether bones in BVH files follow the shape as it was estimated then."""
-    save_video: Path | None = None
-    """Video of the overlay beside the mesh to write (`.mkv`)."""
-    snapshot: Path | None = None
-    """Picture of the last view to write (`.png`)."""
-    stats: Path | None = None
-    """Latency statistics to write (`.json`)."""
-    vmc: str | None = None
-    """`HOST:PORT` of a program that shows an avatar by the VMC protocol."""
-    vmc_avatar: Path | None = None
-    """The avatar's file (`.vrm`), for the lengths of its bones."""
-    vmc_root: str = "hips"
-    """One of `VMC_ROOTS`: who carries the body through the room."""
-    vrchat: str | None = None
-    """`HOST` or `HOST:PORT` of the computer that runs VRChat."""
-    web: int | None = None
-    """Port of the WebSocket stream and the page that shows it."""
-    web_host: str = LOOPBACK
-    """Where that port listens; anything else than this computer lets others watch."""
-    stream_rate: float | None = None
-    """Results per second that go to the network at most [1/s]; None for every one."""
-    overwrite: bool = False
-    """Replace output files that exist."""
-    mirror: bool = False
-    """Show the views as a mirror does; results are not mirrored."""
-    background: str = "default"
-    """Behind the mesh: `default`, `green`, `black`, `#rrggbb`, or `transparent` for a snapshot."""
-    width: int | None = None
-    """Image width to ask a camera for [px]."""
-    height: int | None = None
-    """Image height to ask a camera for [px]."""
-    fps: float | None = None
-    """Frame rate to ask a camera for, or to read an image folder at [1/s]."""
-    ground: bool = False
-    """Hold planted feet where they are."""
-    calibrate: bool | None = None
-    """Calibrate at the start; None: take up what was kept for this camera; False: do not."""
-    person_height: float | None = None
-    """Height of the person [m], for the scale of a calibration."""
-    distance: float | None = None
-    """From the camera to the person [m], for the focal length of a calibration."""
-    fov_deg: float | None = None
-    """Horizontal field of view of the camera [degrees]; None: a nominal webcam's."""
-    log_level: str = "info"
-    """One of `LOG_LEVELS`."""
+    source: str = _input(
+        SOURCE,
+        "auto",
+        "where frames come from: the first camera, else the demo clip (auto), the camera you choose from "
+        "a list (ask), a camera by number, a video file, a folder or pattern of images, a stream, or a "
+        "drawn figure that needs no hardware (synthetic)",
+        metavar="auto|ask|0|1|FILE|FOLDER|GLOB|URL|synthetic",
+    )
+    every_frame: bool | None = _input(
+        FLAG,
+        None,
+        "process every frame in order instead of always the newest",
+        otherwise="yes for files without a view, else no",
+    )
+    max_frames: int | None = _input(
+        COUNT, None, "stop after N processed frames", otherwise="never", example=1000
+    )
+    width: int | None = _input(PIXELS, None, "image width to ask a camera for", example=640)
+    height: int | None = _input(
+        PICTURE_HEIGHT, None, "image height to ask a camera for", example=480
+    )
+    fps: float | None = _input(
+        number(0.1, 1000, "HZ"),
+        None,
+        "frame rate to ask a camera for, or at which a folder of images was taken",
+        example=30,
+    )
+    fov_deg: float | None = _input(
+        number(5, 170, "DEG"),
+        None,
+        "horizontal field of view of the camera; sets how far away the body is placed",
+        otherwise="that of a nominal webcam",
+        example=70,
+    )
+
+    engine: str = _engine(
+        TEXT,
+        DEFAULT_ENGINE,
+        "networks and body to use: a name that ships with the program, or a folder with an engine.json",
+        metavar="NAME|DIR",
+    )
+    backend: str = _engine(
+        TEXT,
+        "auto",
+        "what runs the networks; 'realtime-vibe doctor' lists what works here",
+        metavar="auto|NAME",
+    )
+    tracker: str = _engine(
+        one_of(TRACKERS),
+        "auto",
+        "who follows people: this project's BlazePose graphs (blazepose), boxes alone, moved by what the "
+        "picture does (boxes, for engines that look at crops), or the mediapipe package, which reports "
+        "usage metrics to Google",
+        otherwise="auto: blazepose, or boxes for engines of crops with another detector",
+    )
+    tracker_model: str = _engine(
+        one_of(TRACKER_MODELS),
+        FULL,
+        "size of BlazePose's landmark network: lite is faster, heavy steadier and several times slower; heavy "
+        "does not ship, make it in a checkout with: python -m export.blazepose --model heavy",
+    )
+    detector: str = _engine(
+        TEXT,
+        BLAZEPOSE,
+        "who finds people before they are followed: BlazePose's own detector, or a folder with a "
+        "detector.json (yolov3: engines/yolov3)",
+        metavar="blazepose|yolov3|FOLDER",
+    )
+    max_people: int = _engine(COUNT, 1, "how many people to follow at most")
+    detect_every: int = _engine(
+        COUNT,
+        DETECT_EVERY,
+        "frames between two looks for newcomers; somebody who is lost is looked for sooner",
+    )
+    refine: bool = _engine(
+        FLAG,
+        False,
+        "refine BlazePose's landmarks with heat maps: pixel error a third smaller, about 1 ms slower",
+        otherwise="no; mediapipe always does",
+    )
+
+    temporal: str = _motion(
+        one_of(MODES),
+        "stream",
+        "stream: the network's memory is carried from frame to frame, constant cost; window: the last 16 "
+        "frames are run again each time, as the paper evaluates; demo: the memory is emptied every 450 "
+        "frames of a person, as the released demo does",
+    )
+    smooth: float = _motion(
+        SMOOTH,
+        DEFAULT_SMOOTH,
+        "One-Euro filter on the result: 1 is calmest and slowest",
+        metavar="off|0..1",
+    )
+    ground: bool = _motion(
+        FLAG, False, "hold planted feet where they are, so that nobody skates through the room"
+    )
+    calibrate: bool | None = _motion(
+        FLAG,
+        None,
+        "stand still for two seconds at the start (as key c does at any time): fixes the body's shape, the "
+        "floor and the camera's pitch, and is kept for this camera; --no-calibrate ignores what was kept",
+    )
+    person_height: float | None = _motion(
+        number(0.9, 2.4, "M", "metres from 0.9 to 2.4, such as 1.75"),
+        None,
+        "the person's height in metres, such as 1.75: gives a calibration its true scale",
+        example=1.75,
+    )
+    distance: float | None = _motion(
+        number(0.4, 20, "M"),
+        None,
+        "how far from the camera the person stands while calibrating, by tape: gives the focal length",
+        example=2.5,
+    )
+
+    view: str = _view(
+        one_of(("both", "open3d", "preview", "none")),
+        "both",
+        "windows to open: the body in 3D (open3d), the picture with overlay and status (preview), both or none",
+    )
+    mirror: bool = _view(
+        FLAG, False, "show the views as a mirror does; recordings are never mirrored"
+    )
+    background: str = _view(
+        BACKGROUND,
+        "default",
+        "behind the body in the 3D window, in the mesh's half of videos and in snapshots: one colour comes "
+        "without grid and shadow, so that OBS can key it out; transparent is for --snapshot, a PNG of the "
+        "body alone: windows and videos cannot be transparent",
+        metavar="default|green|black|'#rrggbb'|transparent",
+    )
+
+    record: tuple[Path, ...] = _file(
+        PATHS,
+        (),
+        "a file of the take, may be given several times: motion as .npz (AMASS layout, with joints and "
+        "cameras), .bvh, .glb (moving mesh), .csv or .trc (joints), the overlay as .mkv video",
+        metavar="OUT",
+    )
+    record_fps: float | None = _file(
+        number(1, 240, "HZ"),
+        None,
+        "bring recorded motion to exactly this frame rate, such as 30 or 60",
+        otherwise="as it came",
+        example=30,
+    )
+    bvh_names: str = _file(one_of(BVH_NAMES), USUAL_NAMES, "names of joints in .bvh files")
+    bvh_unit: str = _file(one_of(BVH_UNITS), USUAL_UNIT, "unit of lengths in .bvh files")
+    bvh_bones: str = _file(
+        one_of(BVH_BONES),
+        USUAL_BONES,
+        "bones in .bvh files: of constant length, or live, as the shape was estimated at each moment: every "
+        "joint then has position channels, which not every reader knows",
+    )
+    save_video: Path | None = _file(
+        PATH, None, "video of the overlay beside the mesh", metavar="OUT.mkv"
+    )
+    snapshot: Path | None = _file(
+        PATH, None, "picture of the last view; needs no display", metavar="OUT.png"
+    )
+    stats: Path | None = _file(
+        PATH, None, "latency of every stage, frame rate and dropped frames", metavar="OUT.json"
+    )
+    overwrite: bool = _file(
+        FLAG, False, "replace output files that exist", otherwise="refuse before anything starts"
+    )
+
+    vmc: str | None = _network(
+        address(VMC_PORT),
+        None,
+        "move an avatar in VSeeFace, Warudo, Unity or Blender by the VMC protocol",
+        metavar="HOST:PORT",
+        bare=f"{LOOPBACK}:{VMC_PORT}",
+    )
+    vmc_avatar: Path | None = _network(
+        PATH,
+        None,
+        "the avatar that is moved: the lengths of its bones are kept",
+        metavar="FILE.vrm",
+    )
+    vmc_root: str = _network(
+        one_of(("hips", "root", "both")),
+        "hips",
+        "what carries the body through the room: the hips bone, the root, or both: the root along the floor, "
+        "the hips up and down",
+    )
+    vrchat: str | None = _network(
+        address(VRCHAT_PORT),
+        None,
+        "send VRChat's OSC trackers",
+        metavar="HOST[:PORT]",
+        bare=f"{LOOPBACK}:{VRCHAT_PORT}",
+    )
+    web: int | None = _network(
+        PORT,
+        None,
+        "show the live body in a browser and stream it to programs by WebSocket",
+        bare=WEB_PORT,
+    )
+    web_host: str = _network(
+        TEXT, LOOPBACK, "where --web listens; 0.0.0.0 lets the whole network watch", metavar="HOST"
+    )
+    stream_rate: float | None = _network(
+        number(0.1, 1000, "HZ"),
+        None,
+        "send at most so many results a second to the network",
+        otherwise="every one",
+        example=30,
+    )
+
+    log_level: str = setting(
+        GENERAL, one_of(("debug", "info", "warning", "error")), "info", "how much to say on stderr"
+    )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            object.__setattr__(self, field.name, _RULES[field.name](option_name(field.name), value))
+        for name, entry in SETTINGS.items():
+            value = entry.checked(option_name(name), getattr(self, name))
+            object.__setattr__(self, name, value)
         if (self.width is None) != (self.height is None):
             given, missing = ("width", "height") if self.height is None else ("height", "width")
             raise ConfigError(f"{given} is set without {missing}: give both or neither")
         if self.background == TRANSPARENT and self.snapshot is None:
             raise ConfigError(f"background is {TRANSPARENT} without snapshot: windows cannot be so")
-        _check_network(self)
+        anything = self.vmc or self.vrchat or self.web
+        for name, output, missing in (
+            ("vmc_avatar", self.vmc, "vmc"),
+            ("vmc_root", self.vmc, "vmc"),
+            ("web_host", self.web, "web"),
+            ("stream_rate", anything, "vmc, vrchat or web"),
+        ):
+            if getattr(self, name) != SETTINGS[name].default and not output:
+                raise ConfigError(f"{option_name(name)} is set without {missing}")
 
 
-def _check_network(config: LiveConfig) -> None:
-    """Refuses settings that would change nothing.
-
-    Raises:
-        ConfigError: a setting of an output is given, the output itself is not.
-    """
-    anything = config.vmc or config.vrchat or config.web
-    for is_set, given, there, missing in (
-        (config.vmc_avatar is not None, "vmc-avatar", config.vmc, "vmc"),
-        (config.vmc_root != VMC_ROOTS[0], "vmc-root", config.vmc, "vmc"),
-        (config.web_host != LOOPBACK, "web-host", config.web, "web"),
-        (config.stream_rate is not None, "stream-rate", anything, "vmc, vrchat or web"),
-    ):
-        if is_set and not there:
-            raise ConfigError(f"{given} is set without {missing}")
-
-
-def option_name(field_name: str) -> str:
-    """The spelling of a setting that users see: `max_frames` -> `max-frames`."""
-    return field_name.replace("_", "-")
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {field.name: field.metadata[Setting] for field in fields(LiveConfig)}
+)
+"""Every setting by the name of its field, in the order of `--help`."""
 
 
 def setting_names() -> tuple[str, ...]:
-    """All settings as users spell them, in the order of `LiveConfig`."""
-    return tuple(option_name(field.name) for field in fields(LiveConfig))
-
-
-def allowed_values(field_name: str) -> str:
-    """What a setting takes, in the words of the error that refuses everything else."""
-    try:
-        _RULES[field_name](option_name(field_name), object())
-    except ConfigError as error:
-        return str(error).rpartition(", expected ")[2]
-    raise AssertionError(f"{field_name} takes anything")  # no rule does
-
-
-def read_settings_file(path: Path) -> dict[str, object]:
-    """Reads a TOML file of settings.
-
-    Args:
-        path: the file; its keys are the names of the command line's options, with `-` or `_`.
-
-    Returns:
-        Checked values by field name of `LiveConfig`. Paths stay relative to the current folder.
-
-    Raises:
-        ConfigError: the file cannot be read or parsed, or one of its values is wrong.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"cannot read the settings file {path}: {reason}") from error
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    settings: dict[str, object] = {}
-    for key, value in table.items():
-        name = _field_name(key, path)
-        if name in settings:
-            raise ConfigError(f"{path}: '{option_name(name)}' is given twice (with - and with _)")
-        try:
-            settings[name] = _RULES[name](option_name(name), value)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from error
-    return settings
-
-
-def build_config(
-    command_line: Mapping[str, object], settings_file: Path | None = None
-) -> LiveConfig:
-    """Merges the three places a setting can come from: command line, then file, then default.
-
-    Args:
-        command_line: the values the user gave, by field name of `LiveConfig`.
-        settings_file: a TOML file, or None.
-
-    Raises:
-        ConfigError: a value or the file is wrong.
-    """
-    values = read_settings_file(settings_file) if settings_file is not None else {}
-    values.update(command_line)
-    return LiveConfig(**values)  # type: ignore[arg-type]  # every value is checked at run time
-
-
-def _field_name(key: str, path: Path) -> str:
-    name = key.replace("-", "_")
-    if name in _RULES:
-        return name
-    close = difflib.get_close_matches(option_name(name), setting_names(), n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise ConfigError(
-        f"{path}: unknown setting '{key}'{hint}; expected one of {', '.join(setting_names())}"
-    )
-
-
-_Rule = Callable[[str, object], object]
-
-
-def _wrong(name: str, value: object, expected: str) -> ConfigError:
-    return ConfigError(f"{name} is {value!r}, expected {expected}")
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _wrong(name, value, "text that is not empty")
-    return value
-
-
-def _source(name: str, value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)  # `source = 0` in a file means the first camera
-    if not isinstance(value, str) or not value.strip():
-        raise _wrong(name, value, "auto, a camera number, ask, a path, a URL or synthetic")
-    return value
-
-
-def _one_of(choices: tuple[str, ...]) -> _Rule:
-    def check(name: str, value: object) -> object:
-        if value not in choices:
-            raise _wrong(name, value, f"one of {', '.join(choices)}")
-        return value
-
-    return check
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(name, value, "true or false")
-    return value
-
-
-def _smooth(name: str, value: object) -> float:
-    if value == "off":
-        return 0.0
-    expected = "off or a number from 0 to 1"
-    number = _as_number(value)
-    if number is None or not 0.0 <= number <= 1.0:
-        raise _wrong(name, value, expected)
-    return number
-
-
-def _count(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(name, value, "a whole number of 1 or more")
-    return value
-
-
-def _address(default_port: int) -> _Rule:
-    def check(name: str, value: object) -> object:
-        try:
-            return str(parse_address(_text(name, value), default_port=default_port))
-        except ConfigError as error:
-            raise ConfigError(f"{name}: {error}") from error
-
-    return check
-
-
-def _port(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
-        raise _wrong(name, value, "a port from 1 to 65535, such as 8765")
-    return value
-
-
-def _number_between(low: float, high: float) -> _Rule:
-    def check(name: str, value: object) -> object:
-        number = _as_number(value)
-        if number is None or not low <= number <= high:
-            raise _wrong(name, value, f"a number from {low:g} to {high:g}")
-        return number
-
-    return check
-
-
-def _background(name: str, value: object) -> str:
-    try:
-        parse_background(value if isinstance(value, str) else "")
-    except ConfigError as error:
-        expected = "default, green, black, transparent or #rrggbb such as '#ff00ff' (quote it)"
-        raise _wrong(name, value, expected) from error
-    return str(value).strip().lower()
-
-
-def _height_of_a_person(name: str, value: object) -> float:
-    number = _as_number(value)
-    if number is None or not SHORTEST_PERSON_M <= number <= TALLEST_PERSON_M:
-        raise _wrong(
-            name,
-            value,
-            f"metres from {SHORTEST_PERSON_M:g} to {TALLEST_PERSON_M:g}, such as 1.75",
-        )
-    return number
-
-
-def _output_path(name: str, value: object) -> Path:
-    if isinstance(value, str) and value.strip():
-        return Path(value)
-    if isinstance(value, Path):
-        return value
-    raise _wrong(name, value, "the path of a file")
-
-
-def _output_paths(name: str, value: object) -> tuple[Path, ...]:
-    several = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(_output_path(name, single) for single in several)
-
-
-def _as_number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def _optional(rule: _Rule) -> _Rule:
-    def check(name: str, value: object) -> object:
-        return None if value is None else rule(name, value)
-
-    return check
-
-
-_RULES: dict[str, _Rule] = {
-    "source": _source,
-    "engine": _text,
-    "backend": _text,
-    "tracker": _one_of(TRACKERS),
-    "tracker_model": _one_of(TRACKER_MODELS),
-    "detector": _text,
-    "max_people": _count,
-    "detect_every": _count,
-    "refine": _flag,
-    "temporal": _one_of(TEMPORAL_MODES),
-    "smooth": _smooth,
-    "view": _one_of(VIEWS),
-    "every_frame": _optional(_flag),
-    "max_frames": _optional(_count),
-    "record": _output_paths,
-    "record_fps": _optional(_number_between(1, 240)),
-    "bvh_names": _one_of(BVH_NAMES),
-    "bvh_unit": _one_of(BVH_UNITS),
-    "bvh_bones": _one_of(BVH_BONES),
-    "save_video": _optional(_output_path),
-    "snapshot": _optional(_output_path),
-    "stats": _optional(_output_path),
-    "vmc": _optional(_address(VMC_PORT)),
-    "vmc_avatar": _optional(_output_path),
-    "vmc_root": _one_of(VMC_ROOTS),
-    "vrchat": _optional(_address(VRCHAT_PORT)),
-    "web": _optional(_port),
-    "web_host": _text,
-    "stream_rate": _optional(_number_between(0.1, 1000)),
-    "overwrite": _flag,
-    "mirror": _flag,
-    "background": _background,
-    "width": _optional(_count),
-    "height": _optional(_count),
-    "fps": _optional(_number_between(0.1, 1000)),
-    "ground": _flag,
-    "calibrate": _optional(_flag),
-    "person_height": _optional(_height_of_a_person),
-    "distance": _optional(_number_between(0.4, 20)),
-    "fov_deg": _optional(_number_between(5, 170)),
-    "log_level": _one_of(LOG_LEVELS),
-}
+    """All settings as users spell them."""
+    return tuple(option_name(name) for name in SETTINGS)

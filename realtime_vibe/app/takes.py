@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from realtime_vibe.app.live_run import LiveRun, ResultWriter
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
@@ -22,6 +23,16 @@ logger = logging.getLogger(__name__)
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi")
 _FINISH_TIMEOUT_S = 600.0
 _DEFAULT_NAME = Path("recording.npz")
+
+
+def take_options(config: LiveConfig) -> TakeOptions:
+    """How the settings want a take written."""
+    return TakeOptions(
+        rate_hz=config.record_fps,
+        bvh_names=config.bvh_names,
+        bvh_unit=config.bvh_unit,
+        bvh_bones=config.bvh_bones,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

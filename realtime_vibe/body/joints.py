@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from realtime_vibe.geometry import smpl_skeleton
+from realtime_vibe.geometry import smpl_joints
 
-SMPL_JOINT_NAMES = smpl_skeleton.SMPL_JOINT_NAMES
-PARENTS = smpl_skeleton.PARENTS
+SMPL_JOINT_NAMES = smpl_joints.SMPL_JOINT_NAMES
+PARENTS = smpl_joints.PARENTS
 
 """(parent, child) pairs to draw."""
 

@@ -295,12 +295,8 @@ def check_engine(engine: str) -> Iterable[Finding]:
 def check_tracker_models() -> Iterable[Finding]:
     """Which of BlazePose's landmark networks are here with the stated sha256s; `full` has to be."""
     from realtime_vibe.backends.manifest import graph_spec, read_manifest
-    from realtime_vibe.tracking.blazepose_models import (
-        FULL,
-        TRACKER_MODELS,
-        blazepose_kind,
-        model_folder,
-    )
+    from realtime_vibe.tracking.blazepose_models import blazepose_kind, model_folder
+    from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
     for model in TRACKER_MODELS:
         kind = blazepose_kind(model)

@@ -14,8 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime_vibe.app import settings
-from realtime_vibe.cli.options import EXIT_USER_ERROR, PROGRAM, OneLineParser, live_parser
+from realtime_vibe.app.settings import ASK
+from realtime_vibe.app.settings_file import build_config
+from realtime_vibe.cli.options import (
+    EXIT_USER_ERROR,
+    PROGRAM,
+    OneLineParser,
+    add_setting,
+    live_parser,
+)
 from realtime_vibe.errors import RealtimeVibeError
 
 if TYPE_CHECKING:
@@ -49,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_live(words: list[str]) -> int:
     given = vars(live_parser().parse_args(words))
     settings_file = given.pop("config", None)
-    live_config = settings.build_config(given, settings_file)
+    live_config = build_config(given, settings_file)
     set_up_logging(live_config.log_level)
-    if live_config.source == settings.ASK:
+    if live_config.source == ASK:
         from realtime_vibe.cli.camera_choice import choose_camera
 
         # Before the seconds that networks and windows take.
@@ -81,7 +88,10 @@ def _run_command(name: str, words: list[str]) -> int:
 
 def _command_parser(name: str, description: str) -> argparse.ArgumentParser:
     return OneLineParser(
-        prog=f"{PROGRAM} {name}".strip(), description=description, allow_abbrev=False
+        prog=f"{PROGRAM} {name}".strip(),
+        description=description,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
     )
 
 
@@ -91,13 +101,13 @@ def _run_doctor(words: list[str]) -> int:
         "Says what is installed and what works, tries the live path for two seconds on a drawn "
         "figure, and exits with 0 when the live job can run, else with 1.",
     )
-    parser.add_argument("--engine", metavar="NAME|DIR", default=settings.DEFAULT_ENGINE)
-    parser.add_argument("--backend", metavar="auto|NAME", default="auto")
-    given = parser.parse_args(words)
+    for name in ("engine", "backend"):
+        add_setting(parser, name)
+    config = build_config(vars(parser.parse_args(words)))
     set_up_logging("warning")
     from realtime_vibe.cli.doctor import run_doctor
 
-    return run_doctor(engine=given.engine, backend=given.backend)
+    return run_doctor(engine=config.engine, backend=config.backend)
 
 
 def _run_cameras(words: list[str]) -> int:
@@ -166,8 +176,11 @@ def _run_convert(words: list[str]) -> int:
     return EXIT_OK
 
 
+_WRITING = ("overwrite", "record_fps", "bvh_names", "bvh_unit", "bvh_bones")
+"""Settings of a live run that conversions share."""
+
+
 def _add_convert_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument(
         "--body",
         metavar="BODY.npz",
@@ -175,23 +188,20 @@ def _add_convert_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="the body of the motion (default: the recorded one, else the default engine's)",
     )
-    parser.add_argument(
-        "--record-fps", metavar="HZ", type=float, help="bring the motion to this frame rate"
-    )
-    parser.add_argument("--bvh-names", choices=settings.BVH_NAMES, help="names of joints in .bvh")
-    parser.add_argument("--bvh-unit", choices=settings.BVH_UNITS, help="unit of lengths in .bvh")
-    parser.add_argument("--bvh-bones", choices=settings.BVH_BONES, help="bones in .bvh")
+    for name in _WRITING:
+        add_setting(parser, name)
 
 
 def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
-    from realtime_vibe.app.convert import ConvertSettings, checked_options
+    from realtime_vibe.app.convert import ConvertSettings
+    from realtime_vibe.app.takes import take_options
 
-    changes = (given.record_fps, given.bvh_names, given.bvh_unit, given.bvh_bones)
-    is_changed = any(change is not None for change in changes)
+    said = {name: value for name, value in vars(given).items() if name in _WRITING}
+    config = build_config(said)
     return ConvertSettings(
-        options=checked_options(*changes) if is_changed else None,
+        options=take_options(config) if said.keys() - {"overwrite"} else None,
         body=given.body,
-        overwrite=given.overwrite,
+        overwrite=config.overwrite,
     )
 
 
@@ -214,7 +224,7 @@ def set_up_logging(level: str) -> None:
     """Sends the package's messages to stderr.
 
     Args:
-        level: one of `settings.LOG_LEVELS`; other libraries stay at warnings.
+        level: as `--log-level`; other libraries stay at warnings.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_PlainFormatter())

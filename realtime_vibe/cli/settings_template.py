@@ -1,35 +1,21 @@
 """A settings file to start from: every setting with its default, explained and commented out.
 
-All words come from the parser of the command line and all values from `LiveConfig`, so that the file
-cannot say anything else than they do.
+Everything comes from `app.settings`, so that the file cannot say anything else than the command line.
 """
 
 import json
 import textwrap
-from argparse import Action, BooleanOptionalAction
-from dataclasses import fields
+from itertools import groupby
 from pathlib import Path
 
-from realtime_vibe.app.settings import LiveConfig, allowed_values, option_name
-from realtime_vibe.cli.options import PROGRAM, live_parser
+from realtime_vibe.app.setting import Setting, option_name
+from realtime_vibe.app.settings import SETTINGS
+from realtime_vibe.cli.options import PROGRAM
 from realtime_vibe.errors import OutputError
 
 DEFAULT_NAME = "realtime-vibe.toml"
 
 _WIDTH = 100
-_EXAMPLES: dict[str, object] = {
-    "max_frames": 1000,
-    "record_fps": 30,
-    "stream_rate": 30,
-    "width": 640,
-    "height": 480,
-    "fps": 30,
-    "person_height": 1.75,
-    "distance": 2.5,
-    "fov_deg": 70,
-}
-"""Numbers for settings that are not set by default; nothing else says what is usual."""
-
 _HEAD = f"""\
 # Settings of {PROGRAM}. Each one stands here with what happens without it; to change one, take away
 # the # in front of its name.
@@ -70,24 +56,20 @@ def settings_template(name: str = DEFAULT_NAME) -> str:
     Args:
         name: what the file will be called.
     """
-    defaults = {field.name: field.default for field in fields(LiveConfig)}
     parts = [_HEAD % name]
-    for title, actions in live_parser().groups():
-        settings = [action for action in actions if action.dest in defaults]
-        if settings:
-            parts.append(f"# ---- {title} ----")
-        parts += [_entry(action, defaults[action.dest]) for action in settings]
+    for group, entries in groupby(SETTINGS.items(), key=lambda item: item[1].group):
+        parts.append(f"# ---- {group} ----")
+        parts += [_entry(name, entry) for name, entry in entries]
     return "\n\n".join(parts) + "\n"
 
 
-def _entry(action: Action, default: object) -> str:
-    help_text = (action.help or "") % {}
-    value = _example(action) if default is None else default
-    lines = _comment(help_text[:1].upper() + help_text[1:] + ".")
-    lines += _comment(f"Allowed: {_allowed(action, value)}.")
-    if default is None:
+def _entry(name: str, entry: Setting) -> str:
+    value = _example(entry) if entry.default is None else entry.default
+    lines = _comment(entry.explanation[:1].upper() + entry.explanation[1:] + ".")
+    lines += _comment(f"Allowed: {_allowed(entry, value)}.")
+    if entry.default is None:
         lines += _comment("Not set by default: the value below is an example.")
-    lines.append(f"#{option_name(action.dest)} = {_toml(value)}")
+    lines.append(f"#{option_name(name)} = {json.dumps(value, ensure_ascii=False)}")  # as in TOML
     return "\n".join(lines)
 
 
@@ -103,30 +85,17 @@ def _comment(text: str) -> list[str]:
     )
 
 
-def _allowed(action: Action, value: object) -> str:
-    if isinstance(action, BooleanOptionalAction):
-        return "true or false"
-    if action.choices is not None:
-        return ", ".join(json.dumps(choice) for choice in action.choices)
-    if isinstance(value, (int, float)):
-        return allowed_values(action.dest)
-    if isinstance(value, tuple):
-        return f"{action.metavar}, or several: [{action.metavar}, {action.metavar}]"
-    return str(action.metavar)
+def _allowed(entry: Setting, value: object) -> str:
+    if entry.kind.choices is not None:
+        return ", ".join(json.dumps(choice) for choice in entry.kind.choices)
+    if isinstance(value, (bool, int, float)):
+        return entry.kind.expected
+    if entry.kind.is_repeated:
+        return f"{entry.metavar}, or several: [{entry.metavar}, {entry.metavar}]"
+    return str(entry.metavar)
 
 
-def _example(action: Action) -> object:
-    if isinstance(action, BooleanOptionalAction):
+def _example(entry: Setting) -> object:
+    if entry.kind.is_flag:
         return True
-    if action.const is not None:
-        return action.const  # what the option means where no value is given
-    if action.dest in _EXAMPLES:
-        return _EXAMPLES[action.dest]
-    return str(action.metavar)
-
-
-def _toml(value: object) -> str:
-    """Texts, truth values, numbers and lists look the same in JSON and TOML."""
-    if isinstance(value, Path):
-        return json.dumps(str(value))
-    return json.dumps(value, ensure_ascii=False)
+    return entry.bare or entry.example or entry.metavar

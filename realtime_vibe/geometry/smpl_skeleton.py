@@ -1,4 +1,4 @@
-"""The tree of SMPL's 24 joints, and forward kinematics over whole takes.
+"""Forward kinematics of SMPL's joints over whole takes.
 
 Legend: N frames, J = 24 joints.
 """
@@ -6,37 +6,7 @@ Legend: N frames, J = 24 joints.
 import numpy as np
 
 from realtime_vibe.geometry.rotation import FloatingArray
-
-SMPL_JOINT_NAMES = (
-    "pelvis",
-    "left_hip",
-    "right_hip",
-    "spine1",
-    "left_knee",
-    "right_knee",
-    "spine2",
-    "left_ankle",
-    "right_ankle",
-    "spine3",
-    "left_foot",
-    "right_foot",
-    "neck",
-    "left_collar",
-    "right_collar",
-    "head",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hand",
-    "right_hand",
-)
-"""The 24 joints of SMPL (Loper et al. 2015) in the order of its pose vector."""
-
-PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-"""Parent of each joint; -1 for the root. A parent always comes before its children."""
+from realtime_vibe.geometry.smpl_joints import PARENTS
 
 
 def bone_offsets(rest_joints: FloatingArray) -> FloatingArray:

@@ -9,12 +9,12 @@ from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
 from realtime_vibe.temporal.confidence import joint_confidence
+from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
 from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
 from realtime_vibe.temporal.state import RunningShape, TemporalState
 
-MODES = ("stream", "window", "demo")
 WINDOW_FRAMES = 16
 """Sequence length of the paper (Kocabas et al. 2020, sec. 4.1)."""
 DEMO_FRAMES = 450

@@ -9,12 +9,8 @@ from pathlib import Path
 from realtime_vibe.backends.engine_folder import find_folder
 from realtime_vibe.backends.manifest import ManifestKind
 from realtime_vibe.errors import EngineError
+from realtime_vibe.tracking.choices import BLAZEPOSE, FULL
 
-BLAZEPOSE = "blazepose"
-"""Name of the folder, and of the detector that comes out of it."""
-LITE, FULL, HEAVY = "lite", "full", "heavy"
-TRACKER_MODELS = (LITE, FULL, HEAVY)
-"""From the fastest to the most exact."""
 BLAZEPOSE_KIND = ManifestKind(
     file_name="blazepose.json", cure="rebuild it with: python -m export.blazepose"
 )

@@ -21,10 +21,9 @@ from realtime_vibe.tracking.base import (
     PersonDetector,
 )
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
+from realtime_vibe.tracking.choices import DETECT_EVERY
 from realtime_vibe.tracking.regions import is_near, is_on, steadied
 
-DETECT_EVERY = 15
-"""Frames between two looks for newcomers."""
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
 _SPARE_TRIES = 3

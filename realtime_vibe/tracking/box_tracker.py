@@ -18,10 +18,10 @@ from realtime_vibe.tracking.base import (
 )
 from realtime_vibe.tracking.box_track import BoxTrack
 from realtime_vibe.tracking.boxes import iou_matrix, pair_boxes
+from realtime_vibe.tracking.choices import DETECT_EVERY
 from realtime_vibe.tracking.median_flow import MedianFlow
 
 MAX_PEOPLE = 8
-DETECT_EVERY = 15
 _DOUBT_FACTOR = 5
 """While somebody is missed or the picture says nothing the detector looks so many times more often."""
 _SAME_PERSON_IOU = 0.5

@@ -11,16 +11,14 @@ from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
 from realtime_vibe.tracking.blazepose_models import (
-    BLAZEPOSE,
     BLAZEPOSE_KIND,
-    FULL,
-    TRACKER_MODELS,
     blazepose_kind,
     folder_name,
     model_folder,
 )
-from realtime_vibe.tracking.blazepose_tracker import DETECT_EVERY, BlazePoseTracker
+from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
+from realtime_vibe.tracking.choices import BLAZEPOSE, DETECT_EVERY, FULL, TRACKER_MODELS, TRACKERS
 from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
 
 DETECTOR_KIND = ManifestKind(
@@ -79,9 +77,7 @@ def make_tracker(
         case "blazepose":
             return _landmark_tracker(choice, blazepose_folder)
         case unknown:
-            raise ConfigError(
-                f"tracker is {unknown!r}, expected auto, blazepose, mediapipe or boxes"
-            )
+            raise ConfigError(f"tracker is {unknown!r}, expected one of {', '.join(TRACKERS)}")
 
 
 def make_blazepose_tracker(

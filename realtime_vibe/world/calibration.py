@@ -12,10 +12,6 @@ from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import ConfigError, ShapeError
 from realtime_vibe.packets import NUM_BETAS, FloatArray, SmplParams
 
-SHORTEST_M, TALLEST_M = 0.9, 2.4
-"""Heights of people that are believed."""
-NEAREST_M, FARTHEST_M = 0.4, 20.0
-"""Distances from the camera that are believed."""
 _MAX_SHAPE = 7.0
 """[standard deviations]. A shape farther out is no longer a body."""
 

@@ -9,9 +9,8 @@ import pytest
 
 from realtime_vibe.app.network_outputs import NetworkOutputs
 from realtime_vibe.app.run import run
-from realtime_vibe.app.settings import VMC_ROOTS, LiveConfig
+from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.stream.vmc import ROOT_MODES
 from tests.outputs.stream.test_websocket_stream import free_port
 from tests.outputs.stream.udp_receiver import UdpReceiver, decode
 from tests.outputs.stream.vrm_files import vrm_document, write_vrm
@@ -69,10 +68,6 @@ def test_a_run_sends_every_result_and_leaves_nothing_behind(tmp_path: Path) -> N
     heads = [address for address, _ in trackers if address == "/tracking/trackers/head/position"]
     assert len(heads) >= 35
     assert {thread.name for thread in threading.enumerate()} <= before
-
-
-def test_the_ways_of_the_root_are_those_of_the_settings() -> None:
-    assert ROOT_MODES == VMC_ROOTS
 
 
 def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime_vibe.app.settings import LiveConfig, build_config, read_settings_file, setting_names
-from realtime_vibe.cli.options import live_parser
+from realtime_vibe.app.settings import SETTINGS, LiveConfig, setting_names
+from realtime_vibe.app.settings_file import build_config, read_settings_file
 from realtime_vibe.cli.settings_template import settings_template, write_settings_template
 from realtime_vibe.errors import OutputError
 
@@ -49,13 +49,10 @@ def test_each_setting_has_its_help_and_what_it_takes() -> None:
         for entry in settings_template().split("\n\n")
         if SETTING.search(entry)
     }
-    for _, actions in live_parser().groups():
-        for action in actions:
-            name = action.dest.replace("_", "-")
-            if name in entries:
-                assert str(action.help)[1:] in entries[name], name
-                for choice in action.choices or ():
-                    assert f'"{choice}"' in entries[name].split("Allowed:")[1], name
+    for entry, text in zip(SETTINGS.values(), entries.values(), strict=True):
+        assert entry.explanation[1:] in text
+        for choice in entry.kind.choices or ():
+            assert f'"{choice}"' in text.split("Allowed:")[1]
     assert "Allowed: a number from 0.4 to 20." in entries["distance"]
     assert "Allowed: true or false." in entries["ground"]
     unexplained = re.compile(r"Allowed: (N|HZ|PX|M|DEG|PORT)\.")

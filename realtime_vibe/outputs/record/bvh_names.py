@@ -1,6 +1,6 @@
-"""What the joints of SMPL are called in BVH files, for three kinds of reader."""
+"""What can be chosen about BVH files: names of joints, unit and bones."""
 
-from realtime_vibe.geometry.smpl_skeleton import SMPL_JOINT_NAMES
+from realtime_vibe.geometry.smpl_joints import SMPL_JOINT_NAMES
 
 _MIXAMO = (
     "Hips LeftUpLeg RightUpLeg Spine LeftLeg RightLeg Spine1 LeftFoot RightFoot Spine2 LeftToeBase RightToeBase "
@@ -25,3 +25,6 @@ BVH_BONES = ("constant", "live")
 
 BVH_UNITS = {"m": 1.0, "cm": 100.0}
 """How many units of length a metre has."""
+
+USUAL_NAMES, USUAL_UNIT, USUAL_BONES = "smpl", "m", "constant"
+"""What is written unless something else is asked for."""

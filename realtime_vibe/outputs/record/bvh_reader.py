@@ -10,7 +10,7 @@ import numpy as np
 
 from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.bvh import BvhFile, parse_bvh
-from realtime_vibe.geometry.smpl_skeleton import PARENTS
+from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
 from realtime_vibe.packets import NUM_SMPL_JOINTS, FloatArray
 

@@ -14,7 +14,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.geometry.smpl_skeleton import PARENTS, bone_offsets
+from realtime_vibe.geometry.smpl_joints import PARENTS
+from realtime_vibe.geometry.smpl_skeleton import bone_offsets
 from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
 from realtime_vibe.outputs.record.motion_track import MotionTrack

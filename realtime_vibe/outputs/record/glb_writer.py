@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
-from realtime_vibe.geometry.smpl_skeleton import PARENTS, SMPL_JOINT_NAMES, bone_offsets
+from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.geometry.smpl_skeleton import bone_offsets
 from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 from realtime_vibe.outputs.record.take_rows import SkinnedBody

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from realtime_vibe.geometry.smpl_skeleton import SMPL_JOINT_NAMES
+from realtime_vibe.geometry.smpl_joints import SMPL_JOINT_NAMES
 from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 

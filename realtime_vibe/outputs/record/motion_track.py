@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.axes import R_YUP_WORLD
 from realtime_vibe.geometry.rotation import rotmat_from_rot6d
-from realtime_vibe.geometry.smpl_skeleton import PARENTS, offsets_of_posed
+from realtime_vibe.geometry.smpl_joints import PARENTS
+from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz
 from realtime_vibe.packets import FloatArray

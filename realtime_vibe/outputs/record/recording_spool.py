@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.record.bvh_names import USUAL_BONES, USUAL_NAMES, USUAL_UNIT
 from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS
 from realtime_vibe.system.threads import Worker
 
@@ -58,12 +59,12 @@ class TakeOptions:
 
     rate_hz: float | None = None
     """Frame rate to bring every format to [1/s]; None keeps the frames as they came."""
-    bvh_names: str = "smpl"
-    """Names of the joints in BVH: smpl, mixamo or vrm."""
-    bvh_unit: str = "m"
-    """Unit of lengths in BVH: m or cm."""
-    bvh_bones: str = "constant"
-    """Bones in BVH: of the last shape (constant), or of the shape as it was estimated at each moment (live)."""
+    bvh_names: str = USUAL_NAMES
+    """One of `BVH_NAMES`."""
+    bvh_unit: str = USUAL_UNIT
+    """One of `BVH_UNITS`."""
+    bvh_bones: str = USUAL_BONES
+    """One of `BVH_BONES`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

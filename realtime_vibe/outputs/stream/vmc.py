@@ -27,10 +27,6 @@ from realtime_vibe.outputs.stream.scalar_quaternions import Quat, steady_quats_x
 from realtime_vibe.outputs.stream.vmc_avatar import AvatarRest
 from realtime_vibe.packets import FloatArray, FrameResult
 
-ROOT_MODES = ("hips", "root", "both")
-"""Who carries the body through the room: the hips bone, the root, or the root on the floor and the
-hips up and down."""
-
 _LOADED, _CALIBRATED, _NORMAL_MODE = 1, 3, 0
 _IDENTITY_XYZW = (0.0, 0.0, 0.0, 1.0)
 
@@ -52,7 +48,8 @@ class VmcRetarget:
 
     Args:
         avatar: rest pose of the avatar; None sends the body's own bone lengths.
-        root_mode: one of `ROOT_MODES`.
+        root_mode: what carries the body through the room: the `hips`, the `root`, or `both`: the root on the
+            floor and the hips up and down.
     """
 
     def __init__(self, avatar: AvatarRest | None = None, root_mode: str = "hips") -> None:
@@ -142,7 +139,8 @@ class VmcSink(NewestSink):
     Args:
         address: the receiver.
         avatar: rest pose of the avatar it shows, or None.
-        root_mode: one of `ROOT_MODES`.
+        root_mode: what carries the body through the room: the `hips`, the `root`, or `both`: the root on the
+            floor and the hips up and down.
         max_rate_hz: how often to send at most; None for every result.
         lock: whom the user chose; None for the largest person.
 

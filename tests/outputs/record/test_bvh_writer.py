@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from realtime_vibe.app import settings
 from realtime_vibe.errors import MotionFileError
-from realtime_vibe.geometry.smpl_skeleton import SMPL_JOINT_NAMES
+from realtime_vibe.geometry.smpl_joints import SMPL_JOINT_NAMES
 from realtime_vibe.outputs.record.bvh_names import BVH_BONES, BVH_NAMES, BVH_UNITS
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
@@ -164,12 +163,6 @@ def test_several_people_have_a_file_each_on_the_same_time(tmp_path: Path) -> Non
 def test_somebody_lost_and_found_again_stays_one_person(tmp_path: Path) -> None:
     frames = posed_takes.results(np.arange(6) / 30, [(1,), (1,), (), (2,), (2,), (2,)])
     assert len(write_take(tmp_path / "o.bvh", posed_takes.take(frames))) == 1
-
-
-def test_the_command_line_offers_all_names_and_units() -> None:
-    assert tuple(BVH_NAMES) == settings.BVH_NAMES
-    assert tuple(BVH_UNITS) == settings.BVH_UNITS
-    assert BVH_BONES == settings.BVH_BONES
 
 
 def test_live_bones_follow_a_shape_that_changes(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.geometry.smpl_skeleton import SMPL_JOINT_NAMES
+from realtime_vibe.geometry.smpl_joints import SMPL_JOINT_NAMES
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import write_take
 from tests.outputs.record import posed_takes

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from realtime_vibe.app.settings import SETTINGS
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.humanoid import BONE_PARENTS, BONES, HumanoidRoom
 from realtime_vibe.outputs.stream.osc import MAX_DATAGRAM_BYTES
-from realtime_vibe.outputs.stream.vmc import ROOT_MODES, VmcSink
+from realtime_vibe.outputs.stream.vmc import VmcSink
 from realtime_vibe.outputs.stream.vmc_avatar import read_avatar
 from tests.outputs.stream.posed_body import random_person, random_result, result_of
 from tests.outputs.stream.udp_receiver import Message, UdpReceiver, decode
 from tests.outputs.stream.vrm_files import rest_positions, vrm_document, write_vrm
 
+ROOT_MODES = SETTINGS["vmc_root"].kind.choices
 NOWHERE = Address(host="127.0.0.1", port=9)
 
 

@@ -30,7 +30,7 @@ def test_names_and_numbers(text, color):
 def test_anything_else_is_refused(text):
     with pytest.raises(ConfigError, match="#rrggbb"):
         parse_background(text)
-    with pytest.raises(ConfigError, match=r"background is .*expected default.*#rrggbb"):
+    with pytest.raises(ConfigError, match=r"background: .*expected default.*#rrggbb"):
         LiveConfig(background=text)
 
 

@@ -1,0 +1,121 @@
+"""The kinds of values that settings take: texts, numbers, paths, addresses and the like."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from realtime_vibe.app.setting import Kind
+from realtime_vibe.outputs.stream.address import parse_address
+from realtime_vibe.outputs.view.background import parse_background
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _path(value: object) -> Path:
+    return value if isinstance(value, Path) else Path(_text(value))
+
+
+def _paths(value: object) -> tuple[Path, ...]:
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(_path(single) for single in several)
+
+
+def one_of(choices: Iterable[str]) -> Kind:
+    """One of several words."""
+    words = tuple(choices)
+
+    def check(value: object) -> object:
+        if value not in words:
+            raise ValueError
+        return value
+
+    return Kind(expected=f"one of {', '.join(words)}", check=check, choices=words)
+
+
+def whole_number(low: int, high: float, metavar: str, expected: str) -> Kind:
+    """A whole number, both ends included."""
+
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Kind(expected=expected, check=check, parse=int, metavar=metavar)
+
+
+def number(low: float, high: float, metavar: str = "", expected: str = "") -> Kind:
+    """A finite number, both ends included."""
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError
+        if not low <= value <= high:  # not a number is in no range
+            raise ValueError
+        return float(value)
+
+    expected = expected or f"a number from {low:g} to {high:g}"
+    return Kind(expected=expected, check=check, parse=float, metavar=metavar)
+
+
+TEXT = Kind(expected="text that is not empty", check=_text)
+FLAG = Kind(expected="true or false", check=_flag, is_flag=True)
+COUNT = whole_number(1, math.inf, "N", "a whole number of 1 or more")
+PATH = Kind(expected="the path of a file", check=_path)
+PATHS = Kind(expected="the path of a file", check=_paths, is_repeated=True)
+PORT = whole_number(1, 65535, "PORT", "a port from 1 to 65535, such as 8765")
+
+
+def _source(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)  # `source = 0` in a file means the first camera
+    return _text(value)
+
+
+def _smooth(value: object) -> object:
+    return 0.0 if value == "off" else _SHARE.check(value)
+
+
+def _smooth_word(word: str) -> float | str:
+    return word if word == "off" else float(word)
+
+
+def _background(value: object) -> str:
+    parse_background(value if isinstance(value, str) else "")  # whose error lists what it takes
+    return str(value).strip().lower()
+
+
+def address(default_port: int) -> Kind:
+    """`HOST` or `HOST:PORT`, completed.
+
+    Args:
+        default_port: taken where no port is written.
+    """
+    return Kind(
+        expected="HOST or HOST:PORT",
+        check=lambda value: str(parse_address(_text(value), default_port=default_port)),
+    )
+
+
+_SHARE = number(0.0, 1.0)
+SMOOTH = Kind(expected="off or a number from 0 to 1", check=_smooth, parse=_smooth_word)
+SOURCE = Kind(expected="auto, a camera number, ask, a path, a URL or synthetic", check=_source)
+PIXELS = replace(COUNT, metavar="PX")
+PICTURE_HEIGHT = replace(
+    PIXELS,
+    expected=f"{COUNT.expected} pixels; how tall the person is goes into --person-height",
+)
+BACKGROUND = Kind(
+    expected="default, green, black, transparent or #rrggbb such as '#ff00ff' (quote it)",
+    check=_background,
+)

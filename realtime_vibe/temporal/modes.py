@@ -1,0 +1,4 @@
+"""How the network's memory is kept from frame to frame; without NumPy, for `--help`."""
+
+MODES = ("stream", "window", "demo")
+"""See `temporal.stage.TemporalStage`."""
