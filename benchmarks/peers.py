@@ -43,7 +43,7 @@ from benchmarks.graphs import engine_graphs, random_feeds
 from benchmarks.other_work import warn_if_busy
 from benchmarks.peers_reference import OurWay, ReferenceWay
 from benchmarks.results import Collected, Labels
-from benchmarks.stages import open_stages, somebody_in
+from benchmarks.stages import WithMesh, open_stages, somebody_in
 from export.blazepose_source import fetch_blazepose
 from export.blazepose_task import write_task
 from realtime_vibe.app.run import build_pipeline
@@ -161,7 +161,7 @@ def speed_peers(
     cleanup.callback(landmarker.close)
     labels = Labels(engine=built.engine, backend=built.backend, precision=built.precision)
     peers = [
-        Peer(name=OURS, action=built.pipeline.step, labels=labels),
+        Peer(name=OURS, action=WithMesh(built.pipeline).step, labels=labels),
         Peer(
             name=MEDIAPIPE,
             action=partial(_detect, landmarker),

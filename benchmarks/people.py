@@ -27,7 +27,14 @@ from benchmarks.interleaved import Contender, Turns, time_in_turns
 from benchmarks.latency import decoded_frames
 from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels, Summary
-from benchmarks.stages import EngineStages, RepeatedPerson, frame_of, open_stages, somebody_in
+from benchmarks.stages import (
+    EngineStages,
+    RepeatedPerson,
+    WithMesh,
+    frame_of,
+    open_stages,
+    somebody_in,
+)
 from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.packets import FrameResult, ImageArray
@@ -47,7 +54,7 @@ class PeopleRun:
         images: what it sees, again and again.
     """
 
-    def __init__(self, pipeline: MotionCapturePipeline, images: list[ImageArray]) -> None:
+    def __init__(self, pipeline: WithMesh, images: list[ImageArray]) -> None:
         self._pipeline, self._images = pipeline, images
         self._indices = count()
         self.stage_ms: list[dict[str, float]] = []
@@ -133,9 +140,11 @@ def measure(
     return f"{title}, ms\n" + table(("people", "frame p50", "iqr", "a person", *STAGES), rows)
 
 
-def _pipeline(stages: EngineStages, tracker: RepeatedPerson) -> MotionCapturePipeline:
-    return MotionCapturePipeline(
-        tracker=tracker, features=stages.features, temporal=stages.temporal(), body=stages.body
+def _pipeline(stages: EngineStages, tracker: RepeatedPerson) -> WithMesh:
+    return WithMesh(
+        MotionCapturePipeline(
+            tracker=tracker, features=stages.features, temporal=stages.temporal(), body=stages.body
+        )
     )
 
 

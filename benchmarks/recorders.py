@@ -6,7 +6,7 @@
 Blocks of 25 frames take turns, so that the machine's moods hit all alike: without outputs, with motion in every
 format, and with every output there is: motion, overlay video, VMC, VRChat, WebSocket with a receiver each.
 
-step     track to mesh and the hand-over to the outputs
+step     track to joints, the mesh where an output asks for it, and the hand-over to the outputs
 thread   processor time of the same in the thread that runs inference: a busy machine hardly changes it
 files    from the last row to the finished file, by format
 """

@@ -5,7 +5,7 @@ landmarks. Camera frame: OpenCV (x right, y down, z forward) [m]. Nobody writes 
 arrived in a packet. The shape checks cost under a microsecond and stay on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,17 +107,21 @@ class SmplParams:
 class BodyMesh:
     """A posed body in the camera frame."""
 
-    vertices: FloatArray
-    """(V, 3) [m], `transl` included."""
+    skin: Callable[[], FloatArray]
+    """Gives `vertices`; any thread may call it, at any time."""
     joints: FloatArray
     """(24, 3) [m], `transl` included."""
     transl: FloatArray
     """(3,) [m], SMPL's translation: added after posing about the rest pelvis."""
 
     def __post_init__(self) -> None:
-        _check("BodyMesh.vertices", self.vertices, (None, 3))
         _check("BodyMesh.joints", self.joints, (NUM_SMPL_JOINTS, 3))
         _check("BodyMesh.transl", self.transl, (3,))
+
+    @property
+    def vertices(self) -> FloatArray:
+        """(V, 3) [m], `transl` included; skinned when it is asked for the first time."""
+        return self.skin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +155,7 @@ class FrameResult:
     frame: Frame
     people: tuple[PersonResult, ...]
     stage_ms: Mapping[str, float]
-    """Wall time of each stage [ms]; `step` is the whole of track to mesh."""
+    """Wall time of each stage [ms]; `step` is the whole of track to joints: whoever asks for vertices pays for them."""
     focal_px: float
     """Focal length the meshes were placed with [px]; the principal point is the image centre."""
     T_world_camera: FloatArray | None = None

@@ -75,7 +75,9 @@ class PointBody:
 
     def forward(self, global_orient, body_pose, betas, transl):
         return BodyMesh(
-            vertices=transl[None], joints=np.tile(transl, (24, 1)).astype(np.float32), transl=transl
+            skin=lambda: transl[None],
+            joints=np.tile(transl, (24, 1)).astype(np.float32),
+            transl=transl,
         )
 
 

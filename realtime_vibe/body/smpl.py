@@ -5,7 +5,9 @@ transforms are twelve contiguous planes from one product (12, 24) @ (24, V), and
 plain vector arithmetic. Legend: V vertices, J = 24 joints, P pose blend components.
 """
 
+import threading
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh, FloatArray
 
 _PARENTS_OF_ALL = np.asarray(PARENTS[1:])
 _IDENTITY = np.eye(4, dtype=np.float32)
+_NO_TURN = np.eye(3, dtype=np.float32)
 
 
 def _ancestors() -> tuple[NDArray[np.intp], ...]:
@@ -45,7 +48,7 @@ class Kinematics:
 
 
 class SmplBody:
-    """Poses one body model; holds scratch memory, so one instance serves one thread.
+    """Poses one body model. Vertices are skinned when somebody looks at them, in whichever thread that is.
 
     Args:
         model: the body's arrays.
@@ -63,6 +66,8 @@ class SmplBody:
         self._joint_shapedirs = np.einsum(
             "jv,vcb->jcb", joint_rows, model.shapedirs, optimize=True
         ).astype(np.float32)
+        self._skinning = threading.Lock()
+        """Guards what follows: scratch memory, and the template of the last betas."""
         self._blended = np.empty((12, num_vertices), np.float32)
         self._product = np.empty(num_vertices, np.float32)
         self._posed = np.empty((3, num_vertices), np.float32)
@@ -91,15 +96,12 @@ class SmplBody:
         """
         rest_joints = self._rest_joints_of(betas)
         rotations, positions = _forward_kinematics(global_orient, body_pose, rest_joints)
-        template = self._shaped_template(betas)
-        if self._posedirs.shape[1]:
-            feature = (body_pose - np.eye(3, dtype=np.float32)).reshape(-1)
-            template = template + self._posedirs @ feature.astype(np.float32, copy=False)
         placed = positions + transl
         offsets = placed - np.einsum("jab,jb->ja", rotations, rest_joints)
-        vertices = self._skin(template.reshape(3, -1), rotations, offsets)
         return BodyMesh(
-            vertices=vertices,
+            skin=cache(
+                partial(self._skinned, betas.copy(), body_pose - _NO_TURN, rotations, offsets)
+            ),
             joints=placed.astype(np.float32, copy=False),
             transl=np.array(transl, np.float32),
         )
@@ -136,6 +138,20 @@ class SmplBody:
             self._shaped += self._template
             self._shaped_betas = key
         return self._shaped
+
+    def _skinned(
+        self,
+        betas: FloatArray,
+        pose_feature: FloatArray,
+        rotations: FloatArray,
+        offsets: FloatArray,
+    ) -> FloatArray:
+        with self._skinning:
+            template = self._shaped_template(betas)
+            if self._posedirs.shape[1]:
+                feature = pose_feature.reshape(-1).astype(np.float32, copy=False)
+                template = template + self._posedirs @ feature
+            return self._skin(template.reshape(3, -1), rotations, offsets)
 
     def _skin(self, planes: FloatArray, rotations: FloatArray, offsets: FloatArray) -> FloatArray:
         """(V, 3): `planes` (3, V) moved by each vertex' blend of the joints' motions."""

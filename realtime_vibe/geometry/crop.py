@@ -5,6 +5,7 @@ Pixel coordinates are continuous: the centre of the first pixel lies at (0.5, 0.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from realtime_vibe.packets import FloatArray, ImageArray
 _LARGEST_COORDINATE_PX = 1e6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `axes` is kept
 class RotatedSquare:
     """A square in image pixels; may reach beyond the image."""
 
@@ -31,7 +32,7 @@ class RotatedSquare:
         values = (self.center_x_px, self.center_y_px, self.side_px)
         return self.side_px >= 1.0 and all(abs(value) < _LARGEST_COORDINATE_PX for value in values)
 
-    @property
+    @cached_property
     def axes(self) -> NDArray[np.float64]:
         """(2, 2) rotation that takes vectors in the square's axes to the image's axes."""
         cos, sin = np.cos(self.roll_rad), np.sin(self.roll_rad)

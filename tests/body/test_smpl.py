@@ -1,5 +1,6 @@
 """NumPy SMPL: equality with a plain float64 transcription of the paper and the laws of skinning."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,18 @@ def test_results_are_the_callers_own_and_betas_are_never_stale(body):
     fresh = SmplBody(body.model).forward(NO_TURN[0], NO_TURN[1:], zeros.copy(), STILL)
     np.testing.assert_array_equal(changed.vertices, fresh.vertices)
     assert np.abs(changed.vertices - kept).max() > 0.01
+
+
+def test_vertices_are_the_same_whenever_and_wherever_somebody_looks(body):
+    rng = np.random.default_rng(3)
+    poses, betas, expected, meshes = turns(rng, 24), np.zeros(10, np.float32), [], []
+    for _ in range(8):
+        betas[:] = rng.normal(size=10)  # the caller's own array, written again and again
+        poses[:] = turns(rng, 24)
+        fresh = SmplBody(body.model).forward(poses[0], poses[1:], betas, STILL)
+        expected.append(fresh.vertices)
+        meshes.append(body.forward(poses[0], poses[1:], betas, STILL))
+    with ThreadPoolExecutor(4) as pool:
+        looked_at = list(pool.map(lambda mesh: mesh.vertices, meshes * 3))
+    for found, wanted in zip(looked_at, expected * 3, strict=True):
+        np.testing.assert_array_equal(found, wanted)

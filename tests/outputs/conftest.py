@@ -46,7 +46,7 @@ def _person(rng: np.random.Generator, track_id: int, dt_s: float) -> PersonResul
             weak_camera=rng.normal(size=3).astype(np.float32),
         ),
         mesh=BodyMesh(
-            vertices=rng.normal(size=(50, 3)).astype(np.float32),
+            skin=rng.normal(size=(50, 3)).astype(np.float32).view,  # gives the array
             joints=joints + transl,
             transl=transl,
         ),
@@ -151,7 +151,7 @@ def _drawn_person(shape: Shape, at: tuple[float, float, float], track_id: int = 
             weak_camera=np.array([1, 0, 0], np.float32),
         ),
         mesh=BodyMesh(
-            vertices=shape.vertices @ FACING_CAMERA.T + transl,
+            skin=lambda: shape.vertices @ FACING_CAMERA.T + transl,
             joints=np.tile(transl, (24, 1)),
             transl=transl,
         ),
