@@ -27,16 +27,13 @@ from benchmarks.accuracy_report import finite
 from benchmarks.accuracy_scores import ClipResult
 from benchmarks.replayed_clips import Playback, open_network, score_replayed
 from benchmarks.tracked_clips import TrackedClip, tracked_clips
-from realtime_vibe.app.settings import (
-    DEFAULT_ENGINE,
-    DEFAULT_TRACKER_MODEL,
-    TEMPORAL_MODES,
-    TRACKER_MODELS,
-)
+from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import load_manifest
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+from realtime_vibe.temporal.modes import MODES
+from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     add("folder", type=Path, help="folder of clips, or one clip folder")
     add("--networks", type=Path, nargs="+", required=True, help="network.pt files, engine folders")
     add("--cache", type=Path, help="folder that keeps what was tracked")
-    add("--tracker-model", choices=TRACKER_MODELS, default=DEFAULT_TRACKER_MODEL)
+    add("--tracker-model", choices=TRACKER_MODELS, default=FULL)
     add("--engine", default=DEFAULT_ENGINE, help="engine whose body is posed")
-    add("--temporal", choices=TEMPORAL_MODES, default="stream")
+    add("--temporal", choices=MODES, default="stream")
     add("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
     add("--joints", choices=SET_NAMES[1:], default=MARKED, help="which joints to score")
     add("--json", type=Path, help="also write the figures to this file")

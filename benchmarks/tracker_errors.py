@@ -19,9 +19,9 @@ from benchmarks.landmark_tracks import real_track, simulated_tracks
 from benchmarks.tracked_clips import tracked_clips
 from benchmarks.tracker_errors_measured import measure
 from benchmarks.tracker_errors_report import as_json, as_table
-from realtime_vibe.app.settings import DEFAULT_TRACKER_MODEL, TRACKER_MODELS
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import OutputError, RealtimeVibeError
+from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
     parser.add_argument("--streams", type=int, default=512, help="how many to simulate")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tracker-model", choices=TRACKER_MODELS, default=DEFAULT_TRACKER_MODEL)
+    parser.add_argument("--tracker-model", choices=TRACKER_MODELS, default=FULL)
     parser.add_argument("--cache", type=Path, help="folder that keeps what was tracked")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser

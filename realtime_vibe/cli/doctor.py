@@ -396,7 +396,8 @@ def _graphs_of(engine: str) -> "list[GraphSpec]":
     from realtime_vibe.app.run import TRACKER_FOLDER
     from realtime_vibe.backends.engine_folder import engine_folder
     from realtime_vibe.backends.manifest import graph_spec, load_manifest, read_manifest
-    from realtime_vibe.tracking.blazepose_models import BLAZEPOSE, BLAZEPOSE_KIND
+    from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+    from realtime_vibe.tracking.choices import BLAZEPOSE
 
     manifest = load_manifest(engine_folder(engine))
     own = manifest.folder / TRACKER_FOLDER
