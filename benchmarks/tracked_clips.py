@@ -20,7 +20,7 @@ from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.geometry.camera import nominal_focal_px
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.tracking.base import PersonTracker
-from realtime_vibe.tracking.blazepose_models import FULL
+from realtime_vibe.tracking.choices import FULL
 from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
 
 FloatArray = NDArray[np.float32]
