@@ -7,6 +7,7 @@ arrived in a packet. The shape checks cost under a microsecond and stay on.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +123,15 @@ class BodyMesh:
     def vertices(self) -> FloatArray:
         """(V, 3) [m], `transl` included; skinned when it is asked for the first time."""
         return self.skin()
+
+    @classmethod
+    def of(cls, vertices: FloatArray, joints: FloatArray, transl: FloatArray) -> Self:
+        """A mesh whose vertices are there already."""
+        return cls(skin=vertices.view, joints=joints, transl=transl)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Copies and other processes get the vertices, not the body that skins them.
+        return BodyMesh.of, (self.vertices, self.joints, self.transl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

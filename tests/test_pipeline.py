@@ -74,8 +74,8 @@ class PointBody:
     """A body of one vertex at its origin."""
 
     def forward(self, global_orient, body_pose, betas, transl):
-        return BodyMesh(
-            skin=lambda: transl[None],
+        return BodyMesh.of(
+            vertices=transl[None],
             joints=np.tile(transl, (24, 1)).astype(np.float32),
             transl=transl,
         )

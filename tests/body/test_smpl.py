@@ -1,5 +1,6 @@
 """NumPy SMPL: equality with a plain float64 transcription of the paper and the laws of skinning."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -152,3 +153,10 @@ def test_vertices_are_the_same_whenever_and_wherever_somebody_looks(body):
         looked_at = list(pool.map(lambda mesh: mesh.vertices, meshes * 3))
     for found, wanted in zip(looked_at, expected * 3, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_mesh_can_be_sent_to_another_process(body):
+    mesh = body.forward(NO_TURN[0], NO_TURN[1:], np.zeros(10, np.float32), STILL)
+    arrived = pickle.loads(pickle.dumps(mesh))
+    np.testing.assert_array_equal(arrived.vertices, mesh.vertices)
+    np.testing.assert_array_equal(arrived.joints, mesh.joints)

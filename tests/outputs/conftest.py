@@ -45,8 +45,8 @@ def _person(rng: np.random.Generator, track_id: int, dt_s: float) -> PersonResul
             betas=rng.normal(size=10).astype(np.float32),
             weak_camera=rng.normal(size=3).astype(np.float32),
         ),
-        mesh=BodyMesh(
-            skin=rng.normal(size=(50, 3)).astype(np.float32).view,  # gives the array
+        mesh=BodyMesh.of(
+            vertices=rng.normal(size=(50, 3)).astype(np.float32),
             joints=joints + transl,
             transl=transl,
         ),
@@ -150,8 +150,8 @@ def _drawn_person(shape: Shape, at: tuple[float, float, float], track_id: int = 
             betas=np.zeros(10, np.float32),
             weak_camera=np.array([1, 0, 0], np.float32),
         ),
-        mesh=BodyMesh(
-            skin=lambda: shape.vertices @ FACING_CAMERA.T + transl,
+        mesh=BodyMesh.of(
+            vertices=shape.vertices @ FACING_CAMERA.T + transl,
             joints=np.tile(transl, (24, 1)),
             transl=transl,
         ),
