@@ -1,6 +1,6 @@
 """The hot path: one frame in, posed bodies out. Read this file first.
 
-    track -> features -> temporal -> world (only what was asked for) -> body
+    track -> features -> temporal -> world (fit to the landmarks, and what was asked for) -> body
 
 No threads and no input or output here: `app/run.py` builds the stages and feeds them.
 """
@@ -24,6 +24,7 @@ from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.world.calibration import Calibration
 from realtime_vibe.world.corrections import BodyCorrections
+from realtime_vibe.world.landmark_fit import LandmarkFit
 from realtime_vibe.world.lost_people import LostPeople
 
 
@@ -36,10 +37,11 @@ class MotionCapturePipeline:
         temporal: features and memory to SMPL parameters.
         body: parameters to a mesh.
         fov_deg: the camera's horizontal field of view [deg]; None assumes a usual webcam.
+        fit: moves the body onto the tracker's landmarks; None leaves it where the network puts it.
         corrections: what is changed about a person before the body is posed; None changes nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a stage
         self,
         *,
         tracker: PersonTracker,
@@ -47,6 +49,7 @@ class MotionCapturePipeline:
         temporal: TemporalStage,
         body: SmplBody,
         fov_deg: float | None = None,
+        fit: LandmarkFit | None = None,
         corrections: BodyCorrections | None = None,
     ) -> None:
         self._tracker = tracker
@@ -54,6 +57,7 @@ class MotionCapturePipeline:
         self._temporal = temporal
         self._body = body
         self._fov_deg = fov_deg
+        self._fit = fit
         self._corrections = corrections
         self._lost = LostPeople()
         self._calibration: Calibration | None = None
@@ -135,6 +139,9 @@ class MotionCapturePipeline:
             params = self._calibration.applied(params)
         transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
+        if self._fit is not None and person.landmarks is not None:
+            size = (width, height)
+            params, transl = self._fit.fitted(person.landmarks, params, transl, size, focal_px)
         if self._corrections is not None:
             now_s = frame.captured_at_s
             params, transl = self._corrections.correct(

@@ -38,6 +38,7 @@ from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
 from realtime_vibe.world.corrections import BodyCorrections
+from realtime_vibe.world.landmark_fit import LandmarkFit
 
 TRACKER_FOLDER = "tracker"
 """Where an engine that was built for one machine keeps BlazePose, built for the same."""
@@ -91,6 +92,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
         temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
         body=body,
         fov_deg=config.fov_deg,
+        fit=LandmarkFit(body) if needs_landmarks(manifest) else None,
         corrections=_corrections(config, body.model),
     )
     return BuiltPipeline(

@@ -24,7 +24,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _DONE = "done"
 _SEED = 7
-_RENDER_SEED = 12
 _USAGE_ERROR = 2
 _ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """The matrices are small: a second thread gains a tenth, and beside other work loses tenfold."""
@@ -59,30 +58,19 @@ class Stage:
 class Scale:
     """How much of everything a recipe does."""
 
-    shards: int
-    render: tuple[str, ...]
-    simulated_steps: int
-    rendered_steps: int
+    frame_steps: int
+    sequence_steps: int
     train: tuple[str, ...]
-    hours: tuple[float, float, float]
-    """Of rendering and of the two trainings."""
+    hours: tuple[float, float]
+    """Of the two trainings."""
 
 
-FULL = Scale(
-    shards=270,
-    render=(),
-    simulated_steps=16_000,
-    rendered_steps=3_500,
-    train=(),
-    hours=(2.2, 0.65, 0.4),
-)
+FULL = Scale(frame_steps=7_000, sequence_steps=6_000, train=(), hours=(0.6, 0.8))
 QUICK = Scale(
-    shards=2,
-    render=("--streams", "3", "--frames", "24", "--workers", "1"),
-    simulated_steps=60,
-    rendered_steps=40,
+    frame_steps=40,
+    sequence_steps=40,
     train=("--streams", "8", "--frames", "64", "--pool-sequences", "16", "--pool-frames", "400"),
-    hours=(0.0, 0.0, 0.0),
+    hours=(0.0, 0.0),
 )
 
 
@@ -95,51 +83,40 @@ def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[St
         out: folder for everything the stages make.
         scale: how much.
     """
-    shards, simulated, rendered = out / "shards", out / "simulated", out / "rendered"
+    frames, sequences = out / "frames", out / "sequences"
     engine = out / "engine" / "blazepose-gru"
     data = ("--motion", str(motion), "--body", str(body))
     train = "realtime_vibe.training.train_landmarks"
     return (
         Stage(
-            name="render motion and run the tracker on it",
+            name="train on single frames behind a simulated tracker",
             hours=scale.hours[0],
-            module="realtime_vibe.training.render",
+            module=train,
             arguments=(
-                *data, "--out", str(shards), "--shards", str(scale.shards),
-                "--seed", str(_RENDER_SEED), *scale.render,
+                *data, "--out", str(frames), "--steps", str(scale.frame_steps),
+                "--per-frame-share", "1", "--discriminator", "none",
+                "--seed", str(_SEED), *scale.train,
             ),
-            folder=shards,
+            folder=frames,
         ),
         Stage(
-            name="train behind a simulated tracker",
+            name="train on sequences, with the motion discriminator",
             hours=scale.hours[1],
             module=train,
             arguments=(
-                *data, "--out", str(simulated), "--steps", str(scale.simulated_steps),
-                "--per-frame-share", "0.7", "--discriminator", "none",
-                "--seed", str(_SEED), *scale.train,
-            ),
-            folder=simulated,
-        ),
-        Stage(
-            name="train behind the real tracker as well, with the motion discriminator",
-            hours=scale.hours[2],
-            module=train,
-            arguments=(
-                *data, "--out", str(rendered), "--steps", str(scale.rendered_steps),
-                "--start-from", str(simulated / "network.pt"), "--rendered", str(shards),
-                "--rendered-share", "0.4", "--per-frame-share", "0.1",
+                *data, "--out", str(sequences), "--steps", str(scale.sequence_steps),
+                "--start-from", str(frames / "network.pt"), "--per-frame-share", "0",
                 "--learning-rate", "6e-4", "--adversarial-weight", "0.3",
                 "--velocity-weight", "20", "--seed", str(_SEED + 1), *scale.train,
             ),
-            folder=rendered,
+            folder=sequences,
         ),
         Stage(
             name="export the engine and compare it with torch",
             hours=0.0,
             module="export.engine",
             arguments=(
-                "--checkpoint", str(rendered / "network.pt"), "--body", str(body),
+                "--checkpoint", str(sequences / "network.pt"), "--body", str(body),
                 "--out", str(engine),
             ),
             folder=engine,

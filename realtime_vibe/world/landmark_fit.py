@@ -1,0 +1,335 @@
+"""The last bit onto the person: the posed body is moved until its landmarks lie where they are seen.
+
+Network and smoothing leave the body some centimetres beside the tracker's landmarks. In closed form, from
+the trunk outwards: the whole body is shifted, turned about the line of sight and brought nearer or farther (a
+similarity of the image); then thighs, upper arms and head, then shanks and forearms, then feet and hands
+swing within the image plane. How far a limb points out of that plane stays the network's: the image
+does not show it.
+
+What is near enough is left alone, so that the tracker's jitter does not come back; what is hidden, or so far
+off that it must be somebody else's, counts little.
+
+Legend: K = 33 landmarks, L limbs.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.body.landmark_points import landmark_points
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.packets import (
+    NUM_LANDMARKS,
+    NUM_SMPL_JOINTS,
+    FloatArray,
+    PoseLandmarks,
+    SmplParams,
+)
+
+ComplexArray = NDArray[np.complex64]
+
+_FREE_M = 0.005
+"""Nearer than this the body, or a limb's end, is left where it is."""
+_FREE_GROWTH, _MOST_GROWTH = 0.01, 0.15
+_FARTHEST_M = 0.25
+"""Landmarks beyond count for less and less."""
+_HIDDEN, _SHOWN = 0.3, 0.7
+"""Visibility from which a landmark counts, and from which it counts in full."""
+_MOST_TURN_RAD = 0.5
+_MOST_TILT_RAD = 0.12
+_NEAREST_M = 0.2
+_LEAST_LENGTH_M = 0.08
+"""A limb that points at the camera shows no direction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limbs:
+    """Bones that swing at the same time."""
+
+    joints: NDArray[np.intp]
+    """(L,) SMPL joints that turn."""
+    ends: FloatArray
+    """(L, 33) weights of the landmarks at their far ends."""
+    tilts: float
+    """1 where limbs may also turn out of the image plane, else 0."""
+    limb_of: NDArray[np.intp]
+    """(24 + 33,) the limb that carries each joint and landmark; L for none."""
+
+
+def _limbs(ends: Mapping[str, tuple[str, ...]], tilts: float) -> _Limbs:
+    joints = [SMPL_JOINT_NAMES.index(name) for name in ends]
+    weights = np.zeros((len(ends), len(BLAZEPOSE_LANDMARK_NAMES)), np.float32)
+    for row, landmarks in enumerate(ends.values()):
+        for landmark in landmarks:
+            weights[row, BLAZEPOSE_LANDMARK_NAMES.index(landmark)] = 1.0 / len(landmarks)
+    limb_of = np.full(NUM_SMPL_JOINTS + NUM_LANDMARKS, len(joints))
+    for joint in range(NUM_SMPL_JOINTS):
+        if joint in joints:
+            limb_of[joint] = joints.index(joint)
+        elif joint:
+            limb_of[joint] = limb_of[PARENTS[joint]]
+    for index, carrier in enumerate(_CARRIED_BY):
+        limb_of[NUM_SMPL_JOINTS + index] = limb_of[carrier]
+    return _Limbs(joints=np.array(joints), ends=weights, tilts=tilts, limb_of=limb_of)
+
+
+_JOINT_OF_NAME = {
+    "shoulder": "shoulder",
+    "elbow": "elbow",
+    "wrist": "wrist",
+    "pinky": "hand",
+    "index": "hand",
+    "thumb": "hand",
+    "hip": "hip",
+    "knee": "knee",
+    "ankle": "ankle",
+    "heel": "ankle",
+    "foot_index": "foot",
+}
+"""Landmarks of the limbs, and the joint that they move with when a limb above swings."""
+
+
+def _carried_by(landmark: str) -> int:
+    side, _, name = landmark.partition("_")
+    joint = _JOINT_OF_NAME.get(name)
+    return SMPL_JOINT_NAMES.index("head" if joint is None else f"{side}_{joint}")
+
+
+_CARRIED_BY = tuple(_carried_by(name) for name in BLAZEPOSE_LANDMARK_NAMES)
+
+
+_BOTH = ("left", "right")
+_LEVELS = (
+    _limbs(
+        {f"{side}_hip": (f"{side}_knee",) for side in _BOTH}
+        | {f"{side}_shoulder": (f"{side}_elbow",) for side in _BOTH}
+        | {"head": ("nose", "left_ear", "right_ear")},
+        tilts=1.0,
+    ),
+    _limbs(
+        {f"{side}_knee": (f"{side}_ankle",) for side in _BOTH}
+        | {f"{side}_elbow": (f"{side}_wrist",) for side in _BOTH},
+        tilts=1.0,
+    ),
+    _limbs(
+        {f"{side}_ankle": (f"{side}_foot_index",) for side in _BOTH}
+        | {f"{side}_wrist": (f"{side}_index", f"{side}_pinky") for side in _BOTH},
+        tilts=0.0,
+    ),
+)
+_WHOLE = np.zeros(len(BLAZEPOSE_LANDMARK_NAMES), np.float32)
+for _name, _weight in {"shoulder": 1.0, "hip": 1.0, "knee": 0.6, "ankle": 0.6, "ear": 0.3}.items():
+    for _side in _BOTH:
+        _WHOLE[BLAZEPOSE_LANDMARK_NAMES.index(f"{_side}_{_name}")] = _weight
+"""What each landmark says of where the whole body is: arms move for themselves."""
+_PARENT = np.array([0, *PARENTS[1:]])
+
+
+class LandmarkFit:
+    """Fits one body model; keeps nothing of one frame for the next.
+
+    Args:
+        body: poses the skeleton.
+
+    Raises:
+        BodyModelError: the body does not say where BlazePose's landmarks are.
+    """
+
+    def __init__(self, body: SmplBody) -> None:
+        self._body = body
+        self._points = landmark_points(body.model)
+
+    def fitted(
+        self,
+        landmarks: PoseLandmarks,
+        params: SmplParams,
+        transl: FloatArray,
+        image_size: tuple[int, int],
+        focal_px: float,
+    ) -> tuple[SmplParams, FloatArray]:
+        """Pose and translation (3,) [m] whose landmarks lie nearer to the seen ones.
+
+        Args:
+            landmarks: as tracked.
+            params: as network and smoothing say.
+            transl: (3,) camera frame [m].
+            image_size: (width, height) [px].
+            focal_px: of the camera [px].
+        """
+        pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
+        marks = self._points.posed(pose.rotations, pose.joints, params.betas)
+        points = np.concatenate([pose.joints, marks]) + transl
+        middle = 0.5 * np.array(image_size, np.float32)
+        seen = _complex(landmarks.image_px[:, :2] - middle) / np.float32(focal_px)
+        count = np.clip((landmarks.visibility - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
+        plane, depth = _complex(points), points[:, 2]
+        whole = _similarity(plane[NUM_SMPL_JOINTS:], depth[NUM_SMPL_JOINTS:], seen, count * _WHOLE)
+        moved = (plane - plane[0]) * whole.turn + (plane[0] + whole.shift_m) / whole.growth
+        posed = _Posed(
+            plane=moved.astype(np.complex64),
+            depth=depth + depth[0] * np.float32(1.0 / whole.growth - 1.0),
+            rows=(_complex(pose.rotations.transpose(0, 2, 1)) * whole.turn).astype(np.complex64),
+            depth_rows=pose.rotations[:, 2],
+        )
+        for limbs in _LEVELS:
+            posed = _swung(limbs, posed, seen, count)
+        rotations = np.stack([posed.rows.real, posed.rows.imag, posed.depth_rows], axis=1)
+        local = rotations[_PARENT].transpose(0, 2, 1) @ rotations
+        root = posed.plane[0]
+        place = np.array([root.real, root.imag, posed.depth[0]], np.float32)
+        fitted = replace(params, global_orient=rotations[0], body_pose=local[1:])
+        return fitted, place - pose.joints[0]
+
+
+class _Posed(NamedTuple):
+    """A posed skeleton, the image plane as complex numbers."""
+
+    plane: ComplexArray
+    """(57,) x + iy of joints, then landmarks [m]."""
+    depth: FloatArray
+    """(57,) [m]."""
+    rows: ComplexArray
+    """(24, 3) first row + i second row of the joints' rotations."""
+    depth_rows: FloatArray
+    """(24, 3) third row."""
+
+
+class _Similarity(NamedTuple):
+    """What is done to the whole body in the image."""
+
+    turn: complex
+    """Of length 1."""
+    growth: float
+    shift_m: complex
+
+
+_NOTHING = _Similarity(1.0 + 0.0j, 1.0, 0.0j)
+
+
+def _similarity(
+    plane: ComplexArray, depth: FloatArray, seen: ComplexArray, count: FloatArray
+) -> _Similarity:
+    """The weighted least-squares similarity of the image plane, one complex factor and a shift.
+
+    Args:
+        plane: (33,) x + iy of the posed landmarks [m].
+        depth: (33,) [m].
+        seen: (33,) tracked ones [focal lengths].
+        count: (33,) weights.
+    """
+    depth = np.maximum(depth, _NEAREST_M)
+    posed = plane / depth
+    weight = count * _believed(np.abs(seen - posed) * depth)
+    total = float(weight.sum())
+    if total < 1.0:
+        return _NOTHING
+    mean_posed, mean_seen = weight @ posed / total, weight @ seen / total
+    centered = posed - mean_posed
+    spread = max(float(weight @ np.square(np.abs(centered))) / total, 1e-9)
+    factor = complex((weight * centered.conj()) @ (seen - mean_seen)) / total / spread
+    distance_m = float(weight @ depth) / total
+    free_rad = _FREE_M / max(np.sqrt(spread) * distance_m, _FREE_M)
+    angle = _beyond(float(np.angle(factor)), free_rad, _MOST_TURN_RAD)
+    shift_m = complex(mean_seen - mean_posed) * distance_m
+    length_m = max(abs(shift_m), 1e-9)
+    return _Similarity(
+        turn=complex(np.exp(1j * angle)),
+        growth=1.0 + _beyond(abs(factor) - 1.0, _FREE_GROWTH, _MOST_GROWTH),
+        shift_m=shift_m * _beyond(length_m, _FREE_M, length_m) / length_m,
+    )
+
+
+def _swung(limbs: _Limbs, posed: _Posed, seen: ComplexArray, count: FloatArray) -> _Posed:
+    """Turns each limb in the image plane towards where its end is seen, then out of it for its length there.
+
+    Args:
+        limbs: which.
+        posed: before.
+        seen: (33,) tracked landmarks [focal lengths].
+        count: (33,) their weights.
+    """
+    pivots, pivot_depth = posed.plane[limbs.joints], posed.depth[limbs.joints]
+    ends = limbs.ends @ posed.plane[NUM_SMPL_JOINTS:]
+    end_depth = np.maximum(limbs.ends @ posed.depth[NUM_SMPL_JOINTS:], _NEAREST_M)
+    have = ends - pivots
+    want = (limbs.ends @ seen) * end_depth - pivots
+    length = np.maximum(np.abs(have), 1e-6)
+    sure = (limbs.ends @ count) * _believed(np.abs(want - have))
+    angle = _outside(np.angle(want * have.conj()), _FREE_M / np.maximum(length, _LEAST_LENGTH_M))
+    # Short in the image: the limb points at the camera, and its direction there is noise.
+    angle = angle * sure * np.clip(length / _LEAST_LENGTH_M - 1.0, 0.0, 1.0)
+    reach = length + _outside(np.abs(want) - length, _FREE_M)
+    rise = end_depth - pivot_depth
+    steep = np.arctan2(rise, length)
+    wanted = np.copysign(np.arccos(np.clip(reach / np.hypot(length, rise), 0.0, 1.0)), rise)
+    # Nearly in the plane a little length is much angle: there its noise would shake the limb.
+    tilt = (wanted - steep) * sure * np.minimum(np.abs(np.sin(steep)) * 2.0, 1.0) * limbs.tilts
+    tilt = np.clip(tilt, -_MOST_TILT_RAD, _MOST_TILT_RAD)
+    turn = np.exp(1j * angle)
+    return _moved(limbs, posed, _Moves(along=have / length * turn, turn=turn, tilt=tilt))
+
+
+class _Moves(NamedTuple):
+    """What is done to each of L limbs."""
+
+    along: NDArray[np.complexfloating]
+    """(L,) their direction in the image plane after the turn."""
+    turn: NDArray[np.complexfloating]
+    """(L,) in the plane."""
+    tilt: NDArray[np.floating]
+    """(L,) away from the camera [rad]."""
+
+
+def _moved(limbs: _Limbs, posed: _Posed, moves: _Moves) -> _Posed:
+    """Moves all that the limbs carry; what none carries stays."""
+    carried = limbs.limb_of
+    turn = np.append(moves.turn, 1.0).astype(np.complex64)[carried]
+    along = np.append(moves.along, 1.0).astype(np.complex64)[carried]
+    tilt = np.append(moves.tilt, 0.0)
+    cos, sin = (part.astype(np.float32)[carried] for part in (np.cos(tilt), np.sin(tilt)))
+    pivots = np.append(limbs.joints, 0)[carried]
+    pivot, pivot_depth = posed.plane[pivots], posed.depth[pivots]
+    centered = (posed.plane - pivot) * turn
+    plane, depth = _tilted(centered, posed.depth - pivot_depth, along, (cos, sin))
+    joints = slice(NUM_SMPL_JOINTS)
+    turns = cos[joints, None], sin[joints, None]
+    rows = posed.rows * turn[joints, None]
+    rows, depth_rows = _tilted(rows, posed.depth_rows, along[joints, None], turns)
+    return _Posed(plane + pivot, depth + pivot_depth, rows, depth_rows)
+
+
+def _tilted(
+    plane: ComplexArray, depth: FloatArray, along: ComplexArray, turn: tuple[FloatArray, FloatArray]
+) -> tuple[ComplexArray, FloatArray]:
+    """Turns by cosine and sine in the plane of the line of sight and a direction across it."""
+    cos, sin = turn
+    local = plane * along.conj()
+    forward = local.real * cos - depth * sin
+    return (forward + 1j * local.imag) * along, local.real * sin + depth * cos
+
+
+def _believed(off_m: FloatArray) -> FloatArray:
+    """(N,) in [0, 1] by how far (N,) landmarks are off [m]."""
+    believed: FloatArray = np.exp(-np.square(off_m / _FARTHEST_M))
+    return believed
+
+
+def _outside(values: NDArray[np.floating], free: NDArray[np.floating] | float) -> FloatArray:
+    """What of the values lies beyond the free range around 0."""
+    beyond: FloatArray = np.copysign(np.maximum(np.abs(values) - free, 0.0), values)
+    return beyond.astype(np.float32, copy=False)
+
+
+def _beyond(value: float, free: float, most: float) -> float:
+    """What of a value lies beyond the free range around 0, at most so much."""
+    return math.copysign(min(max(abs(value) - free, 0.0), most), value)
+
+
+def _complex(points: NDArray[np.floating]) -> ComplexArray:
+    """X + iy of (..., 2 or 3) points: turning about the line of sight is then one product."""
+    return (points[..., 0] + 1j * points[..., 1]).astype(np.complex64)
