@@ -109,15 +109,24 @@ def test_a_replayed_clip_scores_as_a_live_one(person_clip, tmp_path):
 @pytest.fixture
 def saved_networks(tmp_path):
     torch = pytest.importorskip("torch")
+    from realtime_vibe.body.model_file import load_body
+    from realtime_vibe.models.landmark_skeleton import skeleton_arrays
     from realtime_vibe.models.regressor import MeanParams
-    from realtime_vibe.training.network import NetworkSize, build_network, save_network
+    from realtime_vibe.training.network import (
+        FeatureStatistics,
+        NetworkSize,
+        build_network,
+        save_network,
+    )
 
     size = NetworkSize(embedded=8, hidden=8, layers=1, regressor=8)
     pose = torch.tensor([1.0, 0, 0, 1, 0, 0]).repeat(24)
     start = MeanParams(pose, torch.zeros(10), torch.tensor([0.9, 0, 0]))
     paths = []
     for hours in (0.5, 1.5):
-        network = build_network(size, torch.zeros(202), torch.ones(202), start)
+        statistics = FeatureStatistics(torch.zeros(202), torch.ones(202))
+        body = skeleton_arrays(load_body(ENGINE / "body.npz"))
+        network = build_network(size, statistics, start, body)
         path = tmp_path / f"after_{hours}.pt"
         save_network(path, network, size, {"hours": f"{hours:.2f}", "steps": "100"})
         paths.append(path)

@@ -102,12 +102,14 @@ def test_openvino_in_bf16_leaves_the_tracker_in_single(tmp_path):
         load_manifest(out)
 
 
-def test_a_precision_that_moves_joints_is_refused_and_leaves_nothing(tmp_path, capsys):
+def test_a_precision_that_errs_too_much_is_refused_and_leaves_nothing(tmp_path, capsys):
     out = tmp_path / "int8"
     assert build(TRACKER, "onnx", "int8", out, "--keep", "landmarks_heat") == 2
     said = capsys.readouterr().err
-    assert "int8, the first 70% of the convolutions in fp32, moves joints by" in said
-    assert "expected at most 2.0 mm: nothing was written" in said
+    # Which limit is passed first depends on the processor: without VNNI eight-bit sums saturate.
+    assert "in int8 differs by" in said or "moves joints by" in said
+    assert "expected at most" in said
+    assert "nothing was written" in said
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
