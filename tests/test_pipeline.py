@@ -1,7 +1,6 @@
 """The hot path on small stand-ins: order, empty frames, placement, identity, memory."""
 
 import numpy as np
-import pytest
 
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.features.landmark_features import FEATURE_SIZE, LandmarkFeatures
@@ -96,11 +95,6 @@ def _frame(index, at_s=None):
     return Frame(image_bgr=image, index=index, captured_at_s=at_s, grabbed_at_s=at_s)
 
 
-def _counts(pipeline, frames):
-    """Frames the state of the first person has seen, per frame; betas are their running mean."""
-    return [float(pipeline.step(frame).people[0].params.betas[0]) for frame in frames]
-
-
 def test_nobody_in_view_is_no_error():
     result = _pipeline([()]).step(_frame(0))
     assert result.people == ()
@@ -118,35 +112,6 @@ def test_the_body_stands_where_the_crop_was():
     result = _pipeline([(0,)]).step(_frame(0))
     pixel = project(result.people[0].mesh.vertices, (640, 480), result.focal_px)
     np.testing.assert_allclose(pixel[0], [200, 200], atol=0.1)
-
-
-def test_stream_carries_the_state_and_betas_are_averaged():
-    counts = _counts(_pipeline([(0,)] * 4), [_frame(index) for index in range(4)])
-    np.testing.assert_allclose(counts, [1, 1.5, 2, 2.5])
-
-
-def test_window_forgets_beyond_sixteen_frames():
-    pipeline = _pipeline([(0,)] * 30, mode="window")
-    seen = _counts(pipeline, [_frame(index) for index in range(30)])
-    expected = [min(index + 1, 16) for index in range(30)]
-    np.testing.assert_allclose(seen, np.cumsum(expected) / np.arange(1, 31), rtol=1e-5)
-
-
-def test_a_long_gap_starts_the_memory_over_but_keeps_the_shape():
-    pipeline = _pipeline([(0,)] * 3)
-    pipeline.step(_frame(0, 0.0))
-    pipeline.step(_frame(1, 0.03))
-    after = pipeline.step(_frame(2, 5.0)).people[0].params.betas[0]
-    assert after == pytest.approx((1 + 2 + 1) / 3)
-
-
-def test_two_people_have_two_memories():
-    pipeline = _pipeline([(0,), (0, 1), (1, 0)])
-    pipeline.step(_frame(0))
-    second = pipeline.step(_frame(1))
-    third = pipeline.step(_frame(2))
-    assert [float(p.params.betas[0]) for p in second.people] == [1.5, 1.0]
-    assert [float(p.params.betas[0]) for p in third.people] == [1.5, 2.0]
 
 
 def test_reset_shape_takes_the_next_estimate():

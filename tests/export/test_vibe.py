@@ -17,7 +17,7 @@ from realtime_vibe.models.checkpoint import load_official_vibe
 from realtime_vibe.models.resnet import normalised
 from realtime_vibe.packets import TrackedPerson
 from realtime_vibe.temporal.motion_model import MotionModel
-from realtime_vibe.temporal.stage import DEMO_FRAMES, WINDOW_FRAMES, TemporalStage
+from realtime_vibe.temporal.stage import WINDOW_FRAMES, TemporalStage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -71,7 +71,7 @@ def _assert_close(got, expected, limit=1e-5):
 
 @torch.no_grad()
 def test_stream_mode_is_the_whole_sequence(network, stage):
-    features = _features(100)
+    features = _features(30)
     whole = network.regress(torch.from_numpy(features).transpose(0, 1))
     _assert_close(_streamed(stage("stream"), features), whole)
 
@@ -85,21 +85,6 @@ def test_window_mode_is_the_paper_s_run_over_the_last_sixteen_frames(network, st
         expected = network.regress(window.transpose(0, 1))
         np.testing.assert_allclose(rotmat[frame], expected.rotmat[0, -1], atol=1e-5)
         np.testing.assert_allclose(camera[frame], expected.weak_camera[0, -1], atol=1e-5)
-
-
-@torch.no_grad()
-def test_demo_mode_is_the_released_demo_s_run_in_parts_of_450(network, stage):
-    features = _features(DEMO_FRAMES + 30, seed=2)
-    parts = torch.from_numpy(features).transpose(0, 1).split(DEMO_FRAMES, dim=1)
-    outputs = [network.regress(part) for part in parts]
-    rotmat, camera = _streamed(stage("demo"), features)
-    np.testing.assert_allclose(rotmat, torch.cat([out.rotmat[0] for out in outputs]), atol=1e-5)
-    np.testing.assert_allclose(
-        camera, torch.cat([out.weak_camera[0] for out in outputs]), atol=1e-5
-    )
-    carried, _ = _streamed(stage("stream"), features)
-    assert np.abs(carried - rotmat)[:DEMO_FRAMES].max() == 0
-    assert np.abs(carried - rotmat)[DEMO_FRAMES].max() > 1e-3
 
 
 @pytest.mark.parametrize("people", [1, 3])
