@@ -4,6 +4,7 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+WORKERS ?= auto
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 
@@ -56,8 +57,9 @@ types: setup-test ## mypy, strict
 imports: setup-test ## the architecture
 	$(VENV)/bin/lint-imports
 
-pytest: setup-test ## the tests alone
-	$(VENV)/bin/pytest $(ARGS)
+# A worker takes up to 2 GB, torch and three inference engines in it: eight at most.
+pytest: setup-test ## the tests alone, on every core; WORKERS=0 in one process
+	$(VENV)/bin/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 bench: setup-test ## every benchmark, short, and the report of it
 	$(PY) -m benchmarks report --out out/report

@@ -2,7 +2,7 @@
 # Makes sure that the shared libraries behind OpenCV and Open3D are here.
 #
 #   scripts/system_packages.sh          what the live app needs
-#   scripts/system_packages.sh test     and what the tests of windows and of MediaPipe need
+#   scripts/system_packages.sh test     and what the tests of windows, videos and MediaPipe need
 #
 # Installs what is missing where the user is root and apt-get exists; else names it in one line.
 set -eu
@@ -41,6 +41,7 @@ tools=
 if [ "${1:-}" = test ]; then
     command -v Xvfb >/dev/null || tools="$tools xvfb"
     command -v xdotool >/dev/null || tools="$tools xdotool"
+    command -v ffmpeg >/dev/null || tools="$tools ffmpeg" # makes the odd videos that the readers must read
     # Tests of the browser page; elsewhere, as on Ubuntu, the package is a snap that containers cannot run.
     if grep -qs '^ID=debian' /etc/os-release; then
         command -v chromium >/dev/null || tools="$tools chromium"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 # OpenMP's waiting threads burn the core they wait for; beside another busy process torch slows down
 # a hundredfold. Must be set before torch is imported.
@@ -55,6 +56,20 @@ def shared_data() -> Path:
     return folder
 
 
+def made_once(tmp_path_factory, name, make):
+    """A folder that the first worker of this run fills by `make(folder)` and all of them read."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / name, shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def official_files(tmp_path_factory):
     """Stand-ins for the licensed files, by the names of `VibeFiles`; random weights of full size."""
@@ -62,10 +77,12 @@ def official_files(tmp_path_factory):
     from tests.official_smpl import write_extra_regressor, write_smpl_pickle
     from tests.official_vibe import write_vibe
 
-    folder = tmp_path_factory.mktemp("official")
-    write_vibe(folder)
-    write_smpl_pickle(folder / "SMPL_NEUTRAL.pkl")
-    write_extra_regressor(folder / "J_regressor_extra.npy")
+    def make(folder):
+        write_vibe(folder)
+        write_smpl_pickle(folder / "SMPL_NEUTRAL.pkl")
+        write_extra_regressor(folder / "J_regressor_extra.npy")
+
+    folder = made_once(tmp_path_factory, "official", make)
     return VibeFiles(
         vibe=folder / "vibe_model_w_3dpw.pth.tar",
         spin=folder / "spin_model_checkpoint.pth.tar",
@@ -79,6 +96,20 @@ def official_engine(official_files, tmp_path_factory):
     """The folder of the engine made of them, in single precision."""
     from export.vibe import VibeOptions, export_vibe
 
-    out = tmp_path_factory.mktemp("engines") / "vibe"
-    export_vibe(official_files, out, VibeOptions())
-    return out
+    def make(out):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("export.vibe.PARITY_FRAMES", 30)
+            export_vibe(official_files, out, VibeOptions())
+
+    return made_once(tmp_path_factory, "vibe", make)
+
+
+@pytest.fixture(scope="session")
+def official_fused_engine(official_files, tmp_path_factory):
+    """The same engine as one graph from crop to parameters, with another margin."""
+    from export.vibe import VibeOptions, export_vibe
+
+    options = VibeOptions(fused=True, crop_scale=1.2)
+    return made_once(
+        tmp_path_factory, "fused", lambda out: export_vibe(official_files, out, options)
+    )

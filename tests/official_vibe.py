@@ -4,6 +4,8 @@ The weights are scaled so that numbers keep a sane size through all layers and a
 mean pose, upright: pictures of such an engine can be judged.
 """
 
+import copy
+import functools
 from collections import OrderedDict
 
 import numpy as np
@@ -48,6 +50,11 @@ def _varied_backbone():
 
 def random_vibe(seed=0):
     """The network whose weights the files hold, eval mode."""
+    return copy.deepcopy(_random_vibe(seed))
+
+
+@functools.cache
+def _random_vibe(seed):
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         backbone = _varied_backbone()

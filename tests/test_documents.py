@@ -33,11 +33,12 @@ def test_the_readme_names_every_extra() -> None:
         assert re.search(rf"^\| .*`{extra}`.* \|", README, re.MULTILINE), extra
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+def test_links_lead_somewhere(subtests: pytest.Subtests) -> None:
+    for document in DOCUMENTS:
+        with subtests.test(document=document):
+            for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+                if "://" not in target:
+                    assert (document.parent / target).exists(), target
 
 
 def test_the_readme_and_the_help_name_every_key() -> None:

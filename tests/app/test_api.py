@@ -43,8 +43,8 @@ def test_a_slow_reader_of_a_live_source_gets_the_newest():
         for frame in frames:
             steps.append(frame.index)
             time.sleep(0.08)
-    assert len(steps) < 20
     assert np.diff(steps).min() >= 1
+    assert np.ptp(steps) > 1.5 * len(steps)  # at 30 Hz two frames pass while the reader sleeps
 
 
 def test_names_lead_to_the_arrays():
@@ -93,19 +93,17 @@ def test_outputs_are_written_while_streaming(tmp_path):
         assert len(motion["poses"]) == 4
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
+def test_every_mistake_is_one_kind_of_error(subtests):
+    for settings, message in [
         ({"source": "nowhere.mp4"}, "nowhere.mp4"),
         ({"smoth": 1}, "smoth"),
         ({"view": "both"}, "view"),
         ({"smooth": 7}, "smooth"),
         ({"source": CLIP, "engine": "none-such"}, "none-such"),
-    ],
-)
-def test_every_mistake_is_one_kind_of_error(settings, message):
-    with pytest.raises(realtime_vibe.RealtimeVibeError, match=message):
-        list(realtime_vibe.stream(**settings))
+    ]:
+        with subtests.test(message=message, settings=settings):
+            with pytest.raises(realtime_vibe.RealtimeVibeError, match=message):
+                list(realtime_vibe.stream(**settings))
 
 
 def test_the_package_knows_what_it_does_not_have():

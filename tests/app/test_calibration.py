@@ -75,14 +75,18 @@ def test_a_calibration_is_kept_and_taken_up_by_the_next_run(model, body, own_fol
     assert quiet.message == ""
 
 
-@pytest.mark.parametrize(
-    "settings", [{"calibrate": False}, {"person_height": 1.7}, {"fov_deg": 70.0}, {"distance": 2.0}]
-)
-def test_a_kept_one_that_does_not_fit_is_left_out(model, body, settings):
-    _, calibration = _attached(model, calibrate=True, person_height=1.8)
-    _stand(calibration, body)
-    run_, _ = _attached(model, **settings)
-    np.testing.assert_array_equal(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
+def test_a_kept_one_that_does_not_fit_is_left_out(model, body, subtests):
+    for settings in [
+        {"calibrate": False},
+        {"person_height": 1.7},
+        {"fov_deg": 70.0},
+        {"distance": 2.0},
+    ]:
+        with subtests.test(settings=settings):
+            _, calibration = _attached(model, calibrate=True, person_height=1.8)
+            _stand(calibration, body)
+            run_, _ = _attached(model, **settings)
+            np.testing.assert_array_equal(run_.pipeline.T_world_camera, T_WORLD_CAMERA)
 
 
 def test_another_camera_or_size_has_none(model, body):

@@ -107,9 +107,8 @@ def test_command_line_beats_file_beats_default(settings: Path) -> None:
     assert config.temporal == LiveConfig().temporal
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
+def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Subtests) -> None:
+    for line, told in [
         ("sorce = 'x'", "unknown setting 'sorce' (did you mean 'source'?)"),
         ("max_frame = 3", "did you mean 'max-frames'?"),
         ("zzz = 3", "unknown setting 'zzz'; expected one of source, "),
@@ -134,14 +133,13 @@ def test_command_line_beats_file_beats_default(settings: Path) -> None:
         ("[view]\nname = 1", "expected one of both"),
         ("max-frames = 1\nmax_frames = 2", "'max-frames' is given twice"),
         ("max-frames = ", "is not valid TOML"),
-    ],
-)
-def test_mistakes_name_file_setting_and_cure(settings: Path, line: str, told: str) -> None:
-    settings.write_text(line)
-    with pytest.raises(ConfigError) as caught:
-        read_settings_file(settings)
-    assert str(settings) in str(caught.value)
-    assert told in str(caught.value)
+    ]:
+        with subtests.test(told=told, line=line):
+            settings.write_text(line)
+            with pytest.raises(ConfigError) as caught:
+                read_settings_file(settings)
+            assert str(settings) in str(caught.value)
+            assert told in str(caught.value)
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:

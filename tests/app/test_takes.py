@@ -116,23 +116,21 @@ def test_a_taken_name_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert Path(name).read_bytes() == content
 
 
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
+def test_names_are_checked_before_anything_starts(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for names, message in [
         (("o.npz", "o.npz"), "twice"),
         (("o.npz", "./o.npz"), "twice"),
         (("o.fbx",), "ends in one of"),
         (("missing/o.bvh",), "does not exist"),
         (("there.glb",), "--overwrite"),
-    ],
-)
-def test_names_are_checked_before_anything_starts(
-    tmp_path: Path, names: tuple[str, ...], message: str
-) -> None:
-    (tmp_path / "there.glb").write_bytes(b"precious")
-    with pytest.raises(OutputError, match=message):
-        check_take(TakeSettings(paths=tuple(tmp_path / name for name in names)))
-    assert [path.name for path in tmp_path.iterdir()] == ["there.glb"]
+    ]:
+        with subtests.test(message=message, names=names):
+            (tmp_path / "there.glb").write_bytes(b"precious")
+            with pytest.raises(OutputError, match=message):
+                check_take(TakeSettings(paths=tuple(tmp_path / name for name in names)))
+            assert [path.name for path in tmp_path.iterdir()] == ["there.glb"]
 
 
 def test_one_video_is_not_written_twice(tmp_path: Path) -> None:

@@ -188,23 +188,21 @@ def test_when_nobody_can_the_reason_is_given(tmp_path):
     assert all(session.is_closed for session in world.opened)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
+def test_a_damaged_cache_is_measured_over(tmp_path, subtests):
+    world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
+    world.cache.path.parent.mkdir()
+    for damage in [
         "",
         "{",
         "[]",
         '{"format_version": 99}',
         '{"format_version": 1, "choices": {"k": 7}}',
         "\0\xff",
-    ],
-)
-def test_a_damaged_cache_is_measured_over(tmp_path, damage):
-    world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
-    world.cache.path.parent.mkdir()
-    world.cache.path.write_bytes(damage.encode("latin-1"))
-    assert world.opener().open(_file(), num_threads=2).backend == "openvino:CPU"
-    assert world.opener().cached_choice(_file(), num_threads=2) == "openvino"
+    ]:
+        with subtests.test(damage=damage):
+            world.cache.path.write_bytes(damage.encode("latin-1"))
+            assert world.opener().open(_file(), num_threads=2).backend == "openvino:CPU"
+            assert world.opener().cached_choice(_file(), num_threads=2) == "openvino"
 
 
 def test_a_cache_that_names_nonsense_is_measured_over(tmp_path):

@@ -125,9 +125,8 @@ def test_another_size_or_type(make):
         session.run({"x": np.zeros((1, 3))})
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_what_does_not_fit_is_refused_with_the_rebuild_command(make, subtests):
+    for change, message in [
         ({"sha256": "0" * 64}, r"has sha256 .*, its manifest says 000000000000"),
         (
             {"versions": {"tensorrt": "11.4.0.106"}},
@@ -135,14 +134,14 @@ def test_another_size_or_type(make):
         ),
         ({"versions": {}}, r"does not say which tensorrt built it, expected 11\.0\.0\.114"),
         ({"compute_capabilities": ("8.6", "SM120")}, r"capability 8\.6, SM120, Fake GPU has 8\.9"),
-    ],
-)
-def test_what_does_not_fit_is_refused_with_the_rebuild_command(make, change, message):
-    with pytest.raises(EngineError, match=message) as caught:
-        make(**change)
-    assert "python -m export.build ENGINE --target tensorrt --precision fp16 --out OUT" in str(
-        caught.value
-    )
+    ]:
+        with subtests.test(message=message, change=change):
+            with pytest.raises(EngineError, match=message) as caught:
+                make(**change)
+            assert (
+                "python -m export.build ENGINE --target tensorrt --precision fp16 --out OUT"
+                in str(caught.value)
+            )
 
 
 @pytest.mark.parametrize("capability", ["8.9", "89", "SM89"])

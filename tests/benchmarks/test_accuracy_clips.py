@@ -30,9 +30,8 @@ def test_pose_parameters_come_along(tmp_path, write_clip):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_a_wrong_truth_is_refused_by_name(tmp_path, write_clip, subtests):
+    cases = [
         ({"joints_camera": np.zeros((12, 5, 3))}, r"shape \(12, 5, 3\)"),
         ({"joints_camera": np.zeros((0, 12, 3))}, "joints_camera has shape"),
         ({"joints_camera": np.full((12, 12, 3), np.nan)}, "no frame without NaN"),
@@ -44,15 +43,15 @@ def test_pose_parameters_come_along(tmp_path, write_clip):
         ({"betas": np.zeros(10)}, "has betas but lacks global_orient, body_pose"),
         ({**POSE, "body_pose": np.zeros((12, 63))}, r"body_pose has shape \(12, 63\)"),
         ({**POSE, "betas": np.zeros(16)}, r"betas has shape \(16,\)"),
-    ],
-)
-def test_a_wrong_truth_is_refused_by_name(tmp_path, write_clip, change, message):
-    images = [np.zeros((32, 32, 3), np.uint8)] * 12
-    folder = write_clip(tmp_path / "wrong", images, **change)
-    with pytest.raises(DatasetError, match=message) as caught:
-        load_truth(folder / "truth.npz")
-    assert "truth.npz" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    ]
+    for number, (change, message) in enumerate(cases):
+        with subtests.test(message=message, change=change):
+            images = [np.zeros((32, 32, 3), np.uint8)] * 12
+            folder = write_clip(tmp_path / str(number), images, **change)
+            with pytest.raises(DatasetError, match=message) as caught:
+                load_truth(folder / "truth.npz")
+            assert "truth.npz" in str(caught.value)
+            assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"text"])

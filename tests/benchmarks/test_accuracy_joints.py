@@ -51,15 +51,16 @@ def test_too_few_common_joints_are_refused():
         choose_joint_set("common", ("left_hip", "right_hip", "pelvis", "neck"))
 
 
-@pytest.mark.parametrize("name", [name for name in SET_NAMES if name != AUTO])
-def test_every_set_is_found_in_a_truth_that_has_everything(name):
-    chosen = choose_joint_set(name, KNOWN_JOINTS)
-    assert chosen.name == name
-    assert set(chosen.gathered) <= set(KNOWN_JOINTS)
-    assert len(set(chosen.gathered)) == len(chosen.gathered)
-    assert chosen.root_weights.sum() == pytest.approx(1.0)
-    weighted = [n for n, w in zip(chosen.gathered, chosen.root_weights, strict=True) if w]
-    assert set(weighted) == set(chosen.root)
+def test_every_set_is_found_in_a_truth_that_has_everything(subtests):
+    for name in [name for name in SET_NAMES if name != AUTO]:
+        with subtests.test(name=name):
+            chosen = choose_joint_set(name, KNOWN_JOINTS)
+            assert chosen.name == name
+            assert set(chosen.gathered) <= set(KNOWN_JOINTS)
+            assert len(set(chosen.gathered)) == len(chosen.gathered)
+            assert chosen.root_weights.sum() == pytest.approx(1.0)
+            weighted = [n for n, w in zip(chosen.gathered, chosen.root_weights, strict=True) if w]
+            assert set(weighted) == set(chosen.root)
 
 
 @pytest.mark.parametrize(("name", "count"), [("lsp14", 14), ("h36m14", 14), ("mpi17", 17)])
@@ -73,13 +74,14 @@ def test_a_root_outside_the_scored_joints_is_gathered_after_them():
     assert "pelvis" not in chosen.joints
 
 
-@pytest.mark.parametrize("joint_set", NAMED_SETS, ids=lambda known: known.name)
-def test_a_truth_without_the_joints_of_a_set_is_refused(joint_set, limb_names):
-    full = tuple(full_joint_name(name) for name in limb_names)
-    with pytest.raises(DatasetError, match=f"lacks .* of the joint set {joint_set.name}"):
-        choose_joint_set(joint_set.name, full)
-    with pytest.raises(DatasetError, match="no joint set 'coco'"):
-        choose_joint_set("coco", full)
+def test_a_truth_without_the_joints_of_a_set_is_refused(limb_names, subtests):
+    for joint_set in NAMED_SETS:
+        with subtests.test(joint_set=joint_set):
+            full = tuple(full_joint_name(name) for name in limb_names)
+            with pytest.raises(DatasetError, match=f"lacks .* of the joint set {joint_set.name}"):
+                choose_joint_set(joint_set.name, full)
+            with pytest.raises(DatasetError, match="no joint set 'coco'"):
+                choose_joint_set("coco", full)
 
 
 def test_joints_are_read_off_the_mesh(body_model):

@@ -100,11 +100,10 @@ def test_two_found_frames_have_no_acceleration(truth):
     assert math.isnan(score_method(truth[:2], truth[:2], COMMON, 30.0).scores.accel_mm)
 
 
-@pytest.mark.parametrize(
-    ("fps", "stride"), [(12, 1), (25, 1), (30, 1), (44, 1), (50, 2), (60, 2), (120, 4)]
-)
-def test_accel_is_taken_at_about_30_frames_a_second(fps, stride):
-    assert accel_stride(fps) == stride
+def test_accel_is_taken_at_about_30_frames_a_second(subtests):
+    for fps, stride in [(12, 1), (25, 1), (30, 1), (44, 1), (50, 2), (60, 2), (120, 4)]:
+        with subtests.test(stride=stride, fps=fps):
+            assert accel_stride(fps) == stride
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0])

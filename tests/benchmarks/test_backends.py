@@ -124,9 +124,8 @@ def test_the_command_lists_what_there_is(capsys):
     assert "no benchmark 'nonsense'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_every_refusal_is_one_line_and_status_2(capsys, tmp_path, subtests):
+    for arguments in [
         ["latency", "--engine", "absent"],
         ["latency", "--frames", "10"],
         ["latency", "--source", "absent.mp4"],
@@ -135,10 +134,9 @@ def test_the_command_lists_what_there_is(capsys):
         ["streaming", "--engine", "absent"],
         ["soak", "--engine", "absent", "--frames", "50"],
         ["backends", "--engine", "absent"],
-    ],
-)
-def test_every_refusal_is_one_line_and_status_2(arguments, capsys, tmp_path):
-    assert run([*arguments, "--json", str(tmp_path / "x.jsonl")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"benchmarks {arguments[0]}: error: ")
-    assert error.count("\n") == 1
+    ]:
+        with subtests.test(arguments=arguments):
+            assert run([*arguments, "--json", str(tmp_path / "x.jsonl")]) == 2
+            error = capsys.readouterr().err
+            assert error.startswith(f"benchmarks {arguments[0]}: error: ")
+            assert error.count("\n") == 1

@@ -19,11 +19,12 @@ def _run(seed, *, factor=1.0, spread=0.15, count=200, cases=20):
     return found.records
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_equal_runs_raise_no_alarm(seed):
-    changes = compare(_run(2 * seed), _run(2 * seed + 1))
-    assert len(changes) == 20
-    assert sum(change.verdict != "within noise" for change in changes) <= 1
+def test_equal_runs_raise_no_alarm(subtests):
+    for seed in range(5):
+        with subtests.test(seed=seed):
+            changes = compare(_run(2 * seed), _run(2 * seed + 1))
+            assert len(changes) == 20
+            assert sum(change.verdict != "within noise" for change in changes) <= 1
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.2, "slower"), (1 / 1.2, "faster")])

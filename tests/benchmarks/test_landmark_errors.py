@@ -19,15 +19,14 @@ def standing() -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize(
-    ("heading_deg", "expected"), [(0, 0), (30, 0), (60, 1), (-90, 1), (180, 2), (140, 2)]
-)
-def test_facing_follows_the_heading(heading_deg: float, expected: int) -> None:
-    angle = np.radians(heading_deg)
-    turn = np.array(
-        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
-    )
-    assert facing((standing() @ turn.T)[None]) == expected
+def test_facing_follows_the_heading(subtests: pytest.Subtests) -> None:
+    for heading_deg, expected in [(0, 0), (30, 0), (60, 1), (-90, 1), (180, 2), (140, 2)]:
+        with subtests.test(expected=expected, heading_deg=heading_deg):
+            angle = np.radians(heading_deg)
+            turn = np.array(
+                [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+            )
+            assert facing((standing() @ turn.T)[None]) == expected
 
 
 def test_facing_of_nobody_is_unknown() -> None:

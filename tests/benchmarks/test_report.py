@@ -138,15 +138,14 @@ def test_gaps_are_named_and_text_is_escaped(tmp_path):
     assert "<b>odd" not in text
 
 
-@pytest.mark.parametrize(
-    ("load", "warns"), [(0.02, False), (0.2, False), (1.9, True), (None, False)]
-)
-def test_a_busy_machine_is_said_on_the_page(records, load, warns):
-    from benchmarks.report_page import page
+def test_a_busy_machine_is_said_on_the_page(records, subtests):
+    for load, warns in [(0.02, False), (0.2, False), (1.9, True), (None, False)]:
+        with subtests.test(warns=warns, load=load):
+            from benchmarks.report_page import page
 
-    where = replace(records[0].environment, load=load, machine={"cores": 2, "cpu": "x"})
-    busy = [replace(record, environment=where) for record in records]
-    assert ("worth quoting" in page(busy, {}, {})) is warns
+            where = replace(records[0].environment, load=load, machine={"cores": 2, "cpu": "x"})
+            busy = [replace(record, environment=where) for record in records]
+            assert ("worth quoting" in page(busy, {}, {})) is warns
 
 
 def test_refusals_are_one_line_and_status_2(records, tmp_path, capsys):

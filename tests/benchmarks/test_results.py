@@ -72,23 +72,21 @@ def test_the_environment_says_where():
     assert where.date.endswith("Z")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
+def test_a_damaged_line_is_named(collected, tmp_path, subtests):
+    for damage in [
         lambda line: line[:-20],
         lambda _: "[]",
         lambda line: json.dumps({**json.loads(line), "format": 99}),
         lambda line: json.dumps({**json.loads(line), "more": 1}),
         lambda line: json.dumps({key: v for key, v in json.loads(line).items() if key != "unit"}),
         lambda line: json.dumps({**json.loads(line), "samples": ["x"]}),
-    ],
-)
-def test_a_damaged_line_is_named(collected, tmp_path, damage):
-    path = tmp_path / "a.jsonl"
-    lines = [json.dumps(as_json(record)) for record in collected.records]
-    path.write_text("\n".join([lines[0], damage(lines[1]), lines[2]]))
-    with pytest.raises(DatasetError, match=r"a\.jsonl:2 "):
-        read([path])
+    ]:
+        with subtests.test(damage=damage):
+            path = tmp_path / "a.jsonl"
+            lines = [json.dumps(as_json(record)) for record in collected.records]
+            path.write_text("\n".join([lines[0], damage(lines[1]), lines[2]]))
+            with pytest.raises(DatasetError, match=r"a\.jsonl:2 "):
+                read([path])
 
 
 def test_no_results_and_no_place_for_them_are_errors(collected, tmp_path):

@@ -71,9 +71,8 @@ def test_a_held_person_is_measured_raw_and_smoothed(person_clip, tmp_path, capsy
     assert raw["coverage"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_every_refusal_is_one_line(empty_clip, capsys, subtests):
+    for arguments, message in [
         (["absent"], "no video at"),
         (["CLIP/video.mp4"], "expected more than the first 2 s"),
         (["CLIP", "--seconds", "2.1"], "nobody was found"),
@@ -81,11 +80,10 @@ def test_a_held_person_is_measured_raw_and_smoothed(person_clip, tmp_path, capsy
         (["CLIP", "--smooth", "2"], "smooth is 2"),
         (["CLIP", "--engine", "absent"], "no engine"),
         (["CLIP/truth.npz"], "cannot be read as a video"),
-    ],
-)
-def test_every_refusal_is_one_line(arguments, message, empty_clip, capsys):
-    code = main([argument.replace("CLIP", str(empty_clip)) for argument in arguments])
-    error = capsys.readouterr().err
-    assert code == 2
-    assert message in error
-    assert error.count("\n") == 1
+    ]:
+        with subtests.test(message=message, arguments=arguments):
+            code = main([argument.replace("CLIP", str(empty_clip)) for argument in arguments])
+            error = capsys.readouterr().err
+            assert code == 2
+            assert message in error
+            assert error.count("\n") == 1

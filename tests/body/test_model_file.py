@@ -76,9 +76,8 @@ def test_doubles_signed_parents_and_more_shape_components_are_taken(tmp_path):
     np.testing.assert_allclose(body.shapedirs, shapedirs[..., :10], rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
+def test_unfit_arrays_are_refused_by_name(tmp_path, subtests):
+    for changes, complaint in [
         ({"weights": None}, "no array weights"),
         ({"v_template": np.zeros((4, 3), np.float32)}, "shapedirs has shape"),
         ({"v_template": np.float32(1.0)}, "v_template has shape"),
@@ -95,14 +94,13 @@ def test_doubles_signed_parents_and_more_shape_components_are_taken(tmp_path):
         ({"J_regressor_extra": np.zeros((8, NUM_VERTICES))}, "J_regressor_extra has shape"),
         ({"metadata": np.array("{")}, "metadata is not JSON"),
         ({"metadata": np.array("[1]")}, "metadata is a list"),
-    ],
-)
-def test_unfit_arrays_are_refused_by_name(tmp_path, changes, complaint):
-    path = saved(tmp_path, **changes)
-    with pytest.raises(BodyModelError, match=r"body\.npz") as caught:
-        load_body(path)
-    assert complaint in str(caught.value)
-    assert "\n" not in str(caught.value)
+    ]:
+        with subtests.test(complaint=complaint, changes=changes):
+            path = saved(tmp_path, **changes)
+            with pytest.raises(BodyModelError, match=r"body\.npz") as caught:
+                load_body(path)
+            assert complaint in str(caught.value)
+            assert "\n" not in str(caught.value)
 
 
 def test_pickled_objects_are_never_opened(tmp_path):
@@ -111,13 +109,14 @@ def test_pickled_objects_are_never_opened(tmp_path):
         load_body(path)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a zip", b"PK\x03\x04broken"])
-def test_missing_and_damaged_files_are_refused(tmp_path, content):
-    path = tmp_path / "body.npz"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(BodyModelError, match="cannot read the body file"):
-        load_body(path)
+def test_missing_and_damaged_files_are_refused(tmp_path, subtests):
+    for content in [None, b"", b"not a zip", b"PK\x03\x04broken"]:
+        with subtests.test(content=content):
+            path = tmp_path / "body.npz"
+            if content is not None:
+                path.write_bytes(content)
+            with pytest.raises(BodyModelError, match="cannot read the body file"):
+                load_body(path)
 
 
 def test_a_single_array_and_a_torn_file_are_refused(tmp_path):

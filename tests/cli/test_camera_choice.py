@@ -24,12 +24,13 @@ def _choose(typed: str, *cameras: CameraInfo) -> tuple[int, str]:
     return number, questions.getvalue()
 
 
-@pytest.mark.parametrize(("typed", "number"), [("2\n", 2), (" 0 \n", 0), ("\n", 0), ("2", 2)])
-def test_the_user_chooses_by_number(typed: str, number: int) -> None:
-    chosen, shown = _choose(typed, LAPTOP, BRIO)
-    assert chosen == number
-    assert "  0  Integrated Camera  /dev/video0\n  2  BRIO\n" in shown
-    assert shown.count("Which camera?") == 1
+def test_the_user_chooses_by_number(subtests: pytest.Subtests) -> None:
+    for typed, number in [("2\n", 2), (" 0 \n", 0), ("\n", 0), ("2", 2)]:
+        with subtests.test(number=number, typed=typed):
+            chosen, shown = _choose(typed, LAPTOP, BRIO)
+            assert chosen == number
+            assert "  0  Integrated Camera  /dev/video0\n  2  BRIO\n" in shown
+            assert shown.count("Which camera?") == 1
 
 
 def test_wrong_answers_are_asked_again() -> None:

@@ -120,9 +120,10 @@ def test_every_setting_is_an_option_and_explained() -> None:
         assert word in text
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
+def test_mistakes_are_one_line_and_exit_2(
+    capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests
+) -> None:
+    for words, told in [
         (["--sourc", "x"], "unrecognized arguments: --sourc"),
         (["--view", "all"], "--view"),
         (["--max-frames", "many"], "--max-frames"),
@@ -143,21 +144,18 @@ def test_every_setting_is_an_option_and_explained() -> None:
         (["doctor", "--no-such"], "--no-such"),
         (["recover"], "OUT.npz.part"),
         (["recover", "gone.npz.part"], "cannot read gone.npz.part"),
-    ],
-)
-def test_mistakes_are_one_line_and_exit_2(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    try:
-        code: object = main.main(words)
-    except SystemExit as stop:
-        code = stop.code
-    assert code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("realtime-vibe: error: ")
-    assert printed.err.count("\n") == 1
-    assert told in printed.err
+    ]:
+        with subtests.test(told=told, words=words):
+            try:
+                code: object = main.main(words)
+            except SystemExit as stop:
+                code = stop.code
+            assert code == 2
+            printed = capsys.readouterr()
+            assert printed.out == ""
+            assert printed.err.startswith("realtime-vibe: error: ")
+            assert printed.err.count("\n") == 1
+            assert told in printed.err
 
 
 def test_our_errors_are_one_line_and_exit_2(

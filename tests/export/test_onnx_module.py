@@ -55,10 +55,11 @@ def assert_same(spec, run, people, tolerance=1e-4):
         assert np.abs(value.numpy() - wanted).max() <= tolerance * scale, item.name
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_torch_computes_what_onnx_runtime_computes(name):
-    spec = spec_of(name)
-    assert_same(spec, OnnxModule(onnx.load(str(spec.path))), people=2)
+def test_torch_computes_what_onnx_runtime_computes(subtests):
+    for name in GRAPHS:
+        with subtests.test(name=name):
+            spec = spec_of(name)
+            assert_same(spec, OnnxModule(onnx.load(str(spec.path))), people=2)
 
 
 def test_the_half_graph_runs_in_half():

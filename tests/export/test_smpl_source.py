@@ -49,17 +49,19 @@ def test_a_pickle_of_chumpy_objects_gives_the_arrays_it_was_made_of(pickled):
     assert "chumpy" not in sys.modules
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
-@pytest.mark.parametrize("module", ["scipy.sparse.csc", "scipy.sparse._csc"])
-def test_a_sparse_regressor_of_any_age_is_read(tmp_path, protocol, module):
+def test_a_sparse_regressor_of_any_age_is_read(tmp_path, subtests):
     arrays = official_smpl.official_arrays()
-    regressor = official_smpl.sparse_columns(arrays["J_regressor"], module)
-    path = partial_pickle(tmp_path / "a.pkl", **{**arrays, "J_regressor": regressor})
-    np.testing.assert_array_equal(read_smpl(path)["J_regressor"], arrays["J_regressor"])
-    scipy_sparse = pytest.importorskip("scipy.sparse", reason="scipy writes its own matrix here")
-    made = scipy_sparse.csc_matrix(arrays["J_regressor"])
-    path.write_bytes(pickle.dumps({**arrays, "J_regressor": made}, protocol))
-    np.testing.assert_array_equal(read_smpl(path)["J_regressor"], arrays["J_regressor"])
+    for module in ["scipy.sparse.csc", "scipy.sparse._csc"]:
+        with subtests.test(module=module):
+            regressor = official_smpl.sparse_columns(arrays["J_regressor"], module)
+            path = partial_pickle(tmp_path / "a.pkl", **{**arrays, "J_regressor": regressor})
+            np.testing.assert_array_equal(read_smpl(path)["J_regressor"], arrays["J_regressor"])
+    with subtests.test("as scipy writes it"):
+        scipy_sparse = pytest.importorskip("scipy.sparse", reason="scipy is not installed")
+        made = scipy_sparse.csc_matrix(arrays["J_regressor"])
+        path = tmp_path / "b.pkl"
+        path.write_bytes(pickle.dumps({**arrays, "J_regressor": made}))
+        np.testing.assert_array_equal(read_smpl(path)["J_regressor"], arrays["J_regressor"])
 
 
 def test_plain_arrays_of_300_components_keep_the_first_ten(folder):
@@ -136,34 +138,33 @@ def test_extra_joints_beside_the_model_are_found(tmp_path):
     assert extra_beside(model) == found
 
 
-@pytest.mark.parametrize(
-    ("name", "gender"),
-    [
+def test_the_name_states_the_gender(subtests):
+    for name, gender in [
         ("SMPL_NEUTRAL.pkl", "neutral"),
         ("SMPL_MALE.pkl", "male"),
         ("SMPL_FEMALE.npz", "female"),
         ("basicModel_f_lbs_10_207_0_v1.0.0.pkl", "female"),
         ("basicmodel_m_lbs_10_207_0_v1.0.0.pkl", "male"),
         ("model.pkl", "neutral"),
-    ],
-)
-def test_the_name_states_the_gender(name, gender):
-    assert gender_of(Path(name)) == gender
+    ]:
+        with subtests.test(gender=gender, name=name):
+            assert gender_of(Path(name)) == gender
 
 
-@pytest.mark.parametrize("name", official_smpl.MODEL_ARRAYS)
-def test_what_is_missing_is_named(tmp_path, name):
-    rest = {**official_smpl.official_arrays()}
-    del rest[name]
-    path = tmp_path / "a.pkl"
-    path.write_bytes(pickle.dumps(rest))
-    with pytest.raises(BodyModelError, match=rf"a\.pkl: no {name}; got .*smpl\.is\.tue\.mpg\.de"):
-        read_smpl(path)
+def test_what_is_missing_is_named(tmp_path, subtests):
+    for name in official_smpl.MODEL_ARRAYS:
+        with subtests.test(name=name):
+            rest = dict.fromkeys(official_smpl.MODEL_ARRAYS, np.zeros(1))
+            del rest[name]
+            path = partial_pickle(tmp_path / "a.pkl", **rest)
+            with pytest.raises(
+                BodyModelError, match=rf"a\.pkl: no {name}; got .*smpl\.is\.tue\.mpg\.de"
+            ):
+                read_smpl(path)
 
 
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
+def test_what_does_not_fit_is_named(tmp_path, subtests):
+    for changes, complaint in [
         ({"v_template": np.zeros((10475, 3))}, r"shape \(10475, 3\), expected \(6890, 3\).*SMPL-X"),
         ({"shapedirs": np.zeros((6890, 3, 9))}, "9 components, expected 10"),
         ({"posedirs": np.zeros((6890, 3, 93))}, r"posedirs has shape .*expected \(6890, 3, 207\)"),
@@ -173,15 +174,14 @@ def test_what_is_missing_is_named(tmp_path, name):
         ({"kintree_table": np.zeros((2, 24), np.uint32)}, "kintree_table has parents"),
         ({"J_regressor": "text"}, "a str in place of an array"),
         ({"weights": np.zeros((6890, 24))}, "weights has a row whose sum"),
-    ],
-)
-def test_what_does_not_fit_is_named(tmp_path, changes, complaint):
-    path = tmp_path / "a.pkl"
-    path.write_bytes(pickle.dumps({**official_smpl.official_arrays(), **changes}))
-    with pytest.raises(BodyModelError, match=complaint) as caught:
-        import_smpl(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    ]:
+        with subtests.test(complaint=complaint, changes=changes):
+            path = tmp_path / "a.pkl"
+            path.write_bytes(pickle.dumps({**official_smpl.official_arrays(), **changes}))
+            with pytest.raises(BodyModelError, match=complaint) as caught:
+                import_smpl(path)
+            assert str(path) in str(caught.value)
+            assert "\n" not in str(caught.value)
 
 
 def test_an_npz_without_an_array_names_it(tmp_path):

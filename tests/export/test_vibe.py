@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from export.parity import compared
 from export.vibe import VibeOptions, export_vibe, main, random_crops
 from realtime_vibe.backends.manifest import load_manifest, open_graph
 from realtime_vibe.body.model_file import load_body
@@ -64,7 +65,7 @@ def _streamed(stage, features):
     return np.stack(rotmats), np.stack(cameras)
 
 
-def _assert_close(got, expected, limit=1e-5):
+def _assert_close(got, expected, limit=1e-4):
     np.testing.assert_allclose(got[0], expected.rotmat[0], atol=limit)
     np.testing.assert_allclose(got[1], expected.weak_camera[0], atol=limit)
 
@@ -83,8 +84,8 @@ def test_window_mode_is_the_paper_s_run_over_the_last_sixteen_frames(network, st
     for frame in (0, 7, 15, 16, 23):
         window = torch.from_numpy(features[max(0, frame + 1 - WINDOW_FRAMES) : frame + 1])
         expected = network.regress(window.transpose(0, 1))
-        np.testing.assert_allclose(rotmat[frame], expected.rotmat[0, -1], atol=1e-5)
-        np.testing.assert_allclose(camera[frame], expected.weak_camera[0, -1], atol=1e-5)
+        np.testing.assert_allclose(rotmat[frame], expected.rotmat[0, -1], atol=1e-4)
+        np.testing.assert_allclose(camera[frame], expected.weak_camera[0, -1], atol=1e-4)
 
 
 @pytest.mark.parametrize("people", [1, 3])
@@ -108,21 +109,8 @@ def test_the_manifest_names_its_sources_and_forbids_passing_on(manifest, officia
     ).side == pytest.approx(110)
 
 
-def test_half_precision_lives_in_the_graph(official_files, tmp_path):
-    parities = export_vibe(official_files, tmp_path / "half", VibeOptions(precision="fp16"))
-    assert 1e-5 < max(parity.relative for parity in parities.values()) <= 1e-2
-    manifest = load_manifest(tmp_path / "half")
-    assert manifest.precision == "fp16"
-    sizes = {name: spec.path.stat().st_size / 1e6 for name, spec in manifest.graphs.items()}
-    assert sizes["features"] < 50
-    assert sizes["step"] < 35
-    dtypes = {spec.dtype for graph in manifest.graphs.values() for spec in graph.outputs}
-    assert dtypes == {"float32"}
-
-
-def test_one_graph_from_crop_to_parameters(official_files, official_engine, tmp_path):
-    export_vibe(official_files, tmp_path / "fused", VibeOptions(fused=True, crop_scale=1.2))
-    fused, split = load_manifest(tmp_path / "fused"), load_manifest(official_engine)
+def test_one_graph_from_crop_to_parameters(official_fused_engine, official_engine):
+    fused, split = load_manifest(official_fused_engine), load_manifest(official_engine)
     assert list(fused.graphs) == ["fused"]
     assert fused.crop_scale == 1.2
     crops, hidden = random_crops(2), np.zeros((2, 2, 1024), np.float32)
@@ -138,12 +126,17 @@ def test_one_graph_from_crop_to_parameters(official_files, official_engine, tmp_
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
 
 
-def test_one_graph_from_crop_to_mesh(official_files, tmp_path):
+def test_one_graph_from_crop_to_mesh_in_half_precision(official_files, tmp_path):
     options = VibeOptions(fused=True, whole_frame=True, precision="fp16")
     parities = export_vibe(official_files, tmp_path / "frame", options)
     assert set(parities) == {"frame", "fused"}
-    assert parities["frame"].relative <= 1e-2
+    assert 1e-5 < max(parity.relative for parity in parities.values()) <= 1e-2
     manifest = load_manifest(tmp_path / "frame")
+    assert manifest.precision == "fp16"
+    assert manifest.graphs["fused"].path.stat().st_size < 85e6  # in single precision 165 MB
+    assert {spec.dtype for graph in manifest.graphs.values() for spec in graph.outputs} == {
+        "float32"
+    }
     shapes = {spec.name: spec.shape[1:] for spec in manifest.graphs["frame"].outputs}
     assert shapes["joints"] == (24, 3)
     assert shapes["vertices"] == (6890, 3)
@@ -154,15 +147,21 @@ def test_one_graph_from_crop_to_mesh(official_files, tmp_path):
     for person in range(3):
         rotmat, betas = out["rotmat"][person], out["betas"][person]
         mesh = body.forward(rotmat[0], rotmat[1:], betas, np.zeros(3, np.float32))
-        np.testing.assert_allclose(out["vertices"][person], mesh.vertices, atol=1e-5)
-        np.testing.assert_allclose(out["joints"][person], mesh.joints, atol=1e-5)
+        np.testing.assert_allclose(out["vertices"][person], mesh.vertices, atol=5e-5)
+        np.testing.assert_allclose(out["joints"][person], mesh.joints, atol=5e-5)
 
 
 def test_a_graph_that_differs_replaces_nothing(official_files, tmp_path, monkeypatch):
-    monkeypatch.setattr("export.vibe._PRECISION_LIMITS", {"fp32": 1e-12})
-    with pytest.raises(ExportError, match="nothing was replaced"):
-        export_vibe(official_files, tmp_path / "bad", VibeOptions())
-    assert list((tmp_path / "bad").iterdir()) == []
+    def off_by_a_tenth(network, folder, options):
+        (folder / "step.onnx").write_bytes(b"new")
+        return {}, {"step": compared(np.ones(3, np.float32), np.full(3, 1.1, np.float32))}
+
+    monkeypatch.setattr("export.vibe._write_graphs", off_by_a_tenth)
+    (tmp_path / "step.onnx").write_bytes(b"old")
+    with pytest.raises(ExportError, match=r"step graph in fp32 differs .*nothing was replaced"):
+        export_vibe(official_files, tmp_path, VibeOptions())
+    assert [path.name for path in tmp_path.iterdir()] == ["step.onnx"]
+    assert (tmp_path / "step.onnx").read_bytes() == b"old"
 
 
 def test_wrong_files_give_one_line_and_status_2(official_files, tmp_path, monkeypatch, capsys):

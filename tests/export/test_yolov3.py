@@ -1,6 +1,7 @@
 """Exported YOLOv3 detectors compute what torch computes, and nothing is replaced when they do not."""
 
 import json
+import shutil
 import warnings
 
 import numpy as np
@@ -86,10 +87,14 @@ def test_the_detector_runs_it(exported):
         assert YoloV3Detector(session).detect(image) == ()  # random weights see nobody
 
 
-def test_a_graph_that_differs_replaces_nothing(tiny_weights, tmp_path, monkeypatch):
+def test_a_graph_that_differs_replaces_nothing(exported, tiny_weights, tmp_path, monkeypatch):
+    def write_copy(*arguments, **_):
+        shutil.copy(exported[0].folder / "yolov3.onnx", arguments[3])
+
     (tmp_path / "yolov3.onnx").write_text("an older graph")
-    for limit in (-1.0, float("nan")):
-        monkeypatch.setitem(yolov3_export.PARITY_LIMIT, "fp32", limit)
+    for error in (1.0, float("nan")):
+        monkeypatch.setattr(yolov3_export, "parity", lambda *_, error=error: error)
+        monkeypatch.setattr(yolov3_export, "write_graph", write_copy)
         with pytest.raises(ExportError, match="nothing was replaced"):
             export(tiny_weights, tmp_path, size=32)
     assert (tmp_path / "yolov3.onnx").read_text() == "an older graph"
@@ -116,11 +121,12 @@ def test_the_command_answers_mistakes_with_one_line(
 
 
 @pytest.mark.slow
-def test_the_full_network_exports_at_its_own_size(tmp_path):
+def test_the_full_network_exports_with_its_three_maps(tmp_path):
+    assert yolov3_export.DEFAULT_SIZE == 416
     weights = tmp_path / "yolov3.weights"
     write_yolo_weights(weights, tiny=False)
-    report = export(weights, tmp_path / "out")
+    report = export(weights, tmp_path / "out", size=64)
     assert report.family == "yolov3"
     assert report.max_error <= 1e-4
     with OnnxRuntimeSession(report.folder / "yolov3.onnx", num_threads=2) as session:
-        assert session.outputs[0].shape == (1, 3 * (13**2 + 26**2 + 52**2), 4)
+        assert session.outputs[0].shape == (1, 3 * (2**2 + 4**2 + 8**2), 4)

@@ -22,7 +22,7 @@ def _person(image_px, dt_s=0.04, landmarks=True):
     )
     return TrackedPerson(
         track_id=0,
-        bbox_xyxy=np.concatenate([image_px.min(axis=0), image_px.max(axis=0)]).astype(np.float32),
+        bbox_xyxy=np.concatenate([image_px[:, :2].min(axis=0), image_px[:, :2].max(axis=0)]),
         score=0.9,
         dt_s=dt_s,
         landmarks=marks if landmarks else None,

@@ -51,15 +51,18 @@ def test_the_upright_square_over_the_image_gives_the_image_itself() -> None:
     np.testing.assert_array_equal(crop_square(image, letterbox_square(64, 64), 64), image)
 
 
-@pytest.mark.parametrize("roll_rad", [0.0, 0.4, -1.9, math.pi])
-def test_a_spot_lands_where_the_mapping_says(roll_rad: float) -> None:
-    image = np.zeros((200, 300, 3), np.uint8)
-    image[118:122, 138:142] = 255
-    square = RotatedSquare(center_x_px=150, center_y_px=100, side_px=128, roll_rad=roll_rad)
-    crop = crop_square(image, square, 256)
-    rows, columns = np.nonzero(crop[..., 0] > 128)
-    expected = image_to_crop(np.array([[140, 120]], np.float32), square)[0] * 256
-    np.testing.assert_allclose([columns.mean() + 0.5, rows.mean() + 0.5], expected, atol=0.6)
+def test_a_spot_lands_where_the_mapping_says(subtests: pytest.Subtests) -> None:
+    for roll_rad in [0.0, 0.4, -1.9, math.pi]:
+        with subtests.test(roll_rad=roll_rad):
+            image = np.zeros((200, 300, 3), np.uint8)
+            image[118:122, 138:142] = 255
+            square = RotatedSquare(center_x_px=150, center_y_px=100, side_px=128, roll_rad=roll_rad)
+            crop = crop_square(image, square, 256)
+            rows, columns = np.nonzero(crop[..., 0] > 128)
+            expected = image_to_crop(np.array([[140, 120]], np.float32), square)[0] * 256
+            np.testing.assert_allclose(
+                [columns.mean() + 0.5, rows.mean() + 0.5], expected, atol=0.6
+            )
 
 
 def test_a_clockwise_roll_turns_the_crops_up_to_the_images_right() -> None:
@@ -82,12 +85,13 @@ def test_any_size_of_image_can_be_cropped(shape: tuple[int, int, int]) -> None:
     assert crop[112, 112].min() > 0
 
 
-@pytest.mark.parametrize(
-    ("side_px", "center_px"), [(0.0, 5.0), (float("nan"), 5.0), (10.0, float("inf")), (1e9, 5.0)]
-)
-def test_degenerate_squares_are_not_usable(side_px: float, center_px: float) -> None:
-    square = RotatedSquare(center_x_px=center_px, center_y_px=0.0, side_px=side_px, roll_rad=0.0)
-    assert not square.is_usable
+def test_degenerate_squares_are_not_usable(subtests: pytest.Subtests) -> None:
+    for side_px, center_px in [(0.0, 5.0), (float("nan"), 5.0), (10.0, float("inf")), (1e9, 5.0)]:
+        with subtests.test(center_px=center_px, side_px=side_px):
+            square = RotatedSquare(
+                center_x_px=center_px, center_y_px=0.0, side_px=side_px, roll_rad=0.0
+            )
+            assert not square.is_usable
 
 
 def test_a_finite_square_is_usable() -> None:

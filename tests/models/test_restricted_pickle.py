@@ -52,10 +52,11 @@ def test_what_python_2_wrote_comes_back(tmp_path):
     _assert_equal(load_pickle(path), CONTENT)
 
 
-@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
-def test_what_python_3_wrote_comes_back(tmp_path, protocol):
-    path = _write(tmp_path / "a.pkl", pickle.dumps(CONTENT, protocol))
-    _assert_equal(load_pickle(path), CONTENT)
+def test_what_python_3_wrote_comes_back(tmp_path, subtests):
+    for protocol in [0, 1, 2, 3, 4, 5]:
+        with subtests.test(protocol=protocol):
+            path = _write(tmp_path / "a.pkl", pickle.dumps(CONTENT, protocol))
+            _assert_equal(load_pickle(path), CONTENT)
 
 
 def test_column_order_and_byte_order_are_kept(tmp_path):
@@ -72,35 +73,37 @@ class _Hostile:
         return self._made_by
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
-@pytest.mark.parametrize(
-    ("function", "arguments", "named"),
-    [
+def test_a_hostile_pickle_runs_nothing_and_is_named(tmp_path, subtests):
+    for function, arguments, named in [
         (os.system, ("touch {canary}",), "system"),
         (eval, ("open({canary!r}, 'w')",), "eval"),
         (exec, ("open({canary!r}, 'w')",), "exec"),
         (getattr, (os, "system"), "getattr"),
         (__import__, ("os",), "__import__"),
         (np.load, ("{canary}",), "load"),
-    ],
-)
-def test_a_hostile_pickle_runs_nothing_and_is_named(tmp_path, protocol, function, arguments, named):
-    canary = tmp_path / "canary"
-    texts = [
-        text.format(canary=str(canary)) if isinstance(text, str) else text for text in arguments
-    ]
-    if function is getattr:
-        texts = [0, "real"]
-    data = pickle.dumps({"poses": _Hostile(function, *texts)}, protocol)
-    path = _write(tmp_path / "bad.pkl", data)
-    with pytest.raises(DatasetError, match=rf"bad\.pkl: the pickle asks for .*\b{named}\b"):
-        load_pickle(path)
-    assert not canary.exists()
+    ]:
+        for protocol in [0, 2, 4]:
+            with subtests.test(
+                named=named, arguments=arguments, function=function, protocol=protocol
+            ):
+                canary = tmp_path / "canary"
+                texts = [
+                    text.format(canary=str(canary)) if isinstance(text, str) else text
+                    for text in arguments
+                ]
+                if function is getattr:
+                    texts = [0, "real"]
+                data = pickle.dumps({"poses": _Hostile(function, *texts)}, protocol)
+                path = _write(tmp_path / "bad.pkl", data)
+                with pytest.raises(
+                    DatasetError, match=rf"bad\.pkl: the pickle asks for .*\b{named}\b"
+                ):
+                    load_pickle(path)
+                assert not canary.exists()
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
+def test_allowed_names_cannot_be_turned_to_other_uses(tmp_path, subtests):
+    for raw in [
         python2_pickle.call("numpy", "ndarray", (10**9,), "f8"),
         python2_pickle.call("numpy", "dtype", "f8,O"),
         python2_pickle.call("numpy.core.multiarray", "scalar", "f8", b"12345678"),
@@ -108,28 +111,29 @@ def test_a_hostile_pickle_runs_nothing_and_is_named(tmp_path, protocol, function
             "copy_reg", "_reconstructor", python2_pickle.name("numpy", "dtype"), 0, 0
         ),
         python2_pickle.call("_codecs", "encode", "x", "zlib"),
-    ],
-    ids=["ndarray", "structured", "scalar", "reconstructor", "codec"],
-)
-def test_allowed_names_cannot_be_turned_to_other_uses(tmp_path, raw):
-    path = _write(tmp_path / "odd.pkl", python2_pickle.dumps([raw]))
-    with pytest.raises(DatasetError, match=r"odd\.pkl: not a readable pickle"):
-        load_pickle(path)
+    ]:
+        with subtests.test(raw=raw):
+            path = _write(tmp_path / "odd.pkl", python2_pickle.dumps([raw]))
+            with pytest.raises(DatasetError, match=r"odd\.pkl: not a readable pickle"):
+                load_pickle(path)
 
 
-@pytest.mark.parametrize("shape", [(3,), (-1, -2), (2**62, 4), ("2",)])
-def test_an_array_that_lies_about_its_size_is_refused(tmp_path, shape):
-    good = python2_pickle.dumps(np.zeros(2))
-    assert good.count(python2_pickle._item((2,))) == 1
-    shape_code = b"(" + b"".join(
-        b"U" + bytes([len(size)]) + size.encode()
-        if isinstance(size, str)
-        else b"\x8a\x09" + size.to_bytes(9, "little", signed=True)
-        for size in shape
-    ) + b"t"  # fmt: skip
-    path = _write(tmp_path / "lie.pkl", good.replace(python2_pickle._item((2,)), shape_code))
-    with pytest.raises(DatasetError, match=r"lie\.pkl: not a readable pickle"):
-        load_pickle(path)
+def test_an_array_that_lies_about_its_size_is_refused(tmp_path, subtests):
+    for shape in [(3,), (-1, -2), (2**62, 4), ("2",)]:
+        with subtests.test(shape=shape):
+            good = python2_pickle.dumps(np.zeros(2))
+            assert good.count(python2_pickle._item((2,))) == 1
+            shape_code = b"(" + b"".join(
+                b"U" + bytes([len(size)]) + size.encode()
+                if isinstance(size, str)
+                else b"\x8a\x09" + size.to_bytes(9, "little", signed=True)
+                for size in shape
+            ) + b"t"  # fmt: skip
+            path = _write(
+                tmp_path / "lie.pkl", good.replace(python2_pickle._item((2,)), shape_code)
+            )
+            with pytest.raises(DatasetError, match=r"lie\.pkl: not a readable pickle"):
+                load_pickle(path)
 
 
 def test_every_cut_is_said(tmp_path):

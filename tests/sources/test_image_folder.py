@@ -64,9 +64,8 @@ def test_names_of_any_kind_can_be_compared() -> None:
     assert len(sorted((Path(name) for name in names), key=natural_key)) == len(names)
 
 
-@pytest.mark.parametrize(
-    ("name", "image", "expected"),
-    [
+def test_formats(tmp_path: Path, stop: threading.Event, subtests: pytest.Subtests) -> None:
+    for name, image, expected in [
         ("grey.png", grey(200), (200, 200, 200)),
         ("grey16.png", np.full((30, 40), 51200, np.uint16), (200, 200, 200)),
         ("colour16.png", np.full((30, 40, 3), (2560, 5120, 7680), np.uint16), (10, 20, 30)),
@@ -74,18 +73,15 @@ def test_names_of_any_kind_can_be_compared() -> None:
         ("bgr.bmp", np.full((30, 40, 3), (10, 20, 30), np.uint8), (10, 20, 30)),
         ("ünï cödé.webp", np.full((30, 40, 3), 99, np.uint8), (99, 99, 99)),
         ("16.tiff", np.full((30, 40, 3), 51200, np.uint16), (200, 200, 200)),
-    ],
-)
-def test_formats(
-    tmp_path: Path, stop: threading.Event, name: str, image: np.ndarray, expected: tuple[int, ...]
-) -> None:
-    path = save(tmp_path / name, image)
-    with ImageFolder(name, [path]) as source:
-        frames = read_all(source, stop)
-    assert len(frames) == 1
-    assert frames[0].image_bgr.dtype == np.uint8
-    assert frames[0].image_bgr.shape == (30, 40, 3)
-    np.testing.assert_allclose(frames[0].image_bgr[5, 5], expected, atol=2)
+    ]:
+        with subtests.test(expected=expected, image=image, name=name):
+            path = save(tmp_path / name, image)
+            with ImageFolder(name, [path]) as source:
+                frames = read_all(source, stop)
+            assert len(frames) == 1
+            assert frames[0].image_bgr.dtype == np.uint8
+            assert frames[0].image_bgr.shape == (30, 40, 3)
+            np.testing.assert_allclose(frames[0].image_bgr[5, 5], expected, atol=2)
 
 
 def test_unreadable_images_are_skipped_and_counted(
@@ -137,7 +133,7 @@ def test_paced(tmp_path: Path, stop: threading.Event) -> None:
         assert time.perf_counter() - started_s >= 0.19
 
 
-@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
-def test_impossible_rate(fps: float) -> None:
-    with pytest.raises(SourceError, match="frame rate"):
-        ImageFolder("x", [Path("a.png")], fps=fps)
+def test_impossible_rate(subtests: pytest.Subtests) -> None:
+    for fps in [0.0, -1.0, float("nan"), float("inf")]:
+        with subtests.test(fps=fps), pytest.raises(SourceError, match="frame rate"):
+            ImageFolder("x", [Path("a.png")], fps=fps)

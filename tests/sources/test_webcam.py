@@ -107,22 +107,20 @@ def test_real_camera_list_names_what_it_finds() -> None:
         assert camera.index >= 0
 
 
-@pytest.mark.parametrize(
-    ("image", "expected"),
-    [
+def test_any_picture_becomes_bgr8(subtests: pytest.Subtests) -> None:
+    for image, expected in [
         (np.full((2, 3), 9, np.uint8), (9, 9, 9)),
         (np.full((2, 3, 1), 9, np.uint8), (9, 9, 9)),
         (np.full((2, 3, 4), (1, 2, 3, 0), np.uint8), (1, 2, 3)),
         (np.full((2, 3, 3), (256, 512, 65535), np.uint16), (1, 2, 255)),
         (np.full((2, 3, 3), (0.0, 1.0, np.nan), np.float32), (0, 255, 0)),
-    ],
-)
-def test_any_picture_becomes_bgr8(image: np.ndarray, expected: tuple[int, ...]) -> None:
-    got = to_bgr8(image)
-    assert got is not None
-    assert got.shape == (2, 3, 3)
-    assert got.dtype == np.uint8
-    assert tuple(got[0, 0]) == expected
+    ]:
+        with subtests.test(expected=expected, image=image):
+            got = to_bgr8(image)
+            assert got is not None
+            assert got.shape == (2, 3, 3)
+            assert got.dtype == np.uint8
+            assert tuple(got[0, 0]) == expected
 
 
 def test_what_is_no_picture() -> None:

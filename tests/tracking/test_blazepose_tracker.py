@@ -205,15 +205,16 @@ def real_tracker() -> Iterator[BlazePoseTracker]:
         yield tracker
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (480, 640), (1280, 720), (2160, 3840)])
 def test_flat_grey_frames_of_any_size_hold_nobody(
-    real_tracker: BlazePoseTracker, shape: tuple[int, int]
+    real_tracker: BlazePoseTracker, subtests: pytest.Subtests
 ) -> None:
-    real_tracker.reset()
-    image = np.full((*shape, 3), 127, np.uint8)
-    before = image.copy()
-    assert real_tracker.update(_frame(0.0, image)) == ()
-    np.testing.assert_array_equal(image, before)
+    for shape in [(1, 1), (480, 640), (1280, 720), (2160, 3840)]:
+        with subtests.test(shape=shape):
+            real_tracker.reset()
+            image = np.full((*shape, 3), 127, np.uint8)
+            before = image.copy()
+            assert real_tracker.update(_frame(0.0, image)) == ()
+            np.testing.assert_array_equal(image, before)
 
 
 def _read(path: Path, count: int) -> list[np.ndarray]:

@@ -41,23 +41,20 @@ def _ids(people: list[tuple[TrackedPerson, ...]]) -> set[int]:
     return {person.track_id for row in people for person in row}
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
+def test_a_box_fits_until_the_next_detection(subtests: pytest.Subtests) -> None:
+    for place in [
         lambda i: (120 + 9.0 * i, 240, 100, 250),
         lambda i: (300, 200 + 4.0 * i, 100, 220),
         lambda i: (200 + 5.0 * i, 240, 80 * 1.02**i, 190 * 1.02**i),
         lambda i: (250, 250, 120 * 0.98**i, 280 * 0.98**i),
         lambda i: (320 + 90 * np.sin(i / 5), 240, 90, 260),
-    ],
-    ids=["fast", "down", "near", "far", "swing"],
-)
-def test_a_box_fits_until_the_next_detection(place: Place) -> None:
-    scene = Scene(Thing(1, place))
-    people, detector = _run(scene, range(15))
-    assert detector.calls == [0]
-    assert min(_fit(row[0], scene.boxes(i)[0]) for i, row in enumerate(people)) > 0.7
-    assert _ids(people) == {0}
+    ]:
+        with subtests.test(place=place):
+            scene = Scene(Thing(1, place))
+            people, detector = _run(scene, range(15))
+            assert detector.calls == [0]
+            assert min(_fit(row[0], scene.boxes(i)[0]) for i, row in enumerate(people)) > 0.7
+            assert _ids(people) == {0}
 
 
 def test_detections_come_every_so_many_frames_and_correct_without_a_jump() -> None:
@@ -77,19 +74,24 @@ def test_real_time_between_sights_is_told_and_scores_are_the_detectors() -> None
     assert {row[0].score for row in people} == {0.9}
 
 
-@pytest.mark.parametrize("sees_hidden", [True, False])
-@pytest.mark.parametrize("detect_every", [1, 8, 15])
-def test_two_who_cross_keep_their_identities(sees_hidden: bool, detect_every: int) -> None:
-    scene = Scene(
-        Thing(1, lambda i: (120 + 8.0 * i, 240, 80, 240)),
-        Thing(2, lambda i: (540 - 7.0 * i, 250, 90, 250)),
-    )
-    people, _ = _run(scene, range(52), sees_hidden=sees_hidden, detect_every=detect_every)
-    assert _ids(people) == {0, 1}
-    for index in (0, 10, 40, 51):
-        fits = {person.track_id: person for person in people[index]}
-        for track_id, box in enumerate(reversed(scene.boxes(index))):  # the larger came first
-            assert _fit(fits[track_id], box) > 0.6, (index, track_id)
+def test_two_who_cross_keep_their_identities(subtests: pytest.Subtests) -> None:
+    for detect_every in [1, 8, 15]:
+        for sees_hidden in [True, False]:
+            with subtests.test(detect_every=detect_every, sees_hidden=sees_hidden):
+                scene = Scene(
+                    Thing(1, lambda i: (120 + 8.0 * i, 240, 80, 240)),
+                    Thing(2, lambda i: (540 - 7.0 * i, 250, 90, 250)),
+                )
+                people, _ = _run(
+                    scene, range(52), sees_hidden=sees_hidden, detect_every=detect_every
+                )
+                assert _ids(people) == {0, 1}
+                for index in (0, 10, 40, 51):
+                    fits = {person.track_id: person for person in people[index]}
+                    for track_id, box in enumerate(
+                        reversed(scene.boxes(index))
+                    ):  # the larger came first
+                        assert _fit(fits[track_id], box) > 0.6, (index, track_id)
 
 
 @pytest.mark.parametrize("detect_every", [1, 5])

@@ -11,17 +11,20 @@ from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.tracking.regions import is_near, region_from_alignment, steadied
 
 
-@pytest.mark.parametrize(
-    ("circle", "roll_rad"),
-    [((100, 40), 0.0), ((160, 100), math.pi / 2), ((40, 100), -math.pi / 2), ((100, 160), math.pi)],
-)
-def test_the_squares_up_points_to_the_circle_point(
-    circle: tuple[float, float], roll_rad: float
-) -> None:
-    region = region_from_alignment(np.array([100, 100], np.float32), np.array(circle, np.float32))
-    assert region.roll_rad == pytest.approx(roll_rad)
-    assert region.side_px == pytest.approx(2 * 60 * 1.25)
-    assert (region.center_x_px, region.center_y_px) == (100, 100)
+def test_the_squares_up_points_to_the_circle_point(subtests: pytest.Subtests) -> None:
+    for circle, roll_rad in [
+        ((100, 40), 0.0),
+        ((160, 100), math.pi / 2),
+        ((40, 100), -math.pi / 2),
+        ((100, 160), math.pi),
+    ]:
+        with subtests.test(roll_rad=roll_rad, circle=circle):
+            region = region_from_alignment(
+                np.array([100, 100], np.float32), np.array(circle, np.float32)
+            )
+            assert region.roll_rad == pytest.approx(roll_rad)
+            assert region.side_px == pytest.approx(2 * 60 * 1.25)
+            assert (region.center_x_px, region.center_y_px) == (100, 100)
 
 
 def test_coinciding_points_give_no_usable_region() -> None:
@@ -29,16 +32,19 @@ def test_coinciding_points_give_no_usable_region() -> None:
     assert not region_from_alignment(point, point).is_usable
 
 
-@pytest.mark.parametrize(
-    ("shift_px", "side_px", "gap_s", "expected"),
-    [(20, 100, 0.0, True), (60, 100, 0.0, False), (60, 100, 0.5, True), (5, 300, 0.0, False)],
-)
-def test_near_means_a_plausible_way_and_size(
-    shift_px: float, side_px: float, gap_s: float, expected: bool
-) -> None:
-    last = RotatedSquare(center_x_px=0, center_y_px=0, side_px=100, roll_rad=0)
-    candidate = RotatedSquare(center_x_px=shift_px, center_y_px=0, side_px=side_px, roll_rad=1)
-    assert is_near(candidate, last, gap_s) is expected
+def test_near_means_a_plausible_way_and_size(subtests: pytest.Subtests) -> None:
+    for shift_px, side_px, gap_s, expected in [
+        (20, 100, 0.0, True),
+        (60, 100, 0.0, False),
+        (60, 100, 0.5, True),
+        (5, 300, 0.0, False),
+    ]:
+        with subtests.test(expected=expected, gap_s=gap_s, side_px=side_px, shift_px=shift_px):
+            last = RotatedSquare(center_x_px=0, center_y_px=0, side_px=100, roll_rad=0)
+            candidate = RotatedSquare(
+                center_x_px=shift_px, center_y_px=0, side_px=side_px, roll_rad=1
+            )
+            assert is_near(candidate, last, gap_s) is expected
 
 
 def test_steady_region_ignores_small_changes() -> None:

@@ -76,14 +76,13 @@ def test_closing_twice_is_allowed():
     assert session.num_closed == 2
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(640, 480), (480, 640), (1280, 720), (500, 333), (7, 5)]
-)
-def test_the_picture_is_surrounded_by_grey_without_an_edge(width, height):
+def test_the_picture_is_surrounded_by_grey_without_an_edge(subtests):
     """A grey image and its grey border cannot be told apart, whatever the sizes."""
-    grey = np.full((height, width, 3), GREY, np.uint8)
-    square = letterbox_square(width, height)
-    np.testing.assert_array_equal(letterboxed(grey, square, 416), GREY)
+    for width, height in [(640, 480), (480, 640), (1280, 720), (500, 333), (7, 5)]:
+        with subtests.test(height=height, width=width):
+            grey = np.full((height, width, 3), GREY, np.uint8)
+            square = letterbox_square(width, height)
+            np.testing.assert_array_equal(letterboxed(grey, square, 416), GREY)
 
 
 def test_the_border_leaves_the_image_as_it_is():

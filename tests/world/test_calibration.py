@@ -30,19 +30,20 @@ def _calibration(**changes):
     return Calibration(**{**facts, **changes})
 
 
-@pytest.mark.parametrize("height_m", [1.2, 1.55, 1.75, 2.1])
-def test_the_fitted_shape_is_as_tall_as_wanted_and_otherwise_the_same(model, body, height_m):
-    betas = np.array([0.3, -1.0, 0.5, 0, 1.2, 0, 0, -0.7, 0, 0], np.float32)
-    height = BodyHeight(model)
-    fitted = height.fitted(betas, height_m)
-    mesh = body.forward(
-        np.eye(3, dtype=np.float32),
-        np.tile(np.eye(3, dtype=np.float32), (23, 1, 1)),
-        fitted,
-        np.zeros(3, np.float32),
-    )
-    assert np.ptp(mesh.vertices[:, 1]) == pytest.approx(height_m, abs=2e-3)
-    assert np.abs(fitted - betas)[1:].max() < 0.6
+def test_the_fitted_shape_is_as_tall_as_wanted_and_otherwise_the_same(model, body, subtests):
+    for height_m in [1.2, 1.55, 1.75, 2.1]:
+        with subtests.test(height_m=height_m):
+            betas = np.array([0.3, -1.0, 0.5, 0, 1.2, 0, 0, -0.7, 0, 0], np.float32)
+            height = BodyHeight(model)
+            fitted = height.fitted(betas, height_m)
+            mesh = body.forward(
+                np.eye(3, dtype=np.float32),
+                np.tile(np.eye(3, dtype=np.float32), (23, 1, 1)),
+                fitted,
+                np.zeros(3, np.float32),
+            )
+            assert np.ptp(mesh.vertices[:, 1]) == pytest.approx(height_m, abs=2e-3)
+            assert np.abs(fitted - betas)[1:].max() < 0.6
 
 
 @pytest.mark.parametrize("height_m", [0.4, 3.0])
@@ -97,14 +98,13 @@ def test_a_file_keeps_everything(tmp_path):
     assert load_calibration(tmp_path / "none.json") is None
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": "realtime-vibe calibration", "version": 99}']
-)
-def test_a_damaged_file_says_what_to_do(tmp_path, text):
-    path = tmp_path / "camera.json"
-    path.write_text(text)
-    with pytest.raises(OutputError, match="delete it"):
-        load_calibration(path)
+def test_a_damaged_file_says_what_to_do(tmp_path, subtests):
+    for text in ["", "[]", "{}", '{"format": "realtime-vibe calibration", "version": 99}']:
+        with subtests.test(text=text):
+            path = tmp_path / "camera.json"
+            path.write_text(text)
+            with pytest.raises(OutputError, match="delete it"):
+                load_calibration(path)
 
 
 def test_a_file_with_a_wrong_shape_is_refused(tmp_path):

@@ -155,13 +155,14 @@ def test_an_npz_that_cannot_be_written_keeps_the_spool(tmp_path: Path, make_resu
     assert recover(spool_path(path)) == (path,)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b'{"format": 3}\n', b"x" * 9000])
-def test_foreign_files_are_not_recovered(tmp_path: Path, content: bytes) -> None:
-    part = tmp_path / "o.npz.part"
-    part.write_bytes(content)
-    with pytest.raises(OutputError, match="not a recording"):
-        recover(part)
-    assert part.read_bytes() == content
+def test_foreign_files_are_not_recovered(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for content in [b"", b"PK\x03\x04", b'{"format": 3}\n', b"x" * 9000]:
+        with subtests.test(content=content):
+            part = tmp_path / "o.npz.part"
+            part.write_bytes(content)
+            with pytest.raises(OutputError, match="not a recording"):
+                recover(part)
+            assert part.read_bytes() == content
 
 
 def test_recover_names_what_is_missing(tmp_path: Path) -> None:

@@ -138,9 +138,10 @@ def test_a_killed_run_leaves_a_readable_video(tmp_path: Path) -> None:
     assert len(_read(path)) > 40
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (48, 64), (47, 64), (49, 65), (300, 2), (1, 900)])
-def test_fit_into_always_has_the_wanted_size(shape: tuple[int, int]) -> None:
-    picture = np.full((*shape, 3), 90, np.uint8)
-    fitted = fit_into(picture, (64, 48))
-    assert fitted.shape == (48, 64, 3)
-    assert fitted.max() == 90
+def test_fit_into_always_has_the_wanted_size(subtests: pytest.Subtests) -> None:
+    for shape in [(1, 1), (48, 64), (47, 64), (49, 65), (300, 2), (1, 900)]:
+        with subtests.test(shape=shape):
+            picture = np.full((*shape, 3), 90, np.uint8)
+            fitted = fit_into(picture, (64, 48))
+            assert fitted.shape == (48, 64, 3)
+            assert fitted.max() == 90

@@ -8,9 +8,8 @@ from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.stream.address import Address, parse_address, resolve
 
 
-@pytest.mark.parametrize(
-    ("text", "host", "port"),
-    [
+def test_every_spelling(subtests: pytest.Subtests) -> None:
+    for text, host, port in [
         ("127.0.0.1:39539", "127.0.0.1", 39539),
         ("192.168.1.7", "192.168.1.7", 9000),
         ("studio-pc:1", "studio-pc", 1),
@@ -19,20 +18,18 @@ from realtime_vibe.outputs.stream.address import Address, parse_address, resolve
         ("", "127.0.0.1", 9000),
         ("[::1]:39540", "::1", 39540),
         ("[fe80::2]", "fe80::2", 9000),
-    ],
-)
-def test_every_spelling(text: str, host: str, port: int) -> None:
-    address = parse_address(text, default_port=9000)
-    assert (address.host, address.port) == (host, port)
-    assert parse_address(str(address), default_port=1) == address
+    ]:
+        with subtests.test(port=port, host=host, text=text):
+            address = parse_address(text, default_port=9000)
+            assert (address.host, address.port) == (host, port)
+            assert parse_address(str(address), default_port=1) == address
 
 
-@pytest.mark.parametrize(
-    "text", ["host:", "host:x", "host:-1", "::1", "a b:9", "http://a:9", "u@h:9"]
-)
-def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9000|ambiguous"):
-        parse_address(text, default_port=9000)
+def test_what_is_no_address(subtests: pytest.Subtests) -> None:
+    for text in ["host:", "host:x", "host:-1", "::1", "a b:9", "http://a:9", "u@h:9"]:
+        with subtests.test(text=text):
+            with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9000|ambiguous"):
+                parse_address(text, default_port=9000)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999999999"])

@@ -32,12 +32,12 @@ def test_the_bones_are_the_first_22_joints() -> None:
 def test_somebody_who_faces_the_camera_faces_plus_z_in_unity() -> None:
     person = posed_person(FACING, REST, np.array([0.4, 0.1, 3.0]))
     pose = HumanoidRoom().pose(person, 0.0)
-    np.testing.assert_allclose(pose.rotations(), np.tile(np.eye(3), (22, 1, 1)), atol=1e-6)
+    np.testing.assert_allclose(pose.rotations(), np.tile(np.eye(3), (22, 1, 1)), atol=1e-5)
     place = {bone: pose.positions[index] for index, bone in enumerate(BONES)}
     assert place["LeftHand"][0] < -0.4 < 0.4 < place["RightHand"][0]
     assert place["Head"][1] > place["Hips"][1] > place["LeftFoot"][1] >= 0
     assert place["LeftToes"][2] > place["LeftFoot"][2] + 0.05
-    np.testing.assert_allclose(place["Hips"][[0, 2]], 0, atol=1e-6)
+    np.testing.assert_allclose(place["Hips"][[0, 2]], 0, atol=1e-5)
 
 
 def test_steps_towards_the_camera_and_to_the_left() -> None:
@@ -48,13 +48,14 @@ def test_steps_towards_the_camera_and_to_the_left() -> None:
     np.testing.assert_allclose(second.positions[0] - first.positions[0], [-0.5, 0, 1.0], atol=1e-5)
 
 
-@pytest.mark.parametrize("index", range(5))
-def test_bone_lengths_come_back_as_those_of_the_rest_pose(index: int) -> None:
-    rest = HumanoidRoom().pose(posed_person(FACING, REST, np.array([0, 0, 3.0])), 0.0)
-    posed = HumanoidRoom().pose(random_person(index), 0.0)
-    np.testing.assert_allclose(posed.offsets, rest.offsets, atol=2e-6)
-    assert posed.rest_hips_above_feet_m == pytest.approx(rest.positions[0, 1], abs=1e-5)
-    assert hips_above_feet_m(rest.offsets) == pytest.approx(rest.positions[0, 1], abs=1e-5)
+def test_bone_lengths_come_back_as_those_of_the_rest_pose(subtests: pytest.Subtests) -> None:
+    for index in range(5):
+        with subtests.test(index=index):
+            rest = HumanoidRoom().pose(posed_person(FACING, REST, np.array([0, 0, 3.0])), 0.0)
+            posed = HumanoidRoom().pose(random_person(index), 0.0)
+            np.testing.assert_allclose(posed.offsets, rest.offsets, atol=1e-5)
+            assert posed.rest_hips_above_feet_m == pytest.approx(rest.positions[0, 1], abs=1e-5)
+            assert hips_above_feet_m(rest.offsets) == pytest.approx(rest.positions[0, 1], abs=1e-5)
 
 
 def test_bones_grow_with_the_shape() -> None:

@@ -14,13 +14,16 @@ def test_random_rotations_are_those_of_scipy() -> None:
     assert (Rotation.from_quat(quats).inv() * turns).magnitude().max() < 1e-7
 
 
-@pytest.mark.parametrize("angle", [0.0, 1e-6, np.pi - 1e-6, np.pi])
-def test_no_turn_and_half_turns_about_every_axis(angle: float) -> None:
-    axes = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, -1, 1], [-1, 2, 3]], float)
-    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    turns = Rotation.from_rotvec(angle * axes)
-    quats = steady_quats_xyzw(turns.as_matrix().astype(np.float32), None)
-    assert (Rotation.from_quat(quats).inv() * turns).magnitude().max() < 1e-6
+def test_no_turn_and_half_turns_about_every_axis(subtests: pytest.Subtests) -> None:
+    for angle in [0.0, 1e-6, np.pi - 1e-6, np.pi]:
+        with subtests.test(angle=angle):
+            axes = np.array(
+                [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, -1, 1], [-1, 2, 3]], float
+            )
+            axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+            turns = Rotation.from_rotvec(angle * axes)
+            quats = steady_quats_xyzw(turns.as_matrix().astype(np.float32), None)
+            assert (Rotation.from_quat(quats).inv() * turns).magnitude().max() < 1e-6
 
 
 def test_signs_follow_the_frame_before() -> None:

@@ -121,12 +121,12 @@ def test_who_carries_the_body() -> None:
     roots = {mode: root for mode, (_, root) in sent.items()}
     for mode in ROOT_MODES:
         np.testing.assert_allclose(
-            hips[mode] + roots[mode], hips["hips"] + roots["hips"], atol=1e-6
+            hips[mode] + roots[mode], hips["hips"] + roots["hips"], atol=1e-5
         )
     assert (roots["hips"] == 0).all()
-    np.testing.assert_allclose(hips["both"][[0, 2]], 0, atol=1e-7)
+    np.testing.assert_allclose(hips["both"][[0, 2]], 0, atol=1e-5)
     assert roots["both"][1] == 0
-    np.testing.assert_allclose(hips["root"][[0, 2]], 0, atol=1e-7)
+    np.testing.assert_allclose(hips["root"][[0, 2]], 0, atol=1e-5)
     assert 0.5 < hips["root"][1] < 1.2  # the standing height
 
 
@@ -175,7 +175,7 @@ def test_an_avatar_keeps_its_bones_and_stands_on_the_floor(tmp_path: Path, root_
     sink = VmcSink(NOWHERE, avatar=avatar, root_mode=root_mode)
     standing, still = _sent(sink, random_result(0, spread=0.0))
     np.testing.assert_allclose(
-        [standing[name][:3] for name in BONES[1:]], avatar.local_positions[1:], atol=1e-6
+        [standing[name][:3] for name in BONES[1:]], avatar.local_positions[1:], atol=1e-5
     )
     above, place = turns["armature"], np.array([0.02, 0.1, 0.3])
     hips = above @ standing["Hips"][:3] + place + still

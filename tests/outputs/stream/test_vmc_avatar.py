@@ -16,21 +16,22 @@ from realtime_vibe.outputs.stream.vmc_avatar import read_avatar
 from tests.outputs.stream.vrm_files import rest_positions, vrm_document, write_vrm
 
 
-@pytest.mark.parametrize("version", [0, 1])
-@pytest.mark.parametrize("rotated", [None, 3])
-def test_rest_pose_of_both_versions(tmp_path: Path, version: int, rotated: int | None) -> None:
-    document, turns = vrm_document(version, rotated=rotated)
-    avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
-    assert [BONES[bone] for bone in avatar.bones] == list(BONES)
-    assert avatar.parents == BONE_PARENTS
-    np.testing.assert_allclose(avatar.hips_m, [0, 0.9, 0], atol=1e-6)
-    assert avatar.hips_above_feet_m == pytest.approx(0.88)
-    expected = [turns[bone] for bone in BONES]
-    np.testing.assert_allclose(avatar.rest, expected, atol=1e-6)
-    # Chained over the nodes above, local positions lead to the rest positions.
-    rest = rest_positions()
-    steps = np.einsum("bij,bj->bi", avatar.above[1:3], avatar.local_positions[1:3])
-    np.testing.assert_allclose(rest[1:3] - rest[0], steps, atol=1e-6)
+def test_rest_pose_of_both_versions(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for rotated in [None, 3]:
+        for version in [0, 1]:
+            with subtests.test(rotated=rotated, version=version):
+                document, turns = vrm_document(version, rotated=rotated)
+                avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
+                assert [BONES[bone] for bone in avatar.bones] == list(BONES)
+                assert avatar.parents == BONE_PARENTS
+                np.testing.assert_allclose(avatar.hips_m, [0, 0.9, 0], atol=1e-6)
+                assert avatar.hips_above_feet_m == pytest.approx(0.88)
+                expected = [turns[bone] for bone in BONES]
+                np.testing.assert_allclose(avatar.rest, expected, atol=1e-6)
+                # Chained over the nodes above, local positions lead to the rest positions.
+                rest = rest_positions()
+                steps = np.einsum("bij,bj->bi", avatar.above[1:3], avatar.local_positions[1:3])
+                np.testing.assert_allclose(rest[1:3] - rest[0], steps, atol=1e-6)
 
 
 def test_a_matrix_and_a_scale_mean_the_same_as_their_parts(tmp_path: Path) -> None:
@@ -81,25 +82,32 @@ def _bones(document: dict) -> dict:
     return document["extensions"]["VRMC_vrm"]["humanoid"]["humanBones"]
 
 
-@pytest.mark.parametrize("message", BREAKS)
-def test_a_broken_avatar_is_one_clear_line(tmp_path: Path, message: str) -> None:
-    path = write_vrm(tmp_path / "a.vrm", _broken(BREAKS[message]))
-    with pytest.raises(OutputError, match=message) as caught:
-        read_avatar(path)
-    assert "a.vrm" in str(caught.value)
-    assert "\n" not in str(caught.value)
+def test_a_broken_avatar_is_one_clear_line(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for message, damage in BREAKS.items():
+        with subtests.test(message=message):
+            path = write_vrm(tmp_path / "a.vrm", _broken(damage))
+            with pytest.raises(OutputError, match=message) as caught:
+                read_avatar(path)
+            assert "a.vrm" in str(caught.value)
+            assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"glTF", b"PK\x03\x04" + b"x" * 100, b"{}" * 50,
-                                     struct.pack("<4sIII4s", b"glTF", 2, 99, 1 << 31, b"JSON"),
-                                     struct.pack("<4sIII4s", b"glTF", 2, 99, 50, b"JSON") + b"{}",
-                                     struct.pack("<4sIII4s", b"glTF", 2, 22, 2, b"JSON") + b"[]",
-                                     struct.pack("<4sIII4s", b"glTF", 2, 22, 2, b"JSON") + b"\xff{"])  # fmt: skip
-def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "a.vrm"
-    path.write_bytes(content)
-    with pytest.raises(OutputError, match="not a usable VRM avatar"):
-        read_avatar(path)
+def test_other_files_are_refused(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for content in [
+        b"",
+        b"glTF",
+        b"PK\x03\x04" + b"x" * 100,
+        b"{}" * 50,
+        struct.pack("<4sIII4s", b"glTF", 2, 99, 1 << 31, b"JSON"),
+        struct.pack("<4sIII4s", b"glTF", 2, 99, 50, b"JSON") + b"{}",
+        struct.pack("<4sIII4s", b"glTF", 2, 22, 2, b"JSON") + b"[]",
+        struct.pack("<4sIII4s", b"glTF", 2, 22, 2, b"JSON") + b"\xff{",
+    ]:
+        with subtests.test(content=content):
+            path = tmp_path / "a.vrm"
+            path.write_bytes(content)
+            with pytest.raises(OutputError, match="not a usable VRM avatar"):
+                read_avatar(path)
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:

@@ -11,27 +11,26 @@ from realtime_vibe.outputs.view.composite import CompositeRenderer
 from realtime_vibe.outputs.view.snapshot import save_image
 
 
-@pytest.mark.parametrize(
-    ("text", "color"),
-    [
+def test_names_and_numbers(subtests):
+    for text, color in [
         ("default", None),
         ("transparent", None),
         ("Green", (0, 255, 0)),
         ("black", (0, 0, 0)),
         ("#0a10Ff", (255, 16, 10)),
-    ],
-)
-def test_names_and_numbers(text, color):
-    assert parse_background(text).color == color
-    assert parse_background(text).is_transparent == (text == "transparent")
+    ]:
+        with subtests.test(color=color, text=text):
+            assert parse_background(text).color == color
+            assert parse_background(text).is_transparent == (text == "transparent")
 
 
-@pytest.mark.parametrize("text", ["", "red", "#fff", "00ff00", "#00ff0g", "#00ff00ff"])
-def test_anything_else_is_refused(text):
-    with pytest.raises(ConfigError, match="#rrggbb"):
-        parse_background(text)
-    with pytest.raises(ConfigError, match=r"background: .*expected default.*#rrggbb"):
-        LiveConfig(background=text)
+def test_anything_else_is_refused(subtests):
+    for text in ["", "red", "#fff", "00ff00", "#00ff0g", "#00ff00ff"]:
+        with subtests.test(text=text):
+            with pytest.raises(ConfigError, match="#rrggbb"):
+                parse_background(text)
+            with pytest.raises(ConfigError, match=r"background: .*expected default.*#rrggbb"):
+                LiveConfig(background=text)
 
 
 def test_transparent_is_for_snapshots(tmp_path):

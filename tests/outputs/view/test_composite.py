@@ -9,16 +9,15 @@ from realtime_vibe.outputs.view.hud import HudState
 from realtime_vibe.outputs.view.scene import SceneRenderer
 
 
-@pytest.mark.parametrize(
-    "size", [(640, 480), (641, 479), (64, 48), (1, 1), (1080, 1920), (3840, 2160), (333, 97)]
-)
-def test_size_is_told_beforehand_and_even(figure, result_of, size):
-    composite = CompositeRenderer(figure.faces, max_height=720)
-    width, height = composite.size(*size)
-    picture = composite.draw(result_of(figure, (0, 0, 3), size=size))
-    assert picture.shape == (height, width, 3)
-    assert (width % 2, height % 2) == (0, 0)
-    assert height <= 720
+def test_size_is_told_beforehand_and_even(figure, result_of, subtests):
+    for size in [(640, 480), (641, 479), (64, 48), (1, 1), (1080, 1920), (3840, 2160), (333, 97)]:
+        with subtests.test(size=size):
+            composite = CompositeRenderer(figure.faces, max_height=720)
+            width, height = composite.size(*size)
+            picture = composite.draw(result_of(figure, (0, 0, 3), size=size))
+            assert picture.shape == (height, width, 3)
+            assert (width % 2, height % 2) == (0, 0)
+            assert height <= 720
 
 
 def test_left_half_is_the_overlay_and_right_half_the_body(figure, result_of):

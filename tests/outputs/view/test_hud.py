@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 
 from realtime_vibe.outputs.view.hud import HudState, draw_hud
 
@@ -26,15 +25,12 @@ FULL = HudState(
 )
 
 
-@pytest.mark.parametrize("background", [0, 128, 255])
-@pytest.mark.parametrize(
-    "size", [(64, 48), (48, 64), (1, 1), (5, 300), (360, 640), (640, 480), (3840, 2160)]
-)
-def test_any_size_and_background(size, background):
-    image = np.full((size[1], size[0], 3), background, np.uint8)
-    draw_hud(image, FULL)
-    if min(size) >= 48:
-        assert (image != background).any()
+def test_any_size():
+    for size in [(64, 48), (48, 64), (1, 1), (5, 300), (360, 640), (640, 480), (3840, 2160)]:
+        image = np.full((size[1], size[0], 3), 128, np.uint8)
+        draw_hud(image, FULL)
+        if min(size) >= 48:
+            assert (image != 128).any(), size
 
 
 def test_text_is_readable_on_white_and_on_black():

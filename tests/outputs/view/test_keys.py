@@ -1,7 +1,5 @@
 """Covers the key table that both windows share."""
 
-import pytest
-
 from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action, action_of_character
 
 
@@ -11,9 +9,8 @@ def test_every_action_has_a_key_and_no_key_has_two():
     assert len({binding.glfw_code for binding in KEY_BINDINGS}) == len(KEY_BINDINGS)
 
 
-@pytest.mark.parametrize(
-    ("code", "action"),
-    [
+def test_codes_of_opencv(subtests):
+    for code, action in [
         (ord("q"), Action.QUIT),
         (ord("Q"), Action.QUIT),
         (27, Action.QUIT),
@@ -28,23 +25,6 @@ def test_every_action_has_a_key_and_no_key_has_two():
         (0xFF51, None),
         (0x250000, None),
         (63234, None),
-    ],
-    ids=[
-        "q",
-        "Q",
-        "esc",
-        "space",
-        "numlock",
-        "none",
-        "zero",
-        "x",
-        "1",
-        "9",
-        "0",
-        "left",
-        "left-win",
-        "left-mac",
-    ],
-)
-def test_codes_of_opencv(code, action):
-    assert action_of_character(code) is action
+    ]:
+        with subtests.test(action=action, code=code):
+            assert action_of_character(code) is action

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 
@@ -70,8 +69,9 @@ def test_the_nearer_person_is_drawn_last(figure, result_of):
     np.testing.assert_array_equal(picture, far_first)
 
 
-@pytest.mark.parametrize("size", [(64, 48), (1, 1), (333, 641), (3840, 2160)])
-def test_any_size_of_frame(figure, result_of, size):
-    result = result_of(figure, (0, 0, 3), size=size)
-    picture = OverlayRenderer(figure.faces, skeleton=True).draw(result)
-    assert picture.shape == (size[1], size[0], 3)
+def test_any_size_of_frame(figure, result_of, subtests):
+    for size in [(64, 48), (1, 1), (333, 641), (3840, 2160)]:
+        with subtests.test(size=size):
+            result = result_of(figure, (0, 0, 3), size=size)
+            picture = OverlayRenderer(figure.faces, skeleton=True).draw(result)
+            assert picture.shape == (size[1], size[0], 3)

@@ -35,18 +35,15 @@ def analytic_silhouette(center, radius, view=VIEW):
 
 
 @BOTH_PATHS
-@pytest.mark.parametrize(
-    ("center", "radius"),
-    [((0, 0, 4), 1.0), ((1.3, -0.7, 5), 0.8), ((-2.2, 0.5, 4), 1.0), ((0, 0, 2.5), 1.0)],
-)
-def test_the_silhouette_of_a_sphere_is_the_analytic_one(
-    sphere, monkeypatch, max_pairs, center, radius
-):
+def test_the_silhouette_of_a_sphere_is_the_analytic_one(sphere, monkeypatch, max_pairs):
     monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    region = MeshRasterizer(sphere.faces).render(placed(sphere, center, radius), VIEW)
-    got, expected = full_mask(region), analytic_silhouette(center, radius)
-    assert abs(got.sum() / expected.sum() - 1) < 0.03
-    assert (got & expected).sum() / (got | expected).sum() > 0.96
+    for center, radius in [
+        ((0, 0, 4), 1.0), ((1.3, -0.7, 5), 0.8), ((-2.2, 0.5, 4), 1.0), ((0, 0, 2.5), 1.0),
+    ]:  # fmt: skip
+        region = MeshRasterizer(sphere.faces).render(placed(sphere, center, radius), VIEW)
+        got, expected = full_mask(region), analytic_silhouette(center, radius)
+        assert abs(got.sum() / expected.sum() - 1) < 0.03, center
+        assert (got & expected).sum() / (got | expected).sum() > 0.96, center
 
 
 def test_small_triangles_leave_no_pinholes(sphere):
@@ -104,26 +101,22 @@ def test_faces_seen_from_behind_are_not_drawn(sphere):
 
 
 @BOTH_PATHS
-@pytest.mark.parametrize("center", [(0, 0, -4), (40, 0, 4), (0, -30, 4), (0, 0, 1e6), (0, 0, 0)])
-def test_out_of_view_gives_an_empty_region_or_stays_inside(sphere, monkeypatch, max_pairs, center):
+def test_out_of_view_gives_an_empty_region(sphere, monkeypatch, max_pairs):
     monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
-    assert region.is_empty
-    assert region.shade.shape == (0, 0)
+    for center in [(0, 0, -4), (40, 0, 4), (0, -30, 4), (0, 0, 1e6), (0, 0, 0)]:
+        region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
+        assert region.is_empty, center
+        assert region.shade.shape == (0, 0), center
 
 
 @BOTH_PATHS
-@pytest.mark.parametrize("center", [(1.4, 0, 2.6), (0, 0, 1.2), (-1.5, 1.2, 2.2), (0.3, 0.2, 0.9)])
-def test_partly_outside_or_around_the_lens_stays_inside_the_image(
-    sphere, monkeypatch, max_pairs, center
-):
+def test_partly_outside_or_around_the_lens_stays_inside_the_image(sphere, monkeypatch, max_pairs):
     monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
-    height, width = region.mask.shape
-    assert region.x >= 0
-    assert region.x + width <= 640
-    assert region.y >= 0
-    assert region.y + height <= 480
+    for center in [(1.4, 0, 2.6), (0, 0, 1.2), (-1.5, 1.2, 2.2), (0.3, 0.2, 0.9)]:
+        region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
+        height, width = region.mask.shape
+        assert 0 <= region.x <= region.x + width <= 640, center
+        assert 0 <= region.y <= region.y + height <= 480, center
 
 
 def test_both_paths_draw_the_same_large_triangles(sphere, monkeypatch):

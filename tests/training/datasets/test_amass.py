@@ -62,28 +62,25 @@ def test_every_pose_width_gives_the_same_body(tmp_path, write_smplh, width):
     np.testing.assert_array_equal(cut.quats, whole.quats)
 
 
-@pytest.mark.parametrize(
-    ("text", "gender"),
-    [
+def test_every_spelling_of_gender_is_understood(tmp_path, write_smplh, subtests):
+    for text, gender in [
         ("male", "male"),
         (b"female", "female"),
         ("b'male'", "male"),
         ("Neutral", "neutral"),
         (None,) * 2,
-    ],
-)
-def test_every_spelling_of_gender_is_understood(tmp_path, write_smplh, text, gender):
-    value = None if text is None else np.array(text)
-    clip = load_amass(write_smplh(tmp_path / "a.npz", gender=value))
-    assert clip.gender == (gender or "neutral")
+    ]:
+        with subtests.test(gender=gender, text=text):
+            value = None if text is None else np.array(text)
+            clip = load_amass(write_smplh(tmp_path / "a.npz", gender=value))
+            assert clip.gender == (gender or "neutral")
 
 
 NO_NUMBER = np.full((120, 3), np.nan)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
+def test_a_wrong_file_is_named(tmp_path, write_smplh, subtests):
+    for changes, message in [
         ({"poses": None}, "no poses"),
         ({"trans": None}, "no trans"),
         ({"mocap_framerate": None}, "no mocap_framerate or mocap_frame_rate"),
@@ -98,12 +95,11 @@ NO_NUMBER = np.full((120, 3), np.nan)
         ({"betas": np.zeros((2, 16))}, r"betas \(2, 16\)"),
         ({"gender": np.array("robot")}, "gender 'robot'"),
         ({"gender": np.array({"a": 1}, object)}, "not a readable npz"),
-    ],
-)
-def test_a_wrong_file_is_named(tmp_path, write_smplh, changes, message):
-    path = write_smplh(tmp_path / "bad.npz", **changes)
-    with pytest.raises(DatasetError, match=rf"bad\.npz: .*{message}"):
-        load_amass(path)
+    ]:
+        with subtests.test(message=message, changes=changes):
+            path = write_smplh(tmp_path / "bad.npz", **changes)
+            with pytest.raises(DatasetError, match=rf"bad\.npz: .*{message}"):
+                load_amass(path)
 
 
 def test_every_cut_and_every_stranger_is_named(tmp_path, write_smplh):

@@ -63,9 +63,8 @@ def test_line_ends_and_empty_lines_do_not_matter(tmp_path):
     np.testing.assert_array_equal(other.frames, plain.frames)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
+def test_damage_is_named(tmp_path, subtests):
+    for old, new, message in [
         ("HIERARCHY", "hello", "begins with 'hello', expected HIERARCHY"),
         ("OFFSET 0 10 0", "OFFSET 0 ten 0", "line 7: 'ten' is no number"),
         ("OFFSET 0 10 0", "OFFSET 0 10", "line 7: 'OFFSET 0 10' does not belong"),
@@ -79,12 +78,11 @@ def test_line_ends_and_empty_lines_do_not_matter(tmp_path):
         ("0.025", "0", "a frame time of 0.0"),
         ("40 50 60", "40 fifty 60", "a word among the numbers"),
         ("40 50 60", "40 nan 60", "not finite"),
-    ],
-)
-def test_damage_is_named(tmp_path, old, new, message):
-    path = _write(tmp_path / "bad.bvh", TWO_BONES.replace(old, new, 1))
-    with pytest.raises(DatasetError, match=rf"bad\.bvh: .*{message}"):
-        read_bvh(path)
+    ]:
+        with subtests.test(message=message, new=new, old=old):
+            path = _write(tmp_path / "bad.bvh", TWO_BONES.replace(old, new, 1))
+            with pytest.raises(DatasetError, match=rf"bad\.bvh: .*{message}"):
+                read_bvh(path)
 
 
 def test_every_cut_is_said(tmp_path):

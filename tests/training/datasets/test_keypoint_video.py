@@ -84,9 +84,8 @@ def test_a_video_without_people_is_no_error(tmp_path):
     assert video.tracks() == ()
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
+def test_a_wrong_file_is_named(tmp_path, subtests):
+    for content, message in [
         ({"poses": np.zeros(3)}, r"arrays \['poses'\], expected image_px"),
         (_ours(world_m=None), "no world_m; label the video again"),
         (
@@ -105,13 +104,12 @@ def test_a_video_without_people_is_no_error(tmp_path):
         (_others(keypoints=np.zeros((4, 17, 3))), r"keypoints \(4, 17, 3\), expected \(N, 33, 3\)"),
         (_others(keypoints=np.array("text")), "keypoints is <U4"),
         (_others(keypoints=np.array([{}], object)), "not a readable npz"),
-    ],
-)
-def test_a_wrong_file_is_named(tmp_path, content, message):
-    path = _write(tmp_path / "bad.npz", content)
-    (tmp_path / "bad.mp4").touch()
-    with pytest.raises(DatasetError, match=rf"bad\.npz: .*{message}"):
-        load_keypoint_video(path)
+    ]:
+        with subtests.test(message=message, content=content):
+            path = _write(tmp_path / "bad.npz", content)
+            (tmp_path / "bad.mp4").touch()
+            with pytest.raises(DatasetError, match=rf"bad\.npz: .*{message}"):
+                load_keypoint_video(path)
 
 
 def test_a_folder_holds_both_kinds_and_bad_ones_are_skipped(tmp_path):

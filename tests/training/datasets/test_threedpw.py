@@ -104,9 +104,8 @@ def test_a_read_mes_spelling_of_gender_is_taken_too(tmp_path):
     assert person.gender == "female"
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
+def test_a_wrong_file_is_named(tmp_path, subtests):
+    for changes, message in [
         ({"sequence": None}, "sequence is None"),
         ({"poses": None}, r"no 'poses', .*found \['betas'"),
         ({"genders": ["m"]}, r"entries per field .*'genders': 1"),
@@ -118,12 +117,11 @@ def test_a_read_mes_spelling_of_gender_is_taken_too(tmp_path):
         ({"cam_intrinsics": None}, "cam_intrinsics"),
         ({"betas": [np.zeros(3), np.zeros(10)]}, r"betas\[0\] has 3 values"),
         ({"poses2d": [np.zeros((FRAMES, 18, 3))] * 2}, r"poses2d\[0\] has shape \(9, 18, 3\)"),
-    ],
-)
-def test_a_wrong_file_is_named(tmp_path, changes, message):
-    path = _write(tmp_path / "bad.pkl", _content(**changes))
-    with pytest.raises(DatasetError, match=rf"bad\.pkl: .*{message}"):
-        load_3dpw_sequence(path)
+    ]:
+        with subtests.test(message=message, changes=changes):
+            path = _write(tmp_path / "bad.pkl", _content(**changes))
+            with pytest.raises(DatasetError, match=rf"bad\.pkl: .*{message}"):
+                load_3dpw_sequence(path)
 
 
 def test_something_else_than_a_dictionary_is_named(tmp_path):

@@ -57,7 +57,7 @@ def test_the_tracker_sees_the_truth(motion_folder, tmp_path):
     path = shard_path(tmp_path, 11, 0)
     found = inputs.open()(ShardJob(path=path, number=0))
     shard = load_shard(path)
-    assert found == shard["found"].sum() > 16
+    assert found == shard["found"].sum() >= 16  # of 32; people lie and stand at the edge, too
     assert shard["rotmat"].shape == (16, 2, 24, 3, 3)
     assert (shard["visibility"] >= 0).all()
     for stream in load_streams(tmp_path):
@@ -99,35 +99,31 @@ def test_the_command_goes_on_where_it_was(motion_folder, tmp_path):
     assert foreign.exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
+def test_numbers_out_of_range(motion_folder, tmp_path, caplog, subtests):
+    for changes, message in [
         (["--shards", "0"], "--shards 0, expected at least 1"),
         (["--workers", "-2"], "--workers -2, expected at least 1"),
         (["--streams", "0"], "--streams 0, expected at least 1"),
         (["--seed", "-1"], "--seed -1, expected 0 or more"),
-    ],
-)
-def test_numbers_out_of_range(motion_folder, tmp_path, caplog, changes, message):
-    assert render.main([*words_of(motion_folder, tmp_path / "out"), *changes]) == 2
-    assert message in caplog.text
-    assert not (tmp_path / "out").exists()
+    ]:
+        with subtests.test(message=message, changes=changes):
+            assert render.main([*words_of(motion_folder, tmp_path / "out"), *changes]) == 2
+            assert message in caplog.text
+            assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("field", "message"),
-    [
+def test_what_is_missing_is_named(motion_folder, tmp_path, subtests):
+    for field, message in [
         ("motion", "expected one with AMASS"),
         ("body", "cannot read the body file"),
         ("tracker", "has no blazepose.json"),
         ("photos", "no readable .jpg or .png pictures in"),
-    ],
-)
-def test_what_is_missing_is_named(motion_folder, tmp_path, field, message):
-    inputs = replace(inputs_of(motion_folder), **{field: tmp_path / "absent"})
-    with pytest.raises(RealtimeVibeError, match=message) as caught:
-        inputs.open()
-    assert str(tmp_path / "absent") in str(caught.value)
+    ]:
+        with subtests.test(message=message, field=field):
+            inputs = replace(inputs_of(motion_folder), **{field: tmp_path / "absent"})
+            with pytest.raises(RealtimeVibeError, match=message) as caught:
+                inputs.open()
+            assert str(tmp_path / "absent") in str(caught.value)
 
 
 def test_a_worker_s_error_is_one_line_of_the_command(motion_folder, tmp_path, caplog):

@@ -66,16 +66,14 @@ def test_clips_there_are_left_alone_and_rests_are_cleared(motion_folder, tmp_pat
     capture.release()
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
+def test_mistakes_are_told_in_one_line(motion_folder, tmp_path, caplog, subtests):
+    for more, message in [
         (["--clips", "0"], "--clips 0, expected at least 1"),
         (["--frames", "1"], "--frames 1, expected at least 2"),
         (["--kind", "walking"], "has a name that says walking"),
         (["--body", "absent.npz"], "cannot read the body file absent.npz"),
-    ],
-)
-def test_mistakes_are_told_in_one_line(motion_folder, tmp_path, caplog, more, message):
-    assert render_clips.main(words_of(motion_folder, tmp_path / "clips", *more)) == 2
-    assert message in caplog.records[-1].getMessage()
-    assert "\n" not in caplog.records[-1].getMessage()
+    ]:
+        with subtests.test(message=message, more=more):
+            assert render_clips.main(words_of(motion_folder, tmp_path / "clips", *more)) == 2
+            assert message in caplog.records[-1].getMessage()
+            assert "\n" not in caplog.records[-1].getMessage()

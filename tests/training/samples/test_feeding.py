@@ -71,20 +71,21 @@ def test_a_source_of_too_short_sequences_is_refused():
         feeder.next("sequence")
 
 
-@pytest.mark.parametrize("stage", ["frames", "sequence"])
-@pytest.mark.parametrize("taken", [0, 1, 2, 5])
-def test_a_restored_feeder_goes_on_where_it_was(stage, taken):
-    feeder = _feeder()
-    for _ in range(taken):
-        feeder.next(stage)
-    state, noise = feeder.state_dict(), torch.get_rng_state()
-    expected = [feeder.next(stage) for _ in range(7)]
-    restored = Feeder(NumberedFrames(), 12, 8, 4)
-    torch.manual_seed(99)
-    restored.load_state_dict(state)
-    torch.set_rng_state(noise)
-    for piece in expected:
-        again = restored.next(stage)
-        assert again.starts_streams == piece.starts_streams
-        for part, before in zip(again.batch, piece.batch, strict=True):
-            torch.testing.assert_close(part, before, rtol=0, atol=0)
+def test_a_restored_feeder_goes_on_where_it_was(subtests):
+    for taken in [0, 1, 2, 5]:
+        for stage in ["frames", "sequence"]:
+            with subtests.test(taken=taken, stage=stage):
+                feeder = _feeder()
+                for _ in range(taken):
+                    feeder.next(stage)
+                state, noise = feeder.state_dict(), torch.get_rng_state()
+                expected = [feeder.next(stage) for _ in range(7)]
+                restored = Feeder(NumberedFrames(), 12, 8, 4)
+                torch.manual_seed(99)
+                restored.load_state_dict(state)
+                torch.set_rng_state(noise)
+                for piece in expected:
+                    again = restored.next(stage)
+                    assert again.starts_streams == piece.starts_streams
+                    for part, before in zip(again.batch, piece.batch, strict=True):
+                        torch.testing.assert_close(part, before, rtol=0, atol=0)
