@@ -28,6 +28,7 @@ from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.world.corrections import BodyCorrections
+from realtime_vibe.world.landmark_fit import LandmarkFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +98,13 @@ def score_replayed(
     Raises:
         DatasetError: the truth lacks joints of the set, or ends after the video.
     """
+    posing = SmplBody(body)
     pipeline = MotionCapturePipeline(
         tracker=ReplayedTracker(clip.frames),
         features=LandmarkFeatures(CROP_SCALE),
         temporal=TemporalStage(model, mode=playback.temporal, smooth=playback.smooth),
-        body=SmplBody(body),
+        body=posing,
+        fit=LandmarkFit(posing),
         corrections=(
             BodyCorrections(body, ground=False, rest_legs=True) if playback.smooth > 0 else None
         ),

@@ -210,7 +210,7 @@ def _plain(function: Callable[..., Tensor]) -> Callable[[Sequence[Any], Attribut
 
 _NUMBERS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Reshape", "Expand", "Split", "Squeeze", "Unsqueeze"), (1,)),
-    **dict.fromkeys(("ReduceL2", "ReduceSum", "ReduceMean"), (1,)),
+    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceSum", "ReduceMean"), (1,)),
     "Slice": (1, 2, 3, 4),
     "Resize": (2,),
 }
@@ -219,11 +219,14 @@ _OPERATORS: Mapping[str, Callable[[Sequence[Any], Attributes], Any]] = {
     **{
         name: _plain(function)
         for name, function in (
+            ("Abs", torch.abs),
             ("Add", torch.add),
             ("Sub", torch.sub),
             ("Mul", torch.mul),
             ("Div", torch.div),
+            ("Greater", torch.gt),
             ("MatMul", torch.matmul),
+            ("Reciprocal", torch.reciprocal),
             ("Relu", torch.relu),
             ("Sigmoid", torch.sigmoid),
             ("Tanh", torch.tanh),

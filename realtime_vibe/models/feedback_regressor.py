@@ -43,6 +43,7 @@ _GAIN = 5.0
 _LARGEST = 3.0
 _LEAST_DEPTH_M = 0.2
 _LEAST_SCALE = 0.05
+_LEAST_HALF_SIDE = 1e-3
 _HIPS = (23, 24)
 
 
@@ -156,7 +157,8 @@ class Observed:
         """(..., 1): zeros mean that there are no world landmarks."""
         self._world = world.unflatten(-1, (NUM_LANDMARKS, 3))
         self._center = features[..., None, CROP_CENTER]
-        self._half_side = 0.5 * features[..., CROP_SIDE]
+        # A crop without a size is nobody's; it must not become infinite depth.
+        self._half_side = (0.5 * features[..., CROP_SIDE]).clamp_min(_LEAST_HALF_SIDE)
 
     def residual(self, weak_camera: Tensor, landmarks: Tensor) -> Tensor:
         """(..., 165): observed minus projected in half crop sides, then minus posed about the hips [m]; scaled."""

@@ -106,7 +106,8 @@ class LandmarkSkeleton(nn.Module):
         )
 
     def _few(self, rotmat: Tensor, betas: Tensor) -> PosedSkeleton:
-        bones = self.bones + (self.bone_shapedirs @ betas[..., None, :, None])[..., 0]
+        # Products of small matrices as sums: compilers for half precision have none in single.
+        bones = self.bones + (self.bone_shapedirs * betas[..., None, None, :]).sum(-1)
         local = torch.cat([rotmat, bones[..., None]], dim=-1)
         # (..., 25, 4, 4) homogeneous; the last one is the identity.
         corner = local.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*local.shape[:-2], 1, 4)
@@ -119,13 +120,15 @@ class LandmarkSkeleton(nn.Module):
             dim=-3,
         )
         for places in self.ancestors:
-            motion = motion.index_select(-3, places) @ motion
+            above = motion.index_select(-3, places)
+            motion = (above[..., None] * motion[..., None, :, :]).sum(-2)
         posed = motion[..., :NUM_SMPL_JOINTS, :3, :]
-        offset = self.pair_offset + (self.pair_shapedirs @ betas[..., None, :, None])[..., 0]
-        weight = self.pair_weight.sum(-1, keepdim=True).expand(*offset.shape[:-1], 1)
-        moved = posed.index_select(-3, self.pair_bone) @ torch.cat([offset, weight], -1)[..., None]
-        selection = (self.pair_weight / self.pair_weight.sum(-1, keepdim=True)).T
-        return PosedSkeleton(posed[..., 3], selection @ moved[..., 0])
+        offset = self.pair_offset + (self.pair_shapedirs * betas[..., None, None, :]).sum(-1)
+        own = self.pair_weight.sum(-1, keepdim=True)
+        point = torch.cat([offset, own.expand(*offset.shape[:-1], 1)], -1)
+        moved = (posed.index_select(-3, self.pair_bone) * point[..., None, :]).sum(-1)
+        landmarks = (moved[..., None, :] * (self.pair_weight / own)[..., None]).sum(-3)
+        return PosedSkeleton(posed[..., 3], landmarks)
 
 
 def skeleton_arrays(model: BodyModel) -> SkeletonArrays:
