@@ -113,8 +113,9 @@ def test_state_rotations_and_camera_are_computed_in_single():
 
 
 def test_half_weights_halve_the_file():
+    """All but the skeleton's constants, whose sums stay single."""
     model = load("blazepose-gru/step")
-    assert len(in_half(model).SerializeToString()) < 0.52 * len(model.SerializeToString())
+    assert len(in_half(model).SerializeToString()) < 0.56 * len(model.SerializeToString())
 
 
 def test_bytes_become_numbers_first():
