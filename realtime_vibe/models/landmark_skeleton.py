@@ -106,7 +106,6 @@ class LandmarkSkeleton(nn.Module):
         )
 
     def _few(self, rotmat: Tensor, betas: Tensor) -> PosedSkeleton:
-        # Products of small matrices as sums: compilers for half precision have none in single.
         bones = self.bones + (self.bone_shapedirs * betas[..., None, None, :]).sum(-1)
         local = torch.cat([rotmat, bones[..., None]], dim=-1)
         # (..., 25, 4, 4) homogeneous; the last one is the identity.
@@ -120,8 +119,7 @@ class LandmarkSkeleton(nn.Module):
             dim=-3,
         )
         for places in self.ancestors:
-            above = motion.index_select(-3, places)
-            motion = (above[..., None] * motion[..., None, :, :]).sum(-2)
+            motion = motion.index_select(-3, places) @ motion
         posed = motion[..., :NUM_SMPL_JOINTS, :3, :]
         offset = self.pair_offset + (self.pair_shapedirs * betas[..., None, None, :]).sum(-1)
         own = self.pair_weight.sum(-1, keepdim=True)
