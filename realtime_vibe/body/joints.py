@@ -1,6 +1,7 @@
 """Names and order of the SMPL joints and of BlazePose's landmarks."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_vibe.geometry import smpl_joints
 
@@ -72,6 +73,24 @@ LANDMARK_JOINTS = {
 """Landmark index -> index of the SMPL joint of the same name, for the 12 landmarks that have one.
 
 BlazePose sees wrists, hips and knees at the joint; shoulders, elbows and ankles 3 to 6 cm off it.
+"""
+
+
+def _ancestors() -> tuple[NDArray[np.intp], ...]:
+    none = len(PARENTS)
+    above = np.array([*(none if parent < 0 else parent for parent in PARENTS), none])
+    found = []
+    while above.min() < none:
+        found.append(above)
+        above = above[above]
+    return tuple(found)
+
+
+ANCESTORS = _ancestors()
+"""(25,) the joint above each, then the second, fourth and eighth; 24 is above the root.
+
+Composing each joint's motion with that of the joint so far above doubles, round by round, how many joints
+it holds: four rounds pose all 24.
 """
 
 DEPTH_LEVELS = tuple(

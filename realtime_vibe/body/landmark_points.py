@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import LANDMARK_JOINTS
-from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.model_file import BodyModel, RestSkeleton, rest_skeleton
 from realtime_vibe.errors import BodyModelError
 from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS, FloatArray
 
@@ -64,13 +64,11 @@ def landmark_points(model: BodyModel) -> LandmarkPoints:
         raise BodyModelError(
             "expected the default body (export.body): with a blazepose_regressor and without posedirs"
         )
-    regressor = model.J_regressor.astype(np.float64)
-    rest = regressor @ model.v_template
-    directions = np.einsum("jv,vcb->jcb", regressor, model.shapedirs, optimize=True)
+    rest = rest_skeleton(model)
     pairs = [
         (landmark, *pair)
         for landmark in range(NUM_LANDMARKS)
-        for pair in _pairs_of(model, landmark, rest, directions)
+        for pair in _pairs_of(model, landmark, rest)
     ]
     sums = np.zeros((NUM_LANDMARKS, len(pairs)), np.float32)
     sums[[pair[0] for pair in pairs], np.arange(len(pairs))] = 1.0
@@ -87,9 +85,7 @@ _Pair = tuple[int, float, NDArray[np.float64], NDArray[np.float64]]
 """Bone, weight, weighted offset (3,) and its shapedirs (3, 10)."""
 
 
-def _pairs_of(
-    model: BodyModel, landmark: int, rest: NDArray[np.float64], directions: NDArray[np.float64]
-) -> list[_Pair]:
+def _pairs_of(model: BodyModel, landmark: int, rest: RestSkeleton) -> list[_Pair]:
     assert model.blazepose_regressor is not None
     row = model.blazepose_regressor[landmark].astype(np.float64)
     joint = LANDMARK_JOINTS.get(landmark)
@@ -103,7 +99,7 @@ def _pairs_of(
     pairs = []
     for bone in bones:
         share, total = shares[:, bone] / kept, totals[bone] / kept
-        offset = share @ model.v_template[used] - total * rest[bone]
-        turned = np.einsum("v,vcb->cb", share, model.shapedirs[used]) - total * directions[bone]
+        offset = share @ model.v_template[used] - total * rest.joints[bone]
+        turned = np.einsum("v,vcb->cb", share, model.shapedirs[used]) - total * rest.shapedirs[bone]
         pairs.append((bone, float(total), offset, turned))
     return pairs

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,24 @@ class BodyModel:
     def num_vertices(self) -> int:
         """V."""
         return len(self.v_template)
+
+
+class RestSkeleton(NamedTuple):
+    """Where a body's joints are before it is posed."""
+
+    joints: NDArray[np.float64]
+    """(24, 3) of the mean shape [m]."""
+    shapedirs: NDArray[np.float64]
+    """(24, 3, 10) [m per standard deviation]."""
+
+
+def rest_skeleton(model: BodyModel) -> RestSkeleton:
+    """The joints that a body's regressor finds in the template, and how shape moves them."""
+    regressor = model.J_regressor.astype(np.float64)
+    return RestSkeleton(
+        joints=regressor @ model.v_template,
+        shapedirs=np.einsum("jv,vcb->jcb", regressor, model.shapedirs, optimize=True),
+    )
 
 
 def load_body(path: Path) -> BodyModel:

@@ -10,29 +10,14 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from realtime_vibe.body.joints import PARENTS
-from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.joints import ANCESTORS, PARENTS
+from realtime_vibe.body.model_file import BodyModel, rest_skeleton
 from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh, FloatArray
 
 _PARENTS_OF_ALL = np.asarray(PARENTS[1:])
 _IDENTITY = np.eye(4, dtype=np.float32)
 _NO_TURN = np.eye(3, dtype=np.float32)
-
-
-def _ancestors() -> tuple[NDArray[np.intp], ...]:
-    """(25,) the joint above each, then the second, fourth and eighth; 24 is above the root."""
-    none = NUM_SMPL_JOINTS
-    above = np.array([*(none if parent < 0 else parent for parent in PARENTS), none])
-    found = []
-    while above.min() < none:
-        found.append(above)
-        above = above[above]
-    return tuple(found)
-
-
-_ABOVE = _ancestors()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +46,9 @@ class SmplBody:
         self._shapedirs = _planar(model.shapedirs)
         self._posedirs = _planar(model.posedirs)
         self._weights = np.ascontiguousarray(model.weights.T)
-        joint_rows = model.J_regressor.astype(np.float64)
-        self._rest_joints = (joint_rows @ model.v_template).astype(np.float32)
-        self._joint_shapedirs = np.einsum(
-            "jv,vcb->jcb", joint_rows, model.shapedirs, optimize=True
-        ).astype(np.float32)
+        rest = rest_skeleton(model)
+        self._rest_joints = rest.joints.astype(np.float32)
+        self._joint_shapedirs = rest.shapedirs.astype(np.float32)
         self._skinning = threading.Lock()
         """Guards what follows: scratch memory, and the template of the last betas."""
         self._blended = np.empty((12, num_vertices), np.float32)
@@ -187,6 +170,6 @@ def _forward_kinematics(
     motions[0, :3, 3] = rest_joints[0]
     motions[1:-1, :3, 3] = rest_joints[1:] - rest_joints[_PARENTS_OF_ALL]
     # After each round a joint's motion holds those of twice as many joints above it.
-    for above in _ABOVE:
+    for above in ANCESTORS:
         motions = motions[above] @ motions
     return motions[:-1, :3, :3], motions[:-1, :3, 3]

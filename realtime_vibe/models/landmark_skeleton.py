@@ -11,15 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from realtime_vibe.body.joints import PARENTS
+from realtime_vibe.body.joints import ANCESTORS, PARENTS
 from realtime_vibe.body.landmark_points import landmark_points
-from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.model_file import BodyModel, rest_skeleton
 from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
-
-_DOUBLINGS = 4
-"""Rounds of doubling that reach from the root to the hands, nine joints down the tree."""
-_IDENTITY = NUM_SMPL_JOINTS
-"""Place of the motion that changes nothing, behind the joints' own."""
 
 
 class SkeletonArrays(NamedTuple):
@@ -36,7 +31,9 @@ class SkeletonArrays(NamedTuple):
     pair_shapedirs: Tensor
     """(Q, 3, 10) likewise."""
     pair_weight: Tensor
-    """(Q, 33) weight of the pair in its landmark, zero elsewhere."""
+    """(Q, 1) of each pair in its landmark; those of one landmark sum to 1."""
+    pair_sums: Tensor
+    """(33, Q) 1 where a pair belongs to a landmark."""
 
 
 class PosedSkeleton(NamedTuple):
@@ -65,13 +62,15 @@ class LandmarkSkeleton(nn.Module):
     pair_offset: Tensor
     pair_shapedirs: Tensor
     pair_weight: Tensor
+    pair_sums: Tensor
     ancestors: Tensor
 
     def __init__(self, arrays: SkeletonArrays) -> None:
         super().__init__()
         for name, array in arrays._asdict().items():
             self.register_buffer(name, array)
-        self.register_buffer("ancestors", _ancestors(), persistent=False)
+        ancestors = torch.from_numpy(np.stack(ANCESTORS))
+        self.register_buffer("ancestors", ancestors, persistent=False)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> PosedSkeleton:
         """Poses the skeleton.
@@ -92,14 +91,13 @@ class LandmarkSkeleton(nn.Module):
         shape = betas.reshape(-1, NUM_BETAS).T
         rotations, positions = _by_joints(turned, _shaped(self.bones, self.bone_shapedirs, shape))
         offset = _shaped(self.pair_offset, self.pair_shapedirs, shape)
-        weight = self.pair_weight.sum(-1)[:, None]
         bones = self.pair_bone.tolist()
         # Stacked from parts, not indexed: adding up an index's gradients is slow on a CPU.
         rotation = torch.stack([rotations[bone] for bone in bones], 2)
         position = torch.stack([positions[bone] for bone in bones], 1)
-        moved = _rotated(rotation, offset) + weight * position
+        moved = _rotated(rotation, offset) + self.pair_weight * position
         # One product over the pairs' axis: (33, Q) x (3, Q, N).
-        landmarks = torch.matmul((self.pair_weight / weight).T, moved)
+        landmarks = torch.matmul(self.pair_sums, moved)
         return PosedSkeleton(
             torch.stack(positions, 1).permute(2, 1, 0).reshape(*lead, NUM_SMPL_JOINTS, 3),
             landmarks.permute(2, 1, 0).reshape(*lead, NUM_LANDMARKS, 3),
@@ -122,10 +120,9 @@ class LandmarkSkeleton(nn.Module):
             motion = motion.index_select(-3, places) @ motion
         posed = motion[..., :NUM_SMPL_JOINTS, :3, :]
         offset = self.pair_offset + (self.pair_shapedirs * betas[..., None, None, :]).sum(-1)
-        own = self.pair_weight.sum(-1, keepdim=True)
-        point = torch.cat([offset, own.expand(*offset.shape[:-1], 1)], -1)
+        point = torch.cat([offset, self.pair_weight.expand(*offset.shape[:-1], 1)], -1)
         moved = (posed.index_select(-3, self.pair_bone) * point[..., None, :]).sum(-1)
-        landmarks = (moved[..., None, :] * (self.pair_weight / own)[..., None]).sum(-3)
+        landmarks = (moved[..., None, :, :] * self.pair_sums[..., None]).sum(-2)
         return PosedSkeleton(posed[..., 3], landmarks)
 
 
@@ -136,20 +133,19 @@ def skeleton_arrays(model: BodyModel) -> SkeletonArrays:
         BodyModelError: see `landmark_points`.
     """
     points = landmark_points(model)
-    regressor = model.J_regressor.astype(np.float64)
-    rest = regressor @ model.v_template
-    directions = np.einsum("jv,vcb->jcb", regressor, model.shapedirs, optimize=True)
-    children, parents = list(range(1, NUM_SMPL_JOINTS)), list(PARENTS[1:])
-    bones, bone_shapedirs = rest.copy(), directions.copy()
-    bones[children] -= rest[parents]
-    bone_shapedirs[children] -= directions[parents]
+    rest = rest_skeleton(model)
+    parents = list(PARENTS[1:])
+    bones, bone_shapedirs = rest.joints.copy(), rest.shapedirs.copy()
+    bones[1:] -= rest.joints[parents]
+    bone_shapedirs[1:] -= rest.shapedirs[parents]
     return SkeletonArrays(
         bones=_tensor(bones),
         bone_shapedirs=_tensor(bone_shapedirs),
         pair_bone=torch.from_numpy(points.bone),
         pair_offset=_tensor(points.offset),
         pair_shapedirs=_tensor(points.shapedirs),
-        pair_weight=_tensor((points.sums * points.weight.T).T),
+        pair_weight=_tensor(points.weight),
+        pair_sums=_tensor(points.sums),
     )
 
 
@@ -161,7 +157,8 @@ def blank_arrays(num_pairs: int) -> SkeletonArrays:
         pair_bone=torch.zeros(num_pairs, dtype=torch.long),
         pair_offset=torch.zeros(num_pairs, 3),
         pair_shapedirs=torch.zeros(num_pairs, 3, NUM_BETAS),
-        pair_weight=torch.zeros(num_pairs, NUM_LANDMARKS),
+        pair_weight=torch.zeros(num_pairs, 1),
+        pair_sums=torch.zeros(NUM_LANDMARKS, num_pairs),
     )
 
 
@@ -189,17 +186,6 @@ def _rotated(rotation: Tensor, vector: Tensor) -> Tensor:
 def _shaped(rest: Tensor, shapedirs: Tensor, betas: Tensor) -> Tensor:
     """(X, 3) with (X, 3, 10) directions at betas (10, N), as (3, X, N)."""
     return rest.T[..., None] + torch.matmul(shapedirs.transpose(0, 1), betas)
-
-
-def _ancestors() -> Tensor:
-    """(4, 25): the ancestor at distance 1, 2, 4 and 8, the identity beyond the root."""
-    above = [*(PARENTS[joint] if joint else _IDENTITY for joint in range(NUM_SMPL_JOINTS))]
-    step = torch.tensor([*above, _IDENTITY])
-    steps = [step]
-    for _ in range(_DOUBLINGS - 1):
-        step = step[step]
-        steps.append(step)
-    return torch.stack(steps)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -1,6 +1,7 @@
 """The torch twin of `realtime_vibe.body.smpl`: batched, differentiable, for training.
 
-Legend: `...` any batch axes, V vertices, J = 24 joints, P pose blend components. Rotations are matrices relative to the parent joint; joint 0 is the root.
+Legend: `...` any batch axes, V vertices, J = 24 joints, P pose blend components. Rotations are matrices
+relative to the parent joint; joint 0 is the root.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realtime_vibe.body.joints import DEPTH_LEVELS, PARENTS
-from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.model_file import BodyModel, rest_skeleton
 
 _PARENTS_OF_ALL = list(PARENTS[1:])
 _LEVELS = [level.tolist() for level in DEPTH_LEVELS]
@@ -38,15 +39,13 @@ class SmplLayer(nn.Module):
 
     def __init__(self, model: BodyModel) -> None:
         super().__init__()
-        regressor = model.J_regressor.astype(np.float64)
-        rest_joints = regressor @ model.v_template
-        joint_shapedirs = np.einsum("jv,vcb->jcb", regressor, model.shapedirs, optimize=True)
+        rest = rest_skeleton(model)
         self._register("v_template", model.v_template)
         self._register("shapedirs", model.shapedirs)
         self._register("posedirs", model.posedirs)
         self._register("weights", model.weights)
-        self._register("rest_joints", rest_joints)
-        self._register("joint_shapedirs", joint_shapedirs)
+        self._register("rest_joints", rest.joints)
+        self._register("joint_shapedirs", rest.shapedirs)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Poses the whole mesh.
