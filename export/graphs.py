@@ -18,10 +18,10 @@ from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.manifest import file_sha256
 from realtime_vibe.errors import ExportError
 from realtime_vibe.models.collapsed import CollapsedMotionNetwork
-from realtime_vibe.models.motion_network import LandmarkMotionNetwork, MotionNetwork
+from realtime_vibe.models.motion_network import RecurrentNetwork
 from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
 
-ExportedNetwork = MotionNetwork | LandmarkMotionNetwork | CollapsedMotionNetwork
+ExportedNetwork = RecurrentNetwork | CollapsedMotionNetwork
 
 OPSET = 20
 _MOST_PEOPLE = 64

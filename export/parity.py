@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.models.motion_network import LandmarkMotionNetwork, MotionNetwork
+from realtime_vibe.models.motion_network import RecurrentNetwork
 from realtime_vibe.models.resnet import normalised
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.models.vibe import VIBE
@@ -36,7 +36,7 @@ def random_features(
 
 
 def stream_parity(
-    network: MotionNetwork | LandmarkMotionNetwork, session: InferenceSession, features: FloatArray
+    network: RecurrentNetwork, session: InferenceSession, features: FloatArray
 ) -> Parity:
     """Runs both with their own carried state over one stream.
 

@@ -21,6 +21,7 @@ from realtime_vibe.features.landmark_features import (
     VISIBILITY,
     WORLD_POINTS,
 )
+from realtime_vibe.models.crop_camera import crop_points
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, PosedSkeleton
 from realtime_vibe.models.precision import linear
 from realtime_vibe.models.regressor import (
@@ -41,8 +42,6 @@ OBSERVED_SIZE = NUM_LANDMARKS + 1
 _GAIN = 5.0
 """A residual of a tenth of the crop, or of 20 cm, becomes 0.5 to 1."""
 _LARGEST = 3.0
-_LEAST_DEPTH_M = 0.2
-_LEAST_SCALE = 0.05
 _LEAST_HALF_SIDE = 1e-3
 _HIPS = (23, 24)
 
@@ -162,11 +161,7 @@ class Observed:
 
     def residual(self, weak_camera: Tensor, landmarks: Tensor) -> Tensor:
         """(..., 165): observed minus projected in half crop sides, then minus posed about the hips [m]; scaled."""
-        # Depth over focal length and metres over half a crop side follow from the weak camera alone.
-        depth = 1.0 / (weak_camera[..., :1].clamp_min(_LEAST_SCALE) * self._half_side)
-        offset = self._center * depth[..., None] + weak_camera[..., None, 1:]
-        z = (landmarks[..., 2:] + depth[..., None]).clamp_min(_LEAST_DEPTH_M)
-        projected = ((landmarks[..., :2] + offset) / z - self._center) / self._half_side[..., None]
+        projected = crop_points(landmarks, weak_camera, self._center, self._half_side)
         middle = 0.5 * (landmarks[..., _HIPS[0], None, :] + landmarks[..., _HIPS[1], None, :])
         world = (self._world - (landmarks - middle)) * self.has_world[..., None]
         both = [(self.crop_points - projected).flatten(-2), world.flatten(-2)]

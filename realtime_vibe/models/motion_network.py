@@ -1,11 +1,9 @@
 """VIBE's video half: features in, SMPL parameters out, the memory an argument and a result.
 
-`MotionNetwork` is the paper's. `LandmarkMotionNetwork` is the embedded engine's: its regressor also looks
-at the raw landmarks.
-
 Legend: T time, P people, F feature size, L layers, H hidden size.
 """
 
+from abc import abstractmethod
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -25,8 +23,45 @@ class MotionOutput(NamedTuple):
     """(L, P, H)."""
 
 
-class MotionNetwork(nn.Module):
-    """Temporal encoder and regressor, after an embedding that fits raw features to the encoder.
+class RecurrentNetwork(nn.Module):
+    """Embedding, temporal encoder and whatever regresses parameters from what it says.
+
+    Args:
+        embedding: fits raw features to the encoder.
+        encoder: the GRU.
+    """
+
+    def __init__(self, embedding: nn.Module, encoder: TemporalEncoder) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+
+    def initial_hidden(self, num_people: int) -> Tensor:
+        """Zeros (L, P, H)."""
+        return self.encoder.initial_hidden(num_people)
+
+    def forward(self, features: Tensor, hidden: Tensor) -> MotionOutput:
+        """Runs a whole sequence: (T, P, F), (L, P, H)."""
+        encoded, hidden = self.encoder(self.embedding(features), hidden)
+        return MotionOutput(self.regressed(encoded, features), hidden)
+
+    def step(self, features: Tensor, hidden: Tensor) -> MotionOutput:
+        """Runs one frame: (P, F), (L, P, H); equal to `forward` frame by frame."""
+        encoded, hidden = self.encoder.step(self.embedding(features), hidden)
+        return MotionOutput(self.regressed(encoded, features), hidden)
+
+    @abstractmethod
+    def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
+        """Parameters of each frame.
+
+        Args:
+            encoded: (..., E) from the encoder.
+            features: (..., F) raw, for regressors that look at them.
+        """
+
+
+class MotionNetwork(RecurrentNetwork):
+    """The paper's: a regressor that sees what the encoder says, and nothing else.
 
     Args:
         encoder: the GRU.
@@ -38,28 +73,18 @@ class MotionNetwork(nn.Module):
     def __init__(
         self, encoder: TemporalEncoder, regressor: Regressor, embedding: nn.Module | None = None
     ) -> None:
-        super().__init__()
-        self.embedding = nn.Identity() if embedding is None else embedding
-        self.encoder = encoder
+        super().__init__(nn.Identity() if embedding is None else embedding, encoder)
         self.regressor = regressor
 
-    def initial_hidden(self, num_people: int) -> Tensor:
-        """Zeros (L, P, H)."""
-        return self.encoder.initial_hidden(num_people)
-
-    def forward(self, features: Tensor, hidden: Tensor) -> MotionOutput:
-        """Runs a whole sequence: (T, P, F), (L, P, H)."""
-        encoded, hidden = self.encoder(self.embedding(features), hidden)
-        return MotionOutput(self.regressor(encoded), hidden)
-
-    def step(self, features: Tensor, hidden: Tensor) -> MotionOutput:
-        """Runs one frame: (P, F), (L, P, H); equal to `forward` frame by frame."""
-        encoded, hidden = self.encoder.step(self.embedding(features), hidden)
-        return MotionOutput(self.regressor(encoded), hidden)
+    def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
+        """See the base."""
+        del features
+        params: RegressorOutput = self.regressor(encoded)
+        return params
 
 
-class LandmarkMotionNetwork(nn.Module):
-    """Landmark features in, parameters out, by embedding, temporal encoder and feedback regressor.
+class LandmarkMotionNetwork(RecurrentNetwork):
+    """The embedded engine's: a regressor that also looks at the landmarks themselves.
 
     Args:
         embedding: from raw landmark features to the encoder's.
@@ -67,27 +92,15 @@ class LandmarkMotionNetwork(nn.Module):
         regressor: corrects parameters until their landmarks project where they were seen.
     """
 
+    embedding: LandmarkEmbedding
+
     def __init__(
-        self,
-        embedding: LandmarkEmbedding,
-        encoder: TemporalEncoder,
-        regressor: FeedbackRegressor,
+        self, embedding: LandmarkEmbedding, encoder: TemporalEncoder, regressor: FeedbackRegressor
     ) -> None:
-        super().__init__()
-        self.embedding = embedding
-        self.encoder = encoder
+        super().__init__(embedding, encoder)
         self.regressor = regressor
 
-    def initial_hidden(self, num_people: int) -> Tensor:
-        """Zeros (L, P, H)."""
-        return self.encoder.initial_hidden(num_people)
-
-    def forward(self, features: Tensor, hidden: Tensor) -> MotionOutput:
-        """Runs a whole sequence: (T, P, F), (L, P, H)."""
-        encoded, hidden = self.encoder(self.embedding(features), hidden)
-        return MotionOutput(self.regressor(encoded, features), hidden)
-
-    def step(self, features: Tensor, hidden: Tensor) -> MotionOutput:
-        """Runs one frame: (P, F), (L, P, H); equal to `forward` frame by frame."""
-        encoded, hidden = self.encoder.step(self.embedding(features), hidden)
-        return MotionOutput(self.regressor(encoded, features), hidden)
+    def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
+        """See the base."""
+        params: RegressorOutput = self.regressor(encoded, features)
+        return params

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from realtime_vibe.models.crop_camera import crop_points
 from realtime_vibe.models.regressor import RegressorOutput
 from realtime_vibe.training.samples.sequences import SequenceBatch
 
@@ -140,16 +141,9 @@ def image_points(points: Tensor, weak_camera: Tensor, view: Tensor) -> Tensor:
     Returns:
         (..., K, 2), -1 to 1 across the crop.
     """
-    scale = weak_camera[..., 0].clamp_min(0.05)
-    side, focal = view[..., 2], view[..., 5]
-    px_per_m = 0.5 * scale * side
-    offset = (view[..., 0:2] - view[..., 3:5]) / px_per_m[..., None]
-    x_y = points[..., :2] + (weak_camera[..., 1:] + offset)[..., None, :]
-    depth = (points[..., 2] + (focal / px_per_m)[..., None]).clamp_min(0.2)
-    pixels = x_y / depth[..., None] * focal[..., None, None]
-    return (pixels - (view[..., 0:2] - view[..., 3:5])[..., None, :]) / (
-        0.5 * side[..., None, None]
-    )
+    focal = view[..., 5:6]
+    center = (view[..., 0:2] - view[..., 3:5]) / focal
+    return crop_points(points, weak_camera, center[..., None, :], 0.5 * view[..., 2:3] / focal)
 
 
 def supervised_losses(
