@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.axes import R_YUP_WORLD
-from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
+from realtime_vibe.geometry.rotation import FloatingArray, quat_wxyz_from_rotmat
 
 FloatArray = NDArray[np.float32]
 
@@ -88,13 +88,18 @@ def normalised(quats: FloatArray) -> FloatArray:
     return unit
 
 
-def continuous(quats: FloatArray) -> FloatArray:
-    """Flips signs so that neighbours along the first axis have a positive dot product."""
+def one_hemisphere(quats: FloatingArray) -> FloatingArray:
+    """Flips signs so that neighbours along the first axis have a positive dot product; keeps the precision."""
     dots = np.sum(quats[1:] * quats[:-1], axis=-1)
     signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
     out = quats.copy()
     out[1:] *= signs[..., None]
-    return out.astype(np.float32)
+    return out
+
+
+def continuous(quats: FloatingArray) -> FloatArray:
+    """As `one_hemisphere`, in the precision of clips."""
+    return one_hemisphere(quats).astype(np.float32)
 
 
 def _lerp(values: NDArray[np.floating], times: NDArray[np.float64]) -> FloatArray:

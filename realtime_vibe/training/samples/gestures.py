@@ -17,7 +17,12 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_quat_wxyz,
     slerp_wxyz,
 )
-from realtime_vibe.training.datasets.clip import POOL_RATE_HZ, FloatArray, continuous
+from realtime_vibe.training.datasets.clip import (
+    POOL_RATE_HZ,
+    FloatArray,
+    continuous,
+    one_hemisphere,
+)
 from realtime_vibe.training.datasets.limb_angles import KNEES, hip_flexion_deg
 from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 from realtime_vibe.training.samples.arm_ik import ArmPose, left_arm_quats
@@ -30,6 +35,7 @@ from realtime_vibe.training.samples.arm_targets import (
     outside_trunk,
     placed,
 )
+from realtime_vibe.training.samples.minimum_jerk import minimum_jerk
 
 Array = NDArray[np.float64]
 
@@ -131,15 +137,14 @@ def _followed(track: list[_Stay], frames: BodyFrames, rng: np.random.Generator) 
             break
         rows = slice(begin, end)
         pose = _at_place(stay, frames.rows(rows), rng)
-        quats = _one_hemisphere(left_arm_quats(pose))
+        quats = one_hemisphere(left_arm_quats(pose))
         if last_place is not None:
             way = float(np.linalg.norm(pose.wrist[0] - last_place))
             move = np.clip(way / speed * POOL_RATE_HZ, _SHORTEST_MOVE_FRAMES, _LONGEST_MOVE_FRAMES)
-            time = np.clip((np.arange(begin, end) - begin) / move, 0.0, 1.0)
-            share = time**3 * (10 - 15 * time + 6 * time**2)
+            share = minimum_jerk(np.arange(end - begin), float(move))
             overlap = arrived - begin
             quats[:overlap] = slerp_wxyz(arm[begin:arrived], quats[:overlap], share[:overlap])
-        arm[rows] = _one_hemisphere(quats)
+        arm[rows] = one_hemisphere(quats)
         begin, arrived = stay.until, end
         if begin < size:
             last_place = pose.wrist[begin - rows.start]
@@ -149,13 +154,6 @@ def _followed(track: list[_Stay], frames: BodyFrames, rng: np.random.Generator) 
 def _at_place(stay: _Stay, frames: BodyFrames, rng: np.random.Generator) -> ArmPose:
     pose = _with_strokes(placed(TARGETS[stay.target], frames, rng), stay, rng)
     return pose._replace(wrist=outside_trunk(pose.wrist + _sway(len(pose.wrist), rng)))
-
-
-def _one_hemisphere(quats: Array) -> Array:
-    """Flips signs so that neighbours have a positive dot product, in double precision."""
-    dots = np.sum(quats[1:] * quats[:-1], axis=-1)
-    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
-    return np.concatenate([quats[:1], quats[1:] * signs[..., None]])
 
 
 def _with_strokes(pose: ArmPose, stay: _Stay, rng: np.random.Generator) -> ArmPose:

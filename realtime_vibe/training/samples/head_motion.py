@@ -9,6 +9,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_axis_angle,
 )
 from realtime_vibe.training.datasets.clip import POOL_RATE_HZ, FloatArray, continuous
+from realtime_vibe.training.samples.minimum_jerk import minimum_jerk
 
 Array = NDArray[np.float64]
 
@@ -53,8 +54,7 @@ def _looks(num_frames: int, rng: np.random.Generator) -> Array:
         spread = np.deg2rad([3.0, 3.0, 2.0]) if is_ahead else _SPREAD_RAD
         goal = usual + rng.standard_normal(3) * spread
         length = rng.uniform(0.25, 0.9) * POOL_RATE_HZ
-        time = np.clip((np.arange(num_frames) - frame) / length, 0.0, 1.0)[:, None]
-        angles += time**3 * (10 - 15 * time + 6 * time**2) * (goal - now)
+        angles += minimum_jerk(np.arange(num_frames) - frame, length)[:, None] * (goal - now)
         now = goal
         hold_s = np.exp(rng.uniform(*np.log(_LOOK_S)))
         frame += round(length + hold_s * POOL_RATE_HZ)
