@@ -12,7 +12,6 @@ figures depend on is stated under the table.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
+from benchmarks.figure_files import check_figure_files, write_json, writing
 from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
-from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
@@ -102,32 +102,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_outputs(json_path: Path | None, plot_path: Path | None) -> None:
-    """Refuses before the run what would fail after it."""
-    if plot_path is not None:
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError as error:
-            raise ConfigError(
-                "--plot needs matplotlib: pip install 'realtime-vibe[benchmarks]'"
-            ) from error
-        if plot_path.suffix.lower() != ".png":
-            raise ConfigError(f"--plot is {plot_path}, expected a .png file")
-    for path in (json_path, plot_path):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise OutputError(f"no folder {path.parent} to write {path.name} to; make it first")
+    check_figure_files(json_path, plot_path)
+    if plot_path is not None and plot_path.suffix.lower() != ".png":
+        raise ConfigError(f"--plot is {plot_path}, expected a .png file")
 
 
 def _write(evaluation: Evaluation, json_path: Path | None, plot_path: Path | None) -> None:
-    try:
+    with writing():
         if json_path is not None:
-            text = json.dumps(as_json(evaluation), indent=2, allow_nan=False)
-            json_path.write_text(text + "\n", encoding="utf-8")
+            write_json(json_path, as_json(evaluation))
         if plot_path is not None:
             from benchmarks.accuracy_plot import draw_joint_errors
 
             draw_joint_errors(evaluation, plot_path)
-    except OSError as error:
-        raise OutputError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

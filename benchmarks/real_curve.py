@@ -9,7 +9,6 @@ A network is a `network.pt` of training, or an engine's folder to compare with.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -25,13 +24,14 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_joints import MARKED, SET_NAMES
 from benchmarks.accuracy_report import finite
 from benchmarks.accuracy_scores import ClipResult
+from benchmarks.figure_files import check_figure_files, write_json, writing
 from benchmarks.replayed_clips import Playback, open_network, score_replayed
 from benchmarks.tracked_clips import TrackedClip, tracked_clips
 from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.manifest import load_manifest
 from realtime_vibe.body.model_file import BodyModel, load_body
-from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
@@ -171,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     try:
-        _check(options)
+        check_figure_files(options.json, options.plot)
         threadpool_limits(1, user_api="blas")  # as the live pipeline has it
         clips = tracked_clips(find_clips(options.folder), options.cache, options.tracker_model)
         body = load_body(load_manifest(engine_folder(options.engine)).body)
@@ -189,31 +189,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Refuses before the run what would fail after it."""
-    if options.plot is not None:
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError as error:
-            raise ConfigError(
-                "--plot needs matplotlib: pip install 'realtime-vibe[benchmarks]'"
-            ) from error
-    for path in (options.json, options.plot):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise OutputError(f"no folder {path.parent} to write {path.name} to; make it first")
-
-
 def _write(networks: Sequence[Scored], options: argparse.Namespace) -> None:
-    try:
+    with writing():
         if options.json is not None:
-            text = json.dumps(as_json(networks), indent=2, allow_nan=False)
-            options.json.write_text(text + "\n", encoding="utf-8")
+            write_json(options.json, as_json(networks))
         if options.plot is not None:
             from benchmarks.real_curve_plot import draw_curve
 
             draw_curve(networks, options.plot)
-    except OSError as error:
-        raise OutputError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def _parser() -> argparse.ArgumentParser:

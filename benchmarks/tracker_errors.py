@@ -9,18 +9,17 @@ elevation, bone by bone, so that both columns answer the same question.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from benchmarks.accuracy_clips import find_clips
+from benchmarks.figure_files import write_json, writing
 from benchmarks.landmark_tracks import real_track, simulated_tracks
 from benchmarks.tracked_clips import tracked_clips
 from benchmarks.tracker_errors_measured import measure
 from benchmarks.tracker_errors_report import as_json, as_table
 from realtime_vibe.body.model_file import load_body
-from realtime_vibe.errors import OutputError, RealtimeVibeError
+from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 
@@ -43,18 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
             simulated = measure(streams, like=tracks)
         print(as_table(real, simulated))
         if options.json is not None:
-            _write(options.json, as_json(real, simulated))
+            with writing():
+                write_json(options.json, as_json(real, simulated))
     except RealtimeVibeError as error:
         print(f"benchmarks.tracker_errors: error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
