@@ -3,8 +3,8 @@
 Network and smoothing leave the body some centimetres beside the tracker's landmarks. In closed form, from
 the trunk outwards: the whole body is shifted, turned about the line of sight and brought nearer or farther (a
 similarity of the image); then thighs, upper arms and head, then shanks and forearms, then feet and hands
-swing within the image plane. How far a limb points out of that plane stays the network's: the image
-does not show it.
+swing within the image plane. A little, and all but feet and hands, they also turn out of it, for the length
+that is seen. To which side of the plane a limb points stays the network's: the image does not show it.
 
 What is near enough is left alone, so that the tracker's jitter does not come back; what is hidden, or so far
 off that it must be somebody else's, counts little.
@@ -63,7 +63,7 @@ class _Limbs:
 
 def _limbs(ends: Mapping[str, tuple[str, ...]], tilts: float) -> _Limbs:
     joints = [SMPL_JOINT_NAMES.index(name) for name in ends]
-    weights = np.zeros((len(ends), len(BLAZEPOSE_LANDMARK_NAMES)), np.float32)
+    weights = np.zeros((len(ends), NUM_LANDMARKS), np.float32)
     for row, landmarks in enumerate(ends.values()):
         for landmark in landmarks:
             weights[row, BLAZEPOSE_LANDMARK_NAMES.index(landmark)] = 1.0 / len(landmarks)
@@ -122,7 +122,7 @@ _LEVELS = (
         tilts=0.0,
     ),
 )
-_WHOLE = np.zeros(len(BLAZEPOSE_LANDMARK_NAMES), np.float32)
+_WHOLE = np.zeros(NUM_LANDMARKS, np.float32)
 for _name, _weight in {"shoulder": 1.0, "hip": 1.0, "knee": 0.6, "ankle": 0.6, "ear": 0.3}.items():
     for _side in _BOTH:
         _WHOLE[BLAZEPOSE_LANDMARK_NAMES.index(f"{_side}_{_name}")] = _weight
@@ -234,13 +234,13 @@ def _similarity(
     factor = complex((weight * centered.conj()) @ (seen - mean_seen)) / total / spread
     distance_m = float(weight @ depth) / total
     free_rad = _FREE_M / max(np.sqrt(spread) * distance_m, _FREE_M)
-    angle = _beyond(float(np.angle(factor)), free_rad, _MOST_TURN_RAD)
+    angle = _beyond(np.angle(factor), free_rad, _MOST_TURN_RAD)
     shift_m = complex(mean_seen - mean_posed) * distance_m
     length_m = max(abs(shift_m), 1e-9)
     return _Similarity(
         turn=complex(np.exp(1j * angle)),
-        growth=1.0 + _beyond(abs(factor) - 1.0, _FREE_GROWTH, _MOST_GROWTH),
-        shift_m=shift_m * _beyond(length_m, _FREE_M, length_m) / length_m,
+        growth=1.0 + float(_beyond(abs(factor) - 1.0, _FREE_GROWTH, _MOST_GROWTH)),
+        shift_m=shift_m * float(_beyond(length_m, _FREE_M)) / length_m,
     )
 
 
@@ -260,10 +260,10 @@ def _swung(limbs: _Limbs, posed: _Posed, seen: ComplexArray, count: FloatArray) 
     want = (limbs.ends @ seen) * end_depth - pivots
     length = np.maximum(np.abs(have), 1e-6)
     sure = (limbs.ends @ count) * _believed(np.abs(want - have))
-    angle = _outside(np.angle(want * have.conj()), _FREE_M / np.maximum(length, _LEAST_LENGTH_M))
+    angle = _beyond(np.angle(want * have.conj()), _FREE_M / np.maximum(length, _LEAST_LENGTH_M))
     # Short in the image: the limb points at the camera, and its direction there is noise.
     angle = angle * sure * np.clip(length / _LEAST_LENGTH_M - 1.0, 0.0, 1.0)
-    reach = length + _outside(np.abs(want) - length, _FREE_M)
+    reach = length + _beyond(np.abs(want) - length, _FREE_M)
     rise = end_depth - pivot_depth
     steep = np.arctan2(rise, length)
     wanted = np.copysign(np.arccos(np.clip(reach / np.hypot(length, rise), 0.0, 1.0)), rise)
@@ -319,15 +319,12 @@ def _believed(off_m: FloatArray) -> FloatArray:
     return believed
 
 
-def _outside(values: NDArray[np.floating], free: NDArray[np.floating] | float) -> FloatArray:
-    """What of the values lies beyond the free range around 0."""
-    beyond: FloatArray = np.copysign(np.maximum(np.abs(values) - free, 0.0), values)
-    return beyond.astype(np.float32, copy=False)
-
-
-def _beyond(value: float, free: float, most: float) -> float:
-    """What of a value lies beyond the free range around 0, at most so much."""
-    return math.copysign(min(max(abs(value) - free, 0.0), most), value)
+def _beyond(
+    values: NDArray[np.floating] | float, free: NDArray[np.floating] | float, most: float = math.inf
+) -> NDArray[np.floating]:
+    """What of values lies beyond the free range around 0, at most so much."""
+    beyond: NDArray[np.floating] = np.copysign(np.clip(np.abs(values) - free, 0.0, most), values)
+    return beyond
 
 
 def _complex(points: NDArray[np.floating]) -> ComplexArray:
