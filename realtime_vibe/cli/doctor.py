@@ -14,10 +14,11 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from realtime_vibe import __version__
-from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
+from realtime_vibe.app.settings import LiveConfig
+from realtime_vibe.cli.backend_trial import graphs_of, tried_backend, version_of
 from realtime_vibe.errors import (
     BackendUnavailableError,
     EngineError,
@@ -25,9 +26,6 @@ from realtime_vibe.errors import (
     RealtimeVibeError,
 )
 from realtime_vibe.system.machine import machine_facts, package_version
-
-if TYPE_CHECKING:
-    from realtime_vibe.backends.manifest import GraphSpec
 
 OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
 """Works; not here and not needed for the live job; the live job cannot run until this is cured."""
@@ -79,12 +77,6 @@ _LIBRARIES = (
     ("libgomp.so.1", "libgomp1", "Open3D"),
 )
 """(library, Debian package, who needs it) on Linux."""
-
-_DISTRIBUTIONS = {
-    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
-    "openvino": ("openvino",),
-}
-"""Who brings a backend, by the first word of its name; TensorRT tells its version itself."""
 
 _LANDMARK_GRAPHS = ("landmarks", "landmarks_heat")
 """Of each tracker model: without and with heat maps."""
@@ -221,7 +213,7 @@ def check_backends() -> Iterable[Finding]:
         if name == "auto":
             continue
         try:
-            yield Finding(OK, f"backend {name}{_version_of(name)}: {_tried_backend(name)}")
+            yield Finding(OK, f"backend {name}{version_of(name)}: {tried_backend(name)}")
             # TensorRT opens nothing but engines that were built for it.
             num_working += not name.startswith("tensorrt")
         except BackendUnavailableError as error:
@@ -239,7 +231,7 @@ def check_auto(engine: str) -> Iterable[Finding]:
 
     opener = GraphOpener()
     choices = {}
-    for spec in _graphs_of(engine):
+    for spec in graphs_of(engine):
         # The live run gives small graphs one thread and large ones two.
         kept = [opener.cached_choice(spec.file, num_threads=number) for number in (1, 2)]
         choices[spec.path.stem] = next((name for name in kept if name), "not measured yet")
@@ -354,60 +346,6 @@ def _guarded(name: str, check: Callable[[], Iterable[Finding]]) -> Iterable[Find
         yield Finding(BROKEN, f"{name}: {error}")
     except Exception as error:  # noqa: BLE001 - whatever a broken installation raises is a finding
         yield Finding(BROKEN, f"{name}: {type(error).__name__}: {_first_line(error)}")
-
-
-def _version_of(backend: str) -> str:
-    """The installed version with a space before it, or nothing."""
-    for distribution in _DISTRIBUTIONS.get(backend.partition("-")[0], ()):
-        version = package_version(distribution)
-        if version is not None:
-            return f" {version}"
-    return ""
-
-
-def _tried_backend(backend: str) -> str:
-    """Runs the default engine's smallest graph on zeros; says what was run and by what.
-
-    Raises:
-        BackendUnavailableError: the backend is not installed or cannot run here.
-    """
-    from realtime_vibe.backends import tensorrt_library
-    from realtime_vibe.backends.cuda_driver import CudaDevice
-    from realtime_vibe.backends.fastest import zero_feeds
-    from realtime_vibe.backends.manifest import open_spec
-
-    if backend.startswith("tensorrt"):
-        is_rtx = backend.endswith("rtx")
-        load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
-        version, device = load().version, CudaDevice()
-        device.close()
-        return (
-            f"{version} opens engines built for it on {device.name} ({device.compute_capability})"
-        )
-    graphs = _graphs_of(DEFAULT_ENGINE)
-    smallest = min(graphs, key=lambda spec: spec.path.stat().st_size)
-    with open_spec(smallest, backend) as session:
-        session.run(zero_feeds(session))
-        return f"ran {smallest.path.name} as {session.backend}"
-
-
-def _graphs_of(engine: str) -> "list[GraphSpec]":
-    """An engine's graphs, and those of the tracker it needs."""
-    from realtime_vibe.app.run import TRACKER_FOLDER
-    from realtime_vibe.backends.engine_folder import engine_folder
-    from realtime_vibe.backends.manifest import graph_spec, load_manifest, read_manifest
-    from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
-    from realtime_vibe.tracking.choices import BLAZEPOSE
-
-    manifest = load_manifest(engine_folder(engine))
-    own = manifest.folder / TRACKER_FOLDER
-    tracker = own if own.is_dir() else engine_folder(BLAZEPOSE)
-    content = read_manifest(tracker, BLAZEPOSE_KIND)
-    names = ("detector", "landmarks")
-    return [
-        *manifest.graphs.values(),
-        *(graph_spec(tracker, BLAZEPOSE_KIND, content, name) for name in names),
-    ]
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import pytest
 from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file, choice_key
 from realtime_vibe.backends.engine_folder import engine_folder, engine_names
 from realtime_vibe.backends.manifest import file_sha256
-from realtime_vibe.cli import doctor
+from realtime_vibe.cli import backend_trial, doctor
 from realtime_vibe.cli.doctor import ABSENT, BROKEN, OK, Finding
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +117,7 @@ def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None
     )
     (finding,) = doctor.check_auto("blazepose-gru")
     assert "step: not measured yet, detector: not measured yet" in finding.text
-    specs = doctor._graphs_of("blazepose-gru")
+    specs = backend_trial.graphs_of("blazepose-gru")
     for number, spec in enumerate(specs):
         key = choice_key(spec.file, ("onnxruntime", "openvino"), 1 if number == 0 else 2)
         ChoiceCache(cache_file()).put(key, "openvino", spec.path.stem, {})
@@ -168,7 +168,8 @@ def test_what_must_not_be_passed_on_is_said(tmp_path) -> None:
 def test_a_healthy_machine_runs_the_self_test_and_exits_0() -> None:
     done = _doctor()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"[ok] backend onnxruntime {version('onnxruntime')}: ran " in done.stdout
+    tried = f"[ok] backend onnxruntime {version('onnxruntime')}: ran detector.onnx as onnxruntime"
+    assert tried in done.stdout
     assert "backend onnxruntime-coreml: " in done.stdout
     assert "backend tensorrt-rtx: " in done.stdout
     assert "[ok] engine blazepose-gru" in done.stdout
