@@ -1,4 +1,4 @@
-r"""How fast planted feet slide over the floor, with and without --ground.
+r"""How fast planted feet slide over the floor, with and without --foot-lock.
 
     python -m realtime_vibe.training.render.render_clips --motion ../shared/data/motion --out out/walks --clips 6 \
         --frames 90 --kind walking
@@ -183,7 +183,7 @@ def plot(path: Path, clips: Sequence[ClipTracks]) -> None:
     figure, axes = pyplot.subplots(len(clips), 2, figsize=(13, 2.4 * len(clips)), squeeze=False)
     for (left, right), tracks in zip(axes, clips, strict=True):
         seconds = np.arange(len(tracks.planted)) / tracks.rate_hz
-        for label, track in (("seen", tracks.seen), ("--ground", tracks.held)):
+        for label, track in (("seen", tracks.seen), ("--foot-lock", tracks.held)):
             speeds = track.speeds(tracks.rate_hz)[:, 0].min(axis=-1) * 1e-3
             left.plot(seconds[1:], speeds, label=label)
             right.plot(seconds, -track.soles[:, 0, 1, 1], label=label)

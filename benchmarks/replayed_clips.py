@@ -106,7 +106,7 @@ def score_replayed(
         body=posing,
         fit=LandmarkFit(posing),
         corrections=(
-            BodyCorrections(body, ground=False, rest_legs=True) if playback.smooth > 0 else None
+            BodyCorrections(body, foot_lock=False, rest_legs=True) if playback.smooth > 0 else None
         ),
     )
     joints = choose_joint_set(playback.joint_set, clip.truth.names)

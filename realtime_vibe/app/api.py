@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, connect, write_reports
-from realtime_vibe.app.settings import SETTINGS, LiveConfig
+from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed
 from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import ConfigError
@@ -206,6 +206,7 @@ def stream(source: int | str = "auto", **settings: object) -> LiveStream:
             engine) is raised when the first result is asked for; all of it is a `RealtimeVibeError`.
     """
     known = SETTINGS.keys() - {"source", "view"}
+    settings = renamed(settings)
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ConfigError(

@@ -163,9 +163,9 @@ def connect(
 def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None:
     """None where the network's own words are wanted."""
     rest_legs = config.smooth > 0
-    if not (config.ground or rest_legs):
+    if not (config.locks_feet or rest_legs):
         return None
-    return BodyCorrections(model, ground=config.ground, rest_legs=rest_legs)
+    return BodyCorrections(model, foot_lock=config.locks_feet, rest_legs=rest_legs)
 
 
 def _open_source(config: LiveConfig) -> FrameSource:

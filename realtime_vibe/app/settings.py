@@ -5,6 +5,7 @@ line, the settings file, the file that `realtime-vibe init` writes, the checks a
 here; adding a setting is adding an entry. Nothing heavy is imported: `--help` answers at once.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -42,8 +43,11 @@ from realtime_vibe.outputs.view.background import TRANSPARENT
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import BLAZEPOSE, DETECT_EVERY, FULL, TRACKER_MODELS, TRACKERS
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_ENGINE = "blazepose-gru"
 DEFAULT_SMOOTH = 0.9
+_CHARACTER_SUFFIXES = frozenset({".bvh", ".glb"})
 ASK = "ask"
 """The source that is a question: which camera?"""
 
@@ -160,8 +164,11 @@ class LiveConfig:
         "One-Euro filter on the result: 1 is calmest and slowest",
         metavar="off|0..1",
     )
-    ground: bool = _motion(
-        FLAG, False, "hold planted feet where they are, so that nobody skates through the room"
+    foot_lock: bool | None = _motion(
+        FLAG,
+        None,
+        "hold planted feet where they are, so that nobody skates through the room",
+        otherwise="yes with --vmc, --vrchat, .bvh or .glb, which move a character, else no",
     )
     calibrate: bool | None = _motion(
         FLAG,
@@ -300,11 +307,36 @@ class LiveConfig:
             if getattr(self, name) != SETTINGS[name].default and not output:
                 raise ConfigError(f"{option_name(name)} is set without {missing}")
 
+    @property
+    def locks_feet(self) -> bool:
+        """Whether planted feet are held: as told, else where the motion goes to a character."""
+        if self.foot_lock is not None:
+            return self.foot_lock
+        files = any(path.suffix.lower() in _CHARACTER_SUFFIXES for path in self.record)
+        return files or bool(self.vmc or self.vrchat)
+
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {field.name: field.metadata[Setting] for field in fields(LiveConfig)}
 )
 """Every setting by the name of its field, in the order of `--help`."""
+
+
+OLD_NAMES: Mapping[str, str] = MappingProxyType({"ground": "foot_lock"})
+"""Names of one release ago, which are still understood, and what they are called now."""
+
+
+def renamed(values: Mapping[str, object]) -> dict[str, object]:
+    """Settings by their names of today; says so once for each old one.
+
+    Args:
+        values: by names of today or of one release ago; of both for one setting, today's holds.
+    """
+    for old in values.keys() & OLD_NAMES.keys():
+        new, before = option_name(OLD_NAMES[old]), option_name(old)
+        logger.warning("%s is now called %s; the old name goes with the next release", before, new)
+    current = {OLD_NAMES[name]: value for name, value in values.items() if name in OLD_NAMES}
+    return current | {name: value for name, value in values.items() if name not in OLD_NAMES}
 
 
 def setting_names() -> tuple[str, ...]:

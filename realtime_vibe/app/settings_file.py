@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from realtime_vibe.app.setting import option_name
-from realtime_vibe.app.settings import SETTINGS, LiveConfig, setting_names
+from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed, setting_names
 from realtime_vibe.errors import ConfigError
 
 
@@ -32,7 +32,7 @@ def read_settings_file(path: Path) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     settings: dict[str, object] = {}
-    for key, value in table.items():
+    for key, value in renamed(table).items():
         name = _field_name(key, path)
         if name in settings:
             raise ConfigError(f"{path}: '{option_name(name)}' is given twice (with - and with _)")
@@ -56,7 +56,7 @@ def build_config(
         ConfigError: a value or the file is wrong.
     """
     values = read_settings_file(settings_file) if settings_file is not None else {}
-    values.update(command_line)
+    values.update(renamed(command_line))
     return LiveConfig(**values)  # type: ignore[arg-type]  # every value is checked at run time
 
 

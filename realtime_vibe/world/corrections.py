@@ -24,14 +24,14 @@ class BodyCorrections:
 
     Args:
         model: the body.
-        ground: whether planted feet are held where they are.
+        foot_lock: whether planted feet are held where they are.
         rest_legs: whether legs that are out of view go to a rest pose.
     """
 
-    def __init__(self, model: BodyModel, *, ground: bool, rest_legs: bool) -> None:
+    def __init__(self, model: BodyModel, *, foot_lock: bool, rest_legs: bool) -> None:
         self._body = SmplBody(model)
         self._soles = Soles(model)
-        self._ground, self._rest_legs = ground, rest_legs
+        self._foot_lock, self._rest_legs = foot_lock, rest_legs
         self._people: dict[int, _Person] = {}
         self._T_world_camera: FloatArray | None = None
         self._up: FloatArray = LEVEL_UP
@@ -63,7 +63,7 @@ class BodyCorrections:
         state.last_seen_s = now_s
         if self._rest_legs:
             params = state.legs.update(person.landmarks, params, (image_size, now_s), self._up)
-        if self._ground:
+        if self._foot_lock:
             if state.legs.share > 0.0:
                 # Nobody sees these feet: the lock starts over when they come back.
                 state.lock.reset()

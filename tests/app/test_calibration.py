@@ -165,7 +165,7 @@ def test_a_height_needs_one_person(model):
 def test_a_real_run_with_everything_on_goes_through(tmp_path):
     out = tmp_path / "o.npz"
     config = LiveConfig(
-        source=str(demo_clip_path()), view="none", max_frames=30, record=(out,), ground=True,
+        source=str(demo_clip_path()), view="none", max_frames=30, record=(out,), foot_lock=True,
         calibrate=True, person_height=1.7,
     )  # fmt: skip
     assert run(config) == 0

@@ -83,7 +83,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "width": "1",
         "height": "1",
         "fps": "1",
-        "ground": "true",
+        "foot-lock": "true",
         "calibrate": "false",
         "person-height": "1.75",
         "distance": "3",
@@ -96,6 +96,31 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
     default = LiveConfig()
     for field in fields(LiveConfig):
         assert getattr(config, field.name) != getattr(default, field.name), field.name
+
+
+@pytest.mark.parametrize(
+    ("settings", "locks"),
+    [
+        ({}, False),
+        ({"record": "o.npz"}, False),
+        ({"record": ("o.npz", "o.BVH")}, True),
+        ({"record": "o.glb"}, True),
+        ({"vmc": "127.0.0.1"}, True),
+        ({"vrchat": "127.0.0.1", "foot_lock": False}, False),
+        ({"foot_lock": True}, True),
+    ],
+)
+def test_feet_are_locked_where_a_character_moves(settings: dict[str, object], locks: bool) -> None:
+    assert build_config(settings).locks_feet is locks
+
+
+def test_an_old_name_is_understood_and_said_once(
+    settings: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.write_text("ground = true\n")
+    assert build_config({}, settings).foot_lock is True
+    assert build_config({"ground": False}).foot_lock is False
+    assert caplog.text.count("ground is now called foot-lock") == 2
 
 
 def test_command_line_beats_file_beats_default(settings: Path) -> None:

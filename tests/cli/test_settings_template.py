@@ -54,7 +54,7 @@ def test_each_setting_has_its_help_and_what_it_takes() -> None:
         for choice in entry.kind.choices or ():
             assert f'"{choice}"' in text.split("Allowed:")[1]
     assert "Allowed: a number from 0.4 to 20." in entries["distance"]
-    assert "Allowed: true or false." in entries["ground"]
+    assert "Allowed: true or false." in entries["foot-lock"]
     unexplained = re.compile(r"Allowed: (N|HZ|PX|M|DEG|PORT)\.")
     assert not [name for name, entry in entries.items() if unexplained.search(entry)]
 

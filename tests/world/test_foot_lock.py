@@ -155,9 +155,9 @@ def test_recorded_walks_stop_sliding_and_keep_their_pose(model, body, stage, sha
         assert np.mean(moved_mm) < 18, path.name
 
 
-@pytest.mark.parametrize("ground", [True, False])
-def test_people_are_corrected_one_by_one_and_forgotten(model, stage, ground):
-    corrections = BodyCorrections(model, ground=ground, rest_legs=False)
+@pytest.mark.parametrize("foot_lock", [True, False])
+def test_people_are_corrected_one_by_one_and_forgotten(model, stage, foot_lock):
+    corrections = BodyCorrections(model, foot_lock=foot_lock, rest_legs=False)
     transl = np.array([0, 0.1, 4.0], np.float32)
     params = stage.params(facing(), transl)
     for track_id in (0, 1):

@@ -81,7 +81,7 @@ def test_resting_legs_hang_straight_however_the_pelvis_is_guessed(stage, body):
 
 
 def test_feet_that_nobody_sees_are_not_locked(model, stage):
-    corrections = BodyCorrections(model, ground=True, rest_legs=True)
+    corrections = BodyCorrections(model, foot_lock=True, rest_legs=True)
     stage.visibility = np.full(33, 0.02, np.float32)
     rng = np.random.default_rng(4)
     for index in range(20):
