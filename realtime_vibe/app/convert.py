@@ -181,7 +181,8 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
 def _take_of(part: Path, spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Take:
     facts = spool.facts
     if settings.options is not None:
-        facts = replace(facts, options=settings.options)
+        origin = settings.options.origin or facts.options.origin
+        facts = replace(facts, options=replace(settings.options, origin=origin))
     skin = _recorded_skin(part, facts, settings) if with_mesh else None
     return Take(rows=spool.rows, facts=facts, skin=skin)
 

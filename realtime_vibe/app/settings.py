@@ -220,6 +220,11 @@ class LiveConfig:
         otherwise="as it came",
         example=30,
     )
+    origin: str = _file(
+        one_of(("floor", "camera")),
+        "floor",
+        "origin of recorded motion: the floor below where the person was first seen, or the camera",
+    )
     bvh_names: str = _file(one_of(BVH_NAMES), USUAL_NAMES, "names of joints in .bvh files")
     bvh_unit: str = _file(one_of(BVH_UNITS), USUAL_UNIT, "unit of lengths in .bvh files")
     bvh_bones: str = _file(

@@ -32,6 +32,7 @@ def take_options(config: LiveConfig) -> TakeOptions:
         bvh_names=config.bvh_names,
         bvh_unit=config.bvh_unit,
         bvh_bones=config.bvh_bones,
+        origin=config.origin,
     )
 
 

@@ -176,7 +176,7 @@ def _run_convert(words: list[str]) -> int:
     return EXIT_OK
 
 
-_WRITING = ("overwrite", "record_fps", "bvh_names", "bvh_unit", "bvh_bones")
+_WRITING = ("overwrite", "record_fps", "bvh_names", "bvh_unit", "bvh_bones", "origin")
 """Settings of a live run that conversions share."""
 
 
@@ -198,8 +198,11 @@ def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
 
     said = {name: value for name, value in vars(given).items() if name in _WRITING}
     config = build_config(said)
+    options = take_options(config)
+    if "origin" not in said:  # the motion stays where the file has it
+        options = replace(options, origin=None)
     return ConvertSettings(
-        options=take_options(config) if said.keys() - {"overwrite"} else None,
+        options=options if said.keys() - {"overwrite"} else None,
         body=given.body,
         overwrite=config.overwrite,
     )

@@ -67,6 +67,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "bvh-names": "'vrm'",
         "bvh-unit": "'cm'",
         "bvh-bones": "'live'",
+        "origin": "'camera'",
         "save-video": "'v.mkv'",
         "snapshot": "'s.png'",
         "stats": "'s.json'",

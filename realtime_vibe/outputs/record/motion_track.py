@@ -14,7 +14,7 @@ from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
-from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz
+from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz, people_of
 from realtime_vibe.packets import FloatArray
 
 
@@ -42,27 +42,14 @@ class MotionTrack:
 
 
 def tracks_of(rows: Rows) -> tuple[MotionTrack, ...]:
-    """Everybody in a take, who was seen longest first.
-
-    Where no two people are ever seen at once, all rows are one person's: somebody who was lost and found
-    again has a new identity, but is the same body to whoever uses the file.
+    """Everybody in a take, as `people_of` tells them apart.
 
     Args:
         rows: (N,) of `row_type`, N > 0.
     """
     starts = frame_starts(rows)
     frame_of_row = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
-    numbers = np.flatnonzero(rows["valid"])
-    if len(numbers) == 0:
-        return ()
-    ids = np.asarray(rows["person_id"])[numbers]
-    if len(np.unique(frame_of_row[numbers])) == len(numbers):
-        ids = np.zeros_like(ids)
-    people, counts = np.unique(ids, return_counts=True)
-    return tuple(
-        _track(rows, starts, numbers[ids == person], frame_of_row)
-        for person in people[np.argsort(-counts, kind="stable")]
-    )
+    return tuple(_track(rows, starts, own, frame_of_row) for own in people_of(rows))
 
 
 def _track(

@@ -65,6 +65,8 @@ class TakeOptions:
     """One of `BVH_UNITS`."""
     bvh_bones: str = USUAL_BONES
     """One of `BVH_BONES`."""
+    origin: str | None = None
+    """`floor` or `camera`; None leaves the world of the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +255,7 @@ def _facts(line: bytes) -> SpoolFacts | None:
     try:
         header: Any = json.loads(line)
         options = header["options"]
+        options.setdefault("origin", None)  # spools of before know no other
         facts = SpoolFacts(
             gender=str(header["gender"]),
             keypoint_names=tuple(str(name) for name in header["keypoint_names"]),
@@ -263,10 +266,11 @@ def _facts(line: bytes) -> SpoolFacts | None:
                 bvh_names=str(options["bvh_names"]),
                 bvh_unit=str(options["bvh_unit"]),
                 bvh_bones=str(options["bvh_bones"]),
+                origin=None if options["origin"] is None else str(options["origin"]),
             ),
         )
-        is_ours = _header(facts) == line
-    except (ValueError, TypeError, KeyError):
+        is_ours: bool = json.loads(_header(facts)) == header
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return facts if is_ours else None
 

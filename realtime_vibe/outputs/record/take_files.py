@@ -17,6 +17,7 @@ from realtime_vibe.outputs.record.motion_track import MotionTrack, tracks_of
 from realtime_vibe.outputs.record.npz_motion import write_npz
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
 from realtime_vibe.outputs.record.row_resampling import is_uniform, resampled
+from realtime_vibe.outputs.record.take_origin import with_origin
 from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz
 
 logger = logging.getLogger(__name__)
@@ -89,15 +90,16 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
 
 def _at_constant_rate(take: Take, *, needed: bool) -> tuple[Rows, float]:
     """The rows as they are to be written, and their frame rate."""
-    rate_hz = take.facts.options.rate_hz
-    measured = measured_rate_hz(take.rows)
+    origin, rate_hz = take.facts.options.origin, take.facts.options.rate_hz
+    rows = take.rows if origin is None else with_origin(take.rows, origin, take.skin)
+    measured = measured_rate_hz(rows)
     if rate_hz is None and not needed:
-        return take.rows, measured
+        return rows, measured
     if rate_hz is None:
-        if is_uniform(take.rows, measured):
-            return take.rows, measured
+        if is_uniform(rows, measured):
+            return rows, measured
         rate_hz = max(1.0, round(measured))
-    return resampled(take.rows, rate_hz), rate_hz
+    return resampled(rows, rate_hz), rate_hz
 
 
 def _write_track(path: Path, track: MotionTrack, take: Take, rate_hz: float) -> None:

@@ -116,6 +116,23 @@ def frame_starts(rows: Rows) -> NDArray[np.intp]:
     return np.flatnonzero(np.diff(index, prepend=index[:1] - 1) != 0)
 
 
+def people_of(rows: Rows) -> list[NDArray[np.intp]]:
+    """The numbers of each person's rows, who was seen longest first.
+
+    Where no two people are ever seen at once, all rows are one person's: somebody who was lost and found
+    again has a new identity, but is the same body to whoever uses the file.
+    """
+    numbers = np.flatnonzero(rows["valid"])
+    if len(numbers) == 0:
+        return []
+    ids = np.asarray(rows["person_id"])[numbers]
+    frame_of_row = np.asarray(rows["frame_index"])[numbers]
+    if len(np.unique(frame_of_row)) == len(numbers):
+        ids = np.zeros_like(ids)
+    people, counts = np.unique(ids, return_counts=True)
+    return [numbers[ids == person] for person in people[np.argsort(-counts, kind="stable")]]
+
+
 def measured_rate_hz(rows: Rows) -> float:
     """Frame rate [1/s] by the median time step; `FALLBACK_RATE_HZ` where there is none."""
     steps_s = np.diff(np.asarray(rows["timestamp_s"])[frame_starts(rows)])

@@ -1,0 +1,119 @@
+"""Where the origin of a take lies: on the floor below the person's first place, or at the camera.
+
+The rows stay as they are, only their `world_camera` changes, so that every format agrees. Legend: N rows,
+2 feet, K contact points of a foot.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.geometry.rotation import rotmat_from_rot6d
+from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.take_rows import SkinnedBody, people_of
+from realtime_vibe.packets import FloatArray
+
+_CHAINS = ((0, 1, 4, 7), (0, 2, 5, 8))
+"""From the pelvis to the left and to the right ankle."""
+_TOES = (10, 11)
+_POINTS = 24
+"""Vertices of a sole that stand for all of it."""
+_ANKLE_ABOVE_SOLE_M, _BALL_M = 0.075, 0.13
+"""Of a body whose mesh is not known: height of the ankle, and how far the ball lies in front of it."""
+_STANDS_M_S = 0.5
+"""A foot that is slower across the line of sight stands."""
+_MIN_STANDING = 5
+_SAME_COSINE = np.cos(np.deg2rad(1.0))
+"""From row to row the estimate of the vertical turns by less, a calibration as a rule by more."""
+
+
+def with_origin(rows: Rows, origin: str, skin: SkinnedBody | None) -> Rows:
+    """The rows in one world, z up, that begins at the stated place.
+
+    While the camera's tilt is still being estimated the world turns from row to row; the last and best
+    estimate holds for all of them. A calibration made meanwhile begins a world of its own, which goes on
+    where the one before it ended.
+
+    Args:
+        rows: (N,) of `row_type`, N > 0.
+        origin: `floor`: feet stand on z = 0, by the calibrated floor or else where they stood most of the time,
+            and the person who is seen longest starts above x = y = 0. `camera`: the camera is the origin.
+        skin: the recorded body, for its soles; None: usual feet.
+    """
+    placed = np.array(rows)
+    people = people_of(rows)
+    own = people[0] if people else np.zeros(0, np.intp)
+    before: FloatArray | None = np.zeros(2, np.float32)
+    for part in _worlds(np.asarray(rows["world_camera"])):
+        world = np.array(rows["world_camera"][part.stop - 1])
+        seen = own[(own >= part.start) & (own < part.stop)]
+        if origin == "camera":
+            world[:, 3] = 0.0
+        elif len(seen):
+            if world[2, 3] == 0.0:  # a camera whose height nobody measured
+                world[2, 3] = -_floor_m(rows[seen], world[2, :3], skin)
+            pelvises = rows["joints_camera"][seen[[0, -1]], 0] @ world[:2, :3].T
+            world[:2, 3] = before - pelvises[0]
+            before = pelvises[1] + world[:2, 3]
+        placed["world_camera"][part] = world
+    return placed
+
+
+def _worlds(cameras: FloatArray) -> list[slice]:
+    """Runs of rows whose worlds differ by a slow turn alone."""
+    before, after = cameras[:-1], cameras[1:]
+    cosine = np.einsum("ni,ni->n", before[:, 2, :3], after[:, 2, :3])
+    moved = (before[:, :, 3] != after[:, :, 3]).any(axis=1)
+    cuts = np.flatnonzero(moved | (cosine < _SAME_COSINE)) + 1
+    bounds = [0, *cuts.tolist(), len(cameras)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+
+def _floor_m(rows: Rows, up: FloatArray, skin: SkinnedBody | None) -> float:
+    """Height along `up` on which a person's feet stand [m], camera frame; the lower foot's where none does."""
+    heights = _sole_heights(rows, up, skin)
+    lower = np.argmin(heights, axis=1)
+    is_standing = _speeds(rows)[np.arange(len(rows)), lower] < _STANDS_M_S
+    if np.count_nonzero(is_standing) < _MIN_STANDING:
+        is_standing[:] = True
+    return float(np.median(heights.min(axis=1)[is_standing]))
+
+
+def _speeds(rows: Rows) -> FloatArray:
+    """(N, 2) of the feet across the line of sight [m/s]: how far away they are is not known so well."""
+    places = rows["joints_camera"][:, list(_TOES)]
+    directions = places[..., :2] / np.maximum(places[..., 2:], 0.1)
+    depth_m = float(np.median(places[..., 2]))
+    steps_s = np.maximum(np.diff(rows["timestamp_s"]), 1e-3)[:, None]
+    speeds = depth_m * np.linalg.norm(np.diff(directions, axis=0), axis=-1) / steps_s
+    return np.asarray(np.concatenate([speeds[:1], speeds]) if len(speeds) else np.zeros((1, 2)))
+
+
+def _sole_heights(rows: Rows, up: FloatArray, skin: SkinnedBody | None) -> FloatArray:
+    """(N, 2) of each foot's lowest point along `up` [m]."""
+    columns = []
+    for foot, chain in enumerate(_CHAINS):
+        rotmats = rotmat_from_rot6d(rows["rot6d"][:, chain])
+        turned = rotmats[:, 0]
+        for link in range(1, len(chain)):
+            turned = turned @ rotmats[:, link]
+        ankle_m = rows["joints_camera"][:, chain[-1]] @ up
+        points = _sole(skin, foot, np.array(rows["betas"][-1]))
+        columns.append(ankle_m + (np.einsum("c,ncd->nd", up, turned) @ points.T).min(axis=1))
+    return np.stack(columns, axis=1)
+
+
+def _sole(skin: SkinnedBody | None, foot: int, betas: FloatArray) -> FloatArray:
+    """(K, 3) points under a foot, from its ankle, in the rest pose [m]."""
+    ankle, toe = _CHAINS[foot][-1], _TOES[foot]
+    if skin is None:
+        below, ball = -_ANKLE_ABOVE_SOLE_M, _BALL_M
+        return np.array([[0, below, -0.3 * ball], [0, below, ball]], np.float32)
+    own = skin.weights[:, ankle] + skin.weights[:, toe] > 0.5
+    points = skin.v_template[own] + skin.shapedirs[own] @ betas - skin.rest_joints(betas)[ankle]
+    lowest = np.argsort(points[:, 1])[: len(points) // 3]
+    # Spread over the length of the foot: the lowest of each piece.
+    pieces = np.array_split(lowest[np.argsort(points[lowest, 2])], _POINTS)
+    picked: NDArray[np.intp] = np.array([p[np.argmin(points[p, 1])] for p in pieces if len(p)])
+    return np.asarray(points[picked], np.float32)
