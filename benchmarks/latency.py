@@ -168,7 +168,7 @@ def measure(
         )
         live.add_writer(times)
         live.start()
-        with tqdm(total=count, unit="frame", leave=False) as bar:
+        with tqdm(total=count, unit="frame", leave=False, disable=None) as bar:
             try:
                 while True:
                     live.take(0.2)

@@ -139,7 +139,7 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
         outputs.attach(live, built.faces, source.info, lossless=True, body=built.recorded_body)
         live.add_writer(steps)
         live.start()
-        with tqdm(total=num_frames, unit="frame", leave=False) as bar:
+        with tqdm(total=num_frames, unit="frame", leave=False, disable=None) as bar:
             try:
                 while True:
                     live.take(0.2)
@@ -178,7 +178,7 @@ def soak_step(engine: str, backend: str, num_steps: int) -> SoakRun:
             step_ms=np.full(num_steps, np.nan),
         )
         steps = _StepTimes(run, warmup_of(num_steps), num_steps)
-        for index in tqdm(range(num_steps), unit="step", leave=False):
+        for index in tqdm(range(num_steps), unit="step", leave=False, disable=None):
             steps.write(pipeline.step(frame_of(noise[index % len(noise)], index)))
         run.memory.append((num_steps, resident_mb()))
     return run

@@ -191,7 +191,7 @@ class Trainer:
                 total=self._settings.steps,
                 initial=self._step,
                 unit="step",
-                disable=not self._place.is_first,
+                disable=None if self._place.is_first else True,
             ) as bar,
         ):
             while self._step < self._settings.steps:
@@ -208,6 +208,8 @@ class Trainer:
                 if self._place.any_rank(due):
                     self.save()
                     saved_s = clock()
+                    if self._place.is_first and bar.disable:  # a log, not a terminal
+                        _LOGGER.info("step %d of %d, saved", self._step, self._settings.steps)
         self.save()
         finished = self._step == self._settings.steps
         if not finished:
