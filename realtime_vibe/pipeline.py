@@ -5,7 +5,7 @@
 No threads and no input or output here: `app/run.py` builds the stages and feeds them.
 """
 
-from functools import partial
+import logging
 
 import numpy as np
 
@@ -28,6 +28,11 @@ from realtime_vibe.world.calibration import Calibration
 from realtime_vibe.world.corrections import BodyCorrections
 from realtime_vibe.world.landmark_fit import LandmarkFit
 from realtime_vibe.world.lost_people import LostPeople
+
+logger = logging.getLogger(__name__)
+
+MOST_SIZES_SAID = 3
+"""A folder of pictures may have another size in each."""
 
 
 class MotionCapturePipeline:
@@ -64,6 +69,8 @@ class MotionCapturePipeline:
         self._lost = LostPeople()
         self._calibration: Calibration | None = None
         self._shape_is_fixed = False
+        self._picture_size: tuple[int, int] | None = None
+        self._size_changes = 0
 
     @property
     def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
@@ -85,6 +92,7 @@ class MotionCapturePipeline:
     def step(self, frame: Frame) -> FrameResult:
         """Everything that is known about one frame; `people` is empty when nobody is in view."""
         height, width = frame.image_bgr.shape[:2]
+        self._start_over_at_new_size((width, height))
         focal_px = self._focal_px(width, height)
         timer = StageTimer()
         with timer.stage("step"):
@@ -127,6 +135,21 @@ class MotionCapturePipeline:
         self._features.close()
         self._temporal.close()
 
+    def _start_over_at_new_size(self, size: tuple[int, int]) -> None:
+        """Where a phone was turned nothing in pixels holds any more, nor does a calibration."""
+        before, self._picture_size = self._picture_size, size
+        if before is None or before == size:
+            return
+        self.reset()
+        says = logging.WARNING if self._size_changes < MOST_SIZES_SAID else logging.DEBUG
+        self._size_changes += 1
+        logger.log(
+            says, "the picture is now %dx%d px, was %dx%d: people are found anew", *size, *before
+        )
+        if self._calibration is not None and not same_aspect(size, before):
+            self.use_calibration(None)
+            logger.warning("the calibration was for another shape of picture: calibrate again")
+
     def _focal_px(self, width: int, height: int) -> float:
         if self._calibration is not None and self._calibration.focal_share is not None:
             return self._calibration.focal_share * width
@@ -141,17 +164,9 @@ class MotionCapturePipeline:
             params = self._calibration.applied(params)
         transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
-        steady_depth = partial(self._temporal.depth, person.track_id)
         if self._fit is not None and person.landmarks is not None:
             size = (width, height)
-            params, transl = self._fit.fitted(
-                person.landmarks, params, transl, size, focal_px, steady_depth
-            )
-        else:
-            joints = self._body.joints(params.global_orient, params.body_pose, params.betas, transl)
-            # Along the line of sight, so that the pelvis stays where it is in the picture.
-            nearer = steady_depth(joints) / max(float(joints[0, 2]), 1e-6) - 1.0
-            transl = (transl + nearer * joints[0]).astype(np.float32)
+            params, transl = self._fit.fitted(person.landmarks, params, transl, size, focal_px)
         if self._corrections is not None:
             now_s = frame.captured_at_s
             params, transl = self._corrections.correct(
@@ -161,3 +176,8 @@ class MotionCapturePipeline:
         return PersonResult(
             person=person, params=params, mesh=mesh, square_px=np.array(square, np.float32)
         )
+
+
+def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two pictures (width, height) [px] differ in scale alone, to within a pixel."""
+    return abs(size[0] * other[1] - size[1] * other[0]) <= max(*size, *other)

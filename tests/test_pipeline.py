@@ -72,12 +72,12 @@ class CountingSession:
 class PointBody:
     """A body of one vertex at its origin."""
 
-    def joints(self, global_orient, body_pose, betas, transl):
-        return np.tile(transl, (24, 1)).astype(np.float32)
-
     def forward(self, global_orient, body_pose, betas, transl):
-        joints = self.joints(global_orient, body_pose, betas, transl)
-        return BodyMesh.of(vertices=transl[None], joints=joints, transl=transl)
+        return BodyMesh.of(
+            vertices=transl[None],
+            joints=np.tile(transl, (24, 1)).astype(np.float32),
+            transl=transl,
+        )
 
 
 def _pipeline(script, mode="stream", smooth=0.0):
@@ -89,9 +89,9 @@ def _pipeline(script, mode="stream", smooth=0.0):
     )
 
 
-def _frame(index, at_s=None):
+def _frame(index, at_s=None, size=(640, 480)):
     at_s = index / 30 if at_s is None else at_s
-    image = np.zeros((480, 640, 3), np.uint8)
+    image = np.zeros((size[1], size[0], 3), np.uint8)
     return Frame(image_bgr=image, index=index, captured_at_s=at_s, grabbed_at_s=at_s)
 
 
@@ -120,6 +120,15 @@ def test_reset_shape_takes_the_next_estimate():
     pipeline.step(_frame(1))
     pipeline.reset_shape()
     assert pipeline.step(_frame(2)).people[0].params.betas[0] == 3.0
+
+
+def test_a_turned_picture_starts_everybody_over(caplog):
+    pipeline = _pipeline([(0,)] * 4)
+    for index in range(3):
+        pipeline.step(_frame(index))
+    turned = pipeline.step(_frame(3, size=(480, 640)))
+    assert turned.people[0].params.betas[0] == 1.0  # the memory of three frames is gone
+    assert "480x640" in caplog.text
 
 
 def test_close_reaches_the_tracker():

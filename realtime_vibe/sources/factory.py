@@ -42,7 +42,8 @@ def open_source(
             images, a URL, or `synthetic`.
         paced: play recorded media at its own speed, as for live viewing, else as fast as it is read.
         size: (width, height) [px] to ask a camera or the synthetic source for.
-        fps: rate to ask a camera or the synthetic source for, or to assume for images.
+        fps: rate to ask a camera or the synthetic source for, or to assume for images
+            and for videos that hold no times, such as raw H.264.
 
     Raises:
         SourceError: nothing can be made of `spec`, `size` or `fps`.
@@ -88,11 +89,9 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
         return ImageFolder(path.name, [path], fps=assumed_fps, paced=paced)
     if not path.exists() and GLOB_MARKS.search(spec):
         return glob_source(spec, fps=assumed_fps, paced=paced)
-    if fps is not None:
-        logger.warning("%s: a video has its own frame rate; the one given is not used", spec)
     if is_pipe(path):
-        return pipe_source(path, paced=paced)
-    return VideoFile(path, paced=paced)
+        return pipe_source(path, paced=paced, fps=fps)
+    return VideoFile(path, paced=paced, fps=fps)
 
 
 def check_request(size: tuple[int, int] | None, fps: float | None) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from realtime_vibe.errors import ShapeError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.system.frame_rates import nearest_standard_rate
 
 MAX_PLAUSIBLE_FPS = 1000.0  # streams without a rate report 0, NaN, 90000 or 180000 (their clock)
 MAX_PLAUSIBLE_COUNT = 1e9  # a year at 30 fps
@@ -47,8 +48,13 @@ def quiet_opencv() -> None:
 
 
 def plausible_fps(fps: float) -> float | None:
-    """`fps` if it can be a frame rate, else None (0, negative, NaN, a clock rate)."""
-    return fps if math.isfinite(fps) and 0 < fps <= MAX_PLAUSIBLE_FPS else None
+    """`fps` if it can be a frame rate, else None (0, negative, NaN, a clock rate).
+
+    What is nearly a usual rate is that rate: some containers have it measured from rounded times.
+    """
+    if not (math.isfinite(fps) and 0 < fps <= MAX_PLAUSIBLE_FPS):
+        return None
+    return nearest_standard_rate(fps)
 
 
 def plausible_count(count: float) -> int | None:

@@ -73,6 +73,7 @@ class ReadSession:
         self._last_sign_s = clock()
         self._fps: float | None = None
         self._frame_count: int | None = None
+        self._num_lost = 0
 
     @property
     def fps(self) -> float | None:
@@ -83,6 +84,11 @@ class ReadSession:
     def frame_count(self) -> int | None:
         """How many frames the container promises, known from the first picture on."""
         return self._frame_count
+
+    @property
+    def num_lost(self) -> int:
+        """Damaged pictures between good ones so far; 0 where the device does not tell."""
+        return self._num_lost
 
     @property
     def last_sign_s(self) -> float:
@@ -137,6 +143,7 @@ class ReadSession:
                 self._stopping.wait(RETRY_PAUSE_S)
                 continue
             self._count += 1
+            self._num_lost = getattr(capture, "num_lost", 0)
             self._last_sign_s = last_good_s = self._clock()
             if self._lossless:
                 self._slot.put_when_free(picture, self._stopping.is_set)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import cv2
 
 from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.opencv import Capture, quiet_opencv
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
@@ -46,9 +47,10 @@ def stream_source(url: str, *, paced: bool = False) -> LiveSource | StreamedVide
 
     def open_capture(stop: threading.Event) -> Capture:
         del stop  # FFmpeg's own time-outs bound the call
-        return open_stream(url, name)
+        return FilmCapture(open_stream(url, name), is_recorded=is_recorded)
 
-    if PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES:
+    is_recorded = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
+    if is_recorded:
         return StreamedVideo(
             StreamedMedium(
                 name=name,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.sources.session import OpenCapture, ReadSession, SessionPicture
-from realtime_vibe.sources.video_file import MediaClock, warn_if_cut_off
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.system.timing import Clock
@@ -33,6 +33,8 @@ class StreamedMedium:
     """How long to wait for the first frame [s]."""
     if_silent: str
     """What to do when none comes."""
+    fps: float | None = None
+    """Rate to assume where it holds no times."""
 
 
 class StreamedVideo(OpenedByWith):
@@ -88,12 +90,14 @@ class StreamedVideo(OpenedByWith):
             )
         self._pending: SessionPicture | None = first
         self._count = 0
-        self._media_clock = MediaClock(self._session.fps)
+        self._media_clock = MediaClock.of_film(
+            medium.name, self._session.fps, self._session.frame_count, medium.fps
+        )
         self._info = SourceInfo(
             name=medium.name,
             width=first.image_bgr.shape[1],
             height=first.image_bgr.shape[0],
-            fps=self._session.fps,
+            fps=self._session.fps and self._media_clock.fps,
             frame_count=self._session.frame_count,
             is_live=False,
         )
@@ -138,4 +142,4 @@ class StreamedVideo(OpenedByWith):
     def _end(self) -> None:
         if not (self._at_end or self._closed.is_set()):
             self._at_end = True
-            warn_if_cut_off(self._info, self._count, self._media_clock.elapsed_s)
+            warn_of_losses(self._info, self._count, self._media_clock, self._session.num_lost)

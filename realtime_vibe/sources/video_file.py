@@ -1,7 +1,6 @@
 """Frames of a video file, with the file's own times."""
 
 import logging
-import math
 import threading
 import time
 from pathlib import Path
@@ -12,22 +11,16 @@ import cv2
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.opencv import (
-    Capture,
-    plausible_count,
-    plausible_fps,
-    quiet_opencv,
-    to_bgr8,
-)
+from realtime_vibe.sources.film_capture import FilmCapture
+from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
+from realtime_vibe.sources.opencv import plausible_count, plausible_fps, quiet_opencv
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
-ASSUMED_FPS = 30.0
 LOCK_TIMEOUT_S = 1.5
-TOLERATED_LOSS = 0.03  # the frame count of a container is often its duration times its mean rate
 SNIFFED_BYTES = 4096
 TEXT_BYTES = frozenset(range(32, 127)) | {9, 10, 12, 13, 27}
 
@@ -37,38 +30,6 @@ class Picture(NamedTuple):
 
     image_bgr: ImageArray
     position_ms: float
-
-
-class MediaClock:
-    """Turns a container's positions into times that increase strictly.
-
-    A missing, repeated or backward time stamp becomes the last one plus the nominal frame time.
-
-    Args:
-        fps: nominal rate; None is taken as 30.
-    """
-
-    def __init__(self, fps: float | None) -> None:
-        self._period_s = 1.0 / (fps or ASSUMED_FPS)
-        self._last_s = -self._period_s
-        self._offset_s = 0.0
-
-    def stamp(self, position_ms: float) -> float:
-        """The time [s] of the frame that the container places at `position_ms`."""
-        time_s = self._offset_s + position_ms / 1e3
-        if not math.isfinite(time_s) or time_s <= self._last_s:
-            time_s = self._last_s + self._period_s
-        self._last_s = time_s
-        return time_s
-
-    @property
-    def elapsed_s(self) -> float:
-        """From the start of the file's current round to the end of its last frame [s]."""
-        return self._last_s + self._period_s - self._offset_s
-
-    def restart(self) -> None:
-        """Continues one frame after the last one: the file starts over."""
-        self._offset_s = self._last_s + self._period_s
 
 
 class VideoFile(OpenedByWith):
@@ -82,6 +43,7 @@ class VideoFile(OpenedByWith):
         path: the file.
         paced: hold each frame back until its time, as a camera would; else as fast as it is read.
         loop: start over at the end, for ever; times and indexes go on.
+        fps: rate to assume where the file holds no times.
         clock: monotonic seconds.
     """
 
@@ -91,10 +53,12 @@ class VideoFile(OpenedByWith):
         *,
         paced: bool = False,
         loop: bool = False,
+        fps: float | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._path = path
         self._loop = loop
+        self._asked_fps = fps
         self._clock = clock
         self._pacer = Pacer(clock) if paced else None
         self._closed = threading.Event()
@@ -130,12 +94,12 @@ class VideoFile(OpenedByWith):
         self._pending: Picture | None = first
         fps = plausible_fps(self._capture.get(cv2.CAP_PROP_FPS))
         count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self._media_clock = MediaClock(fps)
+        self._media_clock = MediaClock.of_film(self._path.name, fps, count, self._asked_fps)
         self._info = SourceInfo(
             name=self._path.name,
             width=first.image_bgr.shape[1],
             height=first.image_bgr.shape[0],
-            fps=fps,
+            fps=fps and self._media_clock.fps,
             frame_count=None if self._loop else count,
             is_live=False,
         )
@@ -191,7 +155,7 @@ class VideoFile(OpenedByWith):
                 if not self._capture.grab():
                     return None
                 position_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
-                image = to_bgr8(self._capture.retrieve()[1])
+                _, image = self._capture.retrieve()
             except cv2.error as error:
                 logger.warning("%s: frame %d: %s", self._path, self._index, error.err)
                 return None
@@ -201,26 +165,7 @@ class VideoFile(OpenedByWith):
         if self._at_end or self._closed.is_set():
             return
         self._at_end = True
-        warn_if_cut_off(self._info, self._index, self._media_clock.elapsed_s)
-
-
-def warn_if_cut_off(info: SourceInfo, count: int, elapsed_s: float) -> None:
-    """Logs it when clearly fewer frames came than the container promised.
-
-    Counts alone do not tell: containers without a frame count have it estimated from duration and
-    mean rate, which is wrong for a variable rate. Only a film that also ended early is cut off.
-    """
-    if info.frame_count is None or info.fps is None:
-        return
-    promised_s = info.frame_count / info.fps
-    is_short = count < info.frame_count * (1 - TOLERATED_LOSS) - 1
-    if is_short and elapsed_s < promised_s * (1 - TOLERATED_LOSS) - 1 / info.fps:
-        logger.warning(
-            "%s: %d of %d frames could be read; the file is cut off or damaged",
-            info.name,
-            count,
-            info.frame_count,
-        )
+        warn_of_losses(self._info, self._index, self._media_clock, self._capture.num_lost)
 
 
 def check_video_path(path: Path) -> None:
@@ -251,19 +196,23 @@ def check_video_path(path: Path) -> None:
         raise SourceError(f"{path}: is a text file, expected a video such as MP4, MKV, AVI or WebM")
 
 
-def open_video(path: Path) -> Capture:
+def open_video(path: Path) -> FilmCapture:
     """Opens a file that `check_video_path` let through.
 
     Raises:
         SourceError: not a video, or cut off so early that its index is missing.
     """
     quiet_opencv()
-    # The absolute path keeps FFmpeg from taking a name such as `concat:a` for a protocol.
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+
+    def new_capture() -> cv2.VideoCapture:
+        # The absolute path keeps FFmpeg from taking a name such as `concat:a` for a protocol.
+        return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+
+    capture = new_capture()
     if not capture.isOpened():
         capture.release()
         raise SourceError(
             f"{path}: cannot be opened as a video (not a video, cut off, or an unknown codec); "
             "try to play it, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4"
         )
-    return capture
+    return FilmCapture(capture, is_recorded=True, reopen=new_capture)

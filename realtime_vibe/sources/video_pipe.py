@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 
 from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.opencv import Capture, quiet_opencv
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 from realtime_vibe.system.threads import Worker
@@ -31,7 +32,11 @@ def is_pipe(path: Path) -> bool:
 
 
 def pipe_source(
-    path: Path, *, paced: bool = False, open_limit_s: float = OPEN_LIMIT_S
+    path: Path,
+    *,
+    paced: bool = False,
+    fps: float | None = None,
+    open_limit_s: float = OPEN_LIMIT_S,
 ) -> StreamedVideo:
     """A source for a named pipe with a streamable video in it (MKV, MPEG-TS, MJPEG).
 
@@ -41,6 +46,7 @@ def pipe_source(
     Args:
         path: the pipe.
         paced: hold each frame back until its media time.
+        fps: rate to assume where what comes holds no times.
         open_limit_s: how long to wait for a writer and its first frame [s].
     """
     return StreamedVideo(
@@ -49,6 +55,7 @@ def pipe_source(
             open_capture=lambda stop: open_pipe(path, stop),
             open_limit_s=open_limit_s,
             if_silent="start the program that writes the video into the pipe",
+            fps=fps,
         ),
         paced=paced,
     )
@@ -78,7 +85,7 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
             f"{path}: what comes through the pipe is no streamable video; write MKV, "
             "MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
         )
-    return capture
+    return FilmCapture(capture, is_recorded=True)
 
 
 class _PipedCapture:

@@ -111,7 +111,8 @@ def test_requests_reach_the_source(image: Path, stop: threading.Event) -> None:
 def test_requests_that_do_not_apply_are_said_so(
     demo_clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    open_source(str(demo_clip), paced=False, size=(640, 480), fps=5.0)
+    with open_source(str(demo_clip), paced=False, size=(640, 480), fps=5.0):
+        pass
     assert "size can only be asked of cameras" in caplog.text
     assert "its own frame rate" in caplog.text
 

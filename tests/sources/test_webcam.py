@@ -131,7 +131,7 @@ def test_what_is_no_picture() -> None:
 
 
 def test_believable_numbers_only() -> None:
-    assert plausible_fps(29.97) == 29.97
+    assert plausible_fps(29.97) == 30000 / 1001
     assert {plausible_fps(fps) for fps in (0.0, -1.0, float("nan"), 90000.0, float("inf"))} == {
         None
     }

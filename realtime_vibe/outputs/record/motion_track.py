@@ -25,7 +25,7 @@ class MotionTrack:
     times_s: NDArray[np.float64]
     """(N,) from the take's first frame on."""
     rate_hz: float
-    """Frames per second, by the median step."""
+    """Frames per second, as measured."""
     valid: NDArray[np.bool_]
     """(N,) False where the person was not in view: the pose of before is held there (the first one before it)."""
     rotmats: FloatArray

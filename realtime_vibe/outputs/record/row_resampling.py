@@ -16,6 +16,7 @@ from realtime_vibe.geometry.rotation import (
 from realtime_vibe.geometry.smpl_skeleton import joint_positions, offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.take_rows import NOBODY, frame_starts
+from realtime_vibe.system.frame_rates import STAMP_ROUNDING_S
 
 MAX_BRIDGE_S = 0.25
 """Somebody who is away for longer leaves a gap in the resampled take."""
@@ -28,7 +29,8 @@ def is_uniform(rows: Rows, rate_hz: float) -> bool:
     """Whether the frames of a take come at exactly `rate_hz`, none missing."""
     times_s = np.asarray(rows["timestamp_s"])[frame_starts(rows)]
     grid_s = times_s[0] + np.arange(len(times_s)) / rate_hz
-    return bool(np.abs(times_s - grid_s).max() <= _UNIFORM_TOLERANCE / rate_hz)
+    tolerance_s = max(_UNIFORM_TOLERANCE / rate_hz, STAMP_ROUNDING_S)
+    return bool(np.abs(times_s - grid_s).max() <= tolerance_s)
 
 
 def resampled(rows: Rows, rate_hz: float) -> Rows:

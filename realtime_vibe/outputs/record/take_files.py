@@ -19,6 +19,7 @@ from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
 from realtime_vibe.outputs.record.row_resampling import is_uniform, resampled
 from realtime_vibe.outputs.record.take_origin import with_origin
 from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz
+from realtime_vibe.system.frame_rates import STANDARD_RATES_HZ
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def _at_constant_rate(take: Take, *, needed: bool) -> tuple[Rows, float]:
     if rate_hz is None:
         if is_uniform(rows, measured):
             return rows, measured
-        rate_hz = max(1.0, round(measured))
+        rate_hz = measured if measured in STANDARD_RATES_HZ else max(1.0, round(measured))
     return resampled(rows, rate_hz), rate_hz
 
 

@@ -18,6 +18,7 @@ from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rot6d_from_rotmat
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.packets import BodyMesh, FloatArray, FrameResult, PersonResult
+from realtime_vibe.system.frame_rates import measured_rate
 
 WORLD_CAMERA = T_WORLD_CAMERA[:3]
 """(3, 4) from the camera's frame to the world: `x_world = W[:, :3] @ x_camera + W[:, 3]`."""
@@ -134,10 +135,9 @@ def people_of(rows: Rows) -> list[NDArray[np.intp]]:
 
 
 def measured_rate_hz(rows: Rows) -> float:
-    """Frame rate [1/s] by the median time step; `FALLBACK_RATE_HZ` where there is none."""
-    steps_s = np.diff(np.asarray(rows["timestamp_s"])[frame_starts(rows)])
-    steps_s = steps_s[steps_s > 0]
-    return round(float(1.0 / np.median(steps_s)), 6) if len(steps_s) else FALLBACK_RATE_HZ
+    """Frame rate [1/s] of a take; `FALLBACK_RATE_HZ` where there is none."""
+    rate_hz = measured_rate(np.asarray(rows["timestamp_s"])[frame_starts(rows)])
+    return FALLBACK_RATE_HZ if rate_hz is None else rate_hz
 
 
 def _fill_person(row: Any, person: PersonResult) -> None:
