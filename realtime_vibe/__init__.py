@@ -7,7 +7,13 @@ loads nothing heavy: what it offers is imported when it is first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from realtime_vibe.app.api import LiveStream, StreamedFrame, StreamedPerson, stream
+    from realtime_vibe.app.api import (
+        LiveStream,
+        StreamedFrame,
+        StreamedPerson,
+        process_image,
+        stream,
+    )
     from realtime_vibe.errors import RealtimeVibeError
 
 __version__ = "0.1.0"
@@ -18,6 +24,7 @@ __all__ = [
     "StreamedFrame",
     "StreamedPerson",
     "__version__",
+    "process_image",
     "stream",
 ]
 

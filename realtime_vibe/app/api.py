@@ -4,14 +4,15 @@ Legend: V vertices. Camera frame: OpenCV (x right, y down, z forward) [m].
 """
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.app.clips import clip_names, named_after
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, connect, write_reports
@@ -22,10 +23,13 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
+from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.given_frames import GivenFrames
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 
+SETTLING_FRAMES = 16
 _WAIT_S = 0.2
 """How often a wait for the next result looks whether Ctrl-C was pressed."""
 
@@ -105,10 +109,12 @@ class LiveStream(ClosedByWith):
 
     Args:
         config: checked settings; windows are not opened.
+        frames: pictures to take instead of the source of the settings.
     """
 
-    def __init__(self, config: LiveConfig) -> None:
+    def __init__(self, config: LiveConfig, frames: Iterable[Any] | None = None) -> None:
         self._config = config
+        self._frames = frames
         self._cleanup = ExitStack()
         self._live: LiveRun | None = None
         self._faces: NDArray[np.integer] | None = None
@@ -166,12 +172,13 @@ class LiveStream(ClosedByWith):
         return self._live
 
     def _open(self) -> LiveRun:
-        config, cleanup, stats = self._config, self._cleanup, StatsCollector()
+        name = "frames" if self._frames is not None else clip_names([self._config.source])[0]
+        config, cleanup = named_after(self._config, name), self._cleanup
+        stats = StatsCollector()
         outputs = LiveOutputs(config)
         built = build_pipeline(config)
         cleanup.callback(built.pipeline.close)
-        size = (config.width, config.height) if config.width and config.height else None
-        source = open_source(config.source, paced=False, size=size, fps=config.fps)
+        source = self._new_source(config)
         source.open()
         cleanup.callback(source.close)
         every_frame = not source.info.is_live
@@ -192,12 +199,22 @@ class LiveStream(ClosedByWith):
         live.start()
         return live
 
+    def _new_source(self, config: LiveConfig) -> FrameSource:
+        if self._frames is not None:
+            return GivenFrames(self._frames, fps=config.fps)
+        size = (config.width, config.height) if config.width and config.height else None
+        return open_source(config.source, paced=False, size=size, fps=config.fps)
 
-def stream(source: int | str = "auto", **settings: object) -> LiveStream:
-    """Results of a camera, a file or a stream, one after the other.
+
+def stream(
+    source: int | str | None = None, *, frames: Iterable[Any] | None = None, **settings: object
+) -> LiveStream:
+    """Results of a camera, a file, a stream or given pictures, one after the other.
 
     Args:
-        source: as `--source`: a camera's number, a path, a URL, `auto` or `synthetic`.
+        source: as `--source`: a camera's number, a path, a URL, `auto` (the default) or `synthetic`.
+        frames: instead of a source, pictures (H, W, 3) uint8 BGR from any iterable, `fps` a second (30
+            where that is not given). It is iterated over in a thread of its own.
         settings: any other setting of the command line by its name with `_`, such as
             `max_people=2`, `smooth=0`, `record="o.npz"`.
 
@@ -212,4 +229,27 @@ def stream(source: int | str = "auto", **settings: object) -> LiveStream:
         raise ConfigError(
             f"stream() got the setting '{unknown[0]}', expected one of {', '.join(sorted(known))}"
         )
-    return LiveStream(build_config({"view": "none", "source": source, **settings}))
+    if frames is not None and source is not None:
+        raise ConfigError("stream() got a source and frames: give one of them")
+    chosen = "auto" if source is None else source
+    return LiveStream(build_config({"view": "none", "source": chosen, **settings}), frames)
+
+
+def process_image(image_bgr: ImageArray, **settings: Any) -> StreamedFrame:
+    """Everybody in a single picture.
+
+    The picture is shown to the networks as a short film of somebody who stands still: the motion network
+    settles within a few frames. The engine is loaded at each call; for a film use `stream(frames=...)`.
+
+    Args:
+        image_bgr: (H, W, 3) uint8, as `cv2.imread` gives it.
+        settings: as for `stream`; `max_people=4` finds four.
+
+    Raises:
+        RealtimeVibeError: a setting is wrong, or the array is no picture.
+    """
+    if image_bgr is None:
+        raise ConfigError("process_image() got None: cv2.imread gives it for a file it cannot read")
+    with stream(frames=[image_bgr] * SETTLING_FRAMES, **settings) as results:
+        *_, last = results
+    return last

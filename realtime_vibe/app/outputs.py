@@ -81,6 +81,32 @@ class VideoSink:
         self._writer.write(self._renderer.draw(result), at_s=result.frame.captured_at_s)
 
 
+def check_outputs(config: LiveConfig) -> TakeSettings:
+    """Makes sure that every output can be written, without touching anything; gives the take's.
+
+    Raises:
+        OutputError: a file exists and `overwrite` is off, or its folder cannot be written.
+    """
+    for path, suffixes in (
+        (config.save_video, VIDEO_SUFFIXES),
+        (config.snapshot, SNAPSHOT_SUFFIXES),
+        (config.stats, (".json",)),
+    ):
+        if path is not None:
+            check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
+    take = TakeSettings(
+        paths=config.record,
+        options=take_options(config),
+        overwrite=config.overwrite,
+    )
+    check_take(take)
+    if config.save_video in config.record:
+        raise OutputError(
+            f"{config.save_video} is given as --record and --save-video: name it once"
+        )
+    return take
+
+
 class LiveOutputs:
     """The outputs that the settings ask for.
 
@@ -93,26 +119,10 @@ class LiveOutputs:
 
     def __init__(self, config: LiveConfig) -> None:
         self._config = config
-        for path, suffixes in (
-            (config.save_video, VIDEO_SUFFIXES),
-            (config.snapshot, SNAPSHOT_SUFFIXES),
-            (config.stats, (".json",)),
-        ):
-            if path is not None:
-                check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
+        self._take_settings = check_outputs(config)
         self._background: Background = parse_background(config.background)
         self._lock = PersonLock(max_people=config.max_people, grace_s=MAX_GAP_S)
         self._network = NetworkOutputs(config, self._lock)
-        self._take_settings = TakeSettings(
-            paths=config.record,
-            options=take_options(config),
-            overwrite=config.overwrite,
-        )
-        check_take(self._take_settings)
-        if config.save_video in config.record:
-            raise OutputError(
-                f"{config.save_video} is given as --record and --save-video: name it once"
-            )
         self._takes: Takes | None = None
         self._message, self._message_until_s = "", 0.0
         self._calibration: LiveCalibration | None = None
@@ -287,6 +297,7 @@ class LiveOutputs:
         now_s = time.perf_counter()
         rates = live.rates
         last = live.latest_result
+        tracked = bool(last and last.people)
         status = live.source_status
         silent_s = live.seconds_since_frame()
         if status == "ok":
@@ -300,7 +311,8 @@ class LiveOutputs:
             engine=titles[0],
             backend=titles[1],
             temporal=self._config.temporal,
-            num_people=len(last.people) if last is not None else 0,
+            track_state="tracking" if tracked else "searching",
+            is_tracking=tracked,
             is_recording=self._takes is not None and self._takes.is_recording,
             recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
             is_paused=live.paused,

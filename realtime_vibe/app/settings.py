@@ -94,7 +94,8 @@ class LiveConfig:
     fps: float | None = _input(
         number(0.1, 1000, "HZ"),
         None,
-        "frame rate to ask a camera for, or at which a folder of images was taken",
+        "frame rate to ask a camera for, or at which a folder of images or a video without times (raw H.264) "
+        "was taken",
         example=30,
     )
     fov_deg: float | None = _input(
@@ -212,6 +213,13 @@ class LiveConfig:
         "a file of the take, may be given several times: motion as .npz (AMASS layout, with joints and "
         "cameras), .bvh, .glb (moving mesh), .csv or .trc (joints), the overlay as .mkv video",
         metavar="OUT",
+    )
+    record_dir: Path | None = _file(
+        PATH,
+        None,
+        "name output files after the clip, in this folder: --record, --save-video, --snapshot and --stats then "
+        "take endings, as in --record bvh,npz",
+        metavar="DIR",
     )
     record_fps: float | None = _file(
         number(1, 240, "HZ"),

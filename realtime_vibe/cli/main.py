@@ -9,7 +9,7 @@ import argparse
 import difflib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if words and not words[0].startswith("-"):
-            return _run_command(words[0], words[1:])
+        if words and words[0] in _COMMANDS:
+            return _COMMANDS[words[0]](words[1:])
         return _run_live(words)
     except RealtimeVibeError as error:
         print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -54,8 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_live(words: list[str]) -> int:
-    given = vars(live_parser().parse_args(words))
+    parser = live_parser()
+    given = vars(parser.parse_intermixed_args(words))
     settings_file = given.pop("config", None)
+    clips = given.pop("clips", [])
+    if clips:
+        _refuse_doubtful_clips(parser, clips, given)
+        given["source"] = clips[0]
     live_config = build_config(given, settings_file)
     set_up_logging(live_config.log_level)
     if live_config.source == ASK:
@@ -64,26 +69,28 @@ def _run_live(words: list[str]) -> int:
         # Before the seconds that networks and windows take.
         chosen = choose_camera(sys.stdin, sys.stderr)
         live_config = replace(live_config, source=str(chosen))
+    from realtime_vibe.app.clips import clips_of, configs_of, run_clips
     from realtime_vibe.app.run import run
 
-    return run(live_config)
+    configs = configs_of(live_config, clips_of([live_config.source, *clips[1:]]))
+    if len(configs) == 1:
+        return run(configs[0])
+    from realtime_vibe.app.outputs import check_outputs
+
+    return run_clips(configs, run, check_outputs)
 
 
-def _run_command(name: str, words: list[str]) -> int:
-    commands: dict[str, Callable[[list[str]], int]] = {
-        "doctor": _run_doctor,
-        "cameras": _run_cameras,
-        "init": _run_init,
-        "recover": _run_recover,
-        "convert": _run_convert,
-    }
-    if name not in commands:
-        close = difflib.get_close_matches(name, commands, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"to play a file: --source {name}"
-        _command_parser("", "").error(
-            f"unknown command '{name}': expected {', '.join(commands)} or options; {hint}"
-        )
-    return commands[name](words)
+def _refuse_doubtful_clips(
+    parser: argparse.ArgumentParser, clips: Sequence[str], given: Mapping[str, object]
+) -> None:
+    """Ends the program where clips stand beside `--source`, or for `docter`, which is no file."""
+    if "source" in given:
+        parser.error(f"got the clip {clips[0]} and --source {given['source']}: give one of them")
+    if Path(clips[0]).exists():
+        return
+    close = difflib.get_close_matches(clips[0], _COMMANDS, n=1)
+    if close:
+        parser.error(f"there is no clip and no command '{clips[0]}': did you mean '{close[0]}'?")
 
 
 def _command_parser(name: str, description: str) -> argparse.ArgumentParser:
@@ -206,6 +213,15 @@ def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
         body=given.body,
         overwrite=config.overwrite,
     )
+
+
+_COMMANDS: Mapping[str, Callable[[list[str]], int]] = {
+    "doctor": _run_doctor,
+    "cameras": _run_cameras,
+    "init": _run_init,
+    "recover": _run_recover,
+    "convert": _run_convert,
+}
 
 
 def _print_paths(paths: Sequence[Path]) -> None:

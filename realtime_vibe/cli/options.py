@@ -15,7 +15,7 @@ PROGRAM = "realtime-vibe"
 EXIT_USER_ERROR = 2
 
 _USAGE = (
-    f"{PROGRAM} [options]\n"
+    f"{PROGRAM} [CLIP ...] [options]\n"
     f"       {PROGRAM} doctor | cameras | init [FILE] | recover FILE | convert IN OUT"
 )
 
@@ -36,7 +36,8 @@ other commands:
 examples:
   realtime-vibe                                        first camera, body and picture
   realtime-vibe --source 1 --mirror                    second camera, as in a mirror
-  realtime-vibe --source dance.mp4 --view none --record dance.npz --stats dance.json
+  realtime-vibe dance.mp4 --view none --record dance.npz --stats dance.json
+  realtime-vibe clips/*.mp4 --view none --record-dir out --record bvh,npz    out/NAME.bvh and .npz of each
   realtime-vibe --source 'shots/*.png' --fps 30 --view none --save-video shots.mkv
   realtime-vibe --vmc --web                            move an avatar, and show the body in a browser
   realtime-vibe --source street.mp4 --max-people 4     several people at once
@@ -68,6 +69,13 @@ def live_parser() -> OneLineParser:
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
         add_help=False,
+    )
+    parser.add_argument(
+        "clips",
+        metavar="CLIP",
+        nargs="*",
+        help="what --source takes, one or several: played one after the other; a pattern of videos (*.mp4) "
+        "is all of them",
     )
     groups: dict[str, argparse._ArgumentGroup] = {}
     for name, entry in SETTINGS.items():

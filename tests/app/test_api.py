@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -45,6 +46,20 @@ def test_a_slow_reader_of_a_live_source_gets_the_newest():
             time.sleep(0.08)
     assert np.diff(steps).min() >= 1
     assert np.ptp(steps) > 1.5 * len(steps)  # at 30 Hz two frames pass while the reader sleeps
+
+
+def test_given_pictures_and_a_single_one(tmp_path):
+    clip = cv2.VideoCapture(CLIP)
+    pictures = [clip.read()[1] for _ in range(3)]
+    settings = {"record_dir": tmp_path, "record": "csv"}
+    results = list(realtime_vibe.stream(frames=iter(pictures), fps=25, **settings))
+    assert [result.time_s for result in results] == [0, 0.04, 0.08]
+    assert (tmp_path / "frames.csv").is_file()
+    assert len(realtime_vibe.process_image(pictures[0]).people) == 1
+    with pytest.raises(realtime_vibe.RealtimeVibeError, match="one of them"):
+        realtime_vibe.stream(0, frames=[])
+    with pytest.raises(realtime_vibe.RealtimeVibeError, match="None"):
+        realtime_vibe.process_image(None)
 
 
 def test_names_lead_to_the_arrays():

@@ -66,7 +66,8 @@ def test_the_status_text_says_what_happens(session):
     assert hud.inference_fps > 0
     assert hud.engine == "engine"
     assert hud.temporal == "stream"
-    assert hud.num_people == 1
+    assert hud.is_tracking
+    assert hud.track_state == "tracking"
 
 
 def test_record_twice_makes_a_file_and_ends_it(session, tmp_path):

@@ -63,6 +63,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "every-frame": "false",
         "max-frames": "1",
         "record": "['r.npz', 'r.bvh']",
+        "record-dir": "'out'",
         "record-fps": "30",
         "bvh-names": "'vrm'",
         "bvh-unit": "'cm'",

@@ -1,0 +1,35 @@
+"""Frames that a program makes: order, times, copies, and what is no picture."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.given_frames import GivenFrames
+
+
+def test_one_frame_a_picture_at_the_stated_rate(stop: threading.Event) -> None:
+    def pictures() -> Iterator[np.ndarray]:
+        buffer = np.zeros((4, 6, 3), np.uint8)
+        for number in range(3):
+            buffer[:] = number
+            yield buffer
+
+    with GivenFrames(pictures(), fps=50) as source:
+        frames = list(iter(lambda: source.read(stop), None))
+        assert (source.info.width, source.info.height, source.info.fps) == (6, 4, 50)
+    assert [frame.image_bgr[0, 0, 0] for frame in frames] == [0, 1, 2]
+    np.testing.assert_allclose([frame.captured_at_s for frame in frames], [0, 0.02, 0.04])
+
+
+@pytest.mark.parametrize(
+    "pictures", [[], [None], [[1, 2]], ["a.png"], [np.zeros((4, 6, 2))], [np.zeros(3)], 5]
+)
+def test_what_is_no_picture_is_said(pictures: Any) -> None:
+    with pytest.raises(SourceError, match="frames: "):
+        GivenFrames(pictures).open()
+    with pytest.raises(SourceError, match="rate of -1"):
+        GivenFrames([], fps=-1)
