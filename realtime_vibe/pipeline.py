@@ -6,6 +6,7 @@ No threads and no input or output here: `app/run.py` builds the stages and feeds
 """
 
 import logging
+from functools import partial
 
 import numpy as np
 
@@ -164,9 +165,17 @@ class MotionCapturePipeline:
             params = self._calibration.applied(params)
         transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
+        steady_depth = partial(self._temporal.depth, person.track_id)
         if self._fit is not None and person.landmarks is not None:
             size = (width, height)
-            params, transl = self._fit.fitted(person.landmarks, params, transl, size, focal_px)
+            params, transl = self._fit.fitted(
+                person.landmarks, params, transl, size, focal_px, steady_depth
+            )
+        else:
+            joints = self._body.joints(params.global_orient, params.body_pose, params.betas, transl)
+            # Along the line of sight, so that the pelvis stays where it is in the picture.
+            nearer = steady_depth(joints) / max(float(joints[0, 2]), 1e-6) - 1.0
+            transl = (transl + nearer * joints[0]).astype(np.float32)
         if self._corrections is not None:
             now_s = frame.captured_at_s
             params, transl = self._corrections.correct(

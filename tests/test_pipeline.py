@@ -72,12 +72,12 @@ class CountingSession:
 class PointBody:
     """A body of one vertex at its origin."""
 
+    def joints(self, global_orient, body_pose, betas, transl):
+        return np.tile(transl, (24, 1)).astype(np.float32)
+
     def forward(self, global_orient, body_pose, betas, transl):
-        return BodyMesh.of(
-            vertices=transl[None],
-            joints=np.tile(transl, (24, 1)).astype(np.float32),
-            transl=transl,
-        )
+        joints = self.joints(global_orient, body_pose, betas, transl)
+        return BodyMesh.of(vertices=transl[None], joints=joints, transl=transl)
 
 
 def _pipeline(script, mode="stream", smooth=0.0):

@@ -297,7 +297,6 @@ class LiveOutputs:
         now_s = time.perf_counter()
         rates = live.rates
         last = live.latest_result
-        tracked = bool(last and last.people)
         status = live.source_status
         silent_s = live.seconds_since_frame()
         if status == "ok":
@@ -311,8 +310,7 @@ class LiveOutputs:
             engine=titles[0],
             backend=titles[1],
             temporal=self._config.temporal,
-            track_state="tracking" if tracked else "searching",
-            is_tracking=tracked,
+            num_people=len(last.people) if last is not None else 0,
             is_recording=self._takes is not None and self._takes.is_recording,
             recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
             is_paused=live.paused,

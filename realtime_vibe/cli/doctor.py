@@ -5,7 +5,7 @@ Nothing but the standard library is imported at the top: a broken or missing pac
 
 import contextlib
 import ctypes
-import importlib
+import importlib.util
 import io
 import json
 import platform
@@ -19,6 +19,7 @@ from typing import Any
 from realtime_vibe import __version__
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.cli.backend_trial import graphs_of, tried_backend, version_of
+from realtime_vibe.cli.window_trial import try_windows
 from realtime_vibe.errors import (
     BackendUnavailableError,
     EngineError,
@@ -240,15 +241,23 @@ def check_auto(engine: str) -> Iterable[Finding]:
 
 
 def check_display() -> Iterable[Finding]:
-    """Whether a window can be opened."""
+    """Opens each window for a moment; without a display, nothing is tried."""
     from realtime_vibe.outputs.view.screen import require_display
 
     try:
         require_display()
     except OutputError as error:
         yield Finding(ABSENT, str(error))
-    else:
-        yield Finding(OK, "a display for windows")
+        return
+    for view, title in (("preview", "preview window"), ("open3d", "3D window")):
+        if view == "open3d" and importlib.util.find_spec("open3d") is None:
+            continue  # check_packages says what would bring it
+        try:
+            try_windows(view)
+        except OutputError as error:
+            yield Finding(BROKEN, f"{title}: {error}")
+        else:
+            yield Finding(OK, f"{title} opens")
 
 
 def check_cameras() -> Iterable[Finding]:

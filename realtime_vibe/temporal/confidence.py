@@ -12,6 +12,7 @@ _HIDDEN, _SHOWN = 0.1, 0.5
 
 Half of the elbows and wrists of people seen from the side lie between 0.05 and 0.4.
 """
+_ANKLES = (27, 28)
 _SHOWN_BY = {
     # SMPL joint: landmarks at the far end of the bone that it turns (left, then right)
     1: (25,),
@@ -51,3 +52,12 @@ def joint_confidence(visibility: FloatArray) -> FloatArray:
     seen = _ALWAYS + _SHARES @ visibility
     confidence: FloatArray = np.clip((seen - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
     return confidence
+
+
+def feet_are_seen(visibility: FloatArray) -> bool:
+    """Whether both ankles are in view.
+
+    Args:
+        visibility: (33,) in [0, 1].
+    """
+    return bool(visibility[list(_ANKLES)].min() > _SHOWN)

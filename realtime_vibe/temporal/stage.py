@@ -8,7 +8,8 @@ import numpy as np
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
-from realtime_vibe.temporal.confidence import joint_confidence
+from realtime_vibe.temporal.confidence import feet_are_seen, joint_confidence
+from realtime_vibe.temporal.depth_filter import DepthFilter
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
 from realtime_vibe.temporal.ring_buffer import FeatureRing
@@ -68,8 +69,9 @@ class TemporalStage:
         for index, state in enumerate(states):
             dt_s = now_s - state.last_seen_s
             rotmat = out.rotmat[index]
+            marks = people[index].landmarks
+            state.feet_are_seen = marks is not None and feet_are_seen(marks.visibility)
             if state.rotations is not None:
-                marks = people[index].landmarks
                 confidence = None if marks is None else joint_confidence(marks.visibility)
                 rotmat = state.rotations.update(rotmat, dt_s, confidence)
             params.append(
@@ -92,8 +94,20 @@ class TemporalStage:
         """
         state = self._states[track_id]
         dt_s = now_s - state.last_seen_s
-        state.last_seen_s = now_s
+        state.last_seen_s, state.dt_s = now_s, dt_s
         return transl if state.position is None else state.position.update(transl, dt_s)
+
+    def depth(self, track_id: int, joints: FloatArray) -> float:
+        """How far away a person's pelvis is [m], filtered by what a body can do; after `place`.
+
+        Args:
+            track_id: one of the people of the last `step`.
+            joints: (24, 3) as measured, camera frame [m].
+        """
+        state = self._states[track_id]
+        if state.depth is None:
+            return float(joints[0, 2])
+        return state.depth.update(joints, state.dt_s, feet_are_seen=state.feet_are_seen)
 
     def reset(self) -> None:
         """Forgets everybody."""
@@ -150,6 +164,7 @@ class TemporalStage:
                 shape=RunningShape() if state is None else state.shape,
                 rotations=RotationSmoother(self._smooth) if self._smooth > 0 else None,
                 position=PositionSmoother(self._smooth) if self._smooth > 0 else None,
+                depth=DepthFilter() if self._smooth > 0 else None,
                 last_seen_s=now_s,
             )
             self._states[track_id] = state

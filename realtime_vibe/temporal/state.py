@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime_vibe.packets import NUM_BETAS, FloatArray
+from realtime_vibe.temporal.depth_filter import DepthFilter
 from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
 
@@ -50,6 +51,11 @@ class TemporalState:
     rotations: RotationSmoother | None
     """None when smoothing is off."""
     position: PositionSmoother | None
+    depth: DepthFilter | None
     last_seen_s: float
+    dt_s: float = 0.0
+    """Between the last two frames of the person [s]."""
+    feet_are_seen: bool = False
+    """In the last frame."""
     frames: int = 0
     """Frames of this memory so far; demo mode alone counts them."""

@@ -13,7 +13,7 @@ Legend: K = 33 landmarks, L limbs.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -151,6 +151,7 @@ class LandmarkFit:
         transl: FloatArray,
         image_size: tuple[int, int],
         focal_px: float,
+        steady_depth: Callable[[FloatArray], float] | None = None,
     ) -> tuple[SmplParams, FloatArray]:
         """Pose and translation (3,) [m] whose landmarks lie nearer to the seen ones.
 
@@ -160,6 +161,8 @@ class LandmarkFit:
             transl: (3,) camera frame [m].
             image_size: (width, height) [px].
             focal_px: of the camera [px].
+            steady_depth: from the (24, 3) joints as they are measured, camera frame [m], to the depth [m] that
+                the pelvis is to have; limbs are then fitted there. None takes the measured one.
         """
         pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
         marks = self._points.posed(pose.rotations, pose.joints, params.betas)
@@ -169,10 +172,17 @@ class LandmarkFit:
         count = np.clip((landmarks.visibility - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
         plane, depth = _complex(points), points[:, 2]
         whole = _similarity(plane[NUM_SMPL_JOINTS:], depth[NUM_SMPL_JOINTS:], seen, count * _WHOLE)
-        moved = (plane - plane[0]) * whole.turn + (plane[0] + whole.shift_m) / whole.growth
+        turned, root = (plane - plane[0]) * whole.turn, plane[0] + whole.shift_m
+        growth = whole.growth
+        if steady_depth is not None:
+            joints = slice(NUM_SMPL_JOINTS)
+            measured = turned[joints] + root / growth
+            measured_depth = depth[joints] + depth[0] * (1.0 / growth - 1.0)
+            place = np.stack([measured.real, measured.imag, measured_depth], axis=1)
+            growth = float(depth[0]) / steady_depth(place)
         posed = _Posed(
-            plane=moved.astype(np.complex64),
-            depth=depth + depth[0] * np.float32(1.0 / whole.growth - 1.0),
+            plane=(turned + root / growth).astype(np.complex64),
+            depth=depth + depth[0] * np.float32(1.0 / growth - 1.0),
             rows=(_complex(pose.rotations.transpose(0, 2, 1)) * whole.turn).astype(np.complex64),
             depth_rows=pose.rotations[:, 2],
         )
@@ -180,8 +190,8 @@ class LandmarkFit:
             posed = _swung(limbs, posed, seen, count)
         rotations = np.stack([posed.rows.real, posed.rows.imag, posed.depth_rows], axis=1)
         local = rotations[_PARENT].transpose(0, 2, 1) @ rotations
-        root = posed.plane[0]
-        place = np.array([root.real, root.imag, posed.depth[0]], np.float32)
+        pelvis = posed.plane[0]
+        place = np.array([pelvis.real, pelvis.imag, posed.depth[0]], np.float32)
         fitted = replace(params, global_orient=rotations[0], body_pose=local[1:])
         return fitted, place - pose.joints[0]
 

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
-from realtime_vibe.outputs.view.hud import HudState, draw_hud
 from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.view.scene import SceneRenderer
 from realtime_vibe.packets import FrameResult, ImageArray
@@ -46,19 +45,16 @@ class CompositeRenderer:
         left = self._left_width(frame_width, frame_height)
         return left + _scene_width(left, height), height
 
-    def draw(self, result: FrameResult, hud: HudState | None = None) -> ImageArray:
+    def draw(self, result: FrameResult) -> ImageArray:
         """A new picture (h, w, 3) BGR of the size that `size` tells.
 
         Args:
             result: pictures must come in the order of time: floor and viewpoint move smoothly.
-            hud: written on the overlay; None writes nothing.
         """
         height = self._height(result.frame.image_bgr.shape[0])
         left = self._overlay.draw(result, height=height, mirror=self.mirror)
         width = _scene_width(left.shape[1], height)
         right = self._scene.draw(result, width=width, height=height, mirror=self.mirror)
-        if hud is not None:
-            draw_hud(left, hud)
         return beside(left, right)
 
     def draw_cutout(self, result: FrameResult) -> ImageArray:

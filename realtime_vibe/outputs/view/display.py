@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.composite import CompositeRenderer, beside
-from realtime_vibe.outputs.view.hud import HudState, draw_hud
+from realtime_vibe.outputs.view.hud import HudLevel, HudState, HudText, draw_hud, hud_text
 from realtime_vibe.outputs.view.keys import Action
 from realtime_vibe.outputs.view.open3d_viewer import Open3dViewer
-from realtime_vibe.outputs.view.overlay import OverlayRenderer
+from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.view.pacing import DrawingPace
 from realtime_vibe.outputs.view.person_marks import draw_person_marks
 from realtime_vibe.outputs.view.preview_window import PreviewWindow
@@ -22,11 +22,11 @@ from realtime_vibe.system.closing import OpenedByWith
 View = Literal["both", "open3d", "preview", "none"]
 """Which windows a run opens."""
 
-_MIN_HEIGHT_PX, _MAX_HEIGHT_PX = 360, 720
-"""Of the preview: small frames are enlarged so that the HUD can be read, large ones reduced."""
+_MIN_PICTURE_HEIGHT_PX, _MAX_PICTURE_HEIGHT_PX = 360, 1080
+"""Of a screenshot; larger previews are enlarged from the same height."""
 _WAITING_SIZE = (640, 480)
-_MAX_PICTURE_HEIGHT_PX = 1080
-"""Of a screenshot."""
+_AROUND_BGR = (30, 26, 24)
+"""Beside the frame, where the user gave the window another shape."""
 
 
 class Display(OpenedByWith):
@@ -59,6 +59,7 @@ class Display(OpenedByWith):
         self._result: FrameResult | None = None
         self._base = np.zeros((1, 1, 3), np.uint8)
         self._hud = HudState()
+        self._text = HudText()
         self._pace = DrawingPace()
         self._overlay_is_old = True
         self._text_is_old = True
@@ -66,8 +67,8 @@ class Display(OpenedByWith):
         """Whether everything is shown as in a mirror; the m key toggles it."""
         self.lock: PersonLock | None = None
         """Whom the user chose to follow: marked in the preview."""
-        self.hud_visible = True
-        """Whether the HUD is written; the h key toggles it."""
+        self.hud_level = HudLevel.BRIEF
+        """How much text is written; the h key goes on to the next level."""
 
     @property
     def is_open(self) -> bool:
@@ -103,9 +104,8 @@ class Display(OpenedByWith):
                 self._viewer.show(result)
         if self._locked_id != self._marked_id:
             self._overlay_is_old = True
-        if hud != self._hud:
-            self._hud = hud
-            self._text_is_old = True
+        self._hud = hud
+        self._write_text()
         self._draw_preview()
 
     def poll(self) -> list[Action]:
@@ -136,7 +136,7 @@ class Display(OpenedByWith):
         if self._result is None:
             return None
         if self._viewer is not None and self._viewer.is_open:
-            height = max(self._result.frame.image_bgr.shape[0], _MIN_HEIGHT_PX)
+            height = max(self._result.frame.image_bgr.shape[0], _MIN_PICTURE_HEIGHT_PX)
             height = min(height, _MAX_PICTURE_HEIGHT_PX)
             overlay = self._overlay.draw(self._result, height=height, mirror=self.mirror)
             return beside(overlay, self._viewer.capture())
@@ -170,37 +170,64 @@ class Display(OpenedByWith):
                 self._viewer.mirror = self.mirror
                 self._viewer.show(self._result)
         elif action is Action.HUD:
-            self.hud_visible = not self.hud_visible
-            self._text_is_old = True
+            self.hud_level = self.hud_level.following
+            self._write_text()
         elif action is Action.RESET_VIEW and self._viewer is not None:
             self._viewer.reset_view()
+
+    def _write_text(self) -> None:
+        text = hud_text(self._hud, self.hud_level)
+        self._text_is_old |= text != self._text
+        self._text = text
 
     def _draw_preview(self) -> None:
         """Brings the preview up to date when something changed and it is time to draw."""
         preview = self._preview
-        if preview is None or not preview.is_open:
+        if preview is None or not preview.is_open or not self._pace.is_due():
             return
-        if not (self._overlay_is_old or self._text_is_old) or not self._pace.is_due():
+        size = preview.picture_size(*self._frame_size())
+        self._overlay_is_old |= size != self._base.shape[1::-1]
+        if not (self._overlay_is_old or self._text_is_old):
             return
         with self._pace.drawing():
             if self._overlay_is_old:
-                self._base = self._draw_base()
-            picture = self._base
-            if self.hud_visible:
-                picture = picture.copy()
-                draw_hud(picture, self._hud)
+                self._base = _centered(self._draw_base(size), size)
+            picture = self._base.copy()
+            draw_hud(picture, self._text)
             preview.show(picture)
         self._overlay_is_old = self._text_is_old = False
 
-    def _draw_base(self) -> ImageArray:
-        """The preview without the HUD; before the first result, a note instead of a frame."""
+    def _frame_size(self) -> tuple[int, int]:
+        """Width and height [px] of the frames."""
         if self._result is None:
-            waiting = backdrop(*_WAITING_SIZE)
+            return _WAITING_SIZE
+        height, width = self._result.frame.image_bgr.shape[:2]
+        return width, height
+
+    def _draw_base(self, size: tuple[int, int]) -> ImageArray:
+        """The overlay as large as fits into `size`; before the first result, a note instead of it."""
+        if self._result is None:
+            waiting = backdrop(*size)
             write_centered(waiting, "waiting for the first frame")
             return waiting
-        height = self._result.frame.image_bgr.shape[0]
-        height = min(max(height, _MIN_HEIGHT_PX), _MAX_HEIGHT_PX)
-        picture = self._overlay.draw(self._result, height=height, mirror=self.mirror)
+        width, height = self._frame_size()
+        fitted = max(1, round(height * min(size[0] / width, size[1] / height)))
+        picture = self._overlay.draw(
+            self._result, height=min(fitted, _MAX_PICTURE_HEIGHT_PX), mirror=self.mirror
+        )
+        picture = resized_to_height(picture, fitted)
         self._marked_id = self._locked_id
         draw_person_marks(picture, self._result, self._marked_id, mirror=self.mirror)
         return picture
+
+
+def _centered(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """`picture` in the middle of one of (width, height); what is a pixel too large is cut off."""
+    if picture.shape[1::-1] == size:
+        return picture
+    width, height = size
+    shown = picture[:height, :width]
+    left, top = (width - shown.shape[1]) // 2, (height - shown.shape[0]) // 2
+    canvas = np.full((height, width, 3), _AROUND_BGR, np.uint8)
+    canvas[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+    return canvas

@@ -1,14 +1,16 @@
-"""The numbers and notes written on a picture: fps, latency, state, recording, messages.
+"""The text on the preview: what a user wants to know, the keys, or the numbers behind it all.
 
-Drawn last, after any mirroring, so that the text stays readable.
+Drawn last, after any mirroring and at the window's resolution, so that the text stays readable.
 """
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 import cv2
 import numpy as np
 
+from realtime_vibe.outputs.view.keys import key_texts
 from realtime_vibe.outputs.view.shading import Color
 from realtime_vibe.packets import ImageArray
 
@@ -21,13 +23,28 @@ _RED: Color = (70, 70, 245)
 _PANEL_DARKNESS = 0.62
 _LINE_PX = 33
 """Distance of lines at scale 1."""
-_MIN_SCALE = 0.28
-"""Smaller letters of OpenCV's font cannot be read."""
+_MIN_SCALE = 0.45
+"""Smaller letters cannot be read: these are 15 px from line to line."""
+
+
+class HudLevel(Enum):
+    """How much is written; the h key goes through them."""
+
+    BRIEF = "rate, people, recording"
+    KEYS = "what the keys do"
+    DETAILS = "latencies, rates, engine"
+    HIDDEN = "nothing"
+
+    @property
+    def following(self) -> "HudLevel":
+        """The level after the next press of h."""
+        levels = list(HudLevel)
+        return levels[(levels.index(self) + 1) % len(levels)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HudState:
-    """What the HUD says; NaN or 0 for a rate or a latency that is not known yet shows as a dash."""
+    """What the HUD can say; NaN or 0 for a rate or a latency that is not known yet shows as a dash."""
 
     capture_fps: float = 0.0
     """Frames a second from the source."""
@@ -45,10 +62,10 @@ class HudState:
     """Inference backend's name."""
     temporal: str = ""
     """`stream` or `window`."""
-    track_state: str = ""
-    """For example `tracking` or `searching`."""
-    is_tracking: bool = False
-    """Whether somebody is in view: colours `track_state`."""
+    num_people: int = 0
+    """How many people are in view."""
+    setup_state: str = ""
+    """A few words about the camera's levelling and calibration; empty writes nothing."""
     is_recording: bool = False
     """Shows a red dot."""
     recorded_s: float = 0.0
@@ -64,36 +81,80 @@ class HudState:
 @dataclass(frozen=True, slots=True)
 class _Line:
     text: str
-    color: Color
+    color: Color = _TEXT
 
 
-def draw_hud(image: ImageArray, state: HudState) -> None:
-    """Writes `state` into `image` (H, W, 3) in place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HudText:
+    """What is written: two that are equal look the same."""
 
-    Letters scale with the image. What does not fit is left out, least important last: on a tiny
-    image only the first lines remain, and lines that are too wide end in dots.
+    lines: tuple[_Line, ...] = ()
+    """In the upper left corner."""
+    badges: tuple[_Line, ...] = ()
+    """In the upper right corner."""
+    notes: tuple[_Line, ...] = ()
+    """Along the bottom."""
+
+
+def hud_text(state: HudState, level: HudLevel = HudLevel.BRIEF) -> HudText:
+    """What to write of `state`: trouble, notes and recording at every level but HIDDEN."""
+    if level is HudLevel.HIDDEN:
+        return HudText()
+    lines = [
+        _people(state.num_people),
+        _Line(state.setup_state, _DIM),
+        _Line(_brief_rate(state), _DIM),
+    ]
+    if level is HudLevel.KEYS:
+        lines += [_Line(f"{keys}: {text}") for text, keys in key_texts().items()]
+    if level is HudLevel.DETAILS:
+        lines += _details(state)
+    notes = (_Line(state.source_status, _WARN), _Line(state.message))
+    return HudText(
+        lines=tuple(line for line in lines if line.text),
+        badges=tuple(_badges(state)),
+        notes=tuple(note for note in notes if note.text),
+    )
+
+
+def draw_hud(image: ImageArray, text: HudText) -> None:
+    """Writes `text` into `image` (H, W, 3) in place.
+
+    Letters grow with the image and are never too small to be read. What does not fit is left out,
+    least important last: on a tiny image only the first lines remain, and lines that are too wide
+    end in dots.
     """
     height, width = image.shape[:2]
     scale = max(_MIN_SCALE, 0.5 * min(height, width) / 480.0)
-    badges = _badges(state)
-    _draw_panel(image, _status_lines(state), scale, at_bottom=False)
-    if badges:
-        _draw_badges(image, badges, scale)
-    notes = [_Line(state.source_status, _WARN), _Line(state.message, _TEXT)]
-    _draw_panel(image, [note for note in notes if note.text], scale, at_bottom=True)
+    panel_width, panel_height = _draw_panel(image, text.lines, scale, at_bottom=False)
+    if text.badges:
+        _draw_badges(image, text.badges, scale, panel=(panel_width, panel_height))
+    _draw_panel(image, text.notes, scale, at_bottom=True)
 
 
-def _status_lines(state: HudState) -> list[_Line]:
+def _people(count: int) -> _Line:
+    if count == 0:
+        return _Line("nobody in view", _WARN)
+    return _Line("person found" if count == 1 else f"{count} people found", _GOOD)
+
+
+def _brief_rate(state: HudState) -> str:
+    fps = state.inference_fps
+    rate = f"{fps:.0f} fps" if math.isfinite(fps) and fps > 0 else "- fps"
+    return f"{rate}   h: help"
+
+
+def _details(state: HudState) -> list[_Line]:
     p50, p95 = _number(state.latency_p50_ms), _number(state.latency_p95_ms)
     parts = (state.engine, state.backend, state.temporal)
-    lines = [
-        _Line(f"{_number(state.inference_fps)} fps", _TEXT),
-        _Line(state.track_state, _GOOD if state.is_tracking else _WARN),
-        _Line(f"latency {p50} ms, p95 {p95}", _TEXT),
-        _Line(f"camera {_number(state.capture_fps)} fps, dropped {state.dropped}", _TEXT),
+    return [
+        _Line(f"latency {p50} ms, p95 {p95}"),
+        _Line(
+            f"camera {_number(state.capture_fps)} fps, motion {_number(state.inference_fps)} fps, "
+            f"dropped {state.dropped}"
+        ),
         _Line("  ".join(part for part in parts if part), _DIM),
     ]
-    return [line for line in lines if line.text]
 
 
 def _badges(state: HudState) -> list[_Line]:
@@ -110,16 +171,18 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if math.isfinite(value) and value > 0 else "-"
 
 
-def _draw_panel(image: ImageArray, lines: list[_Line], scale: float, *, at_bottom: bool) -> None:
-    """Left-aligned lines on a dark panel in the upper or lower left corner."""
+def _draw_panel(
+    image: ImageArray, lines: tuple[_Line, ...], scale: float, *, at_bottom: bool
+) -> tuple[int, int]:
+    """Left-aligned lines on a dark panel in the upper or lower left corner; its width and height [px]."""
     # The upper panel may take most of the height, the lower one the rest: they never overlap.
-    share = 0.36 if at_bottom else 0.64
+    share = 0.2 if at_bottom else 0.8
     line_px, pad = round(_LINE_PX * scale), max(2, round(12 * scale))
     room_x, room_y = image.shape[1] - 2 * pad, round(share * image.shape[0]) - pad
     lines = lines[: max(0, room_y // line_px)]
-    lines = [_Line(_fitted(line.text, scale, room_x), line.color) for line in lines]
+    lines = tuple(_Line(_fitted(line.text, scale, room_x), line.color) for line in lines)
     if not any(line.text for line in lines):
-        return
+        return 0, 0
     width = max(_text_width(line.text, scale) for line in lines) + 2 * pad
     height = line_px * len(lines) + pad
     top = image.shape[0] - height if at_bottom else 0
@@ -127,22 +190,24 @@ def _draw_panel(image: ImageArray, lines: list[_Line], scale: float, *, at_botto
     for row, line in enumerate(lines):
         baseline = top + pad // 2 + round((row + 0.74) * line_px)
         _write(image, line, (pad, baseline), scale)
+    return width, height
 
 
-def _draw_badges(image: ImageArray, badges: list[_Line], scale: float) -> None:
-    """Right-aligned badges in the upper right corner; below the panel where they would overlap."""
+def _draw_badges(
+    image: ImageArray, badges: tuple[_Line, ...], scale: float, *, panel: tuple[int, int]
+) -> None:
+    """Badges in the upper right corner; below the panel where they would overlap it."""
     line_px, pad = round(34 * scale), max(2, round(12 * scale))
     width = max(_text_width(badge.text, scale) for badge in badges) + 2 * pad + line_px
-    panel_is_in_the_way = width > 0.4 * image.shape[1]
-    top = min(round(5.6 * _LINE_PX * scale), image.shape[0] // 2) if panel_is_in_the_way else 0
     left = max(0, image.shape[1] - width)
+    top = min(panel[1], image.shape[0] // 2) if left < panel[0] else 0
     _darken(image, left, top, width, line_px * len(badges) + pad)
     for row, badge in enumerate(badges):
         middle = top + pad // 2 + round((row + 0.5) * line_px)
         dot = (left + pad + line_px // 3, middle)
         cv2.circle(image, dot, max(2, round(8 * scale)), badge.color, -1, cv2.LINE_AA)
         text_at = (left + pad + line_px, middle + round(8 * scale))
-        _write(image, _Line(badge.text, _TEXT), text_at, scale)
+        _write(image, _Line(badge.text), text_at, scale)
 
 
 def _darken(image: ImageArray, left: int, top: int, width: int, height: int) -> None:

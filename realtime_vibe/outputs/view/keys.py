@@ -44,13 +44,20 @@ class KeyBinding:
     """Key code that Open3D (GLFW) reports."""
     action: Action
 
-    @property
-    def purpose(self) -> str:
-        """What it does, as written in the help; keys of one label share it."""
-        return _LOCKING if self.action in PERSON_NUMBERS else self.action.value
 
-
-_LOCKING = "avatars follow the n-th person from the left"
+_KEY_TEXTS = {
+    Action.PAUSE: "pause, and go on",
+    Action.RECORD: "start or end a recording",
+    Action.MIRROR: "show a mirror's picture, or not",
+    Action.HUD: "help, then details, then no text",
+    Action.SCREENSHOT: "save a screenshot",
+    Action.RESET_VIEW: "reset the 3D view",
+    Action.RESET_SHAPE: "forget the body's shape",
+    Action.CALIBRATE: "calibrate: stand still",
+    Action.RELEASE: "release that person",
+    **dict.fromkeys(PERSON_NUMBERS, "avatars follow the n-th person from the left"),
+}
+"""What a key does, where the action's own name is too short to be understood."""
 
 
 def _letter(letter: str, action: Action) -> KeyBinding:
@@ -77,6 +84,16 @@ KEY_BINDINGS: tuple[KeyBinding, ...] = (
     _letter("0", Action.RELEASE),
 )
 """Every key, in the order of the help."""
+
+
+def key_texts() -> dict[str, str]:
+    """What the keys do, one entry each thing: `{"quit": "q, Esc"}`, in the order of the help."""
+    labels: dict[str, dict[str, None]] = {}  # the inner dict: labels once each, in order
+    for binding in KEY_BINDINGS:
+        text = _KEY_TEXTS.get(binding.action, binding.action.value)
+        labels.setdefault(text, {})[binding.label] = None
+    return {text: ", ".join(keys) for text, keys in labels.items()}
+
 
 _ACTION_OF_CHARACTER = {binding.character: binding.action for binding in KEY_BINDINGS}
 

@@ -1,12 +1,7 @@
 """The mesh in a window to look at from all sides (Open3D's legacy visualiser)."""
 
 import logging
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +13,12 @@ from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action
 from realtime_vibe.outputs.view.open3d_scene import MeshScene
 from realtime_vibe.outputs.view.pacing import DrawingPace
-from realtime_vibe.outputs.view.screen import require_display, screen_size, window_areas
+from realtime_vibe.outputs.view.screen import (
+    main_screen,
+    require_display,
+    window_areas,
+    x11_preferred,
+)
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
@@ -49,8 +49,8 @@ class Open3dViewer(OpenedByWith):
 
     Args:
         faces: (F, 3) of the body that the meshes come from.
-        width: of the window [px].
-        height: of the window [px].
+        width: of the picture without a window [px]; windows fit into the screen.
+        height: of the picture without a window [px].
         offscreen: draws without a window (for pictures and tests).
         clock: monotonic seconds; drawing takes at most half of the time.
         background: one colour hides the grid; a window is never transparent.
@@ -101,11 +101,11 @@ class Open3dViewer(OpenedByWith):
         width, height = self._size
         left = top = 0
         if not self._offscreen:
-            _, area = window_areas(screen_size())
-            width, height = min(width, area.width), min(height, area.height)
+            _, area = window_areas(main_screen())
+            width, height = area.width, area.height
             left, top = area.left, area.top
         quiet = open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error)
-        with quiet, _runtime_folder():
+        with quiet, x11_preferred():
             is_created = visualizer.create_window(
                 _TITLE, width, height, left, top, visible=not self._offscreen
             )
@@ -210,20 +210,6 @@ class Open3dViewer(OpenedByWith):
             return False
 
         return on_key
-
-
-@contextmanager
-def _runtime_folder() -> Iterator[None]:
-    """Lends XDG_RUNTIME_DIR where a bare machine sets none: libwayland prints an error without."""
-    if os.environ.get("XDG_RUNTIME_DIR") or not sys.platform.startswith("linux"):
-        yield
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["XDG_RUNTIME_DIR"]
 
 
 def _import_open3d() -> ModuleType:

@@ -1,5 +1,6 @@
 """The camera's picture in a window of its own (OpenCV's highgui)."""
 
+import ctypes
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ import cv2
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.view.keys import Action, action_of_character
-from realtime_vibe.outputs.view.screen import require_x_display, screen_size, window_areas
+from realtime_vibe.outputs.view.screen import main_screen, require_x_display, window_areas
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 
@@ -20,6 +21,17 @@ _FONT_FOLDERS = (
     "/usr/share/fonts/TTF",
     "/usr/share/fonts",
 )
+
+_SAME_ASPECT = 0.01
+APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libx11-6 libx11-xcb1 libxcb1 libfontconfig1"
+"""System libraries that OpenCV's window needs and its wheel does not carry."""
+_QT_SETTINGS = {
+    "QT_QPA_PLATFORM": "xcb",
+    "QT_AUTO_SCREEN_SCALE_FACTOR": "0",
+    "QT_ENABLE_HIGHDPI_SCALING": "0",
+}
+_QT_SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_DEVICE_PIXEL_RATIO")
+"""What desktops set: windows would be as many times as large as asked for."""
 
 
 class PreviewWindow(OpenedByWith):
@@ -32,11 +44,9 @@ class PreviewWindow(OpenedByWith):
     def __init__(self, title: str = "realtime-vibe") -> None:
         self._title = title
         self._is_open = False
-        self._shown_size = (0, 0)
-
-    @property
-    def _was_shown(self) -> bool:
-        return self._shown_size != (0, 0)
+        self._size = (0, 0)
+        self._aspect = 0.0
+        self._was_shown = False
 
     @property
     def is_open(self) -> bool:
@@ -47,13 +57,15 @@ class PreviewWindow(OpenedByWith):
         """Opens the window; a second call does nothing.
 
         Raises:
-            OutputError: there is no display, or this OpenCV was built without windows.
+            OutputError: there is no display, a system library is missing, or this OpenCV was
+                built without windows.
         """
         if self._is_open:
             return
         require_x_display()
-        _quiet_qt()
-        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        _prepare_qt()
+        # Pictures come in the window's own size: nothing is left to keep a ratio of.
+        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
         try:
             cv2.namedWindow(self._title, flags)
         except cv2.error as error:
@@ -62,17 +74,33 @@ class PreviewWindow(OpenedByWith):
                 "opencv-contrib-python instead of a headless build, or use --view none"
             ) from error
         self._is_open = True
-        self._shown_size = (0, 0)
+        self._aspect, self._was_shown = 0.0, False
+
+    def picture_size(self, frame_width: int, frame_height: int) -> tuple[int, int]:
+        """Width and height [px] of the picture that `show` wants: those of the window's inside.
+
+        The user may resize the window; frames of another shape than before give it theirs again.
+
+        Args:
+            frame_width: of the camera's frames [px].
+            frame_height: of the camera's frames [px].
+        """
+        aspect = frame_width / frame_height
+        if abs(aspect - self._aspect) > _SAME_ASPECT * aspect:
+            self._aspect = aspect
+            self._fit(frame_width, frame_height)
+        else:
+            _, _, width, height = cv2.getWindowImageRect(self._title)
+            if min(width, height) > 0:  # not so while it is minimised
+                self._size = width, height
+        return self._size
 
     def show(self, image: ImageArray) -> None:
         """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
         if not self._is_open:
             return
-        height, width = image.shape[:2]
-        if (width, height) != self._shown_size:
-            self._fit(width, height)
-            self._shown_size = (width, height)
         cv2.imshow(self._title, image)
+        self._was_shown = True
 
     def poll(self) -> list[Action]:
         """Handles the window's events; returns the keys' actions. `is_open` tells of a closing."""
@@ -98,10 +126,11 @@ class PreviewWindow(OpenedByWith):
             logger.debug("window was gone already: %s", error)
 
     def _fit(self, width: int, height: int) -> None:
-        """Gives the window the size of a picture, reduced to its area; the user may resize it."""
-        area, _ = window_areas(screen_size())
-        fit = min(1.0, area.width / width, area.height / height)
-        cv2.resizeWindow(self._title, max(1, round(width * fit)), max(1, round(height * fit)))
+        """Makes the window as large as its area allows at the shape of a picture."""
+        area, _ = window_areas(main_screen())
+        fit = min(area.width / width, area.height / height)
+        self._size = max(1, round(width * fit)), max(1, round(height * fit))
+        cv2.resizeWindow(self._title, *self._size)
         if not self._was_shown:
             cv2.moveWindow(self._title, area.left, area.top)
 
@@ -112,17 +141,35 @@ class PreviewWindow(OpenedByWith):
             return False  # GTK raises for a window that is gone
 
 
-def _quiet_qt() -> None:
-    """Points Qt at fonts that exist: OpenCV's wheel points it at a folder that it does not ship.
+def _prepare_qt() -> None:
+    """Tells the Qt in OpenCV's wheel for Linux what it would get wrong.
 
-    Without any, Qt writes two lines to the terminal for each font it looks for.
+    It brings one platform plug-in and aborts the process when asked for another, or when that one
+    lacks a library; it is pointed at fonts that it does not ship, and writes two lines to the
+    terminal for each that it looks for. Scaling is ours: pictures come in pixels of the screen.
+
+    Raises:
+        OutputError: the plug-in lacks a library of the system.
     """
     if not sys.platform.startswith("linux"):
         return
+    plugin = Path(cv2.__file__).parent / "qt/plugins/platforms/libqxcb.so"
+    if plugin.is_file():
+        try:
+            ctypes.CDLL(str(plugin))
+        except OSError as error:
+            raise OutputError(
+                f"the preview window lacks a system library ({error}). On Debian or Ubuntu: "
+                f"{APT_LINE}; or use --view open3d or --view none"
+            ) from error
+    if (asked := os.environ.get("QT_QPA_PLATFORM", "xcb")) != "xcb":
+        logger.info("QT_QPA_PLATFORM=%s is left aside: OpenCV's window needs xcb", asked)
     folder = os.environ.get("QT_QPA_FONTDIR")
     if folder is None or not Path(folder).is_dir():
         existing = next((name for name in _FONT_FOLDERS if Path(name).is_dir()), None)
         if existing is not None:
             os.environ["QT_QPA_FONTDIR"] = existing
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false;qt.qpa.*=false")
-    os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
+    os.environ.update(_QT_SETTINGS)
+    for name in _QT_SCALES:
+        os.environ.pop(name, None)

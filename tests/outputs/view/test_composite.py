@@ -5,7 +5,6 @@ import pytest
 
 from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
 from realtime_vibe.outputs.view.composite import CompositeRenderer
-from realtime_vibe.outputs.view.hud import HudState
 from realtime_vibe.outputs.view.scene import SceneRenderer
 
 
@@ -28,14 +27,6 @@ def test_left_half_is_the_overlay_and_right_half_the_body(figure, result_of):
     assert differs[:, :640].sum() > 5000
     assert differs[:, 640:].sum() > 5000
     np.testing.assert_array_equal(nobody[:, :630], result_of(figure).frame.image_bgr[:, :630])
-
-
-def test_hud_is_on_the_overlay_only(figure, result_of):
-    result = result_of(figure, (0, 0, 3))
-    plain = CompositeRenderer(figure.faces).draw(result)
-    noted = CompositeRenderer(figure.faces).draw(result, HudState(message="hello"))
-    assert (plain[:, :630] != noted[:, :630]).any()
-    np.testing.assert_array_equal(plain[:, 642:], noted[:, 642:])
 
 
 def test_mirror_flips_both_halves(figure, result_of):

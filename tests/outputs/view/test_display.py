@@ -88,12 +88,20 @@ def test_a_preview_that_was_never_opened_is_harmless(figure):
     window.close()
 
 
+DESKTOP = {
+    "WAYLAND_DISPLAY": "wayland-nobody-listens",
+    "XDG_SESSION_TYPE": "wayland",
+    "QT_QPA_PLATFORM": "wayland",
+    "QT_SCALE_FACTOR": "2",
+}
+"""What desktops set, and what each window library trips over."""
+
+
 class WindowedRun:
     """A process that shows a result until QUIT, and hands at its windows."""
 
     def __init__(self, display, *arguments):
-        self.environment = {**os.environ, "DISPLAY": display}
-        self.environment.pop("WAYLAND_DISPLAY", None)
+        self.environment = {**os.environ, "DISPLAY": display, **DESKTOP}
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUN, *arguments],
             stdout=subprocess.PIPE,
@@ -117,6 +125,13 @@ class WindowedRun:
     def window(self, title):
         """The window's number, once it is on the screen."""
         return self.xdotool("search", "--sync", "--onlyvisible", "--name", title)[-1]
+
+    def place(self, title):
+        """Left, top, right and bottom edge of a window [px]."""
+        lines = self.xdotool("getwindowgeometry", "--shell", self.window(title))
+        found = {name: int(value) for name, _, value in (line.partition("=") for line in lines)}
+        left, top = found["X"], found["Y"]
+        return left, top, left + found["WIDTH"], top + found["HEIGHT"]
 
     def press(self, title, key):
         """Presses a key in a window and returns the action that was printed."""
@@ -226,6 +241,11 @@ def test_both_windows_share_their_keys_and_close_one_by_one(start):
     run = start("both")
     press_all(run, "realtime-vibe 3D")
     assert run.press("^realtime-vibe$", "r") == Action.RECORD.name
+    preview, viewer = run.place("^realtime-vibe$"), run.place("realtime-vibe 3D")
+    assert preview[2] - preview[0] == 640
+    assert (preview[3] - preview[1]) * 4 == 640 * 3
+    assert preview[2] < viewer[0]
+    assert (viewer[2], viewer[3]) <= (1700, 900)
     run.click_close("realtime-vibe 3D")
     time.sleep(0.5)
     assert run.press("^realtime-vibe$", "m") == Action.MIRROR.name
