@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmarks.stages import EngineStages
 from benchmarks.torch_sessions import BackboneModule, motion_network
+from realtime_vibe.errors import EngineError
 from realtime_vibe.features.image_crops import ImageCrops
 from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.packets import Frame, SmplParams, TrackedPerson
@@ -60,7 +61,8 @@ class OurWay:
     def __call__(self, frame: Frame) -> tuple[SmplParams, ...]:
         """The frame's parameters."""
         features = self._features.extract(frame, self._people, 1.0)
-        params = self._temporal.step(self._people, features, frame.captured_at_s)
-        person = self._people[0]
-        self._temporal.place(person.track_id, params[0].weak_camera, frame.captured_at_s)
-        return params
+        (params,) = self._temporal.step(self._people, features, frame.captured_at_s)
+        if params is None:
+            raise EngineError("the engine's numbers are not finite")
+        self._temporal.place(self._people[0].track_id, params.weak_camera, frame.captured_at_s)
+        return (params,)

@@ -66,6 +66,12 @@ class PoseLandmarks:
         _check("PoseLandmarks.world_m", self.world_m, (NUM_LANDMARKS, 3))
         _check("PoseLandmarks.visibility", self.visibility, (NUM_LANDMARKS,))
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number is one: a network in half may overflow."""
+        numbers = (self.image_px, self.world_m, self.visibility, self.presence)
+        return all(bool(np.isfinite(part).all()) for part in numbers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedPerson:

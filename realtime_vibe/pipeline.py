@@ -32,8 +32,8 @@ from realtime_vibe.world.lost_people import LostPeople
 
 logger = logging.getLogger(__name__)
 
-MOST_SIZES_SAID = 3
-"""A folder of pictures may have another size in each."""
+MOST_SAID = 3
+"""Warnings of one kind: a folder of pictures may have another size in each."""
 
 
 class MotionCapturePipeline:
@@ -72,6 +72,7 @@ class MotionCapturePipeline:
         self._shape_is_fixed = False
         self._picture_size: tuple[int, int] | None = None
         self._size_changes = 0
+        self._non_finite = 0
 
     @property
     def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
@@ -104,10 +105,13 @@ class MotionCapturePipeline:
             with timer.stage("temporal"):
                 params = self._temporal.step(people, features, frame.captured_at_s)
             with timer.stage("body"):
-                results = tuple(
-                    self._posed(person, smpl, frame, focal_px)
+                posed = [
+                    None if smpl is None else self._posed(person, smpl, frame, focal_px)
                     for person, smpl in zip(people, params, strict=True)
-                )
+                ]
+        results = tuple(result for result in posed if result is not None)
+        if len(results) < len(people):
+            self._say_non_finite(len(people) - len(results), frame)
         return FrameResult(
             frame=frame,
             people=results,
@@ -142,7 +146,7 @@ class MotionCapturePipeline:
         if before is None or before == size:
             return
         self.reset()
-        says = logging.WARNING if self._size_changes < MOST_SIZES_SAID else logging.DEBUG
+        says = logging.WARNING if self._size_changes < MOST_SAID else logging.DEBUG
         self._size_changes += 1
         logger.log(
             says, "the picture is now %dx%d px, was %dx%d: people are found anew", *size, *before
@@ -151,6 +155,12 @@ class MotionCapturePipeline:
             self.use_calibration(None)
             logger.warning("the calibration was for another shape of picture: calibrate again")
 
+    def _say_non_finite(self, people: int, frame: Frame) -> None:
+        self._non_finite += people
+        says = logging.WARNING if self._non_finite <= MOST_SAID else logging.DEBUG
+        text = "frame %d: a network gave numbers that are not finite; the person starts over (%d so far)"
+        logger.log(says, text, frame.index, self._non_finite)
+
     def _focal_px(self, width: int, height: int) -> float:
         if self._calibration is not None and self._calibration.focal_share is not None:
             return self._calibration.focal_share * width
@@ -158,7 +168,7 @@ class MotionCapturePipeline:
 
     def _posed(
         self, person: TrackedPerson, params: SmplParams, frame: Frame, focal_px: float
-    ) -> PersonResult:
+    ) -> PersonResult | None:
         height, width = frame.image_bgr.shape[:2]
         square = self._features.square(person)
         if self._calibration is not None and self._shape_is_fixed:
@@ -182,6 +192,11 @@ class MotionCapturePipeline:
                 person, params, transl, (width, height), now_s
             )
         mesh = self._body.forward(params.global_orient, params.body_pose, params.betas, transl)
+        if not np.isfinite(mesh.joints).all():  # every number above goes into them
+            self._temporal.start_over(person.track_id)
+            if self._corrections is not None:
+                self._corrections.start_over(person.track_id)
+            return None
         return PersonResult(
             person=person, params=params, mesh=mesh, square_px=np.array(square, np.float32)
         )

@@ -1,6 +1,7 @@
 """The hot path on small stand-ins: order, empty frames, placement, identity, memory."""
 
 import numpy as np
+import pytest
 
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.features.landmark_features import FEATURE_SIZE, LandmarkFeatures
@@ -80,11 +81,11 @@ class PointBody:
         return BodyMesh.of(vertices=transl[None], joints=joints, transl=transl)
 
 
-def _pipeline(script, mode="stream", smooth=0.0):
+def _pipeline(script, mode="stream", smooth=0.0, session=None):
     return MotionCapturePipeline(
         tracker=ScriptedTracker(script),
         features=LandmarkFeatures(1.1),
-        temporal=TemporalStage(MotionModel(CountingSession()), mode=mode, smooth=smooth),
+        temporal=TemporalStage(MotionModel(session or CountingSession()), mode=mode, smooth=smooth),
         body=PointBody(),
     )
 
@@ -129,6 +130,45 @@ def test_a_turned_picture_starts_everybody_over(caplog):
     turned = pipeline.step(_frame(3, size=(480, 640)))
     assert turned.people[0].params.betas[0] == 1.0  # the memory of three frames is gone
     assert "480x640" in caplog.text
+
+
+class OverflowingSession(CountingSession):
+    """Gives a number that is not finite for the first person of the third frame."""
+
+    def __init__(self, name):
+        self.name, self.frame = name, -1
+
+    def run(self, feeds):
+        self.frame += 1
+        out = {name: np.array(value) for name, value in super().run(feeds).items()}
+        if self.frame == 2:
+            out[self.name].swapaxes(0, self.name == "next_hidden")[0].flat[0] = np.nan
+        return out
+
+
+@pytest.mark.parametrize(
+    "name", ["rotmat", "betas", "weak_camera", "next_hidden", "infinite scale"]
+)
+def test_who_cannot_be_computed_starts_over_and_others_go_on(name, caplog):
+    if name == "infinite scale":  # finite out of the graph, not as a place
+
+        class Session(OverflowingSession):
+            def run(self, feeds):
+                out = super().run(feeds)
+                if self.frame == 2:
+                    out["weak_camera"][0, 0] = 0.0
+                return out
+
+        session = Session("betas")
+    else:
+        session = OverflowingSession(name)
+    pipeline = _pipeline([(0, 1)] * 4, smooth=0.5, session=session)
+    results = [pipeline.step(_frame(index)) for index in range(4)]
+    assert [len(result.people) for result in results] == [2, 2, 1, 2]
+    assert results[2].people[0].person.track_id == 1
+    for person in results[3].people:
+        assert np.isfinite(person.mesh.joints).all()
+    assert "frame 2" in caplog.text
 
 
 def test_close_reaches_the_tracker():

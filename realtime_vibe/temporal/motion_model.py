@@ -6,6 +6,7 @@ Legend: P people, F features, L layers, H hidden size.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.packets import FloatArray
@@ -25,6 +26,14 @@ class StepOutput(NamedTuple):
     """(P, 3)."""
     hidden: FloatArray
     """(L, P, H)."""
+
+    @property
+    def is_finite(self) -> NDArray[np.bool_]:
+        """(P,) of whom every number is one: a graph in half may overflow."""
+        people = (self.rotmat, self.betas, self.weak_camera, self.hidden.swapaxes(0, 1))
+        flat = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in people]
+        is_finite: NDArray[np.bool_] = np.logical_and.reduce(flat)
+        return is_finite
 
 
 class MotionModel:

@@ -23,6 +23,9 @@ DEMO_FRAMES = 450
 MAX_GAP_S = 1.0
 """A track not seen for longer starts with an empty memory."""
 
+_FORGET_S = 10.0
+"""And after so long the shape is forgotten as well."""
+
 
 class TemporalStage:
     """Runs the motion model in one of `MODES`.
@@ -50,8 +53,10 @@ class TemporalStage:
 
     def step(
         self, people: tuple[TrackedPerson, ...], features: AnyArray, now_s: float
-    ) -> tuple[SmplParams, ...]:
-        """Parameters of the people in one frame.
+    ) -> tuple[SmplParams | None, ...]:
+        """Parameters of the people in one frame; None for whom the network gave numbers that are not finite.
+
+        Such a person starts over with an empty memory in the next frame; nobody else is touched.
 
         Args:
             people: P tracked people.
@@ -65,8 +70,13 @@ class TemporalStage:
         if self._mode == "demo":
             self._forget_at_chunks(states)
         out = (self._window if self._mode == "window" else self._stream)(states, features)
-        params = []
+        is_finite = out.is_finite
+        params: list[SmplParams | None] = []
         for index, state in enumerate(states):
+            if not is_finite[index]:
+                self.start_over(people[index].track_id)
+                params.append(None)
+                continue
             dt_s = now_s - state.last_seen_s
             rotmat = out.rotmat[index]
             marks = people[index].landmarks
@@ -108,6 +118,10 @@ class TemporalStage:
         if state.depth is None:
             return float(joints[0, 2])
         return state.depth.update(joints, state.dt_s, feet_are_seen=state.feet_are_seen)
+
+    def start_over(self, track_id: int) -> None:
+        """Empties the memory of one person, but for the shape."""
+        self._states[track_id].last_seen_s = -np.inf
 
     def reset(self) -> None:
         """Forgets everybody."""
@@ -171,6 +185,6 @@ class TemporalStage:
         return state
 
     def _forget_lost(self, now_s: float) -> None:
-        lost = [key for key, state in self._states.items() if now_s - state.last_seen_s > 10.0]
+        lost = [key for key, state in self._states.items() if now_s - state.last_seen_s > _FORGET_S]
         for key in lost:
             del self._states[key]

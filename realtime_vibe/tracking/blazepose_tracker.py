@@ -201,7 +201,9 @@ class BlazePoseTracker(ClosedByWith):
         if not region.is_usable:
             return None
         pose = self._landmarks.estimate(frame.image_bgr, region)
-        if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:
+        if not (pose.landmarks.is_finite and pose.next_region.is_usable):
+            return None
+        if pose.landmarks.presence < min_presence:
             return None
         return pose
 

@@ -115,6 +115,8 @@ class MediaPipeTracker(ClosedByWith):
             return ()
         height, width = frame.image_bgr.shape[:2]
         landmarks = _landmarks(result, width, height)
+        if not landmarks.is_finite:
+            return ()
         dt_s = self._identify(frame.captured_at_s)
         return (
             TrackedPerson(

@@ -77,6 +77,10 @@ class BodyCorrections:
         self._up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
         self.reset()
 
+    def start_over(self, track_id: int) -> None:
+        """Forgets one person."""
+        self._people.pop(track_id, None)
+
     def reset(self) -> None:
         """Forgets everybody."""
         self._people.clear()

@@ -167,6 +167,22 @@ def test_people_have_memories_of_their_own_in_any_order(session, rows):
     assert stage.step((), np.zeros((0, FEATURES), np.float32), 9.0) == ()
 
 
+@pytest.mark.parametrize("mode", ["stream", "window", "demo"])
+def test_one_persons_numbers_that_are_not_finite_are_not_kept(session, rows, mode):
+    stage, calm = (_stage(session, mode=mode, smooth=0.5) for _ in range(2))
+    for index, row in enumerate(rows[:4]):
+        _step(stage, {1: row, 2: row[::-1].copy()}, index / FPS)
+        _step(calm, {2: row[::-1].copy()}, index / FPS)
+    found = stage.step((_person(1), _person(2)), np.stack([rows[4] * np.nan, rows[4]]), 4 / FPS)
+    stage.place(2, np.zeros(3, np.float32), 4 / FPS)
+    assert found[0] is None
+    _assert_close(found[1].body_pose, _step(calm, {2: rows[4]}, 4 / FPS)[2].body_pose)
+    again = _step(stage, {1: rows[5]}, 5 / FPS)[1]
+    _assert_close(again.body_pose, session.whole(rows[5:6])[0][0, 1:])
+    shapes = np.concatenate([session.whole(rows[:4])[1], session.whole(rows[5:6])[1]])
+    np.testing.assert_allclose(again.betas, shapes.mean(axis=0), atol=0.03)
+
+
 def test_smoothing_lowers_the_step_between_frames_after_the_first(session, rows):
     rough, _ = _play(_stage(session), rows)
     smooth, _ = _play(_stage(session, smooth=0.5), rows)

@@ -121,6 +121,13 @@ def test_nobody_gives_an_empty_answer_and_one_detection_a_frame() -> None:
     assert (detector.calls, landmarks.calls) == (3, 0)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_no_person(bad: float) -> None:
+    tracker, _, _ = _tracker([(100, 200, 60)], 0.9, bad, bad, 0.9)
+    seen = [tracker.update(_frame(time_s)) for time_s in (0.0, 0.1, 0.2)]
+    assert [[person.track_id for person in people] for people in seen] == [[0], [], [0]]
+
+
 def test_a_detection_without_presence_is_not_a_person() -> None:
     tracker, _, _ = _tracker([(100, 200, 60)], 0.45)
     assert tracker.update(_frame(0.0)) == ()
