@@ -15,8 +15,7 @@ from benchmarks.accuracy_run import run_clip
 from benchmarks.accuracy_scores import ClipResult, score_clip
 from realtime_vibe.app.run import build_pipeline
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import load_manifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import DatasetError
 
@@ -51,7 +50,7 @@ def evaluate(
         RealtimeVibeError: a clip or the engine is damaged; the message names the clip.
     """
     joints = [_joints_of(clip, joint_set) for clip in clips]
-    body = load_body(load_manifest(engine_folder(config.engine)).body)
+    body = load_body(Engine(config.engine).body)
     results: list[ClipResult] = []
     if not clips:
         built = build_pipeline(config)
@@ -87,7 +86,7 @@ def with_overlays(evaluation: Evaluation, videos: Sequence[Path]) -> Evaluation:
     """
     if not videos:
         return evaluation
-    body = load_body(load_manifest(engine_folder(evaluation.config.engine)).body)
+    body = load_body(Engine(evaluation.config.engine).body)
     overlays = {}
     for path in tqdm(videos, unit="video", file=sys.stderr, disable=None, leave=False):
         distances = OverlayDistances(body)

@@ -30,7 +30,7 @@ from benchmarks.results import Collected, Labels, Record
 from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_file
+from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_session
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.tracking.choices import BLAZEPOSE
 
@@ -145,7 +145,7 @@ def _opened(
             names.add(name)
             contender = Contender(name=name, run=_nothing)
             try:
-                session = open_file(graph.spec.file, backend, num_threads)
+                session = open_session(graph.spec, backend, num_threads=num_threads)
             except RealtimeVibeError as error:
                 contender.error = one_line(error)
             else:

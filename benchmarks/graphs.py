@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, TensorSpec
-from realtime_vibe.backends.build import BACKENDS_OF_TARGETS, resolved
-from realtime_vibe.backends.manifest import ENGINE, GraphSpec, graph_spec, read_manifest
+from realtime_vibe.backends.graph import BACKENDS_OF_TARGETS, Graph, resolved
+from realtime_vibe.backends.graph_folder import Engine, GraphFolder
 from realtime_vibe.errors import EngineError
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 from realtime_vibe.tracking.choices import BLAZEPOSE
 
 _LANDMARK_GRAPHS = ("landmarks", "detector")
@@ -23,19 +23,19 @@ class EngineGraph:
 
     title: str
     """Same for the same network in another precision or for another target: `vibe-resnet50 step`."""
-    spec: GraphSpec
+    spec: Graph
     engine: str
     folder: Path
 
     @property
     def precision(self) -> str:
         """What the file holds."""
-        return self.spec.build.precision
+        return self.spec.precision
 
     @property
     def target(self) -> str:
         """What the file was built for; `onnx` runs anywhere."""
-        return self.spec.build.target
+        return self.spec.target
 
     @property
     def has_people(self) -> bool:
@@ -47,7 +47,7 @@ class EngineGraph:
         found: dict[str, None] = {}
         for name in BACKENDS_OF_TARGETS[self.target]:
             try:
-                chosen = resolved(self.spec.file, name)
+                chosen = resolved(self.spec, name)
             except EngineError:
                 continue  # the backend opens such files, but not in this precision
             if chosen in installed:
@@ -61,19 +61,17 @@ def engine_graphs(folder: Path) -> tuple[EngineGraph, ...]:
     Raises:
         EngineError: there is no manifest, or a file is not what it says.
     """
-    is_tracker = (folder / BLAZEPOSE_KIND.file_name).is_file()
-    kind = BLAZEPOSE_KIND if is_tracker else ENGINE
-    content = read_manifest(folder, kind)
+    is_tracker = (folder / BlazePoseFolder.manifest).is_file()
+    found: GraphFolder = BlazePoseFolder(folder) if is_tracker else Engine(folder)
+    names = found.graph_names
+    if is_tracker:
+        names = tuple(name for name in _LANDMARK_GRAPHS if name in names)
+    content = found.content
     family = BLAZEPOSE if is_tracker else str(content.get("family", folder.name))
-    try:
-        names = [name for name in _LANDMARK_GRAPHS if name in content["graphs"]]
-        names = names if is_tracker else list(content["graphs"])
-    except (KeyError, TypeError) as error:
-        raise EngineError(f"{folder / kind.file_name} lists no graphs: {kind.cure}") from error
     return tuple(
         EngineGraph(
             title=f"{family} {name}",
-            spec=graph_spec(folder, kind, content, name),
+            spec=found.graph(name),
             engine=str(content.get("name", folder.name)),
             folder=folder,
         )

@@ -49,11 +49,11 @@ from export.blazepose_task import write_task
 from realtime_vibe.app.run import build_pipeline
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import open_spec
+from realtime_vibe.backends.factory import open_session
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.tracking.choices import BLAZEPOSE
+from realtime_vibe.tracking.choices import BLAZEPOSE, TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import (
     MediaPipeTracker,
@@ -178,9 +178,9 @@ def speed_peers(
                 name=OUR_RESNET,
                 action=OurWay(stages, person),
                 labels=Labels(
-                    engine=stages.manifest.name,
+                    engine=stages.engine.name,
                     backend=stages.backend,
-                    precision=stages.manifest.precision,
+                    precision=stages.engine.precision,
                 ),
                 most_frames=_FRAMES_OF_LARGE,
             )
@@ -202,7 +202,7 @@ def speed_peers(
 def _landmark_network(cleanup: ExitStack) -> Peer:
     """The network alone, on noise: what of MediaPipe's time is comparable to one graph's."""
     graph = engine_graphs(engine_folder(BLAZEPOSE))[0]
-    session = open_spec(graph.spec, "auto", num_threads=2)
+    session = open_session(graph.spec, num_threads=2)
     cleanup.callback(session.close)
     feeds = random_feeds(session.inputs, 1)
     return Peer(
@@ -216,11 +216,10 @@ def compare_landmarks(
     clips: Sequence[Clip], task: Path, *, refine: bool = False
 ) -> list[Agreement]:
     """Measures the agreement on each clip with fresh trackers."""
-    engine = engine_folder("blazepose")
     return [
         measure_agreement(
             clip,
-            lambda: make_blazepose_tracker(engine, refine=refine),
+            lambda: make_blazepose_tracker(choice=TrackerChoice(refine=refine)),
             lambda: MediaPipeTracker(task),
         )
         for clip in clips

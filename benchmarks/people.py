@@ -103,7 +103,7 @@ def measure(
     collected: Collected,
 ) -> str:
     """Times 1 to `most` people in turn and returns the table."""
-    person = somebody_in(images, with_landmarks=needs_landmarks(stages.manifest))
+    person = somebody_in(images, with_landmarks=needs_landmarks(stages.engine))
     runs = [
         PeopleRun(_pipeline(stages, RepeatedPerson(person, n)), images) for n in range(1, most + 1)
     ]
@@ -112,13 +112,13 @@ def measure(
     rows: list[tuple[str, ...]] = []
     for num_people, (run, contender) in enumerate(zip(runs, contenders, strict=True), start=1):
         labels = Labels(
-            engine=stages.manifest.name,
+            engine=stages.engine.name,
             backend=stages.backend,
-            precision=stages.manifest.precision,
+            precision=stages.engine.precision,
             people=num_people,
             note=contender.error,
         )
-        add = partial(collected.add, f"{stages.manifest.name}, {num_people} people", labels=labels)
+        add = partial(collected.add, f"{stages.engine.name}, {num_people} people", labels=labels)
         summary = add(contender.samples_ms, metric="frame").summary
         if summary is None:
             rows.append((str(num_people), contender.error, "", "", "", "", ""))
@@ -136,7 +136,7 @@ def measure(
                 *(f"{part:.2f}" for part in parts),
             )
         )
-    title = f"{stages.manifest.name} ({stages.backend})"
+    title = f"{stages.engine.name} ({stages.backend})"
     return f"{title}, ms\n" + table(("people", "frame p50", "iqr", "a person", *STAGES), rows)
 
 

@@ -28,8 +28,7 @@ from benchmarks.figure_files import check_figure_files, write_json, writing
 from benchmarks.replayed_clips import Playback, open_network, score_replayed
 from benchmarks.tracked_clips import TrackedClip, tracked_clips
 from realtime_vibe.app.settings import DEFAULT_ENGINE
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import load_manifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.temporal.modes import MODES
@@ -174,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_figure_files(options.json, options.plot)
         threadpool_limits(1, user_api="blas")  # as the live pipeline has it
         clips = tracked_clips(find_clips(options.folder), options.cache, options.tracker_model)
-        body = load_body(load_manifest(engine_folder(options.engine)).body)
+        body = load_body(Engine(options.engine).body)
         playback = Playback(
             temporal=options.temporal, smooth=options.smooth, joint_set=options.joints
         )

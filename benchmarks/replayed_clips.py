@@ -16,8 +16,7 @@ from benchmarks.accuracy_run import run_clip
 from benchmarks.accuracy_scores import ClipResult, score_clip
 from benchmarks.torch_sessions import network_session
 from benchmarks.tracked_clips import TrackedClip, TrackedFrames
-from realtime_vibe.backends.manifest import load_manifest, open_graph
-from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.features.landmark_features import LandmarkFeatures
@@ -138,8 +137,7 @@ def open_network(path: Path) -> tuple[MotionModel, dict[str, str]]:
         RealtimeVibeError: there is no such file, or it is damaged.
     """
     if path.is_dir():
-        manifest = load_manifest(path)
-        return MotionModel(open_graph(manifest, "step", GraphOpener(), num_threads=1)), {}
+        return MotionModel(Engine(path).session("step", num_threads=1)), {}
     from realtime_vibe.training.network import load_network
 
     network, provenance = load_network(path)

@@ -164,7 +164,7 @@ def soak_step(engine: str, backend: str, num_steps: int) -> SoakRun:
     clip = decoded_frames(demo_clip_path(), _SIZE, limit=30)
     noise = np.random.default_rng(0).integers(0, 256, (8, _SIZE[1], _SIZE[0], 3)).astype(np.uint8)
     with closing(open_stages(engine, backend)) as stages:
-        person = somebody_in(clip, with_landmarks=needs_landmarks(stages.manifest))
+        person = somebody_in(clip, with_landmarks=needs_landmarks(stages.engine))
         pipeline = MotionCapturePipeline(
             tracker=RepeatedPerson(person, 1),
             features=stages.features,
@@ -172,9 +172,9 @@ def soak_step(engine: str, backend: str, num_steps: int) -> SoakRun:
             body=stages.body,
         )
         run = SoakRun(
-            engine=stages.manifest.name,
+            engine=stages.engine.name,
             backend=stages.backend,
-            precision=stages.manifest.precision,
+            precision=stages.engine.precision,
             step_ms=np.full(num_steps, np.nan),
         )
         steps = _StepTimes(run, warmup_of(num_steps), num_steps)

@@ -13,9 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from realtime_vibe.app.settings import DEFAULT_SMOOTH
 from realtime_vibe.backends.base import AnyArray
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
-from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import DatasetError
@@ -25,7 +23,8 @@ from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
-from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
+from realtime_vibe.tracking.choices import TrackerChoice
+from realtime_vibe.tracking.factory import make_tracker
 
 FRAME_S = 1.0 / 30.0
 _LOOKS = 30
@@ -61,8 +60,7 @@ class RepeatedPerson(ClosedByWith):
 class EngineStages:
     """What an engine is made of after the tracker."""
 
-    manifest: EngineManifest
-    opener: GraphOpener
+    engine: Engine
     features: Features
     model: MotionModel
     body: SmplBody
@@ -74,19 +72,19 @@ class EngineStages:
     @property
     def backend(self) -> str:
         """What runs the graphs, all of them where they differ."""
-        return ", ".join(dict.fromkeys(self.opener.used.values()))
+        return ", ".join(dict.fromkeys(self.engine.used.values()))
 
     @property
     def is_fused(self) -> bool:
         """Whether one graph goes from picture to parameters."""
-        return "fused" in self.manifest.graphs
+        return "fused" in self.engine.graph_names
 
     def random_features(self, num_people: int, seed: int = 0) -> AnyArray:
         """(P, F) noise in the place of what `features` makes; crops for a fused engine."""
         rng = np.random.default_rng(seed)
         if self.is_fused:
             return rng.integers(0, 256, (num_people, 224, 224, 3)).astype(np.uint8)
-        return rng.standard_normal((num_people, self.manifest.feature_size)).astype(np.float32)
+        return rng.standard_normal((num_people, self.engine.feature_size)).astype(np.float32)
 
     def close(self) -> None:
         """Frees the networks."""
@@ -94,11 +92,11 @@ class EngineStages:
         self.model.close()
 
 
-def open_stages(engine: str, backend: str = "auto") -> EngineStages:
+def open_stages(name_or_folder: str, backend: str = "auto") -> EngineStages:
     """Opens an engine as the app does.
 
     Args:
-        engine: name or folder.
+        name_or_folder: of the engine.
         backend: see `realtime_vibe.backends.factory.open_session`.
 
     Raises:
@@ -106,16 +104,14 @@ def open_stages(engine: str, backend: str = "auto") -> EngineStages:
         BackendUnavailableError: the backend is not installed.
     """
     threadpool_limits(1, user_api="blas")
-    manifest = load_manifest(engine_folder(engine))
-    graph = "fused" if "fused" in manifest.graphs else "step"
-    num_threads = 1 if needs_landmarks(manifest) else 2
-    opener = GraphOpener(backend)
+    engine = Engine(name_or_folder, backend)
+    graph = "fused" if "fused" in engine.graph_names else "step"
+    num_threads = 1 if needs_landmarks(engine) else 2
     return EngineStages(
-        manifest=manifest,
-        opener=opener,
-        model=MotionModel(open_graph(manifest, graph, opener, num_threads=num_threads)),
-        features=make_features(manifest, opener),
-        body=SmplBody(load_body(manifest.body)),
+        engine=engine,
+        model=MotionModel(engine.session(graph, num_threads=num_threads)),
+        features=make_features(engine),
+        body=SmplBody(load_body(engine.body)),
     )
 
 

@@ -154,7 +154,7 @@ def _run(options: argparse.Namespace) -> None:
         with closing(open_stages(engine, options.backend)) as stages:
             if stages.is_fused:
                 print(
-                    f"{stages.manifest.name}: its one graph has no temporal part of its own; left out"
+                    f"{stages.engine.name}: its one graph has no temporal part of its own; left out"
                 )
                 continue
             medians = measure(stages, options.seconds, collected)
@@ -189,14 +189,14 @@ def measure(
         for length in LENGTHS:
             found = contenders.get(length)
             labels = Labels(
-                engine=stages.manifest.name,
+                engine=stages.engine.name,
                 backend=stages.backend,
-                precision=stages.manifest.precision,
+                precision=stages.engine.precision,
                 length=length,
                 note="" if found else "no time for it: give more --seconds",
             )
             samples_ms = found.samples_ms if found else []
-            case = f"{stages.manifest.name}, {mode}, {length} frames"
+            case = f"{stages.engine.name}, {mode}, {length} frames"
             record = collected.add(case, samples_ms, labels)
             if record.summary is not None:
                 medians[mode][length] = record.summary.p50
@@ -257,7 +257,7 @@ class _Whole:
 
 
 def _as_table(stages: EngineStages, medians: dict[str, dict[int, float]]) -> str:
-    title = f"{stages.manifest.name} ({stages.backend}), ms a frame"
+    title = f"{stages.engine.name} ({stages.backend}), ms a frame"
     return f"{title}\n" + table(("frames before", *MODES), list(_rows(medians)))
 
 

@@ -20,8 +20,8 @@ from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.geometry.camera import nominal_focal_px
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.tracking.base import PersonTracker
-from realtime_vibe.tracking.choices import FULL
-from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
+from realtime_vibe.tracking.choices import FULL, TrackerChoice
+from realtime_vibe.tracking.factory import make_tracker
 
 FloatArray = NDArray[np.float32]
 

@@ -28,9 +28,9 @@ from export.blazepose_task import write_task
 from export.heat_windows import add_heat_windows
 from export.tflite_reader import read_tflite
 from export.tflite_to_onnx import Normalisation, convert
-from realtime_vibe.backends.manifest import FORMAT_VERSION
+from realtime_vibe.backends.graph_folder import FORMAT_VERSION
 from realtime_vibe.errors import RealtimeVibeError
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND, folder_name
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, folder_name
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 from realtime_vibe.tracking.mediapipe_tracker import default_task_path
 
@@ -122,7 +122,7 @@ def write_engine(
         "source": _source(model),
         "graphs": entries,
     }
-    (folder / BLAZEPOSE_KIND.file_name).write_text(
+    (folder / BlazePoseFolder.manifest).write_text(
         json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
     )
 

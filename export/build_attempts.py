@@ -25,7 +25,7 @@ from export.parity_report import (
 from export.precision_graphs import in_half
 from export.targets import Target, file_entry
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.manifest import GraphSpec
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
 KEPT_SHARES = (0.0, 0.2, 0.45, 0.7)
@@ -94,7 +94,7 @@ class BuildAttempts:
         with ExitStack() as stack:
             for place, part in self._source.parts.items():
                 (self._folder / place).mkdir(exist_ok=True)
-                for name, spec in part.graphs.items():
+                for name, spec in part.graphs().items():
                     precision = self._plan[name]
                     begun_s = perf_counter()
                     model, num_kept = self._converted(name, spec, share)
@@ -124,7 +124,7 @@ class BuildAttempts:
             on_target=on_target,
         )
 
-    def _converted(self, name: str, spec: GraphSpec, share: float) -> tuple[onnx.ModelProto, int]:
+    def _converted(self, name: str, spec: Graph, share: float) -> tuple[onnx.ModelProto, int]:
         """The graph in its precision, and how many convolutions of an int8 graph stay single."""
         model, precision = onnx.load(str(spec.path)), self._plan[name]
         if precision == "int8":

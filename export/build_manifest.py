@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from export.build_source import SourceFolder
 from export.parity_report import GraphParity, JointError, joint_content
+from realtime_vibe.backends.graph_folder import GraphFolder
 
 _OF_THE_SOURCE = ("latency",)
 """Measured figures that do not hold for other files."""
@@ -38,7 +38,7 @@ class ParityFacts:
 
 
 def built_content(
-    part: SourceFolder,
+    part: GraphFolder,
     graphs: Mapping[str, Any],
     chosen: Mapping[str, str],
     tied_to: Mapping[str, Any],
@@ -65,7 +65,7 @@ def built_content(
         "graphs": dict(graphs),
         "built": {
             **tied_to,
-            "from": {name: spec.sha256 for name, spec in part.graphs.items()},
+            "from": {name: spec.sha256 for name, spec in part.graphs().items()},
         },
         "measured": {**measured, "parity_build": dict(parity)},
     }

@@ -11,12 +11,13 @@ import onnx
 
 from export.build_attempts import BuildAttempts, Comparison
 from export.build_manifest import ParityFacts, built_content, with_allowed_precision
-from export.build_source import BuildSource, SourceFolder, opened, read_source
+from export.build_source import BuildSource, opened, read_source
 from export.built_folder import check_replaceable, folder_bytes, write_manifest, written_aside
 from export.calibration import record_clips
 from export.int8_graphs import num_convolutions
 from export.parity_report import GraphParity, JointError
 from export.targets import Target, check_precision
+from realtime_vibe.backends.graph_folder import GraphFolder
 from realtime_vibe.errors import ExportError
 
 TRACKER_PLACE = "tracker"
@@ -79,7 +80,7 @@ def build_engine(engine: Path, target: Target, options: BuildOptions, out: Path)
         report, manifests = _built(source, target, options, aside)
         for place, content in manifests.items():
             part = source.parts[place]
-            write_manifest(aside / place / part.kind.file_name, content)
+            write_manifest(aside / place / part.manifest, content)
         if "body" in source.parts[""].content:
             shutil.copyfile(source.engine.body, aside / source.engine.body.name)
         size = folder_bytes(aside)
@@ -117,7 +118,7 @@ def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildRe
             f"no graph of {engine} itself is in {options.precision}: nothing was stated"
         )
     stated = with_allowed_precision(part.content, options.precision)
-    write_manifest(part.folder / part.kind.file_name, stated)
+    write_manifest(part.path / part.manifest, stated)
     return _report(report, manifests, engine, options, 0)
 
 
@@ -140,10 +141,10 @@ def _built(
     manifests = {
         place: built_content(
             part,
-            {name: comparison.entries[name] for name in part.graphs},
+            {name: comparison.entries[name] for name in part.graph_names},
             {"target": target.name, "precision": _part_precision(part, plan)},
             target.built(),
-            facts.content({name: comparison.graphs[name] for name in part.graphs}),
+            facts.content({name: comparison.graphs[name] for name in part.graph_names}),
         )
         for place, part in source.parts.items()
     }
@@ -164,22 +165,22 @@ def _plan(source: BuildSource, precision: str, kept: tuple[str, ...]) -> dict[st
         )
     plan = {}
     for place, part in source.parts.items():
-        for name, spec in part.graphs.items():
+        for name, spec in part.graphs().items():
             bears = name not in kept and (place != TRACKER_PLACE or precision in _TRACKER_BEARS)
             if precision == "int8":
                 bears = bears and num_convolutions(onnx.load(str(spec.path))) > 0
             plan[name] = precision if bears else "fp32"
     if precision not in plan.values():
         raise ExportError(
-            f"nothing of {source.parts[''].folder} would be in {precision}: eight bits are for convolutions, the "
+            f"nothing of {source.parts[''].path} would be in {precision}: eight bits are for convolutions, the "
             "tracker bears neither them nor bf16, and some may be kept; expected another precision"
         )
     return plan
 
 
-def _part_precision(part: SourceFolder, plan: Mapping[str, str]) -> str:
+def _part_precision(part: GraphFolder, plan: Mapping[str, str]) -> str:
     """What the manifest of a folder states: the lowest precision of its graphs."""
-    found = {plan[name] for name in part.graphs} - {"fp32"}
+    found = {plan[name] for name in part.graph_names} - {"fp32"}
     return found.pop() if found else "fp32"
 
 

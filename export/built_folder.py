@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from realtime_vibe.backends.manifest import ENGINE
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import ExportError
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
-MANIFESTS = (ENGINE.file_name, BLAZEPOSE_KIND.file_name)
+MANIFESTS = (Engine.manifest, BlazePoseFolder.manifest)
 
 
 def check_replaceable(out: Path) -> None:

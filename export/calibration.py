@@ -12,7 +12,7 @@ import numpy as np
 
 from export.clip_replay import SeenFrame, pipeline_of, seen_frame
 from realtime_vibe.backends.base import AnyArray, InferenceSession, TensorSpec
-from realtime_vibe.backends.manifest import EngineManifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import ExportError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
@@ -85,7 +85,7 @@ def default_clips() -> tuple[Path, ...]:
 
 
 def record_clips(
-    manifest: EngineManifest,
+    engine: Engine,
     sessions: Mapping[str, InferenceSession],
     clips: Sequence[Path],
     num_frames: int,
@@ -93,8 +93,8 @@ def record_clips(
     """Runs an engine over clips and keeps what its networks were given.
 
     Args:
-        manifest: the engine.
-        sessions: of the engine's graphs and of the tracker's `detector` and `landmarks`, by name.
+        engine: what is run.
+        sessions: of its graphs and of the tracker's `detector` and `landmarks`, by name.
         clips: video files.
         num_frames: of each clip at most.
 
@@ -103,7 +103,7 @@ def record_clips(
         ExportError: nobody is seen in the first clip.
     """
     recorded = {name: RecordingSession(session) for name, session in sessions.items()}
-    of_clips = [_record(manifest, sessions, recorded, clip, num_frames) for clip in clips]
+    of_clips = [_record(engine, sessions, recorded, clip, num_frames) for clip in clips]
     seen = of_clips[0]
     if all(frame.person is None for frame in seen):
         raise ExportError(
@@ -141,7 +141,7 @@ def clip_frames(clip: Path, num_frames: int) -> Iterator[Frame]:
 
 
 def _record(
-    manifest: EngineManifest,
+    engine: Engine,
     sessions: Mapping[str, InferenceSession],
     recorded: Mapping[str, RecordingSession],
     clip: Path,
@@ -150,7 +150,7 @@ def _record(
     detector = BlazePoseDetector(recorded["detector"])
     landmarks = recorded["landmarks"]
     tracker = BlazePoseTracker(detector, landmarks)
-    rest = pipeline_of(manifest, {**recorded, "landmarks": sessions["landmarks"]})
+    rest = pipeline_of(engine, {**recorded, "landmarks": sessions["landmarks"]})
     seen = []
     for frame in clip_frames(clip, num_frames):
         people = tracker.update(frame)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, InferenceSession
-from realtime_vibe.backends.manifest import EngineManifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.features.factory import Features, needs_landmarks
@@ -101,30 +101,28 @@ class ReplayTracker(ClosedByWith):
         """The session belongs to somebody else."""
 
 
-def pipeline_of(
-    manifest: EngineManifest, sessions: Mapping[str, InferenceSession]
-) -> ReplayedPipeline:
+def pipeline_of(engine: Engine, sessions: Mapping[str, InferenceSession]) -> ReplayedPipeline:
     """What comes after the tracker, of the given networks.
 
     Args:
-        manifest: the engine.
+        engine: what comes after the tracker.
         sessions: of its graphs, and the tracker's `landmarks` where the engine reads them.
     """
-    tracker = ReplayTracker(sessions["landmarks"] if needs_landmarks(manifest) else None)
+    tracker = ReplayTracker(sessions["landmarks"] if needs_landmarks(engine) else None)
     pipeline = MotionCapturePipeline(
         tracker=tracker,
-        features=_features(manifest, sessions),
+        features=_features(engine, sessions),
         temporal=TemporalStage(MotionModel(sessions.get("fused") or sessions["step"])),
-        body=SmplBody(load_body(manifest.body)),
+        body=SmplBody(load_body(engine.body)),
     )
     return ReplayedPipeline(pipeline, tracker)
 
 
 def replayed_joints(
-    manifest: EngineManifest, sessions: Mapping[str, InferenceSession], seen: Sequence[SeenFrame]
+    engine: Engine, sessions: Mapping[str, InferenceSession], seen: Sequence[SeenFrame]
 ) -> list[FloatArray | None]:
     """(J, 3) joints [m] of each frame, root at the origin; None where nobody was seen."""
-    pipeline = pipeline_of(manifest, sessions)
+    pipeline = pipeline_of(engine, sessions)
     return [pipeline.show(frame) for frame in seen]
 
 
@@ -176,9 +174,9 @@ def _with_landmarks(
     return replace(person, landmarks=pose.landmarks, bbox_xyxy=landmark_box(pose.landmarks))
 
 
-def _features(manifest: EngineManifest, sessions: Mapping[str, InferenceSession]) -> Features:
-    if needs_landmarks(manifest):
-        return LandmarkFeatures(manifest.crop_scale)
-    if "fused" in manifest.graphs:
-        return ImageCrops(manifest.crop_scale)
-    return ResNetFeatures(sessions["features"], manifest.crop_scale)
+def _features(engine: Engine, sessions: Mapping[str, InferenceSession]) -> Features:
+    if needs_landmarks(engine):
+        return LandmarkFeatures(engine.crop_scale)
+    if "fused" in engine.graph_names:
+        return ImageCrops(engine.crop_scale)
+    return ResNetFeatures(sessions["features"], engine.crop_scale)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
-from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import ExportError
 from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.motion_network import RecurrentNetwork

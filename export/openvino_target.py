@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.manifest import GraphSpec
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.openvino_library import load_openvino
 from realtime_vibe.backends.openvino_session import OpenVinoSession
 from realtime_vibe.errors import ExportError
@@ -29,7 +29,7 @@ class OpenVinoTarget:
         """See `Target.prepare`."""
         load_openvino()
 
-    def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
+    def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """See `Target.write`."""
         ov = load_openvino()
         file = path.with_suffix(".xml")

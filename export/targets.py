@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import onnx
 
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
-from realtime_vibe.backends.manifest import GraphSpec, file_sha256
+from realtime_vibe.backends.graph import Graph
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 
@@ -37,7 +38,7 @@ class Target(Protocol):
         """
         ...
 
-    def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
+    def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """Writes one graph.
 
         Args:
@@ -77,7 +78,7 @@ class OnnxTarget:
     def prepare(self) -> None:
         """There is nothing to load."""
 
-    def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
+    def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """See `Target.write`."""
         del spec, precision
         file = path.with_suffix(".onnx")
@@ -94,7 +95,7 @@ class OnnxTarget:
         return {"versions": {"onnx": str(onnx.__version__)}}
 
 
-def file_entry(path: Path, spec: GraphSpec, precision: str) -> dict[str, Any]:
+def file_entry(path: Path, spec: Graph, precision: str) -> dict[str, Any]:
     """What a manifest says of a graph that was written."""
     entry: dict[str, Any] = {"file": path.name, "sha256": file_sha256(path)}
     weights = path.with_suffix(".bin")

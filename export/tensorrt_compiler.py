@@ -14,9 +14,9 @@ import onnx
 from export.precision_graphs import single_first, sums_for_small_products
 from export.targets import is_free, profile_shapes
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.build import Build, GraphFile
 from realtime_vibe.backends.cuda_driver import CudaDevice
-from realtime_vibe.backends.manifest import GraphSpec, file_sha256
+from realtime_vibe.backends.graph import Graph
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.backends.tensorrt_session import TensorRtSession
 from realtime_vibe.errors import BackendUnavailableError, ExportError
@@ -44,7 +44,7 @@ def gpu_of_this_machine() -> dict[str, Any]:
 def compiled(
     library: TensorRt,
     model: onnx.ModelProto,
-    spec: GraphSpec,
+    spec: Graph,
     configure: Callable[[Any], None],
 ) -> memoryview:
     """The bytes of an engine for 1 to 8 people.
@@ -87,11 +87,14 @@ def opened_engine(library: TensorRt, path: Path, precision: str) -> InferenceSes
         device = CudaDevice()
     except BackendUnavailableError:
         return None
-    build = Build(
-        target=library.backend, precision=precision, versions={library.backend: library.version}
+    graph = Graph(
+        path=path,
+        sha256=file_sha256(path),
+        target=library.backend,
+        precision=precision,
+        versions={library.backend: library.version},
     )
-    file = GraphFile(path=path, sha256=file_sha256(path), build=build)
-    return TensorRtSession(file, library, device)
+    return TensorRtSession(graph, library, device)
 
 
 def _strong_typing(trt: Any) -> int:

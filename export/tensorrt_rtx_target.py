@@ -12,7 +12,7 @@ import onnx
 
 from export.tensorrt_compiler import HALF_ONLY_REASONS, compiled, opened_engine
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.manifest import GraphSpec
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_library import load_tensorrt_rtx
 from realtime_vibe.errors import ExportError
 
@@ -55,7 +55,7 @@ class TensorRtRtxTarget:
                     f"expected {', '.join(known)}"
                 )
 
-    def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
+    def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """See `Target.write`."""
         del precision
         file = path.with_suffix(".rtx")
@@ -90,9 +90,7 @@ def capabilities_of(trt: Any) -> dict[str, Any]:
     }
 
 
-def check_engine_file(
-    path: Path, spec: GraphSpec, version: str, capabilities: Sequence[str]
-) -> None:
+def check_engine_file(path: Path, spec: Graph, version: str, capabilities: Sequence[str]) -> None:
     """Reads an engine file back as far as it goes without a GPU.
 
     The library opens no engine without a driver, not even for its names. What the bytes tell: that the

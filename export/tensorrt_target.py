@@ -8,7 +8,7 @@ import onnx
 
 from export.tensorrt_compiler import HALF_ONLY_REASONS, compiled, gpu_of_this_machine, opened_engine
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.manifest import GraphSpec
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_library import load_tensorrt
 
 
@@ -30,7 +30,7 @@ class TensorRtTarget:
         load_tensorrt()
         self._gpu = gpu_of_this_machine()
 
-    def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
+    def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """See `Target.write`."""
         del precision
         file = path.with_suffix(".engine")

@@ -16,7 +16,7 @@ from export.onnx_module import OnnxModule
 from export.targets import is_free, profile_shapes
 from export.tensorrt_compiler import HALF_ONLY_REASONS, gpu_of_this_machine
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
-from realtime_vibe.backends.manifest import GraphSpec
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, ExportError
 
 _INSTALL = "pip install 'realtime-vibe[torch-tensorrt]'"
@@ -42,7 +42,7 @@ class TorchTensorRtTarget:
         _library()
         self._gpu = gpu_of_this_machine()
 
-    def write(self, model: onnx.ModelProto, spec: GraphSpec, path: Path, precision: str) -> Path:
+    def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """See `Target.write`."""
         del precision
         library = _library()
@@ -73,7 +73,7 @@ class TorchTensorRtTarget:
 
 
 def exported_program(
-    model: onnx.ModelProto, spec: GraphSpec, device: str
+    model: onnx.ModelProto, spec: Graph, device: str
 ) -> torch.export.ExportedProgram:
     """A graph as torch's own, with a free number of people where the graph has it.
 

@@ -20,7 +20,7 @@ import torch
 
 from export.graphs import graph_entry, write_graph
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.manifest import FORMAT_VERSION, file_sha256
+from realtime_vibe.backends.graph_folder import FORMAT_VERSION, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError, RealtimeVibeError
 from realtime_vibe.geometry.crop import letterbox_square

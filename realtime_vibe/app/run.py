@@ -19,10 +19,8 @@ from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.recorded_body import recorded_body
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.app.status_line import follow_live
-from realtime_vibe.backends.build import ONNX
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import EngineManifest, load_manifest, open_graph
-from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.backends.graph import ONNX
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import ConfigError
@@ -36,7 +34,8 @@ from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.base import PersonTracker
-from realtime_vibe.tracking.factory import TrackerChoice, make_tracker
+from realtime_vibe.tracking.choices import TrackerChoice
+from realtime_vibe.tracking.factory import make_tracker
 from realtime_vibe.world.corrections import BodyCorrections
 from realtime_vibe.world.landmark_fit import LandmarkFit
 
@@ -80,29 +79,26 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
     # OpenBLAS's workers spin after the body's matrix products, into the next run of the landmark
     # network, and doubled its time on two cores. One thread is as fast for products of this size.
     threadpool_limits(1, user_api="blas")
-    manifest = load_manifest(engine_folder(config.engine))
-    opener = GraphOpener(config.backend)
-    # A built folder opens with its own backend alone; the tracker beside it may be built for another.
-    tracker_opener = opener if manifest.build.target == ONNX else GraphOpener()
-    model = _open_model(manifest, config, opener)
-    body = SmplBody(load_body(manifest.body))
+    engine = Engine(config.engine, config.backend)
+    model = _open_model(engine, config)
+    body = SmplBody(load_body(engine.body))
     pipeline = MotionCapturePipeline(
-        tracker=_build_tracker(config, manifest, tracker_opener),
-        features=make_features(manifest, opener),
+        tracker=_build_tracker(config, engine),
+        features=make_features(engine),
         temporal=TemporalStage(model, mode=config.temporal, smooth=config.smooth),
         body=body,
         fov_deg=config.fov_deg,
-        fit=LandmarkFit(body) if needs_landmarks(manifest) else None,
+        fit=LandmarkFit(body) if needs_landmarks(engine) else None,
         corrections=_corrections(config, body.model),
     )
     return BuiltPipeline(
         pipeline=pipeline,
         faces=body.model.faces,
         body_model=body.model,
-        recorded_body=recorded_body(body.model, manifest.body),
-        engine=manifest.name,
-        backends={**tracker_opener.used, **opener.used},
-        precision=manifest.precision,
+        recorded_body=recorded_body(body.model, engine.body),
+        engine=engine.name,
+        backends=engine.used,
+        precision=engine.precision,
     )
 
 
@@ -214,24 +210,22 @@ def write_reports(
     outputs.finish(live.latest_result, stats, facts, built.faces)
 
 
-def _open_model(manifest: EngineManifest, config: LiveConfig, opener: GraphOpener) -> MotionModel:
+def _open_model(engine: Engine, config: LiveConfig) -> MotionModel:
     """The motion model, with the backbone in the same graph where the engine is built so."""
-    if "fused" not in manifest.graphs:
+    if "fused" not in engine.graph_names:
         # A small graph is done before a second thread has woken up.
-        threads = 1 if needs_landmarks(manifest) else 2
-        return MotionModel(open_graph(manifest, "step", opener, num_threads=threads))
+        threads = 1 if needs_landmarks(engine) else 2
+        return MotionModel(engine.session("step", num_threads=threads))
     if config.temporal == "window":
         raise ConfigError(
-            f"engine {manifest.name} goes from picture to parameters in one graph and keeps no features "
+            f"engine {engine.name} goes from picture to parameters in one graph and keeps no features "
             "to run again: use --temporal stream, or export it without --fused"
         )
-    return MotionModel(open_graph(manifest, "fused", opener, num_threads=2))
+    return MotionModel(engine.session("fused", num_threads=2))
 
 
-def _build_tracker(
-    config: LiveConfig, manifest: EngineManifest, opener: GraphOpener
-) -> PersonTracker:
-    own_folder = manifest.folder / TRACKER_FOLDER
+def _build_tracker(config: LiveConfig, engine: Engine) -> PersonTracker:
+    own_folder = engine.path / TRACKER_FOLDER
     choice = TrackerChoice(
         tracker=config.tracker,
         detector=config.detector,
@@ -239,12 +233,14 @@ def _build_tracker(
         detect_every=config.detect_every,
         tracker_model=config.tracker_model,
         refine=config.refine,
-        backend=opener,
+        # A built folder opens with its own backend alone; the tracker beside it may be built for another.
+        backend=config.backend if engine.target == ONNX else "auto",
     )
     return make_tracker(
         choice,
-        needs_landmarks=needs_landmarks(manifest),
+        needs_landmarks=needs_landmarks(engine),
         blazepose_folder=own_folder if own_folder.is_dir() else None,
+        used=engine.used,
     )
 
 

@@ -41,7 +41,7 @@ from realtime_vibe.outputs.record.bvh_names import (
 from realtime_vibe.outputs.stream.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
 from realtime_vibe.outputs.view.background import TRANSPARENT
 from realtime_vibe.temporal.modes import MODES
-from realtime_vibe.tracking.choices import BLAZEPOSE, DETECT_EVERY, FULL, TRACKER_MODELS, TRACKERS
+from realtime_vibe.tracking.choices import DEFAULT_TRACKER, TRACKER_MODELS, TRACKERS
 
 logger = logging.getLogger(__name__)
 
@@ -114,13 +114,13 @@ class LiveConfig:
     )
     backend: str = _engine(
         TEXT,
-        "auto",
+        DEFAULT_TRACKER.backend,
         "what runs the networks; 'realtime-vibe doctor' lists what works here",
         metavar="auto|NAME",
     )
     tracker: str = _engine(
         one_of(TRACKERS),
-        "auto",
+        DEFAULT_TRACKER.tracker,
         "who follows people: this project's BlazePose graphs (blazepose), boxes alone, moved by what the "
         "picture does (boxes, for engines that look at crops), or the mediapipe package, which reports "
         "usage metrics to Google",
@@ -128,26 +128,28 @@ class LiveConfig:
     )
     tracker_model: str = _engine(
         one_of(TRACKER_MODELS),
-        FULL,
+        DEFAULT_TRACKER.tracker_model,
         "size of BlazePose's landmark network: lite is faster, heavy steadier and several times slower; heavy "
         "does not ship, make it in a checkout with: python -m export.blazepose --model heavy",
     )
     detector: str = _engine(
         TEXT,
-        BLAZEPOSE,
+        DEFAULT_TRACKER.detector,
         "who finds people before they are followed: BlazePose's own detector, or a folder with a "
         "detector.json (yolov3: engines/yolov3)",
         metavar="blazepose|yolov3|FOLDER",
     )
-    max_people: int = _engine(COUNT, 1, "how many people to follow at most")
+    max_people: int = _engine(
+        COUNT, DEFAULT_TRACKER.max_people, "how many people to follow at most"
+    )
     detect_every: int = _engine(
         COUNT,
-        DETECT_EVERY,
+        DEFAULT_TRACKER.detect_every,
         "frames between two looks for newcomers; somebody who is lost is looked for sooner",
     )
     refine: bool = _engine(
         FLAG,
-        False,
+        DEFAULT_TRACKER.refine,
         "refine BlazePose's landmarks with heat maps: pixel error a third smaller, about 1 ms slower",
         otherwise="no; mediapipe always does",
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from realtime_vibe.backends.build import GraphFile
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.machine import machine_facts, package_version
 
@@ -25,17 +25,17 @@ def cache_file() -> Path:
     return cache_folder() / "backends.json"
 
 
-def choice_key(file: GraphFile, candidates: tuple[str, ...], num_threads: int) -> str:
+def choice_key(graph: Graph, candidates: tuple[str, ...], num_threads: int) -> str:
     """What a choice depends on, as one hexadecimal number.
 
     Args:
-        file: the graph, by its content.
+        graph: by its content.
         candidates: the backends that were compared.
         num_threads: of each network.
     """
     facts = machine_facts()
     parts = {
-        "graph": file.sha256,
+        "graph": graph.sha256,
         "candidates": candidates,
         "threads": num_threads,
         "machine": [facts["cpu"], facts["cores"], facts["architecture"]],
@@ -53,7 +53,6 @@ class ChoiceCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._is_writable = True
 
     def get(self, key: str) -> str | None:
         """The backend that was chosen; None when it is not known."""
@@ -70,8 +69,6 @@ class ChoiceCache:
             graph: its name, for people who read the file.
             times_ms: what the candidates took [ms], for them too.
         """
-        if not self._is_writable:
-            return  # said once
         choices = self._read()
         rounded = {name: round(value, 3) for name, value in times_ms.items()}
         choices[key] = {"backend": backend, "graph": graph, "median_ms": rounded}
@@ -79,7 +76,6 @@ class ChoiceCache:
         try:
             self._write(text)
         except OSError as error:
-            self._is_writable = False
             _log.debug("choices of backends are not kept: %s: %s", self.path, error.strerror)
 
     def _read(self) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from realtime_vibe.backends.manifest import MANIFEST_NAME
 from realtime_vibe.errors import EngineError
 
+MANIFEST_NAME = "engine.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SHELVES = (_PACKAGE.parent / "engines", _PACKAGE / "engines")
 """A checkout keeps its engines beside the package, a wheel inside."""

@@ -1,10 +1,12 @@
-"""Opens an exported graph with the backend the user named."""
+"""Opens an exported graph with the backend the user named, or with the fastest."""
 
 import importlib.util
 from pathlib import Path
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.build import GraphFile
+from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file
+from realtime_vibe.backends.fastest import open_fastest
+from realtime_vibe.backends.graph import Graph, resolved
 from realtime_vibe.errors import BackendUnavailableError
 
 BACKENDS = (
@@ -19,63 +21,68 @@ BACKENDS = (
 )
 
 
-def open_session(path: Path, backend: str = "auto", *, num_threads: int = 2) -> InferenceSession:
-    """Loads a graph that no manifest vouches for.
+def open_session(
+    graph: Graph | Path, backend: str = "auto", *, num_threads: int = 2
+) -> InferenceSession:
+    """Loads a graph.
 
     Args:
-        path: an `.onnx` file; for OpenVINO also an `.xml` file.
-        backend: one of `BACKENDS`; `auto` takes OpenVINO for `.xml`, else ONNX Runtime on the CPU.
-        num_threads: threads inside one operator.
-
-    Raises:
-        BackendUnavailableError: the name is unknown or the backend is not installed.
-        EngineError: the graph cannot be loaded.
-    """
-    if backend == "auto":
-        backend = "openvino" if path.suffix == ".xml" else "onnxruntime"
-    return open_file(GraphFile(path=path), backend, num_threads)
-
-
-def open_file(file: GraphFile, backend: str, num_threads: int) -> InferenceSession:
-    """Loads a graph with one backend.
-
-    Args:
-        file: the graph.
-        backend: one of `BACKENDS` but `auto`.
+        graph: as its folder describes it, or the path of an `.onnx` file, for OpenVINO also of an `.xml` file.
+        backend: one of `BACKENDS`. `auto` measures the installed backends that fit a graph when it first
+            meets it on this machine, for a fifth of a second, and keeps the choice; for a path it takes
+            OpenVINO for `.xml`, else ONNX Runtime on the CPU.
         num_threads: threads inside one operator.
 
     Raises:
         BackendUnavailableError: the name is unknown, or the backend is not installed or cannot run here.
-        EngineError: the graph cannot be loaded.
+        EngineError: the graph cannot be loaded, or was built for another backend or machine.
     """
+    if backend not in BACKENDS:
+        raise BackendUnavailableError(
+            f"unknown backend '{backend}': expected one of {', '.join(BACKENDS)}"
+        )
+    if isinstance(graph, Path):
+        if backend == "auto":
+            backend = "openvino" if graph.suffix == ".xml" else "onnxruntime"
+        return _open_with(backend, Graph(path=graph), num_threads)
+    if backend != "auto":
+        return _open_with(resolved(graph, backend), graph, num_threads)
+    return open_fastest(
+        graph,
+        installed_backends(),
+        ChoiceCache(cache_file()),
+        num_threads=num_threads,
+        open_with=_open_with,
+    )
+
+
+def _open_with(backend: str, graph: Graph, num_threads: int) -> InferenceSession:
     match backend:
         case "onnxruntime" | "onnxruntime-coreml":
             from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 
             provider = "CoreML" if backend.endswith("coreml") else "CPU"
-            return OnnxRuntimeSession(file.path, provider=provider, num_threads=num_threads)
+            return OnnxRuntimeSession(graph.path, provider=provider, num_threads=num_threads)
         case "onnxruntime-cuda":
             from realtime_vibe.backends.onnxruntime_cuda import OnnxRuntimeCudaSession
 
-            return OnnxRuntimeCudaSession(file.path, num_threads=num_threads)
+            return OnnxRuntimeCudaSession(graph.path, num_threads=num_threads)
         case "openvino" | "openvino-bf16":
             from realtime_vibe.backends.openvino_library import require_release
             from realtime_vibe.backends.openvino_session import OpenVinoSession
 
-            require_release(file)
+            require_release(graph)
             precision = "bf16" if backend.endswith("bf16") else "f32"
-            return OpenVinoSession(file.path, precision=precision, num_threads=num_threads)
+            return OpenVinoSession(graph.path, precision=precision, num_threads=num_threads)
         case "tensorrt" | "tensorrt-rtx":
             from realtime_vibe.backends import tensorrt_library
             from realtime_vibe.backends.tensorrt_session import TensorRtSession
 
             is_rtx = backend.endswith("rtx")
             load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
-            return TensorRtSession(file, load())
+            return TensorRtSession(graph, load())
         case _:
-            raise BackendUnavailableError(
-                f"unknown backend '{backend}': expected one of {', '.join(BACKENDS)}"
-            )
+            raise ValueError(backend)
 
 
 def installed_backends() -> tuple[str, ...]:

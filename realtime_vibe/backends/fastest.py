@@ -1,14 +1,17 @@
-"""Measures which of several sessions runs the same graph fastest."""
+"""Opens a graph with the backend that runs it fastest on this machine, measured once."""
 
 import logging
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, InferenceSession
-from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.backends.choice_cache import ChoiceCache, choice_key
+from realtime_vibe.backends.graph import Graph, fitting_backends
+from realtime_vibe.errors import BackendUnavailableError, RealtimeVibeError
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +25,71 @@ MARGIN = 0.95
 makes no difference should not change from one start to the next."""
 _PAUSE_S = 0.002
 """Workers of the one before may spin for a millisecond, as between two frames."""
+
+
+OpenWith = Callable[[str, Graph, int], InferenceSession]
+"""Backend, graph, threads."""
+Measure = Callable[[Mapping[str, InferenceSession]], dict[str, float]]
+
+
+def open_fastest(
+    graph: Graph,
+    installed: Sequence[str],
+    cache: ChoiceCache,
+    *,
+    num_threads: int,
+    open_with: OpenWith,
+    measure: Measure | None = None,
+) -> InferenceSession:
+    """Loads a graph with the fastest backend that fits it: the one chosen before, else the one measured now.
+
+    Args:
+        graph: what to open.
+        installed: backends to choose among.
+        cache: keeps choices.
+        num_threads: threads inside one operator.
+        open_with: loads a graph with one backend.
+        measure: gives the candidates' times [ms]; None: `median_times_ms`.
+
+    Raises:
+        EngineError: the graph cannot be loaded, or was built for another machine.
+        BackendUnavailableError: no backend is installed or can run it.
+    """
+    candidates = _candidates(graph, installed)
+    if len(candidates) == 1:
+        return open_with(candidates[0], graph, num_threads)
+    kept = cached_choice(graph, installed, cache, num_threads=num_threads)
+    if kept is not None:
+        try:
+            return open_with(kept, graph, num_threads)
+        except RealtimeVibeError as error:
+            _log.debug("%s: %s was chosen before, but: %s", graph.path.stem, kept, error)
+    with ExitStack() as stack:
+        sessions = _opened(graph, candidates, num_threads, open_with, stack)
+        times_ms = (measure or median_times_ms)(sessions)
+        if not times_ms:
+            raise BackendUnavailableError(
+                f"{graph.path} runs on none of {', '.join(candidates)}: see the lines above"
+            )
+        chosen = fastest(times_ms)
+        stack.pop_all()
+    for name, session in sessions.items():
+        if name != chosen:
+            session.close()
+    cache.put(choice_key(graph, candidates, num_threads), chosen, graph.path.stem, times_ms)
+    _log.info("%s: %s", graph.path.stem, _as_text(chosen, times_ms))
+    return sessions[chosen]
+
+
+def cached_choice(
+    graph: Graph, installed: Sequence[str], cache: ChoiceCache, *, num_threads: int
+) -> str | None:
+    """What `open_fastest` would take without measuring; None when it would measure."""
+    candidates = _candidates(graph, installed)
+    if len(candidates) == 1:
+        return candidates[0]
+    kept = cache.get(choice_key(graph, candidates, num_threads))
+    return kept if kept in candidates else None
 
 
 def median_times_ms(
@@ -81,3 +149,41 @@ def zero_feeds(session: InferenceSession) -> dict[str, AnyArray]:
         for spec in session.inputs
     }
     return {spec.name: np.zeros(shapes[spec.name], spec.dtype) for spec in session.inputs}
+
+
+def _candidates(graph: Graph, installed: Sequence[str]) -> tuple[str, ...]:
+    fitting = fitting_backends(graph)
+    here = tuple(name for name in fitting if name in installed)
+    return here or fitting[:1]  # opening it says how to install it
+
+
+def _opened(
+    graph: Graph,
+    candidates: tuple[str, ...],
+    num_threads: int,
+    open_with: OpenWith,
+    stack: ExitStack,
+) -> dict[str, InferenceSession]:
+    """The candidates that can load the graph; the first one's error when none can."""
+    sessions = {}
+    errors: list[RealtimeVibeError] = []
+    for name in candidates:
+        try:
+            sessions[name] = open_with(name, graph, num_threads)
+        except RealtimeVibeError as error:
+            errors.append(error)
+            continue
+        stack.callback(sessions[name].close)
+    if not sessions:
+        raise errors[0]
+    for reason in errors:
+        _log.warning("auto leaves a backend out: %s", reason)
+    return sessions
+
+
+def _as_text(chosen: str, times_ms: Mapping[str, float]) -> str:
+    """`openvino 2.9 ms, onnxruntime 4.3 ms`, the chosen one first."""
+    names = sorted(times_ms, key=lambda name: (name != chosen, times_ms[name]))
+    return ", ".join(
+        f"{name} {times_ms[name]:.{1 if times_ms[name] >= 1 else 2}f} ms" for name in names
+    )

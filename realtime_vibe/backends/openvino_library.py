@@ -12,7 +12,7 @@ import re
 import sys
 from typing import Any
 
-from realtime_vibe.backends.build import GraphFile
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 _TELEMETRY = "openvino_telemetry"
@@ -65,23 +65,23 @@ def _core(openvino: Any) -> Any:
     return openvino.Core()
 
 
-def require_release(file: GraphFile) -> None:
+def require_release(graph: Graph) -> None:
     """Refuses files that a later OpenVINO wrote; those of earlier ones are read.
 
     Args:
-        file: a graph of any target.
+        graph: of any target.
 
     Raises:
         EngineError: the installed release is older than the one that built the file.
         BackendUnavailableError: OpenVINO is not installed or broken.
     """
-    built_with = file.build.versions.get("openvino")
+    built_with = graph.versions.get("openvino")
     if built_with is None:
         return
     here = str(load_openvino().__version__)
     if _release(here) < _release(built_with):
         raise EngineError(
-            f"{file.path} was built with openvino {built_with}, here is {here}: {file.build.cure}, or "
+            f"{graph.path} was built with openvino {built_with}, here is {here}: {graph.advice}, or "
             f"{INSTALL_OPENVINO} --upgrade"
         )
 

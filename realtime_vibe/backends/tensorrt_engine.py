@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from realtime_vibe.backends.base import TensorSpec
-from realtime_vibe.backends.build import GraphFile
 from realtime_vibe.backends.cuda_driver import CudaDevice
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.errors import EngineError
 
@@ -30,11 +30,11 @@ _DTYPES = {
 }
 
 
-def open_engine(file: GraphFile, library: TensorRt, device: CudaDevice) -> Any:
+def open_engine(graph: Graph, library: TensorRt, device: CudaDevice) -> Any:
     """Checks and deserialises an engine file.
 
     Args:
-        file: with the sha256 its manifest states.
+        graph: with the sha256 its manifest states.
         library: opens it.
         device: runs it.
 
@@ -42,17 +42,17 @@ def open_engine(file: GraphFile, library: TensorRt, device: CudaDevice) -> Any:
         An `ICudaEngine`.
 
     Raises:
-        EngineError: nothing vouches for the file, it changed, or it was built for another version or GPU.
+        EngineError: no manifest states the file's sha256, it changed, or it was built for another version or GPU.
     """
-    content = _trusted_content(file)
-    _require_version(file, library)
-    _require_gpu(file, device)
+    content = _trusted_content(graph)
+    _require_version(graph, library)
+    _require_gpu(graph, device)
     logger = _logger(library.module)
     engine = library.module.Runtime(logger).deserialize_cuda_engine(content)
     if engine is None:
         raise EngineError(
-            f"{file.path} cannot be opened by {library.backend} {library.version}: "
-            f"{logger.last_error or 'it gives no reason'}; {file.build.cure}"
+            f"{graph.path} cannot be opened by {library.backend} {library.version}: "
+            f"{logger.last_error or 'it gives no reason'}; {graph.advice}"
         )
     return engine
 
@@ -99,45 +99,45 @@ def num_bytes(shape: tuple[int, ...], dtype: str) -> int:
     return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
 
 
-def _trusted_content(file: GraphFile) -> bytes:
-    if file.sha256 is None:
+def _trusted_content(graph: Graph) -> bytes:
+    if graph.sha256 is None:
         raise EngineError(
-            f"{file.path} is an engine file, which can run anything, and nothing vouches for it: open the "
+            f"{graph.path} is an engine file, which can run anything, and no manifest states its sha256: open the "
             "engine folder whose engine.json states its sha256"
         )
     try:
-        content = file.path.read_bytes()
+        content = graph.path.read_bytes()
     except OSError as error:
-        raise EngineError(f"{file.path} cannot be read: {error.strerror}") from error
+        raise EngineError(f"{graph.path} cannot be read: {error.strerror}") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
+    if found != graph.sha256:
         raise EngineError(
-            f"{file.path} has sha256 {found[:12]}…, its manifest says {file.sha256[:12]}…: "
-            f"{file.build.cure}"
+            f"{graph.path} has sha256 {found[:12]}…, its manifest says {graph.sha256[:12]}…: "
+            f"{graph.advice}"
         )
     return content
 
 
-def _require_version(file: GraphFile, library: TensorRt) -> None:
-    built_with = file.build.versions.get(library.backend)
+def _require_version(graph: Graph, library: TensorRt) -> None:
+    built_with = graph.versions.get(library.backend)
     if built_with is None:
         raise EngineError(
-            f"the manifest of {file.path} does not say which {library.backend} built it, expected "
-            f"{library.version}: {file.build.cure}"
+            f"the manifest of {graph.path} does not say which {library.backend} built it, expected "
+            f"{library.version}: {graph.advice}"
         )
     if built_with != library.version:
         raise EngineError(
-            f"{file.path} was built with {library.backend} {built_with}, here is {library.version}: "
-            f"{file.build.cure}"
+            f"{graph.path} was built with {library.backend} {built_with}, here is {library.version}: "
+            f"{graph.advice}"
         )
 
 
-def _require_gpu(file: GraphFile, device: CudaDevice) -> None:
-    stated = file.build.compute_capabilities
+def _require_gpu(graph: Graph, device: CudaDevice) -> None:
+    stated = graph.compute_capabilities
     if stated and device.compute_capability not in map(_dotted, stated):
         raise EngineError(
-            f"{file.path} was built for GPUs of compute capability {', '.join(stated)}, {device.name} has "
-            f"{device.compute_capability}: {file.build.cure}"
+            f"{graph.path} was built for GPUs of compute capability {', '.join(stated)}, {device.name} has "
+            f"{device.compute_capability}: {graph.advice}"
         )
 
 

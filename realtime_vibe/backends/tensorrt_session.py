@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
-from realtime_vibe.backends.build import GraphFile
 from realtime_vibe.backends.cuda_driver import CapturedGraph, CudaDevice
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_engine import (
     largest_shapes,
     num_bytes,
@@ -32,23 +32,21 @@ class TensorRtSession(OpenSession):
     """Runs one engine file of TensorRT or TensorRT-RTX.
 
     Args:
-        file: the engine, with the sha256 its manifest states.
+        graph: the engine, with the sha256 its manifest states.
         library: opens it.
         device: runs it, closed with the session; None: the first GPU.
 
     Raises:
         BackendUnavailableError: there is no driver or GPU, or its memory is full.
-        EngineError: the file changed, or was built for another version or GPU.
+        EngineError: its file changed, or was built for another version or GPU.
     """
 
-    def __init__(
-        self, file: GraphFile, library: TensorRt, device: CudaDevice | None = None
-    ) -> None:
-        self._file = file
+    def __init__(self, graph: Graph, library: TensorRt, device: CudaDevice | None = None) -> None:
+        self._graph_file = graph
         self._library = library
         self._device: CudaDevice | None = device if device is not None else CudaDevice()
         try:
-            self._engine: Any = open_engine(file, library, self._device)
+            self._engine: Any = open_engine(graph, library, self._device)
             self._inputs, self._outputs = tensor_specs(self._engine, library)
             self._largest = largest_shapes(self._engine, self._inputs)
             self._buffers = self._allocated(self._device)
@@ -88,7 +86,7 @@ class TensorRtSession(OpenSession):
 
     def _opened_device(self) -> CudaDevice:
         if self._device is None:
-            raise BackendUnavailableError(f"{self._file.path} was closed: open it again")
+            raise BackendUnavailableError(f"{self._graph_file.path} was closed: open it again")
         return self._device
 
     def _allocated(self, device: CudaDevice) -> dict[str, "_Buffer"]:
@@ -120,13 +118,13 @@ class TensorRtSession(OpenSession):
         context = self._engine.create_execution_context(config)
         if context is None:
             raise BackendUnavailableError(
-                f"no GPU memory for {self._file.path}: close other programs that use the GPU, or take an "
+                f"no GPU memory for {self._graph_file.path}: close other programs that use the GPU, or take an "
                 "engine in fp16 or for fewer people"
             )
         for spec, shape in zip(self._inputs, shapes, strict=True):
             if not _fits(spec.shape, shape) or not context.set_input_shape(spec.name, shape):
                 raise EngineError(
-                    f"{self._file.path}: {spec.name} has the shape {shape}, expected {spec.shape} up to "
+                    f"{self._graph_file.path}: {spec.name} has the shape {shape}, expected {spec.shape} up to "
                     f"{self._largest[spec.name]}: lower --max-people, or rebuild it for more"
                 )
         return context

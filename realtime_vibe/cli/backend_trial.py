@@ -1,15 +1,14 @@
-"""Whether a backend really runs here: a graph of the default engine, on zeros.
+"""Whether a backend really runs here: a convolutional network, on zeros.
 
 Nothing but the standard library is imported at the top, as in `doctor`.
 """
 
 from typing import TYPE_CHECKING
 
-from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.system.machine import package_version
 
 if TYPE_CHECKING:
-    from realtime_vibe.backends.manifest import GraphSpec
+    from realtime_vibe.backends.graph import Graph
 
 _DISTRIBUTIONS = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
@@ -28,7 +27,7 @@ def version_of(backend: str) -> str:
 
 
 def tried_backend(backend: str) -> str:
-    """Runs the default engine's smallest graph on zeros; says what was run and by what.
+    """Runs BlazePose's detector on zeros; says what was run and by what.
 
     Raises:
         BackendUnavailableError: the backend is not installed or cannot run here.
@@ -36,7 +35,8 @@ def tried_backend(backend: str) -> str:
     from realtime_vibe.backends import tensorrt_library
     from realtime_vibe.backends.cuda_driver import CudaDevice
     from realtime_vibe.backends.fastest import zero_feeds
-    from realtime_vibe.backends.manifest import open_spec
+    from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
+    from realtime_vibe.tracking.choices import FULL
 
     if backend.startswith("tensorrt"):
         is_rtx = backend.endswith("rtx")
@@ -46,27 +46,20 @@ def tried_backend(backend: str) -> str:
         return (
             f"{version} opens engines built for it on {device.name} ({device.compute_capability})"
         )
-    graphs = graphs_of(DEFAULT_ENGINE)
-    smallest = min(graphs, key=lambda spec: spec.path.stat().st_size)
-    with open_spec(smallest, backend) as session:
+    with BlazePoseFolder(model_folder(FULL), backend).session("detector") as session:
         session.run(zero_feeds(session))
-        return f"ran {smallest.path.name} as {session.backend}"
+        return f"ran BlazePose's detector as {session.backend}"
 
 
-def graphs_of(engine: str) -> "list[GraphSpec]":
+def graphs_of(engine_name: str) -> "list[Graph]":
     """An engine's graphs, and those of the tracker it needs."""
     from realtime_vibe.app.run import TRACKER_FOLDER
-    from realtime_vibe.backends.engine_folder import engine_folder
-    from realtime_vibe.backends.manifest import graph_spec, load_manifest, read_manifest
-    from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
-    from realtime_vibe.tracking.choices import BLAZEPOSE
+    from realtime_vibe.backends.graph_folder import Engine
+    from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
+    from realtime_vibe.tracking.choices import FULL
 
-    manifest = load_manifest(engine_folder(engine))
-    own = manifest.folder / TRACKER_FOLDER
-    tracker = own if own.is_dir() else engine_folder(BLAZEPOSE)
-    content = read_manifest(tracker, BLAZEPOSE_KIND)
+    engine = Engine(engine_name)
+    own = engine.path / TRACKER_FOLDER
+    tracker = BlazePoseFolder(own if own.is_dir() else model_folder(FULL))
     names = ("detector", "landmarks")
-    return [
-        *manifest.graphs.values(),
-        *(graph_spec(tracker, BLAZEPOSE_KIND, content, name) for name in names),
-    ]
+    return [*engine.graphs().values(), *(tracker.graph(name) for name in names)]

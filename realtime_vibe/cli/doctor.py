@@ -228,15 +228,17 @@ def check_backends() -> Iterable[Finding]:
 
 def check_auto(engine: str) -> Iterable[Finding]:
     """What `--backend auto` takes for each graph, as far as that is known without measuring."""
-    from realtime_vibe.backends.opener import GraphOpener
+    from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file
+    from realtime_vibe.backends.factory import installed_backends
+    from realtime_vibe.backends.fastest import cached_choice
 
-    opener = GraphOpener()
+    installed, cache = installed_backends(), ChoiceCache(cache_file())
     choices = {}
-    for spec in graphs_of(engine):
+    for graph in graphs_of(engine):
         # The live run gives small graphs one thread and large ones two.
-        kept = [opener.cached_choice(spec.file, num_threads=number) for number in (1, 2)]
-        choices[spec.path.stem] = next((name for name in kept if name), "not measured yet")
-    text = ", ".join(f"{graph}: {backend}" for graph, backend in choices.items())
+        kept = [cached_choice(graph, installed, cache, num_threads=number) for number in (1, 2)]
+        choices[graph.path.stem] = next((name for name in kept if name), "not measured yet")
+    text = ", ".join(f"{name}: {backend}" for name, backend in choices.items())
     yield Finding(OK, f"--backend auto takes {text}")
 
 
@@ -271,23 +273,22 @@ def check_cameras() -> Iterable[Finding]:
         yield Finding(ABSENT, "no camera: --source auto plays the demo clip")
 
 
-def check_engine(engine: str) -> Iterable[Finding]:
+def check_engine(name: str) -> Iterable[Finding]:
     """Whether the engine's files are there and have the stated sha256s, and whose they are."""
-    from realtime_vibe.backends.engine_folder import engine_folder
-    from realtime_vibe.backends.manifest import load_manifest
+    from realtime_vibe.backends.graph_folder import Engine
     from realtime_vibe.body.model_file import load_body
 
-    manifest = load_manifest(engine_folder(engine))
-    files = len(manifest.graphs) + 1
+    engine = Engine(name)
+    files = len(engine.graph_names) + 1
     yield Finding(
         OK,
-        f"engine {manifest.name} ({manifest.build.target}, {manifest.precision}): {files} files match "
-        f"their sha256s, {manifest.folder}",
+        f"engine {engine.name} ({engine.target}, {engine.precision}): {files} files match "
+        f"their sha256s, {engine.path}",
     )
-    licence = str(manifest.extra.get("licence", ""))
+    licence = str(engine.content.get("licence", ""))
     if any(word in licence.lower() for word in _FORBIDDING):
         yield Finding(ABSENT, f"licence of the engine, which is not to be passed on: {licence}")
-    body = load_body(manifest.body).metadata
+    body = load_body(engine.body).metadata
     if body.get("redistributable") is False:
         terms = body.get("licence", "its owner's licence applies")
         yield Finding(ABSENT, f"licence of the body, which is not to be passed on: {terms}")
@@ -295,21 +296,18 @@ def check_engine(engine: str) -> Iterable[Finding]:
 
 def check_tracker_models() -> Iterable[Finding]:
     """Which of BlazePose's landmark networks are here with the stated sha256s; `full` has to be."""
-    from realtime_vibe.backends.manifest import graph_spec, read_manifest
-    from realtime_vibe.tracking.blazepose_models import blazepose_kind, model_folder
+    from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
     from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
     for model in TRACKER_MODELS:
-        kind = blazepose_kind(model)
         try:
-            folder = model_folder(model)
-            content = read_manifest(folder, kind)
-            graphs = [graph_spec(folder, kind, content, name) for name in _LANDMARK_GRAPHS]
+            folder = BlazePoseFolder(model_folder(model))
+            graphs = [folder.graph(name) for name in _LANDMARK_GRAPHS]
         except EngineError as error:
             yield Finding(BROKEN if model == FULL else ABSENT, str(error))
         else:
             yield Finding(
-                OK, f"tracker model {model}: {len(graphs)} files match their sha256s, {folder}"
+                OK, f"tracker model {model}: {len(graphs)} files match their sha256s, {folder.path}"
             )
 
 

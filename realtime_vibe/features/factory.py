@@ -3,8 +3,7 @@
 from typing import Protocol
 
 from realtime_vibe.backends.base import AnyArray
-from realtime_vibe.backends.manifest import EngineManifest, open_graph
-from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import EngineError
 from realtime_vibe.features.image_crops import (
     CROP_LAYOUT,
@@ -57,35 +56,34 @@ class Features(Protocol):
         ...
 
 
-def needs_landmarks(manifest: EngineManifest) -> bool:
+def needs_landmarks(engine: Engine) -> bool:
     """Whether the engine reads BlazePose's landmarks, rather than the picture."""
-    return manifest.feature_layout == FEATURE_LAYOUT
+    return engine.feature_layout == FEATURE_LAYOUT
 
 
-def make_features(manifest: EngineManifest, backend: str | GraphOpener) -> Features:
+def make_features(engine: Engine) -> Features:
     """The stage that makes what the engine's motion model reads.
 
     Args:
-        manifest: the engine.
-        backend: what opens its graph where the features need one, or the name of a backend.
+        engine: opens its own graph where the features need one.
 
     Raises:
         EngineError: the engine wants a layout, a version or a size this version does not make.
         BackendUnavailableError: the backend is not installed.
     """
-    wanted = manifest.feature_layout_version, manifest.feature_size
-    if LAYOUTS.get(manifest.feature_layout) != wanted:
+    wanted = engine.feature_layout_version, engine.feature_size
+    if LAYOUTS.get(engine.feature_layout) != wanted:
         made = "; ".join(
             f"{name} version {version}, {size} numbers" for name, (version, size) in LAYOUTS.items()
         )
         raise EngineError(
-            f"engine {manifest.name} wants features {manifest.feature_layout} version {wanted[0]}, "
+            f"engine {engine.name} wants features {engine.feature_layout} version {wanted[0]}, "
             f"{wanted[1]} numbers; this version makes {made}: rebuild the engine with `python -m "
             "export.engine` or `python -m export.vibe`"
         )
-    if needs_landmarks(manifest):
-        return LandmarkFeatures(manifest.crop_scale)
-    if manifest.feature_layout == CROP_LAYOUT:
-        return ImageCrops(manifest.crop_scale)
-    session = open_graph(manifest, "features", backend, num_threads=2)
-    return ResNetFeatures(session, manifest.crop_scale)
+    if needs_landmarks(engine):
+        return LandmarkFeatures(engine.crop_scale)
+    if engine.feature_layout == CROP_LAYOUT:
+        return ImageCrops(engine.crop_scale)
+    session = engine.session("features", num_threads=2)
+    return ResNetFeatures(session, engine.crop_scale)

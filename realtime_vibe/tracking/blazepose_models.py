@@ -3,27 +3,24 @@
 `full` lies beside the detector; the other two have folders of their own with landmark graphs alone.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from realtime_vibe.backends.engine_folder import find_folder
-from realtime_vibe.backends.manifest import ManifestKind
+from realtime_vibe.backends.graph_folder import GraphFolder
 from realtime_vibe.errors import EngineError
-from realtime_vibe.tracking.choices import BLAZEPOSE, FULL
-
-BLAZEPOSE_KIND = ManifestKind(
-    file_name="blazepose.json", cure="rebuild it with: python -m export.blazepose"
-)
-"""The manifest of the folder with the detector and `full`."""
+from realtime_vibe.tracking.choices import BLAZEPOSE, FULL, TRACKER_MODELS
 
 
-def blazepose_kind(model: str = FULL) -> ManifestKind:
-    """The manifest of a model's folder.
+class BlazePoseFolder(GraphFolder):
+    """The folder of one model, see `GraphFolder`."""
 
-    Args:
-        model: one of `TRACKER_MODELS`.
-    """
-    return replace(BLAZEPOSE_KIND, cure=f"rebuild it with: {make_command(model)}")
+    manifest = "blazepose.json"
+
+    @property
+    def advice(self) -> str:
+        """See `GraphFolder.advice`."""
+        model = self.path.name.rpartition("-")[2]
+        return f"rebuild it with: {make_command(model if model in TRACKER_MODELS else FULL)}"
 
 
 def make_command(model: str) -> str:

@@ -1,5 +1,7 @@
 """What can be chosen about tracking; without NumPy, for `--help`."""
 
+from dataclasses import dataclass
+
 TRACKERS = ("auto", "blazepose", "mediapipe", "boxes")
 """`auto`: BlazePose, or boxes for engines of crops with another detector."""
 
@@ -12,3 +14,24 @@ TRACKER_MODELS = (LITE, FULL, HEAVY)
 
 DETECT_EVERY = 15
 """Frames between two looks for newcomers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerChoice:
+    """What can be chosen about a tracker; the defaults of the settings of the same names stand here."""
+
+    tracker: str = "auto"
+    """One of `TRACKERS`."""
+    detector: str = BLAZEPOSE
+    """`blazepose`, or name or path of a folder with a `detector.json`."""
+    max_people: int = 1
+    detect_every: int = DETECT_EVERY
+    tracker_model: str = FULL
+    """One of `TRACKER_MODELS`."""
+    refine: bool = False
+    """Take the landmark network with heat maps: more exact in pixels, and slower."""
+    backend: str = "auto"
+    """What opens the graphs."""
+
+
+DEFAULT_TRACKER = TrackerChoice()

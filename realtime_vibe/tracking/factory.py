@@ -1,53 +1,45 @@
 """Builds the tracker that the settings ask for, out of engine folders."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.engine_folder import find_folder
-from realtime_vibe.backends.manifest import ManifestKind, graph_spec, open_spec, read_manifest
-from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.backends.graph_folder import GraphFolder
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
-from realtime_vibe.tracking.blazepose_models import (
-    BLAZEPOSE_KIND,
-    blazepose_kind,
-    folder_name,
-    model_folder,
-)
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
-from realtime_vibe.tracking.choices import BLAZEPOSE, DETECT_EVERY, FULL, TRACKER_MODELS, TRACKERS
+from realtime_vibe.tracking.choices import (
+    BLAZEPOSE,
+    DEFAULT_TRACKER,
+    FULL,
+    TRACKER_MODELS,
+    TRACKERS,
+    TrackerChoice,
+)
 from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
 
-DETECTOR_KIND = ManifestKind(
-    file_name="detector.json",
-    cure="make it with: python -m export.yolov3 --weights yolov3.weights",
-)
-_NUM_THREADS = 2
+_MAKE_DETECTOR = "make it with: python -m export.yolov3 --weights yolov3.weights"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackerChoice:
-    """What can be chosen about a tracker; see the settings of the same names."""
+class DetectorFolder(GraphFolder):
+    """The folder of a person detector other than BlazePose's, see `GraphFolder`."""
 
-    tracker: str = "auto"
-    """`auto`, `blazepose`, `boxes` or `mediapipe`."""
-    detector: str = BLAZEPOSE
-    """`blazepose`, or name or path of a folder with a `detector.json`."""
-    max_people: int = 1
-    detect_every: int = DETECT_EVERY
-    """Frames."""
-    tracker_model: str = FULL
-    """Which landmark network: `lite`, `full` or `heavy`."""
-    refine: bool = False
-    backend: str | GraphOpener = "auto"
-    """What opens the graphs, or the name of a backend."""
+    manifest = "detector.json"
+
+    @property
+    def advice(self) -> str:
+        """See `GraphFolder.advice`."""
+        return _MAKE_DETECTOR
 
 
 def make_tracker(
-    choice: TrackerChoice, *, needs_landmarks: bool, blazepose_folder: Path | None = None
+    choice: TrackerChoice,
+    *,
+    needs_landmarks: bool,
+    blazepose_folder: Path | None = None,
+    used: dict[str, str] | None = None,
 ) -> PersonTracker:
     """Opens what the choice names.
 
@@ -56,6 +48,7 @@ def make_tracker(
             others as long as BlazePose is the detector; else the box tracker.
         needs_landmarks: whether the engine's features are made of landmarks.
         blazepose_folder: BlazePose's graphs, see `model_folder`; None: those of this installation.
+        used: gets what really runs each graph, see `GraphFolder.used`.
 
     Raises:
         ConfigError: the parts do not go together.
@@ -70,75 +63,85 @@ def make_tracker(
             return MediaPipeTracker(model=choice.tracker_model)
         case "boxes":
             return BoxTracker(
-                open_detector(choice.detector, choice.backend, blazepose_folder),
+                open_detector(choice.detector, choice.backend, blazepose_folder, used=used),
                 max_people=choice.max_people,
                 detect_every=choice.detect_every,
             )
         case "blazepose":
-            return _landmark_tracker(choice, blazepose_folder)
+            return make_blazepose_tracker(blazepose_folder, choice, used=used)
         case unknown:
             raise ConfigError(f"tracker is {unknown!r}, expected one of {', '.join(TRACKERS)}")
 
 
 def make_blazepose_tracker(
-    engine_dir: Path,
-    backend: str | GraphOpener = "auto",
+    blazepose_folder: Path | None = None,
+    choice: TrackerChoice = DEFAULT_TRACKER,
     *,
-    refine: bool = False,
     num_threads: int = 2,
-    model: str = FULL,
+    used: dict[str, str] | None = None,
 ) -> BlazePoseTracker:
-    """Builds the tracker of one person from BlazePose's engine folder.
+    """Builds the tracker that follows landmarks.
 
     Args:
-        engine_dir: holds `blazepose.json` and the graphs it names.
-        backend: what opens the graphs, or the name of a backend.
-        refine: take the landmark graph with heat maps: more exact in pixels, and slower.
+        blazepose_folder: see `make_tracker`.
+        choice: which networks, for how many people.
         num_threads: threads of each network.
-        model: which landmark network; others than `full` lie in a folder beside `engine_dir`.
+        used: see `make_tracker`.
 
     Raises:
-        EngineError: a file is missing or is not what the manifest says.
+        EngineError: a folder is missing, or a file is not what its manifest says.
         BackendUnavailableError: the backend cannot run here.
     """
-    detector = BlazePoseDetector(
-        _open(engine_dir, BLAZEPOSE_KIND, "detector", backend, num_threads)
+    detector = open_detector(
+        choice.detector, choice.backend, blazepose_folder, num_threads=num_threads, used=used
     )
     try:
-        folder = engine_dir.with_name(folder_name(model, engine_dir.name))
-        landmarks = _open_landmarks(folder, model, backend, refine, num_threads)
+        folder = BlazePoseFolder(
+            model_folder(choice.tracker_model, blazepose_folder), choice.backend, used=used
+        )
+        landmarks = folder.session(
+            "landmarks_heat" if choice.refine else "landmarks", num_threads=num_threads
+        )
     except Exception:
         detector.close()
         raise
-    return BlazePoseTracker(detector, landmarks)
+    return BlazePoseTracker(
+        detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
+    )
 
 
 def open_detector(
     name_or_dir: str,
-    backend: str | GraphOpener = "auto",
+    backend: str = "auto",
     blazepose_folder: Path | None = None,
+    *,
+    num_threads: int = 2,
+    used: dict[str, str] | None = None,
 ) -> PersonDetector:
     """Opens a person detector.
 
     Args:
         name_or_dir: `blazepose`, or name or path of a folder with a `detector.json`.
-        backend: what opens the graph, or the name of a backend.
+        backend: what opens the graph.
         blazepose_folder: see `make_tracker`.
+        num_threads: threads of the network.
+        used: see `make_tracker`.
 
     Raises:
         EngineError: there is no such folder, or a file is not what its manifest says.
         BackendUnavailableError: the backend cannot run here.
     """
     if name_or_dir == BLAZEPOSE:
-        folder = blazepose_folder or model_folder(FULL)
-        return BlazePoseDetector(_open(folder, BLAZEPOSE_KIND, "detector", backend, _NUM_THREADS))
+        blazepose = BlazePoseFolder(blazepose_folder or model_folder(FULL), backend, used=used)
+        return BlazePoseDetector(blazepose.session("detector", num_threads=num_threads))
     found = find_folder(name_or_dir)
     if found is None:
         raise EngineError(
             f"no detector '{name_or_dir}': expected {BLAZEPOSE} or a folder with a "
-            f"{DETECTOR_KIND.file_name}; {DETECTOR_KIND.cure}"
+            f"{DetectorFolder.manifest}; {_MAKE_DETECTOR}"
         )
-    return YoloV3Detector(_open(found, DETECTOR_KIND, "detector", backend, _NUM_THREADS))
+    folder = DetectorFolder(found, backend, used=used)
+    return YoloV3Detector(folder.session("detector", num_threads=num_threads))
 
 
 def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
@@ -177,32 +180,3 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
             "another tracker"
         )
     return tracker
-
-
-def _landmark_tracker(choice: TrackerChoice, blazepose_folder: Path | None) -> BlazePoseTracker:
-    detector = open_detector(choice.detector, choice.backend, blazepose_folder)
-    try:
-        folder = model_folder(choice.tracker_model, blazepose_folder)
-        landmarks = _open_landmarks(
-            folder, choice.tracker_model, choice.backend, choice.refine, _NUM_THREADS
-        )
-    except Exception:
-        detector.close()
-        raise
-    return BlazePoseTracker(
-        detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
-    )
-
-
-def _open_landmarks(
-    folder: Path, model: str, backend: str | GraphOpener, refine: bool, num_threads: int
-) -> InferenceSession:
-    name = "landmarks_heat" if refine else "landmarks"
-    return _open(folder, blazepose_kind(model), name, backend, num_threads)
-
-
-def _open(
-    folder: Path, kind: ManifestKind, name: str, backend: str | GraphOpener, num_threads: int
-) -> InferenceSession:
-    spec = graph_spec(folder, kind, read_manifest(folder, kind), name)
-    return open_spec(spec, backend, num_threads=num_threads)

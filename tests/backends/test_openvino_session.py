@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.build import Build, GraphFile
-from realtime_vibe.backends.factory import installed_backends, open_file, open_session
+from realtime_vibe.backends.factory import installed_backends, open_session
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 pytest.importorskip("openvino")
@@ -110,13 +110,15 @@ def test_files_of_openvinos_own_format_are_read(tmp_path):
 
 
 def test_files_of_a_later_release_are_refused(tmp_path):
-    build = Build(target="openvino", versions={"openvino": "2099.1.0-1-x"})
+    later = Graph(
+        path=tmp_path / "step.xml", target="openvino", versions={"openvino": "2099.1.0-1-x"}
+    )
     with pytest.raises(
         EngineError, match=r"built with openvino 2099.*here is .*export\.build ENGINE"
     ):
-        open_file(GraphFile(path=tmp_path / "step.xml", build=build), "openvino", 1)
-    earlier = Build(target="openvino", versions={"openvino": "2024.0.0-1-x"})
-    open_file(GraphFile(path=STEP, build=earlier), "openvino", 1).close()
+        open_session(later, "openvino")
+    earlier = Graph(path=STEP, target="openvino", versions={"openvino": "2024.0.0-1-x"})
+    open_session(earlier, "openvino").close()
 
 
 def test_a_precision_the_cpu_lacks_is_refused(monkeypatch):

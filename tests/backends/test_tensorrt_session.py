@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.build import Build, GraphFile
 from realtime_vibe.backends.cuda_driver import CudaDevice, has_driver
-from realtime_vibe.backends.factory import open_file, open_session
+from realtime_vibe.backends.factory import open_session
+from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_library import TensorRt, load_tensorrt_rtx
 from realtime_vibe.backends.tensorrt_session import TensorRtSession
 from realtime_vibe.errors import BackendUnavailableError, EngineError
@@ -37,13 +37,10 @@ def make(tmp_path, driver):
             "versions": {"tensorrt": "11.0.0.114"},
             "compute_capabilities": ("8.9",),
         }
-        file = GraphFile(
-            path=path,
-            sha256=sha256 or hashlib.sha256(b"engine").hexdigest(),
-            build=Build(**{**stated, **build}),
-        )
+        sha256 = sha256 or hashlib.sha256(b"engine").hexdigest()
+        graph = Graph(path=path, sha256=sha256, **{**stated, **build})
         library = TensorRt(backend="tensorrt", module=library or FakeTensorRt(driver))
-        session = TensorRtSession(file, library, CudaDevice(driver))
+        session = TensorRtSession(graph, library, CudaDevice(driver))
         opened.append(session)
         return session
 
@@ -204,11 +201,11 @@ def test_a_missing_library_names_the_extra(tmp_path, monkeypatch, backend, modul
         open_session(tmp_path / "step.engine", backend)
 
 
-def test_files_that_nothing_vouches_for_stay_closed(tmp_path, driver):
+def test_files_in_no_manifest_stay_closed(tmp_path, driver):
     (tmp_path / "step.engine").write_bytes(b"engine")
     library = TensorRt(backend="tensorrt", module=FakeTensorRt(driver))
-    with pytest.raises(EngineError, match=r"can run anything, and nothing vouches for it"):
-        TensorRtSession(GraphFile(path=tmp_path / "step.engine"), library, CudaDevice(driver))
+    with pytest.raises(EngineError, match=r"can run anything, and no manifest states its sha256"):
+        TensorRtSession(Graph(path=tmp_path / "step.engine"), library, CudaDevice(driver))
     assert not driver.is_retained
 
 
@@ -221,4 +218,4 @@ def test_tensorrt_rtx_is_found_where_it_is_installed(tmp_path):
     assert library.version.count(".") == 3
     assert hasattr(library.module.IExecutionContext, "execute_async_v3")
     with pytest.raises(BackendUnavailableError, match="no NVIDIA driver"):
-        open_file(GraphFile(path=tmp_path / "any.engine", sha256="0"), "tensorrt-rtx", 1)
+        open_session(tmp_path / "any.engine", "tensorrt-rtx")

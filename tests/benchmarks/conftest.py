@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_clips import ClipTruth, EvaluationClip
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import load_manifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.boxes import SquareBox
@@ -31,7 +30,7 @@ def limb_names() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def body_model() -> BodyModel:
-    return load_body(load_manifest(engine_folder("blazepose-gru")).body)
+    return load_body(Engine("blazepose-gru").body)
 
 
 def _write_clip(folder: Path, images: Sequence[NDArray[np.uint8]], **truth: Any) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file, choice_key
 from realtime_vibe.backends.engine_folder import engine_folder, engine_names
-from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.cli import backend_trial, doctor
 from realtime_vibe.cli.doctor import ABSENT, BROKEN, OK, Finding
 
@@ -113,14 +113,13 @@ def test_without_any_backend_it_still_reports() -> None:
 def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(
-        "realtime_vibe.backends.opener.installed_backends", lambda: ("onnxruntime", "openvino")
+        "realtime_vibe.backends.factory.installed_backends", lambda: ("onnxruntime", "openvino")
     )
     (finding,) = doctor.check_auto("blazepose-gru")
     assert "step: not measured yet, detector: not measured yet" in finding.text
-    specs = backend_trial.graphs_of("blazepose-gru")
-    for number, spec in enumerate(specs):
-        key = choice_key(spec.file, ("onnxruntime", "openvino"), 1 if number == 0 else 2)
-        ChoiceCache(cache_file()).put(key, "openvino", spec.path.stem, {})
+    for number, graph in enumerate(backend_trial.graphs_of("blazepose-gru")):
+        key = choice_key(graph, ("onnxruntime", "openvino"), 1 if number == 0 else 2)
+        ChoiceCache(cache_file()).put(key, "openvino", graph.path.stem, {})
     (finding,) = doctor.check_auto("blazepose-gru")
     assert finding.level == OK
     assert finding.text == (
@@ -168,7 +167,8 @@ def test_what_must_not_be_passed_on_is_said(tmp_path) -> None:
 def test_a_healthy_machine_runs_the_self_test_and_exits_0() -> None:
     done = _doctor()
     assert done.returncode == 0, done.stdout + done.stderr
-    tried = f"[ok] backend onnxruntime {version('onnxruntime')}: ran detector.onnx as onnxruntime"
+    here = version("onnxruntime")
+    tried = f"[ok] backend onnxruntime {here}: ran BlazePose's detector as onnxruntime"
     assert tried in done.stdout
     assert "backend onnxruntime-coreml: " in done.stdout
     assert "backend tensorrt-rtx: " in done.stdout

@@ -16,17 +16,11 @@ from export.calibration import record_clips
 from export.clip_replay import replayed_joints
 from export.int8_graphs import in_int8
 from export.parity_report import JointError, compare_joints
-from realtime_vibe.backends.manifest import (
-    graph_spec,
-    load_manifest,
-    open_graph,
-    open_spec,
-    read_manifest,
-)
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 ENGINE = str(ENGINES / "blazepose-gru")
@@ -47,9 +41,9 @@ def half_engine(tmp_path_factory):
 
 
 def test_a_built_engine_opens_with_its_tracker(half_engine):
-    manifest = load_manifest(half_engine)
-    assert (manifest.build.target, manifest.precision) == ("onnx", "fp16")
-    with open_graph(manifest, "step", "onnxruntime") as session:
+    engine = Engine(half_engine, "onnxruntime")
+    assert (engine.target, engine.precision) == ("onnx", "fp16")
+    with engine.session("step") as session:
         feeds = {
             spec.name: np.zeros(
                 [size if isinstance(size, int) else 1 for size in spec.shape], np.float32
@@ -57,10 +51,9 @@ def test_a_built_engine_opens_with_its_tracker(half_engine):
             for spec in session.inputs
         }
         assert session.run(feeds)["rotmat"].shape == (1, 24, 3, 3)
-    tracker = half_engine / "tracker"
-    content = read_manifest(tracker, BLAZEPOSE_KIND)
+    tracker = BlazePoseFolder(half_engine / "tracker", "onnxruntime")
     for name in ("detector", "landmarks", "landmarks_heat"):
-        open_spec(graph_spec(tracker, BLAZEPOSE_KIND, content, name), "onnxruntime").close()
+        tracker.session(name).close()
 
 
 def test_the_manifest_says_how_well_it_agrees(half_engine):
@@ -70,7 +63,7 @@ def test_the_manifest_says_how_well_it_agrees(half_engine):
     assert parity["joints"]["mean_mm"] < parity["joints"]["limit_mean_mm"] == 2.0
     assert parity["joints"]["frames"] == 12
     assert 0 < parity["graphs"]["step"]["outputs"]["rotmat"]["max_absolute"] < 1e-2
-    assert content["built"]["from"]["step"] == load_manifest(Path(ENGINE)).graphs["step"].sha256
+    assert content["built"]["from"]["step"] == Engine(ENGINE).graph("step").sha256
     assert "latency" not in content["measured"], "the source's latency is not that of these files"
 
 
@@ -92,13 +85,12 @@ def test_openvino_in_bf16_leaves_the_tracker_in_single(tmp_path):
         pytest.skip("this CPU does not compute in bf16")
     out = tmp_path / "ov"
     assert build(ENGINE, "openvino", "bf16", out) == 0
-    manifest = load_manifest(out)
-    with open_graph(manifest, "step", "openvino") as session:
+    with Engine(out, "openvino").session("step") as session:
         assert session.backend == "openvino:CPU:bf16"
     assert json.loads((out / "tracker/blazepose.json").read_text())["precision"] == "fp32"
     (out / "step.bin").write_bytes(b"other weights")
     with pytest.raises(Exception, match="sha256"):
-        load_manifest(out)
+        Engine(out)
 
 
 def test_a_precision_that_errs_too_much_is_refused_and_leaves_nothing(tmp_path, capsys):
@@ -192,7 +184,7 @@ def test_check_only_states_what_is_allowed(tmp_path, capsys):
     assert after.pop("allowed_precisions") == ["fp32", "fp16"]
     before.pop("allowed_precisions", None)
     assert after == before
-    assert load_manifest(engine).build.allowed_precisions == ("fp32", "fp16")
+    assert Engine(engine).graph("step").allowed_precisions == ("fp32", "fp16")
 
 
 def test_nothing_is_allowed_that_needs_other_files(capsys):

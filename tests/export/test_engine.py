@@ -9,7 +9,7 @@ import torch
 from export import engine as engine_export
 from export.parity import random_features, stream_parity
 from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import load_manifest, open_graph
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ExportError
 from realtime_vibe.features.landmark_features import FEATURE_SIZE
@@ -57,17 +57,17 @@ def test_the_graph_agrees_with_torch_over_a_long_stream(exported):
 def test_any_number_of_people_runs_at_once(exported, checkpoint, people):
     folder, _ = exported
     network, _ = load_network(checkpoint)
-    with open_graph(load_manifest(folder), "step", "onnxruntime") as session:
+    with Engine(folder, "onnxruntime").session("step") as session:
         features = random_features(20, people, *feature_statistics(network))
         assert stream_parity(network, session, features).absolute <= engine_export.PARITY_LIMIT
 
 
 def test_the_manifest_says_where_it_comes_from(exported):
-    manifest = load_manifest(exported[0])
-    assert manifest.extra["training"]["steps"] == "0"
-    assert manifest.extra["measured"]["note"] == 1
-    assert manifest.extra["measured"]["parity_max_error"] <= engine_export.PARITY_LIMIT
-    assert len(manifest.extra["joint_set"]) == 24
+    content = Engine(exported[0]).content
+    assert content["training"]["steps"] == "0"
+    assert content["measured"]["note"] == 1
+    assert content["measured"]["parity_max_error"] <= engine_export.PARITY_LIMIT
+    assert len(content["joint_set"]) == 24
 
 
 def test_a_graph_that_differs_replaces_nothing(exported, checkpoint, tmp_path, monkeypatch):
@@ -83,8 +83,7 @@ def test_a_graph_that_differs_replaces_nothing(exported, checkpoint, tmp_path, m
 
 def test_the_committed_engine_streams_like_itself():
     """Splitting a stream at any frame and carrying the state changes nothing."""
-    manifest = load_manifest(engine_folder("blazepose-gru"))
-    model = MotionModel(open_graph(manifest, "step", "onnxruntime"))
+    model = MotionModel(Engine("blazepose-gru", "onnxruntime").session("step"))
     features = np.random.default_rng(0).standard_normal((12, 1, FEATURE_SIZE)).astype(np.float32)
     hidden = model.initial_hidden(1)
     once = []

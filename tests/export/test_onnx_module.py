@@ -10,10 +10,10 @@ import torch
 from export.onnx_module import OnnxModule
 from export.precision_graphs import in_half
 from export.torch_tensorrt_target import exported_program
-from realtime_vibe.backends.manifest import ENGINE, graph_spec, read_manifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 GRAPHS = (
@@ -26,8 +26,8 @@ GRAPHS = (
 
 def spec_of(name):
     folder, graph = name.split("/")
-    kind = BLAZEPOSE_KIND if folder == "blazepose" else ENGINE
-    return graph_spec(ENGINES / folder, kind, read_manifest(ENGINES / folder, kind), graph)
+    kind = BlazePoseFolder if folder == "blazepose" else Engine
+    return kind(ENGINES / folder).graph(graph)
 
 
 def feeds_of(spec, people, seed=0):

@@ -17,18 +17,11 @@ from export.tensorrt_rtx_target import (
 )
 from export.tensorrt_target import TensorRtTarget
 from realtime_vibe.backends.cuda_driver import CudaDevice
-from realtime_vibe.backends.manifest import (
-    ENGINE,
-    file_sha256,
-    graph_spec,
-    load_manifest,
-    open_graph,
-    read_manifest,
-)
+from realtime_vibe.backends.graph_folder import Engine, file_sha256
 from realtime_vibe.backends.tensorrt_library import is_installed, load_tensorrt_rtx
 from realtime_vibe.errors import BackendUnavailableError, EngineError, ExportError
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 GRAPHS = ("blazepose-gru/step", "blazepose/landmarks", "blazepose/landmarks_heat")
@@ -40,8 +33,8 @@ needs_rtx = pytest.mark.skipif(
 
 def spec_of(name):
     folder, graph = name.split("/")
-    kind = BLAZEPOSE_KIND if folder == "blazepose" else ENGINE
-    return graph_spec(ENGINES / folder, kind, read_manifest(ENGINES / folder, kind), graph)
+    kind = BlazePoseFolder if folder == "blazepose" else Engine
+    return kind(ENGINES / folder).graph(graph)
 
 
 def has_gpu():
@@ -75,7 +68,7 @@ def test_half_graphs_compile_for_all_gpus_and_read_back(name, target, tmp_path):
 @needs_rtx
 @pytest.mark.slow
 def test_the_papers_backbone_and_step_compile(official_engine, target, tmp_path):
-    for name, spec in load_manifest(official_engine).graphs.items():
+    for name, spec in Engine(official_engine).graphs().items():
         path = target.write(in_half(onnx.load(str(spec.path))), spec, tmp_path / name, "fp16")
         # In half indeed: a compiler that fell back to single would keep all four bytes of a weight.
         assert path.stat().st_size < 0.55 * spec.path.stat().st_size
@@ -142,12 +135,11 @@ def test_the_whole_engine_with_its_tracker(tmp_path, capsys):
         "landmarks.rtx",
         "landmarks_heat.rtx",
     ]
-    manifest = load_manifest(out)
     with pytest.raises(EngineError, match="built for tensorrt-rtx"):
-        open_graph(manifest, "step", "onnxruntime")
+        Engine(out, "onnxruntime").session("step")
     if not has_gpu():
         with pytest.raises(BackendUnavailableError, match="driver"):
-            open_graph(manifest, "step", "tensorrt-rtx")
+            Engine(out, "tensorrt-rtx").session("step")
 
 
 def test_tensorrt_compiles_on_a_gpu(tmp_path):

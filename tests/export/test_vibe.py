@@ -9,7 +9,7 @@ import torch
 
 from export.parity import compared
 from export.vibe import VibeOptions, export_vibe, main, random_crops
-from realtime_vibe.backends.manifest import load_manifest, open_graph
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import BodyModelError, CheckpointError, ExportError
@@ -29,17 +29,17 @@ def network(official_files):
 
 
 @pytest.fixture(scope="module")
-def manifest(official_engine):
-    return load_manifest(official_engine)
+def engine(official_engine):
+    return Engine(official_engine, "onnxruntime")
 
 
 @pytest.fixture
-def stage(manifest):
+def stage(engine):
     """A temporal stage on the engine's graph, in the wanted mode, without smoothing."""
     stages = []
 
     def make(mode):
-        graph = open_graph(manifest, "step", "onnxruntime", num_threads=2)
+        graph = engine.session("step")
         stages.append(TemporalStage(MotionModel(graph), mode=mode))
         return stages[-1]
 
@@ -90,34 +90,36 @@ def test_window_mode_is_the_paper_s_run_over_the_last_sixteen_frames(network, st
 
 @pytest.mark.parametrize("people", [1, 3])
 @torch.no_grad()
-def test_the_features_graph_is_the_backbone_on_normalised_rgb(network, manifest, people):
+def test_the_features_graph_is_the_backbone_on_normalised_rgb(network, engine, people):
     crops = random_crops(people, seed=5)
     expected = network.backbone(normalised(torch.from_numpy(crops))).numpy()
-    with open_graph(manifest, "features", "onnxruntime", num_threads=2) as session:
+    with engine.session("features") as session:
         got = session.run({"crop": crops})["features"]
     assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
     assert np.abs(expected[0] - expected[-1]).max() > 0.1 or people == 1
 
 
-def test_the_manifest_names_its_sources_and_forbids_passing_on(manifest, official_files):
-    assert manifest.family == "vibe-resnet50"
-    assert manifest.crop_scale == 1.1
-    assert "non-commercial" in manifest.extra["licence"]
-    assert manifest.extra["training"]["spin"]["file"] == official_files.spin.name
-    assert make_features(manifest, "onnxruntime").square(
+def test_the_manifest_names_its_sources_and_forbids_passing_on(engine, official_files):
+    assert engine.content["family"] == "vibe-resnet50"
+    assert engine.crop_scale == 1.1
+    assert "non-commercial" in engine.content["licence"]
+    assert engine.content["training"]["spin"]["file"] == official_files.spin.name
+    assert make_features(engine).square(
         TrackedPerson(track_id=0, bbox_xyxy=np.array([0, 0, 50, 100], np.float32), score=1, dt_s=0)
     ).side == pytest.approx(110)
 
 
 def test_one_graph_from_crop_to_parameters(official_fused_engine, official_engine):
-    fused, split = load_manifest(official_fused_engine), load_manifest(official_engine)
-    assert list(fused.graphs) == ["fused"]
+    fused, split = (
+        Engine(folder, "onnxruntime") for folder in (official_fused_engine, official_engine)
+    )
+    assert list(fused.graph_names) == ["fused"]
     assert fused.crop_scale == 1.2
     crops, hidden = random_crops(2), np.zeros((2, 2, 1024), np.float32)
     with (
-        open_graph(fused, "fused", "onnxruntime") as one,
-        open_graph(split, "features", "onnxruntime") as first,
-        open_graph(split, "step", "onnxruntime") as second,
+        fused.session("fused") as one,
+        split.session("features") as first,
+        split.session("step") as second,
     ):
         got = one.run({"crop": crops, "hidden": hidden})
         features = first.run({"crop": crops})["features"]
@@ -131,19 +133,18 @@ def test_one_graph_from_crop_to_mesh_in_half_precision(official_files, tmp_path)
     parities = export_vibe(official_files, tmp_path / "frame", options)
     assert set(parities) == {"frame", "fused"}
     assert 1e-5 < max(parity.relative for parity in parities.values()) <= 1e-2
-    manifest = load_manifest(tmp_path / "frame")
-    assert manifest.precision == "fp16"
-    assert manifest.graphs["fused"].path.stat().st_size < 85e6  # in single precision 165 MB
-    assert {spec.dtype for graph in manifest.graphs.values() for spec in graph.outputs} == {
-        "float32"
-    }
-    shapes = {spec.name: spec.shape[1:] for spec in manifest.graphs["frame"].outputs}
+    engine = Engine(tmp_path / "frame", "onnxruntime")
+    assert engine.precision == "fp16"
+    graphs = engine.graphs()
+    assert graphs["fused"].path.stat().st_size < 85e6  # in single precision 165 MB
+    assert {spec.dtype for graph in graphs.values() for spec in graph.outputs} == {"float32"}
+    shapes = {spec.name: spec.shape[1:] for spec in graphs["frame"].outputs}
     assert shapes["joints"] == (24, 3)
     assert shapes["vertices"] == (6890, 3)
     crops, hidden = random_crops(3), np.zeros((2, 3, 1024), np.float32)
-    with open_graph(manifest, "frame", "onnxruntime") as session:
+    with engine.session("frame") as session:
         out = session.run({"crop": crops, "hidden": hidden})
-    body = SmplBody(load_body(manifest.body))
+    body = SmplBody(load_body(engine.body))
     for person in range(3):
         rotmat, betas = out["rotmat"][person], out["betas"][person]
         mesh = body.forward(rotmat[0], rotmat[1:], betas, np.zeros(3, np.float32))

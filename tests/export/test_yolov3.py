@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export import yolov3 as yolov3_export
-from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 from realtime_vibe.models.darknet_weights import load_yolov3

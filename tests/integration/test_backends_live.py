@@ -10,7 +10,7 @@ import pytest
 from realtime_vibe.app.run import build_pipeline, run
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import EngineError
 
 GRAPHS = {"step", "detector", "landmarks"}

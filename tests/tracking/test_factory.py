@@ -3,7 +3,6 @@
 import json
 import shutil
 import warnings
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,22 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.backends.manifest import file_sha256
+from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.packets import Frame
-from realtime_vibe.tracking.blazepose_models import BLAZEPOSE_KIND
+from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
+from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import (
-    DETECTOR_KIND,
-    TrackerChoice,
+    DetectorFolder,
     make_blazepose_tracker,
     make_tracker,
     open_detector,
 )
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
-MANIFEST = BLAZEPOSE_KIND.file_name
+MANIFEST = BlazePoseFolder.manifest
 pytest.importorskip("onnxruntime")
 
 
@@ -49,10 +47,11 @@ def test_each_choice_needs_its_own_graph_only(engine: Path, refine: bool) -> Non
     if refine:
         used, unused = unused, used
     (engine / unused).unlink()
-    make_blazepose_tracker(engine, refine=refine).close()
+    choice = TrackerChoice(refine=refine)
+    make_blazepose_tracker(engine, choice).close()
     (engine / used).unlink()
     with pytest.raises(EngineError, match=rf"lacks {used}: rebuild"):
-        make_blazepose_tracker(engine, refine=refine)
+        make_blazepose_tracker(engine, choice)
 
 
 def test_only_the_larger_graph_makes_heat() -> None:
@@ -160,7 +159,7 @@ def boxes_folder(tmp_path: Path) -> Path:
         ],
     }
     manifest = {"format_version": 1, "graphs": {"detector": entry}}
-    (folder / DETECTOR_KIND.file_name).write_text(json.dumps(manifest))
+    (folder / DetectorFolder.manifest).write_text(json.dumps(manifest))
     return folder
 
 
@@ -254,12 +253,6 @@ def test_boxes_have_nothing_to_refine(boxes_folder: Path) -> None:
     choice = TrackerChoice(detector=str(boxes_folder), tracker_model="lite")
     with pytest.raises(ConfigError, match="tracker-model is lite, but the tracker is boxes"):
         make_tracker(choice, needs_landmarks=False)
-
-
-def test_the_settings_offer_what_can_be_made() -> None:
-    choice, config = TrackerChoice(), LiveConfig()
-    for field in fields(TrackerChoice):
-        assert getattr(choice, field.name) == getattr(config, field.name), field.name
 
 
 def test_a_detector_made_of_darknets_weights_opens_and_looks(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame
 from realtime_vibe.tracking.blazepose_models import make_command
+from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker, default_task_path
 
@@ -73,7 +74,7 @@ def test_our_landmarks_agree_with_mediapipes(
     with caplog.at_level(logging.WARNING):
         result = measure_agreement(
             clip,
-            lambda: make_blazepose_tracker(ENGINE, refine=True, model=model),
+            lambda: make_blazepose_tracker(ENGINE, TrackerChoice(refine=True, tracker_model=model)),
             lambda: MediaPipeTracker(task),
         )
     assert "Google" in caplog.text

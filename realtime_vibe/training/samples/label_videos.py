@@ -22,6 +22,7 @@ from realtime_vibe.outputs.base import write_atomically
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.sources.video_file import VideoFile
 from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.training.datasets.keypoint_video import (
     KeypointVideo,
@@ -164,8 +165,8 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        tracker_dir = engine_folder(given.engine)
-        with make_blazepose_tracker(tracker_dir, given.backend) as tracker:
+        choice = TrackerChoice(backend=given.backend)
+        with make_blazepose_tracker(engine_folder(given.engine), choice) as tracker:
             report = label_folder(given.folder, given.out, tracker, skip_bad=given.skip_bad)
     except RealtimeVibeError as error:
         sys.stderr.write(f"{error}\n")

@@ -4,8 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.manifest import load_manifest
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
@@ -24,7 +23,7 @@ FACING = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 
 @cache
 def default_body() -> SmplBody:
-    return SmplBody(load_body(load_manifest(engine_folder("blazepose-gru")).body))
+    return SmplBody(load_body(Engine("blazepose-gru").body))
 
 
 def posed_person(

@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 
 from realtime_vibe.backends.base import TensorSpec
-from realtime_vibe.backends.build import Build, GraphFile
 from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file, choice_key
+from realtime_vibe.backends.factory import open_session
 from realtime_vibe.backends.fastest import (
     BUDGET_S,
     FEWEST_ROUNDS,
     MOST_ROUNDS,
     WARMUP_RUNS,
+    cached_choice,
     fastest,
     median_times_ms,
+    open_fastest,
 )
-from realtime_vibe.backends.opener import GraphOpener
+from realtime_vibe.backends.graph import Graph, resolved
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
 CPU = ("onnxruntime", "openvino", "openvino-bf16")
@@ -72,44 +74,46 @@ class World:
         self.cache = ChoiceCache(tmp_path / "cache" / "backends.json")
         self.opened = []
 
-    def open_file(self, file, backend, num_threads):
+    def open_with(self, backend, graph, num_threads):
         if backend not in self.run_s:
             raise EngineError(f"{backend} cannot load it")
         session = Session(backend, self.run_s[backend], self.clock)
         self.opened.append(session)
         return session
 
-    def opener(self, backend="auto"):
-        return GraphOpener(
-            backend,
-            cache=self.cache,
-            installed=self.installed,
-            open_file=self.open_file,
+    def open(self, graph=None, *, num_threads=2):
+        return open_fastest(
+            graph or _graph(),
+            self.installed,
+            self.cache,
+            num_threads=num_threads,
+            open_with=self.open_with,
             measure=lambda sessions: median_times_ms(
                 sessions, clock=self.clock, sleep=self.clock.sleep
             ),
         )
 
+    def cached(self):
+        return cached_choice(_graph(), self.installed, self.cache, num_threads=2)
 
-def _file(sha256="abc", **build):
-    return GraphFile(path=Path("landmarks.onnx"), sha256=sha256, build=Build(**build))
+
+def _graph(sha256="abc", **build):
+    return Graph(path=Path("landmarks.onnx"), sha256=sha256, **build)
 
 
 def test_the_fastest_is_taken_kept_and_named(tmp_path, caplog):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9, openvino_bf16=2.0)
-    opener = world.opener()
     with caplog.at_level(logging.INFO):
-        session = opener.open(_file(), num_threads=2)
+        session = world.open()
     assert session.backend == "openvino:CPU"  # bf16 would be faster, but nobody allowed it
-    assert opener.used == {"landmarks": "openvino:CPU"}
     assert caplog.messages == ["landmarks: openvino 2.9 ms, onnxruntime 4.3 ms"]
     assert [s.is_closed for s in world.opened] == [True, False]
 
     caplog.clear()
     again = World(tmp_path, onnxruntime=1.0, openvino=2.9)  # it is not measured again
-    assert again.opener().cached_choice(_file(), num_threads=2) == "openvino"
+    assert again.cached() == "openvino"
     with caplog.at_level(logging.INFO):
-        assert again.opener().open(_file(), num_threads=2).backend == "openvino:CPU"
+        assert again.open().backend == "openvino:CPU"
     assert len(again.opened) == 1
     assert again.opened[0].runs == 0
     assert caplog.messages == []
@@ -117,32 +121,32 @@ def test_the_fastest_is_taken_kept_and_named(tmp_path, caplog):
 
 def test_bf16_is_taken_where_its_parity_is_stated(tmp_path):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9, openvino_bf16=2.0)
-    file = _file(allowed_precisions=("fp32", "bf16"))
-    assert world.opener().open(file, num_threads=2).backend == "openvino-bf16:CPU"
+    graph = _graph(allowed_precisions=("fp32", "bf16"))
+    assert world.open(graph).backend == "openvino-bf16:CPU"
 
 
 @pytest.mark.parametrize("change", ["graph", "threads", "backends"])
 def test_another_situation_is_measured_anew(tmp_path, change):
-    World(tmp_path, onnxruntime=4.3, openvino=2.9).opener().open(_file(), num_threads=2)
+    World(tmp_path, onnxruntime=4.3, openvino=2.9).open()
     installed = ("onnxruntime", "openvino", "onnxruntime-cuda") if change == "backends" else CPU
     world = World(tmp_path, installed, onnxruntime=1.0, openvino=2.9, onnxruntime_cuda=9.0)
-    file = _file("def") if change == "graph" else _file()
-    opened = world.opener().open(file, num_threads=1 if change == "threads" else 2)
+    graph = _graph("def") if change == "graph" else _graph()
+    opened = world.open(graph, num_threads=1 if change == "threads" else 2)
     assert opened.backend == "onnxruntime:CPU"
 
 
 def test_other_versions_are_another_situation(monkeypatch):
     from realtime_vibe.backends import choice_cache
 
-    before = choice_key(_file(), CPU, 2)
-    assert choice_key(_file(), CPU, 2) == before
+    before = choice_key(_graph(), CPU, 2)
+    assert choice_key(_graph(), CPU, 2) == before
     monkeypatch.setattr(choice_cache, "package_version", lambda _: "99.0")
-    assert choice_key(_file(), CPU, 2) != before
+    assert choice_key(_graph(), CPU, 2) != before
 
 
 def test_a_hair_faster_changes_nothing(tmp_path):
     world = World(tmp_path, onnxruntime=4.0, openvino=3.9)
-    assert world.opener().open(_file(), num_threads=2).backend == "onnxruntime:CPU"
+    assert world.open().backend == "onnxruntime:CPU"
     assert fastest({"a": 4.0, "b": 3.7}) == "b"
 
 
@@ -171,20 +175,20 @@ def test_one_slow_run_decides_nothing():
 
 def test_who_cannot_load_or_run_is_left_out_aloud(tmp_path, caplog):
     world = World(tmp_path, onnxruntime=4.0)
-    assert world.opener().open(_file(), num_threads=2).backend == "onnxruntime:CPU"
+    assert world.open().backend == "onnxruntime:CPU"
     assert "openvino cannot load it" in caplog.text
     caplog.clear()
     world = World(tmp_path / "other", onnxruntime=4.0, openvino=None)
-    assert world.opener().open(_file(), num_threads=2).backend == "onnxruntime:CPU"
+    assert world.open().backend == "onnxruntime:CPU"
     assert "openvino is left out: no kernel for it" in caplog.text
 
 
 def test_when_nobody_can_the_reason_is_given(tmp_path):
     with pytest.raises(EngineError, match="onnxruntime cannot load it"):
-        World(tmp_path).opener().open(_file(), num_threads=2)
+        World(tmp_path).open()
     world = World(tmp_path, onnxruntime=None, openvino=None)
     with pytest.raises(BackendUnavailableError, match="runs on none of onnxruntime, openvino"):
-        world.opener().open(_file(), num_threads=2)
+        world.open()
     assert all(session.is_closed for session in world.opened)
 
 
@@ -201,42 +205,42 @@ def test_a_damaged_cache_is_measured_over(tmp_path, subtests):
     ]:
         with subtests.test(damage=damage):
             world.cache.path.write_bytes(damage.encode("latin-1"))
-            assert world.opener().open(_file(), num_threads=2).backend == "openvino:CPU"
-            assert world.opener().cached_choice(_file(), num_threads=2) == "openvino"
+            assert world.open().backend == "openvino:CPU"
+            assert world.cached() == "openvino"
 
 
 def test_a_cache_that_names_nonsense_is_measured_over(tmp_path):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
-    world.opener().open(_file(), num_threads=2)
+    world.open()
     content = json.loads(world.cache.path.read_text())
     for choice in content["choices"].values():
         choice["backend"] = "tensorrt"
     world.cache.path.write_text(json.dumps(content))
-    assert world.opener().cached_choice(_file(), num_threads=2) is None
-    assert world.opener().open(_file(), num_threads=2).backend == "openvino:CPU"
+    assert world.cached() is None
+    assert world.open().backend == "openvino:CPU"
 
 
 def test_a_choice_that_no_longer_loads_is_measured_over(tmp_path):
-    World(tmp_path, onnxruntime=4.3, openvino=2.9).opener().open(_file(), num_threads=2)
+    World(tmp_path, onnxruntime=4.3, openvino=2.9).open()
     world = World(tmp_path, onnxruntime=4.3)
-    assert world.opener().open(_file(), num_threads=2).backend == "onnxruntime:CPU"
+    assert world.open().backend == "onnxruntime:CPU"
 
 
-def test_a_folder_that_cannot_be_written_costs_a_debug_line(tmp_path, caplog):
+def test_a_folder_that_cannot_be_written_costs_debug_lines(tmp_path, caplog):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
     (tmp_path / "cache").write_text("a file where the folder should be")
     with caplog.at_level(logging.DEBUG, logger="realtime_vibe"):
         for sha256 in ("abc", "def"):
-            session = world.opener().open(_file(sha256), num_threads=2)
+            session = world.open(_graph(sha256))
             assert session.backend == "openvino:CPU"
     kept = [record for record in caplog.records if "are not kept" in record.message]
-    assert [record.levelno for record in kept] == [logging.DEBUG]
+    assert {record.levelno for record in kept} == {logging.DEBUG}
 
 
 def test_the_cache_keeps_other_choices_and_leaves_no_parts(tmp_path):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
-    world.opener().open(_file("a"), num_threads=2)
-    world.opener().open(_file("b"), num_threads=2)
+    world.open(_graph("a"))
+    world.open(_graph("b"))
     content = json.loads(world.cache.path.read_text())
     assert len(content["choices"]) == 2
     assert [path.name for path in world.cache.path.parent.iterdir()] == ["backends.json"]
@@ -250,51 +254,42 @@ def test_the_cache_lies_where_the_user_wants_it(tmp_path, monkeypatch):
     assert cache_file() != tmp_path / "realtime-vibe" / "backends.json"
 
 
-def test_a_named_backend_is_opened_without_measuring(tmp_path):
-    world = World(tmp_path, onnxruntime=4.3, openvino=2.9)
-    opener = world.opener("onnxruntime")
-    assert opener.open(_file(), num_threads=2).backend == "onnxruntime:CPU"
-    assert [session.runs for session in world.opened] == [0]
-    assert not world.cache.path.exists()
-
-
 def test_one_candidate_is_not_measured(tmp_path):
     world = World(tmp_path, ("onnxruntime",), onnxruntime=4.3)
-    assert world.opener().cached_choice(_file(), num_threads=2) == "onnxruntime"
-    assert world.opener().open(_file(), num_threads=2).backend == "onnxruntime:CPU"
+    assert world.cached() == "onnxruntime"
+    assert world.open().backend == "onnxruntime:CPU"
     assert world.opened[0].runs == 0
     assert not world.cache.path.exists()
 
 
 def test_built_files_only_open_with_their_own_backend(tmp_path):
-    world = World(tmp_path, onnxruntime=4.3, openvino=2.9, tensorrt=0.3)
-    built = _file(target="tensorrt", precision="fp16")
+    built = _graph(target="tensorrt", precision="fp16")
     with pytest.raises(
         EngineError, match=r"built for tensorrt, got --backend openvino: expected --b"
     ):
-        world.opener("openvino").open(built, num_threads=2)
-    assert world.opener("tensorrt").open(built, num_threads=2).backend == "tensorrt:CPU"
+        resolved(built, "openvino")
+    assert resolved(built, "tensorrt") == "tensorrt"
     with pytest.raises(
         EngineError,
         match=r"built for onnx, got --backend tensorrt.*export\.build ENGINE --target ten",
     ):
-        world.opener("tensorrt").open(_file(), num_threads=2)
+        resolved(_graph(), "tensorrt")
     with pytest.raises(
         EngineError, match=r"torch-tensorrt, which only `python -m benchmarks` runs"
     ):
-        world.opener().open(_file(target="torch-tensorrt"), num_threads=2)
+        World(tmp_path).open(_graph(target="torch-tensorrt"))
 
 
 def test_the_precision_a_folder_was_built_in_is_kept(tmp_path):
     world = World(tmp_path, onnxruntime=4.3, openvino=2.9, openvino_bf16=2.0)
-    built = _file(target="openvino", precision="bf16")
-    for backend in ("auto", "openvino", "openvino-bf16"):
-        assert world.opener(backend).open(built, num_threads=2).backend == "openvino-bf16:CPU"
-    built = _file(target="openvino", precision="int8")
+    built = _graph(target="openvino", precision="bf16")
+    assert world.open(built).backend == "openvino-bf16:CPU"
+    assert resolved(built, "openvino") == resolved(built, "openvino-bf16") == "openvino-bf16"
+    built = _graph(target="openvino", precision="int8")
     with pytest.raises(EngineError, match=r"built in int8, got --backend openvino-bf16.*rebuild"):
-        world.opener("openvino-bf16").open(built, num_threads=2)
+        resolved(built, "openvino-bf16")
 
 
 def test_unknown_backends_list_the_known():
     with pytest.raises(BackendUnavailableError, match=r"unknown backend 'tpu'.*openvino-bf16"):
-        GraphOpener("tpu")
+        open_session(_graph(), "tpu")

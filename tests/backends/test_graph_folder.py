@@ -8,9 +8,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from realtime_vibe.backends.build import Build
-from realtime_vibe.backends.engine_folder import engine_folder, engine_names
-from realtime_vibe.backends.manifest import file_sha256, load_manifest, open_graph
+from realtime_vibe.backends.engine_folder import engine_names
+from realtime_vibe.backends.graph import Graph
+from realtime_vibe.backends.graph_folder import Engine, file_sha256
 from realtime_vibe.errors import EngineError
 
 
@@ -50,7 +50,6 @@ def engine(tmp_path):
         },
         "body": {"file": "body.npz", "sha256": file_sha256(folder / "body.npz")},
         "features": {"layout": "any", "version": 1, "size": 3, "crop_scale": 1.1},
-        "frame_rate_hz": [10, 60],
         "licence": "Apache-2.0",
     }
     (folder / "engine.json").write_text(json.dumps(manifest))
@@ -64,11 +63,11 @@ def _edit(folder, change):
 
 
 def test_a_good_engine_runs(engine):
-    manifest = load_manifest(engine)
-    assert manifest.extra["licence"] == "Apache-2.0"
-    with open_graph(manifest, "step", "onnxruntime") as session:
+    opened = Engine(engine, "onnxruntime")
+    assert opened.content["licence"] == "Apache-2.0"
+    with opened.session("step") as session:
         out = session.run({"x": np.ones((2, 3), np.float32)})
-        assert session.backend == "onnxruntime:CPU"
+    assert opened.used == {"step": "onnxruntime:CPU"}
     np.testing.assert_array_equal(out["y"], np.full((2, 3), 2.0))
 
 
@@ -76,13 +75,13 @@ def test_a_changed_file_is_refused(engine):
     with (engine / "step.onnx").open("ab") as file:
         file.write(b" ")
     with pytest.raises(EngineError, match=r"step\.onnx has sha256 .* says .*rebuild"):
-        load_manifest(engine)
+        Engine(engine)
 
 
 def test_a_missing_file_is_named(engine):
     (engine / "body.npz").unlink()
     with pytest.raises(EngineError, match=r"lacks body\.npz"):
-        load_manifest(engine)
+        Engine(engine)
 
 
 def test_a_wrong_manifest_is_refused(engine, subtests):
@@ -90,7 +89,7 @@ def test_a_wrong_manifest_is_refused(engine, subtests):
     for change, message in [
         (lambda c: c.update(format_version=99), "format version 99, expected 1"),
         (lambda c: c.pop("graphs"), "graphs"),
-        (lambda c: c.pop("frame_rate_hz"), "frame_rate_hz"),
+        (lambda c: c.pop("features"), "features"),
         (lambda c: c["graphs"]["step"].update(file="../step.onnx"), "expected a file beside it"),
         (lambda c: c.update(graphs=7), "garbles"),
     ]:
@@ -98,13 +97,13 @@ def test_a_wrong_manifest_is_refused(engine, subtests):
             (engine / "engine.json").write_text(intact)
             _edit(engine, change)
             with pytest.raises(EngineError, match=message):
-                load_manifest(engine)
+                Engine(engine)
 
 
 def test_garbage_json_is_refused(engine):
     (engine / "engine.json").write_text("{")
     with pytest.raises(EngineError, match=r"engine\.json cannot be read"):
-        load_manifest(engine)
+        Engine(engine)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_garbage_json_is_refused(engine):
 def test_other_shapes_than_stated_are_refused(engine, key, value):
     _edit(engine, lambda c: c["graphs"]["step"]["inputs"][0].update({key: value}))
     with pytest.raises(EngineError, match=r"step\.onnx: inputs are"):
-        open_graph(load_manifest(engine), "step", "auto")
+        Engine(engine).session("step")
 
 
 def test_a_truncated_graph_with_the_right_hash_is_refused(engine):
@@ -121,12 +120,14 @@ def test_a_truncated_graph_with_the_right_hash_is_refused(engine):
     (engine / "step.onnx").write_bytes(data[: len(data) // 2])
     _edit(engine, lambda c: c["graphs"]["step"].update(sha256=file_sha256(engine / "step.onnx")))
     with pytest.raises(EngineError, match="cannot be loaded by ONNX Runtime"):
-        open_graph(load_manifest(engine), "step", "auto")
+        Engine(engine).session("step")
 
 
 def test_what_it_was_built_for_is_read(engine):
-    manifest = load_manifest(engine)
-    assert manifest.build == Build()
+    plain = Graph(path=engine)
+    step = Engine(engine).graph("step")
+    for field in ("target", "precision", "allowed_precisions", "versions", "compute_capabilities"):
+        assert getattr(step, field) == getattr(plain, field)
     _edit(
         engine,
         lambda c: (
@@ -138,16 +139,18 @@ def test_what_it_was_built_for_is_read(engine):
             ),
         ),
     )
-    build = load_manifest(engine).build
-    assert (build.target, build.precision) == ("tensorrt-rtx", "fp16")
-    assert build.allowed_precisions == ("fp32", "bf16")
-    assert build.versions == {"tensorrt-rtx": "1.7.1"}
-    assert build.compute_capabilities == ("8.6", "8.9")
+    opened = Engine(engine)
+    step = opened.graph("step")
+    assert opened.target == step.target == "tensorrt-rtx"
+    assert opened.precision == step.precision == "fp16"
+    assert step.allowed_precisions == ("fp32", "bf16")
+    assert step.versions == {"tensorrt-rtx": "1.7.1"}
+    assert step.compute_capabilities == ("8.6", "8.9")
     _edit(engine, lambda c: c["built"].update(compute_capability="8.9"))
-    assert load_manifest(engine).build.compute_capabilities == ("8.9",)
     _edit(engine, lambda c: c["graphs"]["step"].update(precision="fp32"))
-    changed = load_manifest(engine)
-    assert (changed.precision, changed.graphs["step"].build.precision) == ("fp16", "fp32")
+    changed = Engine(engine)
+    assert changed.graph("step").compute_capabilities == ("8.9",)
+    assert (changed.precision, changed.graph("step").precision) == ("fp16", "fp32")
 
 
 @pytest.mark.parametrize(
@@ -161,35 +164,34 @@ def test_what_it_was_built_for_is_read(engine):
 def test_a_wrong_build_is_refused(engine, change, message):
     _edit(engine, lambda c: c.update(change))
     with pytest.raises(EngineError, match=message):
-        load_manifest(engine)
+        Engine(engine)
 
 
 def test_a_folder_built_for_tensorrt_says_so_to_others(engine):
     _edit(engine, lambda c: c.update(target="tensorrt", precision="fp16"))
-    manifest = load_manifest(engine)
     with pytest.raises(EngineError, match=r"built for tensorrt, got --backend onnxruntime"):
-        open_graph(manifest, "step", "onnxruntime")
+        Engine(engine, "onnxruntime").session("step")
 
 
 def test_weights_beside_a_graph_are_checked(engine):
     (engine / "step.bin").write_bytes(b"weights")
     stated = {"file": "step.bin", "sha256": file_sha256(engine / "step.bin")}
     _edit(engine, lambda c: c["graphs"]["step"].update(weights=stated))
-    load_manifest(engine)
+    Engine(engine)
     (engine / "step.bin").write_bytes(b"others")
     with pytest.raises(EngineError, match=r"step\.bin has sha256"):
-        load_manifest(engine)
+        Engine(engine)
 
 
 def test_unknown_engines_list_the_known(tmp_path):
     assert "blazepose-gru" in engine_names()
     with pytest.raises(EngineError, match=r"no engine 'nonsense'.*blazepose-gru"):
-        engine_folder("nonsense")
+        Engine("nonsense")
     with pytest.raises(EngineError, match=r"no engine\.json"):
-        load_manifest(tmp_path)
+        Engine(tmp_path)
 
 
 def test_an_engine_may_be_anywhere(engine, tmp_path):
     moved = tmp_path / "elsewhere"
     shutil.copytree(engine, moved)
-    assert load_manifest(engine_folder(str(moved))).name == "tiny"
+    assert Engine(str(moved)).name == "tiny"

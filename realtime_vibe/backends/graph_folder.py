@@ -1,0 +1,214 @@
+"""Folders of exported graphs: what the manifest states is checked before anything of it runs."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from realtime_vibe.backends.base import InferenceSession, TensorSpec
+from realtime_vibe.backends.engine_folder import MANIFEST_NAME, engine_folder
+from realtime_vibe.backends.factory import open_session
+from realtime_vibe.backends.graph import ONNX, Graph, described_graph
+from realtime_vibe.errors import EngineError
+
+FORMAT_VERSION = 1
+
+
+class GraphFolder:
+    """A folder whose manifest lists graphs; each graph's file is checked when it is first asked for.
+
+    Args:
+        path: the folder.
+        backend: what opens the graphs, one of `factory.BACKENDS`.
+        used: where `used` is kept; another folder's to collect both.
+
+    Raises:
+        EngineError: there is no manifest, it is damaged or from another format version.
+    """
+
+    manifest: ClassVar[str]
+    """File name of the manifest."""
+
+    def __init__(
+        self, path: Path, backend: str = "auto", *, used: dict[str, str] | None = None
+    ) -> None:
+        self.path = path
+        self.backend = backend
+        self.used = used if used is not None else {}
+        """What really runs each graph that was opened: `{"landmarks": "openvino:CPU:f32"}`."""
+        self._checked: dict[str, Graph] = {}
+        self.content = self._read()
+        """The manifest."""
+
+    @property
+    def advice(self) -> str:
+        """What to do when something is wrong with the folder, as the end of an error message."""
+        raise NotImplementedError
+
+    @property
+    def target(self) -> str:
+        """What the graphs were built for; `onnx` runs anywhere."""
+        return str(self.content.get("target", ONNX))
+
+    @property
+    def precision(self) -> str:
+        """What the graphs hold: `fp32`, `fp16`, `bf16` or `int8`."""
+        return str(self.content.get("precision", "fp32"))
+
+    @property
+    def graph_names(self) -> tuple[str, ...]:
+        """All that the manifest lists, in its order.
+
+        Raises:
+            EngineError: it lists none.
+        """
+        with self._parsing():
+            return tuple(dict(self.content["graphs"]))
+
+    def graphs(self) -> dict[str, Graph]:
+        """All graphs, checked; see `graph`."""
+        return {name: self.graph(name) for name in self.graph_names}
+
+    def graph(self, name: str) -> Graph:
+        """One graph of the folder.
+
+        Raises:
+            EngineError: it is not described, or its file is missing or does not have the stated sha256.
+        """
+        if name in self._checked:
+            return self._checked[name]
+        if name not in self.graph_names:
+            raise self._error(
+                f"{self.path / self.manifest} describes no graph '{name}' (it has "
+                f"{sorted(self.graph_names)})"
+            )
+        with self._parsing():
+            entry = self.content["graphs"][name]
+            if "weights" in entry:  # OpenVINO keeps them beside the graph
+                self._checked_file(entry["weights"])
+            graph = described_graph(self._checked_file(entry), entry, self.content)
+        self._checked[name] = graph
+        return graph
+
+    def session(self, name: str, *, num_threads: int = 2) -> InferenceSession:
+        """Opens a graph and compares its inputs and outputs with the manifest's.
+
+        Args:
+            name: of the graph.
+            num_threads: threads inside one operator.
+
+        Raises:
+            EngineError: the graph is missing or damaged, was built for another backend or machine, or names,
+                shapes or types differ.
+            BackendUnavailableError: the backend is not installed or cannot run here.
+        """
+        graph = self.graph(name)
+        session = open_session(graph, self.backend, num_threads=num_threads)
+        for side, stated, found in (
+            ("inputs", graph.inputs, session.inputs),
+            ("outputs", graph.outputs, session.outputs),
+        ):
+            if _signature(stated) != _signature(found):
+                session.close()
+                raise self._error(
+                    f"{graph.path.name}: {side} are {_signature(found)}, {self.manifest} says "
+                    f"{_signature(stated)}"
+                )
+        self.used[name] = session.backend
+        return session
+
+    def _read(self) -> dict[str, Any]:
+        path = self.path / self.manifest
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise self._error(f"{self.path} has no {self.manifest}") from error
+        except (OSError, ValueError) as error:
+            raise self._error(f"{path} cannot be read ({error})") from error
+        with self._parsing():
+            version, content = content["format_version"], dict(content)
+        if version != FORMAT_VERSION:
+            raise self._error(f"{path} has format version {version}, expected {FORMAT_VERSION}")
+        return content
+
+    def _checked_file(self, entry: Mapping[str, Any]) -> Path:
+        name, stated = str(entry["file"]), str(entry["sha256"])
+        path = self.path / name
+        if Path(name).name != name:
+            raise self._error(
+                f"{self.path / self.manifest} names '{name}', expected a file beside it"
+            )
+        if not path.is_file():
+            raise self._error(f"{self.path} lacks {name}")
+        found = file_sha256(path)
+        if found != stated:
+            raise self._error(
+                f"{path} has sha256 {found[:12]}…, {self.manifest} says {stated[:12]}…"
+            )
+        return path
+
+    @contextmanager
+    def _parsing(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._error(f"{self.path / self.manifest} lacks or garbles {error}") from error
+
+    def _error(self, text: str) -> EngineError:
+        return EngineError(f"{text}: {self.advice}")
+
+
+class Engine(GraphFolder):
+    """An engine: the motion model's graphs, the body, and the features the model reads; all files are checked.
+
+    Args:
+        name_or_folder: of a folder with an `engine.json`, see `engine_folder`.
+        backend: see `GraphFolder`.
+
+    Raises:
+        EngineError: there is no such engine, or something is missing, damaged or from another format version.
+    """
+
+    manifest = MANIFEST_NAME
+
+    def __init__(self, name_or_folder: str | Path, backend: str = "auto") -> None:
+        super().__init__(engine_folder(str(name_or_folder)), backend)
+        self.graphs()
+        with self._parsing():
+            self.name = str(self.content["name"])
+            self.body = self._checked_file(self.content["body"])
+            """The body's file."""
+            features = self.content["features"]
+            self.feature_layout = str(features["layout"])
+            self.feature_layout_version = int(features["version"])
+            self.feature_size = int(features["size"])
+            self.crop_scale = float(features["crop_scale"])
+            """Margin of the square crop the camera was trained in."""
+
+    @property
+    def advice(self) -> str:
+        """See `GraphFolder.advice`."""
+        return (
+            "reinstall the engine, or rebuild it with `python -m export.engine` or "
+            "`python -m export.vibe`"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _signature(specs: tuple[TensorSpec, ...]) -> list[tuple[str, tuple[int | None, ...], str]]:
+    """Names, shapes with free dimensions as None, types."""
+    return [
+        (
+            spec.name,
+            tuple(size if isinstance(size, int) else None for size in spec.shape),
+            spec.dtype,
+        )
+        for spec in specs
+    ]
