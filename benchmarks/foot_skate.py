@@ -26,7 +26,7 @@ from benchmarks.accuracy_clips import EvaluationClip, find_clips
 from benchmarks.command_line import guarded
 from realtime_vibe.app.run import BuiltPipeline, build_pipeline
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.body.skeleton import SmplSkeleton
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.packets import NUM_SMPL_JOINTS, SmplParams
@@ -71,7 +71,7 @@ class ClipTracks:
 
 class _Poser:
     def __init__(self, built: BuiltPipeline) -> None:
-        self.body, self.soles = SmplBody(built.body_model), Soles(built.body_model)
+        self.body, self.soles = SmplSkeleton(built.body_model), Soles(built.body_model)
 
     def rest_pelvis(self, params: SmplParams) -> FloatArray:
         """(3,) the point about which the body turns [m]."""

@@ -6,33 +6,18 @@ plain vector arithmetic. Legend: V vertices, J = 24 joints, P pose blend compone
 """
 
 import threading
-from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
 
-from realtime_vibe.body.joints import ANCESTORS, PARENTS
-from realtime_vibe.body.model_file import BodyModel, rest_skeleton
+from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.body.skeleton import SmplSkeleton
 from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh, FloatArray
 
-_PARENTS_OF_ALL = np.asarray(PARENTS[1:])
-_IDENTITY = np.eye(4, dtype=np.float32)
 _NO_TURN = np.eye(3, dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kinematics:
-    """A posed skeleton before translation."""
-
-    rotations: FloatArray
-    """(24, 3, 3) of each joint in the frame of the root's rotation."""
-    joints: FloatArray
-    """(24, 3) [m]."""
-    rest_joints: FloatArray
-    """(24, 3) of the shape in the rest pose [m]."""
-
-
-class SmplBody:
+class SmplBody(SmplSkeleton):
     """Poses one body model. Vertices are skinned when somebody looks at them, in whichever thread that is.
 
     Args:
@@ -40,15 +25,12 @@ class SmplBody:
     """
 
     def __init__(self, model: BodyModel) -> None:
+        super().__init__(model)
         num_vertices = model.num_vertices
-        self._model = model
         self._template = np.ascontiguousarray(model.v_template.T).reshape(-1)
         self._shapedirs = _planar(model.shapedirs)
         self._posedirs = _planar(model.posedirs)
         self._weights = np.ascontiguousarray(model.weights.T)
-        rest = rest_skeleton(model)
-        self._rest_joints = rest.joints.astype(np.float32)
-        self._joint_shapedirs = rest.shapedirs.astype(np.float32)
         self._skinning = threading.Lock()
         """Guards what follows: scratch memory, and the template of the last betas."""
         self._blended = np.empty((12, num_vertices), np.float32)
@@ -56,11 +38,6 @@ class SmplBody:
         self._posed = np.empty((3, num_vertices), np.float32)
         self._shaped = self._template.copy()
         self._shaped_betas = np.zeros(model.shapedirs.shape[-1], np.float32).tobytes()
-
-    @property
-    def model(self) -> BodyModel:
-        """The arrays this body was built from."""
-        return self._model
 
     def forward(
         self,
@@ -77,40 +54,16 @@ class SmplBody:
             betas: (10,) shape coefficients; equal ones reuse the last shaped template.
             transl: (3,) [m], added to all that comes out.
         """
-        rest_joints = self._rest_joints_of(betas)
-        rotations, positions = _forward_kinematics(global_orient, body_pose, rest_joints)
-        placed = positions + transl
-        offsets = placed - np.einsum("jab,jb->ja", rotations, rest_joints)
+        pose = self.kinematics(global_orient, body_pose, betas)
+        placed = pose.joints + transl
+        offsets = placed - np.einsum("jab,jb->ja", pose.rotations, pose.rest_joints)
         return BodyMesh(
             skin=cache(
-                partial(self._skinned, betas.copy(), body_pose - _NO_TURN, rotations, offsets)
+                partial(self._skinned, betas.copy(), body_pose - _NO_TURN, pose.rotations, offsets)
             ),
             joints=placed.astype(np.float32, copy=False),
             transl=np.array(transl, np.float32),
         )
-
-    def joints(
-        self,
-        global_orient: FloatArray,
-        body_pose: FloatArray,
-        betas: FloatArray,
-        transl: FloatArray,
-    ) -> FloatArray:
-        """(24, 3) joints [m]: what `forward` gives, without the mesh."""
-        _, positions = _forward_kinematics(global_orient, body_pose, self._rest_joints_of(betas))
-        return (positions + transl).astype(np.float32, copy=False)
-
-    def kinematics(
-        self, global_orient: FloatArray, body_pose: FloatArray, betas: FloatArray
-    ) -> Kinematics:
-        """The skeleton alone, with the rotation of every joint; arguments as of `forward`."""
-        rest_joints = self._rest_joints_of(betas)
-        rotations, positions = _forward_kinematics(global_orient, body_pose, rest_joints)
-        return Kinematics(rotations=rotations, joints=positions, rest_joints=rest_joints)
-
-    def _rest_joints_of(self, betas: FloatArray) -> FloatArray:
-        shaped: FloatArray = self._rest_joints + self._joint_shapedirs @ betas
-        return shaped.astype(np.float32, copy=False)
 
     def _shaped_template(self, betas: FloatArray) -> FloatArray:
         """(3V,) shaped rest vertices as planes; read only."""
@@ -156,20 +109,3 @@ def _planar(directions: FloatArray) -> FloatArray:
     num_components = directions.shape[2]
     swapped = directions.transpose(1, 0, 2)
     return np.ascontiguousarray(swapped).reshape(3 * len(directions), num_components)
-
-
-def _forward_kinematics(
-    global_orient: FloatArray, body_pose: FloatArray, rest_joints: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Rotations (24, 3, 3) and positions (24, 3) of the joints in the root's parent frame."""
-    # One motion more, the identity, stands above the root.
-    motions = np.zeros((NUM_SMPL_JOINTS + 1, 4, 4), np.float32)
-    motions[:-1, 3, 3] = 1.0
-    motions[-1] = _IDENTITY
-    motions[0, :3, :3], motions[1:-1, :3, :3] = global_orient, body_pose
-    motions[0, :3, 3] = rest_joints[0]
-    motions[1:-1, :3, 3] = rest_joints[1:] - rest_joints[_PARENTS_OF_ALL]
-    # After each round a joint's motion holds those of twice as many joints above it.
-    for above in ANCESTORS:
-        motions = motions[above] @ motions
-    return motions[:-1, :3, :3], motions[:-1, :3, 3]

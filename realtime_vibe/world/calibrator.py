@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime_vibe.body.model_file import BodyModel
-from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.body.skeleton import SmplSkeleton
 from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.geometry.camera import transl_from_weak_camera
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
@@ -59,7 +59,7 @@ class Calibrator:
     """
 
     def __init__(self, model: BodyModel, known: Known) -> None:
-        self._body = SmplBody(model)
+        self._body = SmplSkeleton(model)
         self._soles = Soles(model)
         self._height = BodyHeight(model)
         self._known = known

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from realtime_vibe.body.model_file import BodyModel
-from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.body.skeleton import SmplSkeleton
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
 from realtime_vibe.world.foot_lock import LEVEL_UP, FootLock
 from realtime_vibe.world.resting_legs import RestingLegs
@@ -29,7 +29,7 @@ class BodyCorrections:
     """
 
     def __init__(self, model: BodyModel, *, foot_lock: bool, rest_legs: bool) -> None:
-        self._body = SmplBody(model)
+        self._body = SmplSkeleton(model)
         self._soles = Soles(model)
         self._foot_lock, self._rest_legs = foot_lock, rest_legs
         self._people: dict[int, _Person] = {}

@@ -9,7 +9,7 @@ Legend: 2 feet, left first; 2 points of each, heel first.
 
 import numpy as np
 
-from realtime_vibe.body.smpl import Kinematics, SmplBody
+from realtime_vibe.body.skeleton import Kinematics, SmplSkeleton
 from realtime_vibe.packets import FloatArray, SmplParams
 from realtime_vibe.world.foot_contact import FootContact
 from realtime_vibe.world.leg_ik import Leg, out_of_reach, reach
@@ -52,7 +52,7 @@ class FootLock:
         soles: of the same body.
     """
 
-    def __init__(self, body: SmplBody, soles: Soles) -> None:
+    def __init__(self, body: SmplSkeleton, soles: Soles) -> None:
         self._body, self._soles = body, soles
         self._contact = FootContact()
         self._before: FloatArray = np.zeros((2, 2, 3), np.float32)

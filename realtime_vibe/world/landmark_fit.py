@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.body.landmark_points import landmark_points
-from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.body.skeleton import SmplSkeleton
 from realtime_vibe.packets import (
     NUM_LANDMARKS,
     NUM_SMPL_JOINTS,
@@ -140,7 +140,7 @@ class LandmarkFit:
         BodyModelError: the body does not say where BlazePose's landmarks are.
     """
 
-    def __init__(self, body: SmplBody) -> None:
+    def __init__(self, body: SmplSkeleton) -> None:
         self._body = body
         self._points = landmark_points(body.model)
 
