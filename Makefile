@@ -15,8 +15,8 @@ help: ## list the targets
 
 live: setup ## set up and run the live app (no torch)
 	@if [ "$$(uname -s)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
-	  echo "no display here: running without windows (--view none)"; \
-	  exec $(PY) run_live.py --view none $(ARGS); \
+	  echo "no display here: running without windows (--view files)"; \
+	  exec $(PY) run_live.py --view files $(ARGS); \
 	else exec $(PY) run_live.py $(ARGS); fi
 
 test: setup-test lint types imports pytest ## set up and run every check; pytest comes last

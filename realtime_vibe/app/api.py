@@ -203,7 +203,7 @@ class LiveStream(ClosedByWith):
         if self._frames is not None:
             return GivenFrames(self._frames, fps=config.fps)
         size = (config.width, config.height) if config.width and config.height else None
-        return open_source(config.source, paced=False, size=size, fps=config.fps)
+        return open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
 
 
 def stream(

@@ -22,6 +22,7 @@ from realtime_vibe.app.takes import (
     check_take,
     take_options,
 )
+from realtime_vibe.app.view_files import ViewFiles
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.person_lock import PersonLock
@@ -167,6 +168,13 @@ class LiveOutputs:
         self._takes.start_first(live)
         if config.save_video is not None:
             live.add_writer(open_video(config.save_video, config.overwrite))
+        if config.view == "files":
+            live.add_writer(
+                ViewFiles(
+                    lambda path: open_video(path, False),
+                    lambda path, result: self._save_snapshot(path, result, faces),
+                )
+            )
         self._network.attach(live, faces)
 
     @property

@@ -1,7 +1,6 @@
 """Builds everything a live run needs and runs it: the only module that constructs the stages."""
 
 import signal
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from realtime_vibe.app.calibration import LiveCalibration
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.recorded_body import recorded_body
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.status_line import follow_live
+from realtime_vibe.app.status_line import follow_file, follow_live
 from realtime_vibe.backends.graph import ONNX
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel, load_body
@@ -30,7 +28,6 @@ from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.factory import open_source
-from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.base import PersonTracker
@@ -118,7 +115,7 @@ def run(config: LiveConfig) -> int:
         with ExitStack() as cleanup:
             cleanup.callback(built.pipeline.close)
             # Windows come before the camera: without a display nothing needs to be opened.
-            display = None if config.view == "none" else outputs.open_display(built.faces)
+            display = outputs.open_display(built.faces) if config.has_windows else None
             if display is not None:
                 cleanup.callback(display.close)
             source = _open_source(config)
@@ -131,14 +128,14 @@ def run(config: LiveConfig) -> int:
             cleanup.callback(live.close)
             connect(config, outputs, live, built, source.info)
             live.start()
-            if display is None and source.info.is_live:
-                follow_live(live, stats, lambda: outputs.recording, caught)
-            elif display is None:
-                _follow(live, config.max_frames or source.info.frame_count, caught)
-            else:
+            if display is not None:
                 titles = (built.engine, f"{built.backend} {built.precision}")
                 while not caught and outputs.serve(display, live, stats, titles):
                     pass
+            elif config.sends or source.info.is_live:
+                follow_live(live, stats, lambda: outputs.recording, caught)
+            else:
+                follow_file(live, config.max_frames or source.info.frame_count, caught)
     return 128 + caught[0] if caught else 0
 
 
@@ -166,8 +163,7 @@ def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None
 
 def _open_source(config: LiveConfig) -> FrameSource:
     size = (config.width, config.height) if config.width and config.height else None
-    paced = config.view != "none" and not config.every_frame
-    source = open_source(config.source, paced=paced, size=size, fps=config.fps)
+    source = open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
     source.open()
     return source
 
@@ -175,20 +171,7 @@ def _open_source(config: LiveConfig) -> FrameSource:
 def _wants_every_frame(config: LiveConfig, source: FrameSource) -> bool:
     if config.every_frame is not None:
         return config.every_frame
-    return config.view == "none" and not source.info.is_live
-
-
-def _follow(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
-    """Waits for the end with a progress bar."""
-    tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
-    with tqdm(total=num_frames, unit="frame", file=sys.stderr, dynamic_ncols=True) as bar:
-        while not caught:
-            try:
-                live.take(0.2)
-            except SlotClosed:
-                break
-            finally:
-                bar.update(live.frames_processed - bar.n)
+    return not (config.has_windows or config.sends or source.info.is_live)
 
 
 def write_reports(

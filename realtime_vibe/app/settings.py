@@ -82,7 +82,7 @@ class LiveConfig:
         FLAG,
         None,
         "process every frame in order instead of always the newest",
-        otherwise="yes for files without a view, else no",
+        otherwise="yes for files without windows and live outputs, else no",
     )
     max_frames: int | None = _input(
         COUNT, None, "stop after N processed frames", otherwise="never", example=1000
@@ -193,9 +193,10 @@ class LiveConfig:
     )
 
     view: str = _view(
-        one_of(("both", "open3d", "preview", "none")),
+        one_of(("both", "open3d", "preview", "files", "none")),
         "both",
-        "windows to open: the body in 3D (open3d), the picture with overlay and status (preview), both or none",
+        "windows to open: the body in 3D (open3d), the picture with overlay and status (preview), both or none; "
+        "files, for machines without a display: no windows, but a picture and a short video to look at",
     )
     mirror: bool = _view(
         FLAG, False, "show the views as a mirror does; recordings are never mirrored"
@@ -312,12 +313,11 @@ class LiveConfig:
             raise ConfigError(f"{given} is set without {missing}: give both or neither")
         if self.background == TRANSPARENT and self.snapshot is None:
             raise ConfigError(f"background is {TRANSPARENT} without snapshot: windows cannot be so")
-        anything = self.vmc or self.vrchat or self.web
         for name, output, missing in (
             ("vmc_avatar", self.vmc, "vmc"),
             ("vmc_root", self.vmc, "vmc"),
             ("web_host", self.web, "web"),
-            ("stream_rate", anything, "vmc, vrchat or web"),
+            ("stream_rate", self.sends, "vmc, vrchat or web"),
         ):
             if getattr(self, name) != SETTINGS[name].default and not output:
                 raise ConfigError(f"{option_name(name)} is set without {missing}")
@@ -329,6 +329,24 @@ class LiveConfig:
             return self.foot_lock
         files = any(path.suffix.lower() in _CHARACTER_SUFFIXES for path in self.record)
         return files or bool(self.vmc or self.vrchat)
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether windows are opened."""
+        return self.view not in {"files", "none"}
+
+    @property
+    def sends(self) -> bool:
+        """Whether a live output is on: an avatar or a page moves with the person."""
+        return bool(self.vmc or self.vrchat or self.web)
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether recorded media are played at their own speed, the demo for ever: somebody watches.
+
+        Who watches a window may ask for every frame instead; an avatar must move at the person's speed.
+        """
+        return self.sends or (self.has_windows and not self.every_frame)
 
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType(

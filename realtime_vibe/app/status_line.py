@@ -1,4 +1,4 @@
-"""What a terminal shows of a live run without windows: one line that is rewritten."""
+"""What is said of a run without windows: a line that a terminal rewrites, now and then a line in a log."""
 
 import logging
 import math
@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Self, TextIO
 
+from tqdm import tqdm
+
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.system.closing import ClosedByWith
@@ -17,6 +19,8 @@ from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 _INTERVAL_S = 0.5
+_LOG_INTERVAL_S = 30.0
+"""Time between two lines where each stays: in files and journals."""
 _SILENCE_S = 1.0
 """A live source without a frame for longer is shown as silent."""
 _DEFAULT_COLUMNS = 80
@@ -26,9 +30,12 @@ _BETWEEN = " | "
 class StatusLine(ClosedByWith):
     """The last line of a terminal; log messages push it down instead of running into it.
 
+    Elsewhere the text becomes a log message now and then.
+
     Args:
-        stream: where to write; nothing is written where it is no terminal.
-        interval_s: time between two updates [s].
+        stream: where to write.
+        interval_s: time between two updates of a terminal [s].
+        log_interval_s: time before and between log messages where it is no terminal [s].
         clock: monotonic seconds.
     """
 
@@ -37,13 +44,14 @@ class StatusLine(ClosedByWith):
         stream: TextIO,
         *,
         interval_s: float = _INTERVAL_S,
+        log_interval_s: float = _LOG_INTERVAL_S,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty()
-        self._interval_s = interval_s
+        self._interval_s = interval_s if self._is_terminal else log_interval_s
         self._clock = clock
-        self._due_s = -math.inf
+        self._due_s = -math.inf if self._is_terminal else clock() + log_interval_s
         self._length = 0
         self._lock = threading.Lock()
         self._handlers: list[logging.Handler] = []
@@ -62,15 +70,18 @@ class StatusLine(ClosedByWith):
         self._erase()
 
     def update(self, text: Callable[[], str]) -> None:
-        """Rewrites the line when it is time to.
+        """Rewrites the line, or logs it, when it is time to.
 
         Args:
             text: makes the new text; called only when it is shown.
         """
         now_s = self._clock()
-        if not self._is_terminal or now_s < self._due_s:
+        if now_s < self._due_s:
             return
         self._due_s = now_s + self._interval_s
+        if not self._is_terminal:
+            logger.info("%s", text())
+            return
         # The last column stays free: many terminals begin a new line when it is written.
         shown = _fitted(text(), _columns(self._stream) - 1)
         with self._lock:
@@ -126,6 +137,40 @@ def follow_live(
                 break
             line.update(lambda: status_text(live, stats, recording()))
     logger.info("%s", summary_text(live, stats))
+
+
+def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
+    """Waits for the end of a run from a file: a progress bar on a terminal, lines in a log.
+
+    Args:
+        live: started.
+        num_frames: how many will be processed, as far as that is known.
+        caught: signals that came; the first ends the wait.
+
+    Raises:
+        BaseException: whatever broke a thread of the run.
+    """
+    tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
+    of_all = "" if num_frames is None else f" of {num_frames}"
+
+    def text() -> str:
+        return f"{live.frames_processed}{of_all} frames processed"
+
+    with (
+        StatusLine(sys.stderr) as line,
+        tqdm(total=num_frames, unit="frame", disable=None, dynamic_ncols=True) as bar,
+    ):
+        while not caught:
+            try:
+                live.take(0.2)
+            except SlotClosed:
+                break
+            finally:
+                bar.update(live.frames_processed - bar.n)
+            if bar.disable:  # no terminal
+                line.update(text)
+    if bar.disable:
+        logger.info("%s", text())
 
 
 def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:

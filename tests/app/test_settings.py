@@ -151,7 +151,7 @@ def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Su
         ("smooth = nan", "smooth is nan, expected off or a number from 0 to 1"),
         ("smooth = true", "smooth is True, expected off"),
         ("mirror = 'yes'", "mirror is 'yes', expected true or false"),
-        ("view = 'all'", "view is 'all', expected one of both, open3d, preview, none"),
+        ("view = 'all'", "view is 'all', expected one of both, open3d, preview, files, none"),
         ("view = ['both']", "expected one of both"),
         ("source = -1", "source is -1, expected auto, a camera number"),
         ("source = ''", "source is '', expected auto"),
@@ -217,3 +217,16 @@ def test_addresses_are_completed_and_checked() -> None:
 def test_a_setting_of_an_output_that_is_off_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
         LiveConfig(**given)
+
+
+def test_films_are_played_at_their_speed_whenever_somebody_watches():
+    for settings, is_paced in (
+        ({}, True),
+        ({"every_frame": True}, False),
+        ({"view": "none"}, False),
+        ({"view": "files"}, False),
+        ({"view": "none", "vmc": "127.0.0.1"}, True),
+        ({"view": "none", "vrchat": "127.0.0.1", "every_frame": True}, True),
+        ({"view": "files", "web": 8765}, True),
+    ):
+        assert LiveConfig(**settings).is_paced is is_paced, settings

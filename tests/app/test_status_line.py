@@ -91,6 +91,24 @@ def test_elsewhere_only_the_summary_is_said(live_app) -> None:
     assert len([line for line in written.splitlines() if SUMMARY.match(line)]) == 1
 
 
+def test_a_log_gets_a_line_now_and_then(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    now_s = [0.0]
+    with StatusLine(io.StringIO(), log_interval_s=30.0, clock=lambda: now_s[0]) as line:
+        for step in range(1000):
+            now_s[0] = step * 0.1
+            line.update(lambda: f"{now_s[0]:.0f} s")
+    assert [record.getMessage() for record in caplog.records] == ["30 s", "60 s", "90 s"]
+
+
+def test_a_film_on_its_way_draws_no_bar_into_a_log(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert run_app(LiveConfig(source="synthetic", view="none", max_frames=3)) == 0
+    assert stream.getvalue() == ""
+
+
 def test_messages_do_not_run_into_the_line() -> None:
     terminal = Terminal()
     handler = logging.StreamHandler(terminal)

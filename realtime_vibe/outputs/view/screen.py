@@ -19,9 +19,7 @@ from pathlib import Path
 
 from realtime_vibe.errors import OutputError
 
-_REMEDY = (
-    "use --view none (with --save-video or --snapshot to see the result), or log in to a desktop"
-)
+_REMEDY = "use --view files (a picture and a short video to look at) or --view none, or log in to a desktop"
 _LEFT_PX, _TOP_PX, _GAP_PX = 40, 60, 20
 _PREVIEW_SHARE = 0.4
 _LARGE_SCREEN_PX = 1080
