@@ -25,6 +25,7 @@ _SILENCE_S = 1.0
 """A live source without a frame for longer is shown as silent."""
 _DEFAULT_COLUMNS = 80
 _BETWEEN = " | "
+_UNKNOWN = "measuring latency"
 
 
 class StatusLine(ClosedByWith):
@@ -198,13 +199,15 @@ def summary_text(live: LiveRun, stats: StatsCollector) -> str:
     """One line about a run that is over."""
     fps = "" if stats.fps is None else f", {stats.fps:.1f} fps"
     frames = f"{live.frames_processed} frames processed{fps}"
-    return f"{frames}, latency {_latency(stats)}, {live.rates.dropped} dropped"
+    latency = _latency(stats)
+    latency = latency if latency == _UNKNOWN else f"latency {latency}"
+    return f"{frames}, {latency}, {live.rates.dropped} dropped"
 
 
 def _latency(stats: StatsCollector) -> str:
     p50_ms, p95_ms = (stats.percentile_ms("end_to_end", percent) for percent in (50, 95))
     if math.isnan(p50_ms):  # the first frames are not counted
-        return "measuring latency"
+        return _UNKNOWN
     return f"{p50_ms:.1f} ms (p95 {p95_ms:.1f})"
 
 
