@@ -181,6 +181,7 @@ def _path(clip: str) -> Path:
 
 
 def _plain(name: str) -> str:
+    name = name.encode("utf-8", "replace").decode()
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "-", name).strip("-. ") or "clip"
 
 

@@ -9,11 +9,12 @@ import io
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import cv2
 
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.film_opening import open_contained
 from realtime_vibe.sources.opencv import Capture
 
 LIKELY_ASPECTS = (0.25, 4.0)  # what lies outside is a damaged header, not a picture
@@ -148,8 +149,7 @@ class ShapeWatch:
             return None  # what the container says is what players show
         # Never released by hand: OpenCV 5.1 then lets go of the Python object without holding the
         # interpreter's lock, and crashes.
-        reader: Any = io.BytesIO(packet)  # OpenCV takes it for its `IStreamReader`
-        probe = cv2.VideoCapture(reader, cv2.CAP_FFMPEG, [])
+        probe = open_contained(io.BytesIO(packet))
         return PictureShape.of(probe) if probe.isOpened() else None
 
 

@@ -8,8 +8,9 @@ import cv2
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.film_capture import FilmCapture
+from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
-from realtime_vibe.sources.opencv import Capture, quiet_opencv
+from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 
 SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"})
@@ -77,14 +78,13 @@ def open_stream(url: str, name: str) -> Capture:
     Raises:
         SourceError: nothing answers, or what answers is no video.
     """
-    quiet_opencv()
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         OPEN_TIMEOUT_MS,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
         READ_TIMEOUT_MS,
     ]
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+    capture = open_address(url, limits)
     if not capture.isOpened():
         capture.release()
         raise SourceError(

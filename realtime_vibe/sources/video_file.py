@@ -12,8 +12,9 @@ from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.film_capture import FilmCapture
+from realtime_vibe.sources.film_opening import open_file, what_is_no_film
 from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
-from realtime_vibe.sources.opencv import plausible_count, plausible_fps, quiet_opencv
+from realtime_vibe.sources.opencv import plausible_count, plausible_fps
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
@@ -22,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT_S = 1.5
 SNIFFED_BYTES = 4096
-TEXT_BYTES = frozenset(range(32, 127)) | {9, 10, 12, 13, 27}
 
 
 class Picture(NamedTuple):
@@ -171,11 +171,8 @@ class VideoFile(OpenedByWith):
 def check_video_path(path: Path) -> None:
     """Refuses what cannot be a video before OpenCV sees it.
 
-    Text is refused because FFmpeg renders it as a film of a terminal, and because play lists are
-    text: one may name files and hosts that the user never meant to open.
-
     Raises:
-        SourceError: missing, a folder, unreadable, empty or text.
+        SourceError: missing, a folder, unreadable or empty.
     """
     if not path.exists():
         raise SourceError(
@@ -185,15 +182,13 @@ def check_video_path(path: Path) -> None:
         raise SourceError(f"{path}: is a folder, expected a video file")
     try:
         with path.open("rb") as file:
-            head = file.read(SNIFFED_BYTES)
+            head = file.read(1)
     except OSError as error:
         raise SourceError(
             f"{path}: cannot be read ({error.strerror}); check its permissions"
         ) from None
     if not head:
         raise SourceError(f"{path}: the file is empty (0 bytes), expected a video")
-    if all(byte in TEXT_BYTES for byte in head):
-        raise SourceError(f"{path}: is a text file, expected a video such as MP4, MKV, AVI or WebM")
 
 
 def open_video(path: Path) -> FilmCapture:
@@ -202,17 +197,9 @@ def open_video(path: Path) -> FilmCapture:
     Raises:
         SourceError: not a video, or cut off so early that its index is missing.
     """
-    quiet_opencv()
-
-    def new_capture() -> cv2.VideoCapture:
-        # The absolute path keeps FFmpeg from taking a name such as `concat:a` for a protocol.
-        return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
-
-    capture = new_capture()
+    capture = open_file(path)
     if not capture.isOpened():
         capture.release()
-        raise SourceError(
-            f"{path}: cannot be opened as a video (not a video, cut off, or an unknown codec); "
-            "try to play it, or convert it: ffmpeg -i IN -c:v libx264 OUT.mp4"
-        )
-    return FilmCapture(capture, is_recorded=True, reopen=new_capture)
+        with path.open("rb") as file:
+            raise SourceError(f"{path}: {what_is_no_film(file.read(SNIFFED_BYTES))}")
+    return FilmCapture(capture, is_recorded=True, reopen=lambda: open_file(path))

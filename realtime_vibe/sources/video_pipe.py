@@ -11,7 +11,8 @@ import cv2
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.film_capture import FilmCapture
-from realtime_vibe.sources.opencv import Capture, quiet_opencv
+from realtime_vibe.sources.film_opening import open_contained
+from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 from realtime_vibe.system.threads import Worker
 
@@ -67,7 +68,6 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
     Raises:
         SourceError: what comes through is no video that can be streamed.
     """
-    quiet_opencv()
     source = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     drain, feed = os.pipe()
 
@@ -78,7 +78,7 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
 
     pump = Worker(f"pump {path}", lambda: _pump(source, feed, stop), log_breakage)
     pump.start()
-    capture = _PipedCapture(cv2.VideoCapture(f"pipe:{drain}", cv2.CAP_FFMPEG), drain, pump)
+    capture = _PipedCapture(open_contained(f"pipe:{drain}"), drain, pump)
     if not capture.is_open:
         capture.release()
         raise SourceError(
