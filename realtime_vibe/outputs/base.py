@@ -1,6 +1,7 @@
 """What every result sink offers, and the checks that come before a run writes anything."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,11 @@ from typing import IO, Protocol, Self
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.packets import FrameResult
+
+_RESERVED_BYTES = 40
+"""What names get while they are written (`.NAME.PID.tmp`, `.part`), and those of further people and takes."""
+_RANDOM_BYTES = 8
+"""What `tempfile` adds to a prefix."""
 
 
 class ResultSink(Protocol):
@@ -50,8 +56,10 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
         suffixes: the accepted endings, such as `(".npz",)`.
 
     Raises:
-        OutputError: wrong ending, existing file, or a folder that is missing or not writable.
+        OutputError: wrong ending, existing file, a folder that is missing or not writable, or a name
+            that is too long or not UTF-8.
     """
+    name_bytes = _name_bytes(path)
     if path.suffix.lower() not in suffixes:
         raise OutputError(f"{path}: expected a name that ends in {' or '.join(suffixes)}")
     if path.is_dir():
@@ -63,10 +71,38 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
         raise OutputError(f"{path}: the folder {folder} does not exist, create it first")
     try:
         # Permission bits lie for root and on read-only mounts; only making a file tells.
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=_as_long_as(name_bytes)):
             pass
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(
+                f"{path}: the name is too long ({name_bytes} bytes): files that are being written have "
+                f"up to {_RESERVED_BYTES} bytes more, choose a shorter one"
+            ) from None
         raise OutputError(f"{path}: cannot write into {folder}: {error.strerror}") from error
+
+
+def _name_bytes(path: Path) -> int:
+    """Length of a file's name as file systems count it.
+
+    Raises:
+        OutputError: the name cannot be written as UTF-8, or not be looked up at all.
+    """
+    try:
+        length = len(path.name.encode())
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()
+    except UnicodeEncodeError:
+        raise OutputError(f"{path!r}: the name is not UTF-8, choose another") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"{path}: cannot be the name of a file: {reason}") from None
+    return length
+
+
+def _as_long_as(name_bytes: int) -> str:
+    """A prefix that makes a temporary file's name as long as the longest made of a name."""
+    return ".".ljust(max(1, name_bytes + _RESERVED_BYTES - _RANDOM_BYTES), "t")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

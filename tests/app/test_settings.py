@@ -134,6 +134,11 @@ def test_command_line_beats_file_beats_default(settings: Path) -> None:
     assert config.temporal == LiveConfig().temporal
 
 
+def test_a_mark_in_front_as_editors_on_windows_write_it(settings: Path) -> None:
+    settings.write_bytes(b"\xef\xbb\xbfsmooth = 0.5\r\nrecord = 'C:\\Users\\me\\o.npz'\r\n")
+    assert build_config({}, settings).smooth == 0.5
+
+
 def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Subtests) -> None:
     for line, told in [
         ("sorce = 'x'", "unknown setting 'sorce' (did you mean 'source'?)"),
@@ -160,6 +165,8 @@ def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Su
         ("[view]\nname = 1", "expected one of both"),
         ("max-frames = 1\nmax_frames = 2", "'max-frames' is given twice"),
         ("max-frames = ", "is not valid TOML"),
+        ('record = "C:\\Users\\me\\o.npz"', "write paths in single quotes"),
+        ('record = ["C:\\new\\o.npz"]', "write paths in single quotes"),
     ]:
         with subtests.test(told=told, line=line):
             settings.write_text(line)

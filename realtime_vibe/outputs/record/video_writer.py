@@ -93,7 +93,9 @@ class VideoWriter(ClosedByWith):
         height, width = picture.shape[:2]
         self._size = (width + width % 2, height + height % 2)
         codec = cv2.VideoWriter.fourcc(*_CODECS[self.path.suffix.lower()])
-        writer = cv2.VideoWriter(str(self.path), cv2.CAP_FFMPEG, codec, self._fps, self._size)
+        # The absolute path keeps FFmpeg from taking a name such as `12:30.mkv` for a protocol.
+        name = str(self.path.absolute())
+        writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, codec, self._fps, self._size)
         if not writer.isOpened():
             raise OutputError(
                 f"{self.path}: OpenCV cannot write {self._size[0]}x{self._size[1]} video at "

@@ -48,6 +48,15 @@ def test_every_picture_comes_back(tmp_path: Path, suffix: str) -> None:
     capture.release()
 
 
+def test_a_name_with_a_colon_is_no_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter(Path("12:30 %d.mkv"), fps=25) as writer:
+        writer.write(_picture(0))
+    assert Path("12:30 %d.mkv").is_file()
+
+
 def test_odd_sizes_lose_no_pixel(tmp_path: Path) -> None:
     path = tmp_path / "o.mkv"
     with VideoWriter(path, fps=25) as writer:
