@@ -1,5 +1,6 @@
 """The live outputs that leave the program: checked before the run, hung on it, ended with it."""
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
+from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.stream.address import (
@@ -22,6 +24,8 @@ from realtime_vibe.outputs.stream.vmc_avatar import AvatarRest, read_avatar
 from realtime_vibe.outputs.stream.vrchat_osc import VrchatSink
 from realtime_vibe.outputs.stream.websocket_frames import StreamedBody
 
+logger = logging.getLogger(__name__)
+
 
 class NetworkOutputs:
     """The network outputs that the settings ask for.
@@ -31,21 +35,22 @@ class NetworkOutputs:
         lock: whom the user chose for avatars to follow.
 
     Raises:
-        OutputError: a host is unknown, the port is taken or the avatar cannot be read.
+        OutputError: a host is unknown or named twice, the port is taken or the avatar cannot be read.
     """
 
     def __init__(self, config: LiveConfig, lock: PersonLock | None = None) -> None:
         self._lock = lock
         self._rate_hz = config.stream_rate
         self._vmc_root = config.vmc_root
-        self._vmc = parse_address(config.vmc, default_port=VMC_PORT) if config.vmc else None
-        self._vrchat = (
-            parse_address(config.vrchat, default_port=VRCHAT_PORT) if config.vrchat else None
-        )
+        self._mirror = config.mirrors_avatars
+        self._vmc = [parse_address(text, default_port=VMC_PORT) for text in config.vmc]
+        self._vrchat = [parse_address(text, default_port=VRCHAT_PORT) for text in config.vrchat]
         self._web = Address(host=config.web_host, port=config.web) if config.web else None
-        for address in (self._vmc, self._vrchat):
-            if address is not None:
+        for protocol, addresses in (("vmc", self._vmc), ("vrchat", self._vrchat)):
+            for address in addresses:
                 resolve(address)
+                if addresses.count(address) > 1:
+                    raise OutputError(f"--{protocol} {address} is given twice: name it once")
         self._avatar: AvatarRest | None = (
             read_avatar(config.vmc_avatar) if config.vmc_avatar is not None else None
         )
@@ -68,16 +73,21 @@ class NetworkOutputs:
             live.add_writer(sink)
 
     def _sinks(self, faces: NDArray[np.integer]) -> Iterator[ResultSink]:
-        if self._vmc is not None:
+        if self._mirror and (self._vmc or self._vrchat):
+            logger.info("avatars move as in a mirror; --no-mirror-avatar keeps left and right")
+        for address in self._vmc:
             yield VmcSink(
-                self._vmc,
+                address,
                 avatar=self._avatar,
                 root_mode=self._vmc_root,
+                mirror=self._mirror,
                 max_rate_hz=self._rate_hz,
                 lock=self._lock,
             ).start()
-        if self._vrchat is not None:
-            yield VrchatSink(self._vrchat, max_rate_hz=self._rate_hz, lock=self._lock).start()
+        for address in self._vrchat:
+            yield VrchatSink(
+                address, mirror=self._mirror, max_rate_hz=self._rate_hz, lock=self._lock
+            ).start()
         if self._web is not None:
             # The server's library takes 0.1 s to import.
             from realtime_vibe.outputs.stream.websocket_stream import WebStream

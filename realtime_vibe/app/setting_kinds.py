@@ -26,11 +26,6 @@ def _path(value: object) -> Path:
     return value if isinstance(value, Path) else Path(_text(value))
 
 
-def _paths(value: object) -> tuple[Path, ...]:
-    several = value if isinstance(value, (list, tuple)) else [value]
-    return tuple(_path(single) for single in several)
-
-
 def one_of(choices: Iterable[str]) -> Kind:
     """One of several words."""
     words = tuple(choices)
@@ -41,6 +36,16 @@ def one_of(choices: Iterable[str]) -> Kind:
         return value
 
     return Kind(expected=f"one of {', '.join(words)}", check=check, choices=words)
+
+
+def several(kind: Kind) -> Kind:
+    """One value of a kind or several of them, kept as a tuple."""
+
+    def check(value: object) -> tuple[object, ...]:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(map(kind.check, values))
+
+    return replace(kind, check=check, is_repeated=True)
 
 
 def whole_number(low: int, high: float, metavar: str, expected: str) -> Kind:
@@ -72,7 +77,7 @@ TEXT = Kind(expected="text that is not empty", check=_text)
 FLAG = Kind(expected="true or false", check=_flag, is_flag=True)
 COUNT = whole_number(1, math.inf, "N", "a whole number of 1 or more")
 PATH = Kind(expected="the path of a file", check=_path)
-PATHS = Kind(expected="the path of a file", check=_paths, is_repeated=True)
+PATHS = several(PATH)
 PORT = whole_number(1, 65535, "PORT", "a port from 1 to 65535, such as 8765")
 
 

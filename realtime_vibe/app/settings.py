@@ -28,6 +28,7 @@ from realtime_vibe.app.setting_kinds import (
     address,
     number,
     one_of,
+    several,
 )
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.outputs.record.bvh_names import (
@@ -199,7 +200,10 @@ class LiveConfig:
         "files, for machines without a display: no windows, but a picture and a short video to look at",
     )
     mirror: bool = _view(
-        FLAG, False, "show the views as a mirror does; recordings are never mirrored"
+        FLAG,
+        False,
+        "show the views as a mirror does, and move avatars so (--no-mirror-avatar: not those); recordings are never "
+        "mirrored",
     )
     background: str = _view(
         BACKGROUND,
@@ -257,10 +261,10 @@ class LiveConfig:
         FLAG, False, "replace output files that exist", otherwise="refuse before anything starts"
     )
 
-    vmc: str | None = _network(
-        address(VMC_PORT),
-        None,
-        "move an avatar in VSeeFace, Warudo, Unity or Blender by the VMC protocol",
+    vmc: tuple[str, ...] = _network(
+        several(address(VMC_PORT)),
+        (),
+        "move an avatar in VSeeFace, Warudo, Unity or Blender by the VMC protocol; may be given several times",
         metavar="HOST:PORT",
         bare=f"{LOOPBACK}:{VMC_PORT}",
     )
@@ -276,12 +280,19 @@ class LiveConfig:
         "what carries the body through the room: the hips bone, the root, or both: the root along the floor, "
         "the hips up and down",
     )
-    vrchat: str | None = _network(
-        address(VRCHAT_PORT),
-        None,
-        "send VRChat's OSC trackers",
+    vrchat: tuple[str, ...] = _network(
+        several(address(VRCHAT_PORT)),
+        (),
+        "send VRChat's OSC trackers; may be given several times",
         metavar="HOST[:PORT]",
         bare=f"{LOOPBACK}:{VRCHAT_PORT}",
+    )
+    mirror_avatar: bool | None = _network(
+        FLAG,
+        None,
+        "avatars move as your image in a mirror does: raise your right hand, and the one on the same side of the "
+        "screen rises; for VMC and VRChat",
+        otherwise="as --mirror",
     )
     web: int | None = _network(
         PORT,
@@ -316,6 +327,7 @@ class LiveConfig:
         for name, output, missing in (
             ("vmc_avatar", self.vmc, "vmc"),
             ("vmc_root", self.vmc, "vmc"),
+            ("mirror_avatar", self.vmc or self.vrchat, "vmc or vrchat"),
             ("web_host", self.web, "web"),
             ("stream_rate", self.sends, "vmc, vrchat or web"),
         ):
@@ -334,6 +346,11 @@ class LiveConfig:
     def has_windows(self) -> bool:
         """Whether windows are opened."""
         return self.view not in {"files", "none"}
+
+    @property
+    def mirrors_avatars(self) -> bool:
+        """Whether avatars move as in a mirror."""
+        return self.mirror if self.mirror_avatar is None else self.mirror_avatar
 
     @property
     def sends(self) -> bool:

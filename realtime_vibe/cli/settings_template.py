@@ -64,10 +64,11 @@ def settings_template(name: str = DEFAULT_NAME) -> str:
 
 
 def _entry(name: str, entry: Setting) -> str:
-    value = _example(entry) if entry.default is None else entry.default
+    is_unset = entry.default is None or (entry.default == () and entry.bare is not None)
+    value = _example(entry) if is_unset else entry.default
     lines = _comment(entry.explanation[:1].upper() + entry.explanation[1:] + ".")
     lines += _comment(f"Allowed: {_allowed(entry, value)}.")
-    if entry.default is None:
+    if is_unset:
         lines += _comment("Not set by default: the value below is an example.")
     lines.append(f"#{option_name(name)} = {json.dumps(value, ensure_ascii=False)}")  # as in TOML
     return "\n".join(lines)

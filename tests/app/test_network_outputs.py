@@ -45,20 +45,21 @@ class _Collector:
 def test_a_run_sends_every_result_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before = {thread.name for thread in threading.enumerate()}
     avatar = write_vrm(tmp_path / "a.vrm", vrm_document(1)[0])
-    with UdpReceiver() as vmc, UdpReceiver() as vrchat:
+    with UdpReceiver() as vmc, UdpReceiver() as other, UdpReceiver() as vrchat:
         settings = LiveConfig(
             source="synthetic",
             view="none",
             max_frames=60,
-            vmc=f"127.0.0.1:{vmc.port}",
+            vmc=(f"127.0.0.1:{vmc.port}", f"127.0.0.1:{other.port}"),
             vmc_avatar=avatar,
             vmc_root="both",
             vrchat=f"127.0.0.1:{vrchat.port}",
             web=free_port(),
         )
-        collectors = [_Collector(vmc), _Collector(vrchat)]
+        collectors = [_Collector(vmc), _Collector(other), _Collector(vrchat)]
         assert run(settings) == 0
-        received, trackers = [collector.all() for collector in collectors]
+        received, second, trackers = [collector.all() for collector in collectors]
+    assert {address for address, _ in second} == {address for address, _ in received}
     times = [arguments[0] for address, arguments in received if address == "/VMC/Ext/T"]
     # The source is faster here than any camera, and the machine may be busy: newest wins then.
     assert 40 <= len(times) <= 60
@@ -76,7 +77,9 @@ def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot find the host"):
         NetworkOutputs(LiveConfig(vmc="no-such-host.invalid"))
     with pytest.raises(OutputError, match="cannot find the host"):
-        NetworkOutputs(LiveConfig(vrchat="no-such-host.invalid"))
+        NetworkOutputs(LiveConfig(vrchat=("127.0.0.1", "no-such-host.invalid")))
+    with pytest.raises(OutputError, match=r"--vmc 127\.0\.0\.1:39539 is given twice"):
+        NetworkOutputs(LiveConfig(vmc=("127.0.0.1", "127.0.0.1:39539")))
     with pytest.raises(OutputError, match=r"a\.vrm is not a usable VRM avatar"):
         NetworkOutputs(LiveConfig(vmc="127.0.0.1", vmc_avatar=damaged))
     with pytest.raises(OutputError, match="no such address, leave --web-host out"):

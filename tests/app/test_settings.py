@@ -72,7 +72,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "save-video": "'v.mkv'",
         "snapshot": "'s.png'",
         "stats": "'s.json'",
-        "vmc": "'10.0.0.2'",
+        "vmc": "['10.0.0.2', 'other']",
         "vmc-avatar": "'a.vrm'",
         "vmc-root": "'both'",
         "vrchat": "':9001'",
@@ -81,6 +81,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "stream-rate": "30",
         "overwrite": "true",
         "mirror": "true",
+        "mirror-avatar": "false",
         "background": "'#00ff00'",
         "width": "1",
         "height": "1",
@@ -210,7 +211,8 @@ def test_names_are_spelled_as_options() -> None:
 
 def test_addresses_are_completed_and_checked() -> None:
     config = LiveConfig(vmc="studio", vrchat=":9001", web=8765)
-    assert (config.vmc, config.vrchat) == ("studio:39539", "127.0.0.1:9001")
+    assert (config.vmc, config.vrchat) == (("studio:39539",), ("127.0.0.1:9001",))
+    assert LiveConfig(vmc=["a", "b:1"]).vmc == ("a:39539", "b:1")
     assert config.web_host == "127.0.0.1"
     for name, value in (("vmc", "studio:70000"), ("vrchat", "a b"), ("web", 0), ("web", 65536)):
         with pytest.raises(ConfigError, match=f"^{name}.*expected"):
@@ -219,7 +221,13 @@ def test_addresses_are_completed_and_checked() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"vmc_avatar": "a.vrm"}, {"vmc_root": "both"}, {"web_host": "::"}, {"stream_rate": 30.0}],
+    [
+        {"vmc_avatar": "a.vrm"},
+        {"vmc_root": "both"},
+        {"web_host": "::"},
+        {"stream_rate": 30.0},
+        {"mirror_avatar": True, "web": 8765},
+    ],
 )
 def test_a_setting_of_an_output_that_is_off_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
@@ -237,3 +245,13 @@ def test_films_are_played_at_their_speed_whenever_somebody_watches():
         ({"view": "files", "web": 8765}, True),
     ):
         assert LiveConfig(**settings).is_paced is is_paced, settings
+
+
+def test_avatars_are_mirrored_with_the_views_unless_told_otherwise():
+    for settings, is_mirrored in (
+        ({}, False),
+        ({"mirror": True}, True),
+        ({"mirror": True, "mirror_avatar": False}, False),
+        ({"mirror_avatar": True}, True),
+    ):
+        assert LiveConfig(vmc="a", **settings).mirrors_avatars is is_mirrored, settings

@@ -5,7 +5,7 @@ and has its left arm along -x. SMPL's rest pose mirrored in x is exactly that, s
 relative to the same T. Legend: B = 22 bones.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +50,11 @@ _ABOVE = np.asarray(BONE_PARENTS[1:])
 _FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
 _MIRRORED = np.outer(MIRROR_X, MIRROR_X)
 """(3, 3) signs of a rotation matrix seen in a mirror across x."""
+_OTHER_SIDE = [
+    BONES.index(bone.replace("Left", "Right") if "Left" in bone else bone.replace("Right", "Left"))
+    for bone in BONES
+]
+"""The left bone for each right one and the other way round; those of the middle themselves."""
 _SAME_BETAS = 1e-3
 
 
@@ -69,6 +74,15 @@ class HumanoidPose:
     def rotations(self) -> FloatArray:
         """(B, 3, 3) from each bone's rest axes to the room's."""
         return chained(self.local_rotations)
+
+    def mirrored(self) -> "HumanoidPose":
+        """The image in a mirror across the room's x: what the left side did the right side does."""
+        return replace(
+            self,
+            local_rotations=self.local_rotations[_OTHER_SIDE] * _MIRRORED,
+            positions=self.positions[_OTHER_SIDE] * MIRROR_X,
+            offsets=self.offsets[_OTHER_SIDE] * MIRROR_X,
+        )
 
 
 def hips_above_feet_m(offsets: FloatArray) -> float:
@@ -90,9 +104,13 @@ class HumanoidRoom:
     The first person seen stands at the origin: x and z count from there, and y from the floor. That is the
     calibrated one, else where the feet were lowest. A person who faces the camera faces +z, and walks along
     +z towards it.
+
+    Args:
+        mirror: gives poses as a mirror beside the person shows them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, mirror: bool = False) -> None:
+        self._mirror = mirror
         self._floor = GroundLevel()
         self._origin: FloatArray | None = None
         self._bones_of: FloatArray | None = None
@@ -116,7 +134,7 @@ class HumanoidRoom:
         np.multiply(person.params.body_pose[: NUM_BONES - 1], _MIRRORED, out=local[1:])
         np.multiply(turns @ person.params.global_orient, MIRROR_X, out=local[0])
         self._measure(person)
-        return HumanoidPose(
+        pose = HumanoidPose(
             local_rotations=local,
             # A camera whose height nobody measured is at 0, and so is no floor.
             positions=self._placed(
@@ -127,6 +145,7 @@ class HumanoidRoom:
             offsets=self._offsets,
             rest_hips_above_feet_m=self._hips_above_feet_m,
         )
+        return pose.mirrored() if self._mirror else pose
 
     def _measure(self, person: PersonResult) -> None:
         """Lengths of the bones, anew when the shape has changed by hundredths of a millimetre."""

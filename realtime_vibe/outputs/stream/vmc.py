@@ -141,6 +141,7 @@ class VmcSink(NewestSink):
         avatar: rest pose of the avatar it shows, or None.
         root_mode: what carries the body through the room: the `hips`, the `root`, or `both`: the root on the
             floor and the hips up and down.
+        mirror: moves the avatar as the person's image in a mirror.
         max_rate_hz: how often to send at most; None for every result.
         lock: whom the user chose; None for the largest person.
 
@@ -154,11 +155,12 @@ class VmcSink(NewestSink):
         *,
         avatar: AvatarRest | None = None,
         root_mode: str = "hips",
+        mirror: bool = False,
         max_rate_hz: float | None = None,
         lock: PersonLock | None = None,
     ) -> None:
         self._datagrams = DatagramSender(address)
-        self._room, self._leading = HumanoidRoom(), LeadingPerson(lock)
+        self._room, self._leading = HumanoidRoom(mirror=mirror), LeadingPerson(lock)
         self._retarget = VmcRetarget(avatar, root_mode)
         self._messages = VmcMessages(self._retarget.names)
         self._pose: VmcPose | None = None

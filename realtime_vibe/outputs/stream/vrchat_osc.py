@@ -52,6 +52,7 @@ class VrchatSink(NewestSink):
 
     Args:
         address: the computer that runs VRChat.
+        mirror: moves the avatar as the person's image in a mirror.
         max_rate_hz: how often to send at most; None for every result.
         lock: whom the user chose; None for the largest person.
 
@@ -63,11 +64,12 @@ class VrchatSink(NewestSink):
         self,
         address: Address,
         *,
+        mirror: bool = False,
         max_rate_hz: float | None = None,
         lock: PersonLock | None = None,
     ) -> None:
         self._datagrams = DatagramSender(address)
-        self._room, self._leading = HumanoidRoom(), LeadingPerson(lock)
+        self._room, self._leading = HumanoidRoom(mirror=mirror), LeadingPerson(lock)
         self._messages = [
             OscMessage(f"/tracking/trackers/{name}/{what}", (), "fff")
             for name, _ in TRACKERS

@@ -70,6 +70,28 @@ def test_bones_grow_with_the_shape() -> None:
     assert np.abs(grown.offsets - small.offsets).max() > 0.002
 
 
+def test_the_image_in_a_mirror_stands_and_moves_as_the_person_on_the_other_side() -> None:
+    room, mirror = HumanoidRoom(), HumanoidRoom(mirror=True)
+    other = [BONES.index(_other_side(bone)) for bone in BONES]
+    for index in range(5):
+        person = random_person(index)
+        plain, image = room.pose(person, index / 50), mirror.pose(person, index / 50)
+        np.testing.assert_allclose(image.positions, (plain.positions * [-1, 1, 1])[other])
+        # Posing the image's own bones leads to the same places: its rotations are reflected, too.
+        turned, placed = image.rotations(), image.positions
+        assert np.linalg.det(turned).min() > 0.99
+        for bone, parent in enumerate(BONE_PARENTS):
+            if parent >= 0:
+                step = turned[parent] @ image.offsets[bone]
+                np.testing.assert_allclose(placed[parent] + step, placed[bone], atol=1e-5)
+        np.testing.assert_array_equal(image.mirrored().local_rotations, plain.local_rotations)
+
+
+def _other_side(bone: str) -> str:
+    words = {"Left": "Right", "Right": "Left"}
+    return next((bone.replace(side, words[side]) for side in words if bone.startswith(side)), bone)
+
+
 def test_the_same_person_is_followed_as_long_as_they_are_seen() -> None:
     near, far = random_person(0, track_id=1), random_person(1, track_id=4)
     leading = LeadingPerson()
