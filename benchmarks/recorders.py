@@ -30,7 +30,8 @@ from realtime_vibe.app.live_run import ResultWriter
 from realtime_vibe.app.outputs import VideoSink
 from realtime_vibe.app.run import BuiltPipeline
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
-from realtime_vibe.outputs.record.recording_spool import read_spool
+from realtime_vibe.outputs.record.row_blocks import TakeRows
+from realtime_vibe.outputs.record.spool_reader import open_spool
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, Take, write_take
 from realtime_vibe.outputs.record.video_writer import VideoWriter
 from realtime_vibe.outputs.view.composite import CompositeRenderer
@@ -75,12 +76,12 @@ def file_times_s(
     recorder: MotionRecorder, built: BuiltPipeline, minutes: float
 ) -> dict[str, float]:
     """Seconds to write a take of `minutes`, the recorded rows over and over, by format."""
-    spool = read_spool(spool_path(recorder.paths[0]))
     count = round(minutes * 60 * MEDIA_RATE_HZ)
-    rows = np.resize(np.array(spool.rows), count)
+    with open_spool(spool_path(recorder.paths[0])) as spool:
+        rows = np.resize(spool.rows.all(), count)
     rows["frame_index"] = np.arange(count)
     rows["timestamp_s"] = np.arange(count) / MEDIA_RATE_HZ
-    take = Take(rows=rows, facts=spool.facts, skin=built.recorded_body.skin)
+    take = Take(rows=TakeRows.of(rows), facts=spool.facts, skin=built.recorded_body.skin)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for suffix in MOTION_SUFFIXES:

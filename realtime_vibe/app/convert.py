@@ -1,8 +1,10 @@
 """Turns motion files into each other, and the spool of a recording that was cut off into what it was to become."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
@@ -19,14 +21,10 @@ from realtime_vibe.outputs.record.motion_import import (
     rows_of_bvh,
     rows_of_recording,
 )
-from realtime_vibe.outputs.record.motion_recorder import spool_path
-from realtime_vibe.outputs.record.recording_spool import (
-    Spool,
-    SpoolFacts,
-    TakeOptions,
-    is_being_written,
-    read_spool,
-)
+from realtime_vibe.outputs.record.motion_recorder import damage, spool_path
+from realtime_vibe.outputs.record.recording_spool import SpoolFacts, TakeOptions
+from realtime_vibe.outputs.record.row_blocks import TakeRows
+from realtime_vibe.outputs.record.spool_reader import Spool, open_spool
 from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
@@ -67,10 +65,10 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
     check_motion_path(target, overwrite=settings.overwrite)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"{target} is the input itself: choose another name")
-    take = _read(source, settings, with_mesh=target.suffix.lower() == ".glb")
-    if len(take.rows) == 0:
-        raise MotionFileError(f"{source} holds no complete row: nothing to convert")
-    written = write_take(target, take, overwrite=settings.overwrite)
+    with _opened(source, settings, with_mesh=target.suffix.lower() == ".glb") as take:
+        if len(take.rows) == 0:
+            raise MotionFileError(f"{source} holds no complete row: nothing to convert")
+        written = write_take(target, take, overwrite=settings.overwrite)
     if not written:
         raise OutputError(f"{target} is not written: nobody was in view in {source}")
     return written
@@ -79,7 +77,9 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
 def recover(
     part: Path, output: Path | None = None, *, settings: ConvertSettings | None = None
 ) -> tuple[Path, ...]:
-    """Makes the outputs of a recording that was cut off, then removes its spool.
+    """Makes the outputs of a recording that was cut off.
+
+    The spool is removed once an `.npz` holds everything that is in it and was compared with it; else it is kept.
 
     Args:
         part: the `.part` file.
@@ -87,40 +87,53 @@ def recover(
         settings: body, options, overwriting.
 
     Returns:
-        The outputs. Where some were there already and are newer, they and the spool are kept.
+        The files that were written, and those that were there already, newer than the spool.
 
     Raises:
-        OutputError: the spool is missing, empty, damaged or still being written, or an output exists.
+        OutputError: the spool is missing, empty, still being written or recovered, or an output exists.
     """
     settings = settings or ConvertSettings()
-    spool = read_spool(part)
+    with open_spool(part, alone=True) as spool:
+        return _recover(spool, output, settings)
+
+
+def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tuple[Path, ...]:
+    part = spool.path
     if len(spool.rows) == 0:
-        raise OutputError(f"{part} holds no complete row: nothing to recover, delete it")
-    if is_being_written(part):
-        raise OutputError(f"{part} is still being written: end that run first")
+        what = "a sound row" if spool.num_damaged else "a complete row"
+        raise OutputError(f"{part} does not hold {what}: nothing to recover, delete it")
     wanted = (output,) if output is not None else _wanted(part, spool)
     made = () if settings.overwrite or output is not None else _made_already(part, wanted)
     missing = tuple(path for path in wanted if path not in made)
     for path in missing:
         check_motion_path(path, overwrite=settings.overwrite)
     with_mesh = any(path.suffix.lower() == ".glb" for path in missing)
-    errors = write_all(
-        missing, _take_of(part, spool, settings, with_mesh=with_mesh), overwrite=settings.overwrite
-    )
-    if errors:
-        reasons = "; ".join(str(error) for error in errors.values())
+    take = _take_of(spool, settings, with_mesh=with_mesh)
+    report = write_all(missing, take, overwrite=settings.overwrite)
+    if spool.num_damaged:
+        logger.warning("%s", damage(spool))
+    if report.errors:
+        reasons = "; ".join(str(error) for error in report.errors)
         raise OutputError(f"{reasons}; the motion is kept in {part}")
     if made:
         names = ", ".join(str(path) for path in made)
         logger.warning("%s was complete already; %s is kept, delete it yourself", names, part)
+    elif spool.num_damaged or not report.is_whole:
+        logger.warning("%s is kept: no .npz holds all of it; delete it yourself", part)
     else:
-        part.unlink()
-    return wanted
+        spool.remove()
+    return (*made, *report.written)
 
 
 def _wanted(part: Path, spool: Spool) -> tuple[Path, ...]:
-    """The files that were asked for; of a spool that was renamed since, beside it by its new name."""
-    outputs = tuple(part.parent / name for name in spool.facts.outputs)
+    """The files that were asked for; of a spool that was renamed since, beside it by its new name.
+
+    All of them lie in the spool's folder: one from elsewhere must not choose where this program writes.
+    """
+    names = dict.fromkeys(PureWindowsPath(name).name for name in spool.facts.outputs)
+    outputs = tuple(part.parent / name for name in names if name and name.isprintable())
+    for name in set(spool.facts.outputs) - {path.name for path in outputs}:
+        logger.warning("%r lies in another folder: it is made beside %s", name, part)
     stem, found, rest = part.name.rpartition(_PART)
     if outputs and (not found or rest or part == spool_path(outputs[0])):
         return outputs
@@ -138,12 +151,19 @@ def _made_already(part: Path, wanted: tuple[Path, ...]) -> tuple[Path, ...]:
     return tuple(path for path in wanted if path.exists() and path.stat().st_mtime >= ended_at)
 
 
+@contextmanager
+def _opened(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iterator[Take]:
+    if _PART not in source.suffixes[-2:]:
+        yield _read(source, settings, with_mesh=with_mesh)
+        return
+    with open_spool(source) as spool:
+        if spool.num_damaged:
+            logger.warning("%s", damage(spool))
+        yield _take_of(spool, settings, with_mesh=with_mesh)
+
+
 def _read(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
     suffix = source.suffix.lower()
-    if _PART in source.suffixes[-2:]:
-        if not source.is_file():
-            raise MotionFileError(f"cannot read {source}: there is no such file")
-        return _take_of(source, read_spool(source), settings, with_mesh=with_mesh)
     if suffix == ".npz":
         return _take_of_npz(source, settings, with_mesh=with_mesh)
     if suffix == ".bvh":
@@ -151,7 +171,8 @@ def _read(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
         skin = _default_skin(settings)
         rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
         logger.info("a .bvh file has no body shape: betas are zero")
-        return Take(rows=rows_of_bvh(motion, rest_pelvis), facts=_facts(settings), skin=skin)
+        rows = TakeRows.of(rows_of_bvh(motion, rest_pelvis))
+        return Take(rows=rows, facts=_facts(settings), skin=skin)
     raise MotionFileError(f"cannot read {source}: expected .npz, .bvh or {_PART}")
 
 
@@ -162,7 +183,7 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
         rows, names = rows_of_recording(arrays)
         facts = replace(_facts(settings), gender=gender, keypoint_names=names)
         skin = _default_skin(settings) if with_mesh else None
-        return Take(rows=rows, facts=facts, skin=skin)
+        return Take(rows=TakeRows.of(rows), facts=facts, skin=skin)
     skin = _default_skin(settings)
     betas = np.zeros(NUM_BETAS, np.float32)
     if settings.body is None:
@@ -175,15 +196,16 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
         given = arrays.get("betas", np.zeros(0))[:NUM_BETAS]
         betas[: len(given)] = given
     facts = replace(_facts(settings), gender=gender)
-    return Take(rows=rows_of_amass(arrays, skin, betas), facts=facts, skin=skin)
+    rows = rows_of_amass(arrays, skin, betas)
+    return Take(rows=TakeRows.of(rows), facts=facts, skin=skin)
 
 
-def _take_of(part: Path, spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Take:
+def _take_of(spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Take:
     facts = spool.facts
     if settings.options is not None:
         origin = settings.options.origin or facts.options.origin
         facts = replace(facts, options=replace(settings.options, origin=origin))
-    skin = _recorded_skin(part, facts, settings) if with_mesh else None
+    skin = _recorded_skin(spool.path, facts, settings) if with_mesh else None
     return Take(rows=spool.rows, facts=facts, skin=skin)
 
 

@@ -157,14 +157,7 @@ class LiveOutputs:
             renderer = CompositeRenderer(faces, mirror=config.mirror, background=self._background)
             return VideoSink(writer, renderer, lossless=lossless)
 
-        self._takes = Takes(
-            self._take_settings,
-            TakeContent(
-                open_video=open_video,
-                body=body,
-                world_camera=lambda: live.pipeline.T_world_camera[:3],
-            ),
-        )
+        self._takes = Takes(self._take_settings, TakeContent(open_video=open_video, body=body))
         self._takes.start_first(live)
         if config.save_video is not None:
             live.add_writer(open_video(config.save_video, config.overwrite))
@@ -248,7 +241,8 @@ class LiveOutputs:
             if self._takes is not None:
                 cleanup.callback(self._takes.wait)
             if config.stats is not None:
-                cleanup.callback(write_stats, config.stats, stats.document(facts))
+                document = stats.document(facts)
+                cleanup.callback(write_stats, config.stats, document, overwrite=config.overwrite)
             if config.snapshot is not None:
                 self._save_snapshot(config.snapshot, last, faces)
 
@@ -260,7 +254,8 @@ class LiveOutputs:
             return
         renderer = CompositeRenderer(faces, mirror=self._config.mirror, background=self._background)
         cutout = self._background.is_transparent
-        save_image(path, renderer.draw_cutout(last) if cutout else renderer.draw(last))
+        picture = renderer.draw_cutout(last) if cutout else renderer.draw(last)
+        save_image(path, picture, overwrite=self._config.overwrite)
 
     def _carry_out(self, action: Action, display: Display, live: LiveRun) -> None:
         match action:
@@ -288,8 +283,8 @@ class LiveOutputs:
     def _screenshot(self, display: Display) -> None:
         picture = display.last_picture()
         if picture is not None:
-            path = Path(f"screenshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png")
-            save_image(path, picture)
+            name = f"screenshot-{datetime.now():%Y%m%d-%H%M%S-%f}.png"
+            path = save_image(Path(name), picture)
             self._say(f"saved {path}")
 
     def _say(self, message: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from realtime_vibe.body.keypoints49 import Keypoints49, supported
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.outputs.record.take_rows import RecordedBody, SkinnedBody
+from realtime_vibe.temporal.confidence import joint_confidence
 
 
 def recorded_body(model: BodyModel, file: Path) -> RecordedBody:
@@ -16,7 +17,13 @@ def recorded_body(model: BodyModel, file: Path) -> RecordedBody:
     """
     keypoints = Keypoints49(model) if supported(model) else None
     skin = skinned_body(model)
-    return RecordedBody(gender=model.gender, keypoints=keypoints, skin=skin, file=file)
+    return RecordedBody(
+        gender=model.gender,
+        keypoints=keypoints,
+        skin=skin,
+        file=file,
+        joint_confidence=joint_confidence,
+    )
 
 
 def skinned_body(model: BodyModel) -> SkinnedBody:

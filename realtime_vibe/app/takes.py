@@ -14,8 +14,8 @@ from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, check_motion_path
-from realtime_vibe.outputs.record.take_rows import ANY_BODY, WORLD_CAMERA, RecordedBody
-from realtime_vibe.packets import FloatArray, FrameResult
+from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
+from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.threads import Worker
 
 logger = logging.getLogger(__name__)
@@ -54,8 +54,6 @@ class TakeContent:
     open_video: Callable[[Path, bool], ResultWriter]
     """Opens an overlay video at a path; the flag says whether an existing file may be replaced."""
     body: RecordedBody = ANY_BODY
-    world_camera: Callable[[], FloatArray] = lambda: WORLD_CAMERA
-    """Asked at every frame for the (3, 4) from the camera's frame to the Z-up world."""
 
 
 def check_take(settings: TakeSettings) -> None:
@@ -234,7 +232,6 @@ class Takes:
                 body=self._content.body,
                 options=self._settings.options,
                 overwrite=overwrite,
-                world_camera=self._content.world_camera,
             )
             sinks.append(TakeSink(", ".join(path.name for path in motion), recorder))
         open_video = self._content.open_video

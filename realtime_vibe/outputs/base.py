@@ -2,18 +2,17 @@
 
 import contextlib
 import errno
-import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol, Self
+from typing import Protocol, Self
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.placing import remove_leftovers
 from realtime_vibe.packets import FrameResult
 
 _RESERVED_BYTES = 40
-"""What names get while they are written (`.NAME.PID.tmp`, `.part`), and those of further people and takes."""
+"""What names get while they are written (`.part`), and those of further people and takes."""
 _RANDOM_BYTES = 8
 """What `tempfile` adds to a prefix."""
 
@@ -50,6 +49,8 @@ class ResultSink(Protocol):
 def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...]) -> None:
     """Makes sure that an output file can be written, without touching it.
 
+    Temporary files that a killed run left in its folder are removed.
+
     Args:
         path: the file a run is going to write.
         overwrite: whether an existing file may be replaced.
@@ -80,6 +81,7 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
                 f"up to {_RESERVED_BYTES} bytes more, choose a shorter one"
             ) from None
         raise OutputError(f"{path}: cannot write into {folder}: {error.strerror}") from error
+    remove_leftovers(folder)
 
 
 def _name_bytes(path: Path) -> int:
@@ -103,27 +105,3 @@ def _name_bytes(path: Path) -> int:
 def _as_long_as(name_bytes: int) -> str:
     """A prefix that makes a temporary file's name as long as the longest made of a name."""
     return ".".ljust(max(1, name_bytes + _RESERVED_BYTES - _RANDOM_BYTES), "t")
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Replaces `path` as a whole: readers see the old file or the complete new one.
-
-    Args:
-        path: the file to make or replace.
-        write: fills the open temporary file; if it raises, `path` stays as it was.
-
-    Raises:
-        OutputError: the disk is full or the folder is gone.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):  # the folder itself may be gone
-            temporary.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.machine import installed_versions, machine_facts
 from realtime_vibe.system.timing import LatencyStats
@@ -99,11 +99,11 @@ class StatsCollector:
         }
 
 
-def write_stats(path: Path, document: dict[str, object]) -> None:
-    """Writes the statistics, replacing `path` as a whole.
+def write_stats(path: Path, document: dict[str, object], *, overwrite: bool) -> None:
+    """Writes the statistics to `path`, or beside it where it is there and may not be replaced.
 
     Raises:
         OutputError: the file cannot be written.
     """
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()), overwrite=overwrite)

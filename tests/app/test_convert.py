@@ -18,7 +18,8 @@ from realtime_vibe.geometry.axes import R_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
-from realtime_vibe.outputs.record.recording_spool import TakeOptions
+from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, TakeOptions
+from realtime_vibe.outputs.record.spool_reader import open_spool
 from tests.outputs.record import posed_takes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -269,15 +270,72 @@ def test_a_spool_converts_while_it_stays(tmp_path: Path) -> None:
     assert part.exists()
 
 
-def test_damage_costs_the_rows_behind_it_only(tmp_path: Path) -> None:
-    part = _cut_off(tmp_path, (".npz",))
+def _damage_one_row(part: Path) -> None:
+    """Flips a bit in row 4 of 8."""
     content = bytearray(part.read_bytes())
-    row = (len(content) - content.index(b"\n") - 1) // 8
+    row = (len(content) - 2 * (content.index(b"\n") + 1)) // 8
     content[-row * 3 - 50] ^= 0x10
     part.write_bytes(content)
+
+
+def test_damage_costs_the_row_it_hits_and_the_spool_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = _cut_off(tmp_path, (".npz",))
+    _damage_one_row(part)
     recover(part)
+    assert "1 of 8 rows" in caplog.text
+    assert part.exists()
     with np.load(tmp_path / "o.npz") as motion:
-        assert motion["frame_index"].tolist() == list(range(4))
+        assert motion["frame_index"].tolist() == [0, 1, 2, 3, 5, 6, 7]
+
+
+def test_damage_while_recording_is_told_and_the_spool_is_kept(tmp_path: Path) -> None:
+    recorder = MotionRecorder(tmp_path / "o.csv", body=posed_takes.real_body())
+    for frame in posed_takes.results(np.arange(8) / 30):
+        recorder.write(frame)
+    part = tmp_path / "o.csv.part"
+    _damage_one_row(part)
+    with pytest.raises(OutputError, match=r"1 of 8 rows .*kept in .*o\.csv\.part"):
+        recorder.close()
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 8
+    assert part.exists()
+
+
+def test_a_spool_goes_only_when_an_npz_holds_all_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = _cut_off(tmp_path, (".npz",))
+    recover(part, tmp_path / "only.csv")
+    thirty = ConvertSettings(options=TakeOptions(rate_hz=30.0))
+    recover(part, tmp_path / "thirty.npz", settings=thirty)
+    assert caplog.text.count("no .npz holds all of it") == 2
+    assert part.exists()
+    recover(part, tmp_path / "whole.npz")
+    assert not part.exists()
+
+
+def test_a_spool_of_elsewhere_does_not_choose_where_files_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, outside = tmp_path / "a", tmp_path / "b"
+    folder.mkdir()
+    outside.mkdir()
+    names = ("o.npz", str(outside / "x.csv"), "../y.csv", "..\\z.csv", "bad\0name.csv", "")
+    writer = SpoolWriter(folder / "o.npz.part", SpoolFacts(outputs=names))
+    writer.append(posed_takes.rows(posed_takes.results([0.0, 0.1])))
+    writer.close()
+    recover(folder / "o.npz.part")
+    assert sorted(file.name for file in folder.iterdir()) == ["o.npz", "x.csv", "y.csv", "z.csv"]
+    assert list(outside.iterdir()) == []
+    assert "another folder" in caplog.text
+
+
+def test_two_recoveries_at_once_are_one_clear_error(tmp_path: Path) -> None:
+    part = _cut_off(tmp_path, (".npz",))
+    with open_spool(part, alone=True), pytest.raises(OutputError, match="or recovered"):
+        recover(part)
+    recover(part)
 
 
 def test_the_command_line_converts(

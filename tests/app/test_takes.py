@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -224,7 +225,8 @@ def test_nobody_in_view_makes_the_files_that_can_say_so(
         for frame in posed_takes.results([0.0, 0.1], [(), ()]):
             recorder.write(frame)
     assert [path.name for path in tmp_path.iterdir()] == ["o.npz"]
-    assert "nobody was in view" in caplog.text
+    assert "nobody was found: o.bvh is not written" in caplog.text
+    assert "o.npz holds rows without a person" in caplog.text
 
 
 def test_a_slow_end_does_not_hold_up_the_run(tmp_path: Path) -> None:
@@ -247,12 +249,11 @@ def test_a_slow_end_does_not_hold_up_the_run(tmp_path: Path) -> None:
 
 def test_the_world_of_every_moment_is_recorded(tmp_path: Path) -> None:
     raised = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 1.5]], np.float32)
-    worlds = [raised]
     path = tmp_path / "o.npz"
-    with MotionRecorder(path, world_camera=lambda: worlds[0]) as recorder:
-        recorder.write(FRAMES[0])
-        worlds[0] = raised + np.float32([0, 0, 0, 1])
-        recorder.write(FRAMES[0])
+    with MotionRecorder(path) as recorder:
+        for world in (raised, raised + np.float32([0, 0, 0, 1])):
+            T_world_camera = np.concatenate([world, np.float32([[0, 0, 0, 1]])])
+            recorder.write(replace(FRAMES[0], T_world_camera=T_world_camera))
     with np.load(path) as motion:
         np.testing.assert_allclose(motion["trans"][1] - motion["trans"][0], 1.0, atol=1e-5)
         np.testing.assert_array_equal(motion["world_camera"][0], raised)

@@ -1,12 +1,11 @@
-"""Covers the checks before a run writes anything, and files that are replaced as a whole."""
+"""Covers the checks before a run writes anything."""
 
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import check_output_path, write_atomically
+from realtime_vibe.outputs.base import check_output_path
 
 NPZ = (".npz",)
 
@@ -62,24 +61,3 @@ def test_a_folder_nobody_can_write_is_found_before_starting() -> None:
         pytest.skip("needs a folder that even root cannot write to")
     with pytest.raises(OutputError, match="cannot write into"):
         check_output_path(Path("/proc/self/o.npz"), overwrite=False, suffixes=NPZ)
-
-
-def test_write_atomically_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
-    path = tmp_path / "o.json"
-    path.write_bytes(b"old")
-
-    def fail(file: IO[bytes]) -> None:
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OutputError, match="No space left"):
-        write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_write_atomically_replaces(tmp_path: Path) -> None:
-    path = tmp_path / "o.json"
-    for content in (b"one", b"two"):
-        write_atomically(path, lambda file, content=content: file.write(content))
-        assert path.read_bytes() == content

@@ -31,7 +31,7 @@ def _collect(make_result: Make, num_frames: int, warmup: int) -> StatsCollector:
 
 def test_the_document_has_the_agreed_form(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "s.json"
-    write_stats(path, _collect(make_result, 100, 30).document(FACTS))
+    write_stats(path, _collect(make_result, 100, 30).document(FACTS), overwrite=True)
     document = json.loads(path.read_text())
     assert list(document["stages"]) == [
         "track",
@@ -99,4 +99,4 @@ def test_a_stage_of_another_engine_is_reported_too(make_result: Make) -> None:
 
 def test_an_unwritable_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        write_stats(tmp_path / "gone" / "s.json", {})
+        write_stats(tmp_path / "gone" / "s.json", {}, overwrite=True)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
-from realtime_vibe.outputs.record.motion_track import MotionTrack
+from realtime_vibe.outputs.record.motion_track import MotionTrack, TrackBlock
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.packets import FloatArray
 
@@ -31,40 +31,65 @@ def euler_order(joint: int) -> str:
     return "ZYX" if joint in _LEGS else "ZXY"
 
 
-def write_bvh(path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float) -> None:
+def write_bvh(
+    path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float, overwrite: bool
+) -> Path:
     """Writes a track whose frames come at a constant rate.
 
     Args:
-        path: replaced as a whole.
+        path: the file to make.
         track: one person.
         options: names, unit, and whether bones follow the live shape: every joint then has position channels too.
         rate_hz: of the track's frames [1/s].
+        overwrite: replace `path` if it is there.
+
+    Returns:
+        Where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
     """
     joint_names = BVH_NAMES[options.bvh_names]
-    scale = np.float32(BVH_UNITS[options.bvh_unit])
     is_live = options.bvh_bones == "live"
-    offsets = bone_offsets(track.rest_joints) * scale
-    channels = []
-    for joint in _depth_first(len(joint_names)):
-        if joint == 0:
-            channels.append(track.joints[:, 0] * scale)
-        elif is_live:
-            channels.append(track.offsets[:, joint] * scale)
-        channels.append(_euler_deg(track.rotmats[:, joint], euler_order(joint)))
-    table = np.concatenate(channels, axis=1)
-    line = " ".join(["%.6f"] * table.shape[1]) + "\n"
+    offsets = bone_offsets(track.rest_joints) * np.float32(BVH_UNITS[options.bvh_unit])
 
     def write(file: IO[bytes]) -> None:
         head = "\n".join(_hierarchy(joint_names, offsets, moving=is_live))
-        file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(table)}\n".encode())
+        file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(track.times_s)}\n".encode())
         file.write(f"Frame Time: {1.0 / rate_hz:.9f}\n".encode())
-        for row in table.tolist():
-            file.write((line % tuple(row)).encode())
+        angles = _Angles(len(joint_names))
+        for block in track.blocks():
+            table = _table(block, angles, options)
+            line = " ".join(["%.6f"] * table.shape[1]) + "\n"
+            file.writelines((line % tuple(row)).encode() for row in table.tolist())
 
-    write_atomically(path, write)
+    return write_atomically(path, write, overwrite=overwrite)
+
+
+class _Angles:
+    """Euler angles of every joint, without jumps over time, block after block."""
+
+    def __init__(self, num_joints: int) -> None:
+        self._before: list[NDArray[np.float64] | None] = [None] * num_joints
+
+    def of(self, joint: int, rotmats: FloatArray) -> NDArray[np.float64]:
+        """(n, 3) [degrees] of the next frames of a joint."""
+        angles = _continuous(_euler(rotmats, euler_order(joint)), self._before[joint])
+        self._before[joint] = angles[-1]
+        return angles * _DEGREES
+
+
+def _table(block: TrackBlock, angles: _Angles, options: TakeOptions) -> NDArray[np.floating]:
+    """(n, channels) of a block's frames."""
+    scale = np.float32(BVH_UNITS[options.bvh_unit])
+    channels: list[NDArray[np.floating]] = []
+    for joint in _depth_first(len(BVH_NAMES[options.bvh_names])):
+        if joint == 0:
+            channels.append(block.joints[:, 0] * scale)
+        elif options.bvh_bones == "live":
+            channels.append(block.offsets[:, joint] * scale)
+        channels.append(angles.of(joint, block.rotmats[:, joint]))
+    return np.concatenate(channels, axis=1)
 
 
 def _children(joint: int, num_joints: int) -> list[int]:
@@ -107,8 +132,8 @@ def _numbers(values: NDArray[np.floating]) -> str:
     return " ".join(f"{value:.6f}" for value in values)
 
 
-def _euler_deg(rotmats: FloatArray, order: str) -> NDArray[np.float64]:
-    """(N, 3) angles in the order of the channels, without jumps over time.
+def _euler(rotmats: FloatArray, order: str) -> NDArray[np.float64]:
+    """(N, 3) angles [radians] in the order of the channels.
 
     Args:
         rotmats: (N, 3, 3) = R_a(first) R_b(second) R_c(third).
@@ -120,18 +145,28 @@ def _euler_deg(rotmats: FloatArray, order: str) -> NDArray[np.float64]:
     middle = np.arcsin(np.clip(sign * matrix[:, a, c], -1.0, 1.0))
     first = np.arctan2(-sign * matrix[:, b, c], matrix[:, c, c])
     third = np.arctan2(-sign * matrix[:, a, b], matrix[:, a, a])
-    return _continuous(np.stack([first, middle, third], axis=1)) * _DEGREES
+    return np.stack([first, middle, third], axis=1)
 
 
-def _continuous(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Takes, frame after frame, the equal triple of angles that is nearest to the frame before."""
+def _continuous(
+    angles: NDArray[np.float64], before: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Takes, frame after frame, the equal triple of angles that is nearest to the frame before.
+
+    Args:
+        angles: (N, 3) [radians].
+        before: (3,) what was taken for the frame before the first.
+    """
+    if before is None:
+        return _continuous(angles, angles[0])
+    angles = np.concatenate([before[None], angles])
     other = np.stack([angles[:, 0] + np.pi, np.pi - angles[:, 1], angles[:, 2] + np.pi], axis=1)
     # From one frame to the next it is as far between the first triples as between the second ones, so whether
     # to change sides does not depend on the side.
     changes = _far(other[1:] - angles[:-1]) < _far(angles[1:] - angles[:-1])
-    is_other = np.concatenate([[False], np.cumsum(changes) % 2 == 1])[: len(angles)]
+    is_other = np.concatenate([[False], np.cumsum(changes) % 2 == 1])
     unwrapped: NDArray[np.float64] = np.unwrap(np.where(is_other[:, None], other, angles), axis=0)
-    return unwrapped
+    return unwrapped[1:]
 
 
 def _far(steps: NDArray[np.float64]) -> NDArray[np.float64]:

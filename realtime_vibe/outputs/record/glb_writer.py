@@ -1,11 +1,14 @@
 """Writes one person's motion as a binary glTF 2.0: the skinned body and its animation.
 
 Y up, facing +z in the rest pose, metres: SMPL's own axes. The mesh has the person's last shape and up to four
-joints per vertex; its bones follow the shape as it was estimated at each moment. Pose blend shapes, where a body has them, are left out, because glTF's skinning has none.
+joints per vertex; its bones follow the shape as it was estimated at each moment. Pose blend shapes, where a body has
+them, are left out, because glTF's skinning has none. How much the animation takes is known before it is made, so it
+goes to its place in the file a block at a time.
 """
 
 import itertools
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +20,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import FloatArray
@@ -31,6 +34,8 @@ _SKIN_COLOR = [0.80, 0.64, 0.54, 1.0]
 # Numbers of the glTF 2.0 specification.
 _FLOAT, _UNSIGNED_BYTE, _UNSIGNED_INT = 5126, 5121, 5125
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
+_HEADER, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
+_MAX_BYTES = 2**32 - 1
 
 
 def check_glb_library() -> None:
@@ -43,25 +48,45 @@ def check_glb_library() -> None:
         raise OutputError("writing .glb takes the package pygltflib: pip install pygltflib")
 
 
-def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody) -> None:
+def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody, *, overwrite: bool) -> Path:
     """Writes the body of a track, moving.
 
     Args:
-        path: replaced as a whole.
+        path: the file to make.
         track: one person.
         skin: the body that `track.betas` is a shape of.
+        overwrite: replace `path` if it is there.
+
+    Returns:
+        Where the file is.
 
     Raises:
-        OutputError: the library is missing, the disk is full or the folder is gone.
+        OutputError: the library is missing, the file would be too large for the format, the disk is full or the
+            folder is gone.
     """
     check_glb_library()
-    chunks = _gltf(track, skin).save_to_bytes()
+    scene = _Scene(track, skin)
+    text = scene.gltf.gltf_to_json(separators=(",", ":"), indent=None).encode()
+    text += b" " * (-len(text) % 4)
+    start = _HEADER.size + _CHUNK.size + len(text) + _CHUNK.size
+    if start + scene.length > _MAX_BYTES:
+        raise OutputError(
+            f"{path}: .glb files end at 4 GB, this take would have {(start + scene.length) / 1e9:.1f}"
+        )
 
     def write(file: IO[bytes]) -> None:
-        for chunk in chunks:
-            file.write(chunk)
+        file.write(_HEADER.pack(b"glTF", 2, start + scene.length))
+        file.write(_CHUNK.pack(len(text), b"JSON") + text)
+        file.write(_CHUNK.pack(scene.length, b"BIN\0"))
+        for offset, content in scene.still:
+            file.seek(start + offset)
+            file.write(content)
+        for offset, content in scene.moving():
+            file.seek(start + offset)
+            file.write(content)
+        file.truncate(start + scene.length)
 
-    write_atomically(path, write)
+    return write_atomically(path, write, overwrite=overwrite)
 
 
 def influences(weights: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -79,131 +104,162 @@ def influences(weights: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
     return np.where(kept > 0, joints, 0).astype(np.uint8), kept.astype(np.float32)
 
 
-@dataclass(slots=True)
-class _Buffer:
-    """The binary part, and what says where each array lies in it."""
+class _Scene:
+    """The glTF document of a track, and where each part of its binary chunk lies."""
 
-    gltf: Any
-    pieces: list[bytes] = field(default_factory=list)
-    length: int = 0
-
-    def add(
-        self, array: NDArray[Any], kind: str, component: int, *, target: int | None = None
-    ) -> int:
-        """Appends an array and returns the number of its accessor."""
+    def __init__(self, track: MotionTrack, skin: SkinnedBody) -> None:
         import pygltflib
 
-        content = np.ascontiguousarray(array).tobytes()
-        content += bytes(-len(content) % 4)
-        view = pygltflib.BufferView(
-            buffer=0, byteOffset=self.length, byteLength=array.nbytes, target=target
+        self._track = track
+        self.length = 0
+        """Bytes of the binary chunk."""
+        self.still: list[tuple[int, bytes]] = []
+        """Offset and content of everything but the animation."""
+        self._places: dict[tuple[int, str], int] = {}
+        """Joint and path -> offset of its first key."""
+        self.gltf: Any = pygltflib.GLTF2(
+            asset=pygltflib.Asset(generator="realtime-vibe", copyright=skin.licence or None),
+            materials=[
+                pygltflib.Material(
+                    name="skin",
+                    pbrMetallicRoughness=pygltflib.PbrMetallicRoughness(
+                        baseColorFactor=_SKIN_COLOR, metallicFactor=0.0, roughnessFactor=0.8
+                    ),
+                )
+            ],
         )
+        offsets = bone_offsets(track.rest_joints)
+        for joint, name in enumerate(SMPL_JOINT_NAMES):
+            children = [child for child, parent in enumerate(PARENTS) if parent == joint]
+            node = pygltflib.Node(name=name, translation=offsets[joint].tolist(), children=children)
+            self.gltf.nodes.append(node)
+        self.gltf.nodes.append(pygltflib.Node(name="body", mesh=0, skin=0))
+        self.gltf.scenes.append(pygltflib.Scene(nodes=[0, len(SMPL_JOINT_NAMES)]))
+        self.gltf.scene = 0
+        self.gltf.meshes.append(self._mesh(skin))
+        self.gltf.skins.append(self._skin())
+        self.gltf.animations.append(self._animation())
+        self.gltf.buffers.append(pygltflib.Buffer(byteLength=self.length))
+
+    def moving(self) -> Iterator[tuple[int, bytes]]:
+        """Offset and content of the animation, piece by piece."""
+        before: dict[int, FloatArray] = {}
+        done = 0
+        for block in self._track.blocks():
+            for (joint, path), offset in self._places.items():
+                if path == "rotation":
+                    values = _continuous_xyzw(block.rotmats[:, joint], before.get(joint))
+                    before[joint] = values[-1]
+                else:
+                    values = block.offsets[:, joint] if joint else block.joints[:, 0]
+                content = np.ascontiguousarray(values, np.float32)
+                yield offset + done * content.strides[0], content.tobytes()
+            done += len(block.times_s)
+
+    def _add(
+        self, array: NDArray[Any], kind: str, component: int, *, target: int | None = None
+    ) -> int:
+        """Keeps an array that is written as it is, and returns the number of its accessor."""
+        self.still.append((self.length, np.ascontiguousarray(array).tobytes()))
         flat = array.reshape(len(array), -1)
+        accessor = self._reserve(len(array), array.nbytes, kind, component, target=target)
+        self.gltf.accessors[accessor].min = flat.min(axis=0).tolist()
+        self.gltf.accessors[accessor].max = flat.max(axis=0).tolist()
+        return accessor
+
+    def _reserve(
+        self, count: int, num_bytes: int, kind: str, component: int, *, target: int | None = None
+    ) -> int:
+        """Leaves room for an array, and returns the number of its accessor."""
+        import pygltflib
+
+        view = pygltflib.BufferView(
+            buffer=0, byteOffset=self.length, byteLength=num_bytes, target=target
+        )
         accessor = pygltflib.Accessor(
-            bufferView=len(self.gltf.bufferViews),
-            componentType=component,
-            count=len(array),
-            type=kind,
-            min=flat.min(axis=0).tolist(),
-            max=flat.max(axis=0).tolist(),
+            bufferView=len(self.gltf.bufferViews), componentType=component, count=count, type=kind
         )
         self.gltf.bufferViews.append(view)
         self.gltf.accessors.append(accessor)
-        self.pieces.append(content)
-        self.length += len(content)
+        self.length += num_bytes + -num_bytes % 4
         return len(self.gltf.accessors) - 1
 
+    def _mesh(self, skin: SkinnedBody) -> Any:
+        import pygltflib
 
-def _gltf(track: MotionTrack, skin: SkinnedBody) -> Any:
-    import pygltflib
+        vertices = (skin.v_template + skin.shapedirs @ self._track.betas).astype(np.float32)
+        joints, weights = influences(skin.weights)
+        faces = skin.faces.astype(np.uint32).reshape(-1)
+        normals = _normals(vertices, skin.faces)
+        attributes = pygltflib.Attributes(
+            POSITION=self._add(vertices, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
+            NORMAL=self._add(normals, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
+            JOINTS_0=self._add(joints, "VEC4", _UNSIGNED_BYTE, target=_ARRAY_BUFFER),
+            WEIGHTS_0=self._add(weights, "VEC4", _FLOAT, target=_ARRAY_BUFFER),
+        )
+        indices = self._add(faces, "SCALAR", _UNSIGNED_INT, target=_ELEMENT_ARRAY_BUFFER)
+        primitive = pygltflib.Primitive(attributes=attributes, indices=indices, material=0)
+        return pygltflib.Mesh(name="body", primitives=[primitive])
 
-    gltf = pygltflib.GLTF2(
-        asset=pygltflib.Asset(generator="realtime-vibe", copyright=skin.licence or None),
-        materials=[
-            pygltflib.Material(
-                name="skin",
-                pbrMetallicRoughness=pygltflib.PbrMetallicRoughness(
-                    baseColorFactor=_SKIN_COLOR, metallicFactor=0.0, roughnessFactor=0.8
-                ),
-            )
-        ],
-    )
-    buffer = _Buffer(gltf)
-    offsets = bone_offsets(track.rest_joints)
-    for joint, name in enumerate(SMPL_JOINT_NAMES):
-        children = [child for child, parent in enumerate(PARENTS) if parent == joint]
-        node = pygltflib.Node(name=name, translation=offsets[joint].tolist(), children=children)
-        gltf.nodes.append(node)
-    gltf.nodes.append(pygltflib.Node(name="body", mesh=0, skin=0))
-    gltf.scenes.append(pygltflib.Scene(nodes=[0, len(SMPL_JOINT_NAMES)]))
-    gltf.scene = 0
-    gltf.meshes.append(_mesh(buffer, track, skin))
-    gltf.skins.append(_skin(buffer, track.rest_joints))
-    gltf.animations.append(_animation(buffer, track))
-    gltf.buffers.append(pygltflib.Buffer(byteLength=buffer.length))
-    gltf.set_binary_blob(b"".join(buffer.pieces))
-    return gltf
+    def _skin(self) -> Any:
+        import pygltflib
 
+        rest_joints = self._track.rest_joints
+        inverse = np.tile(np.eye(4, dtype=np.float32), (len(rest_joints), 1, 1))
+        inverse[:, 3, :3] = -rest_joints  # glTF stores columns one after the other
+        return pygltflib.Skin(
+            name="skeleton",
+            skeleton=0,
+            joints=list(range(len(rest_joints))),
+            inverseBindMatrices=self._add(inverse.reshape(-1, 16), "MAT4", _FLOAT),
+        )
 
-def _mesh(buffer: _Buffer, track: MotionTrack, skin: SkinnedBody) -> Any:
-    import pygltflib
+    def _animation(self) -> Any:
+        import pygltflib
 
-    vertices = (skin.v_template + skin.shapedirs @ track.betas).astype(np.float32)
-    joints, weights = influences(skin.weights)
-    faces = skin.faces.astype(np.uint32).reshape(-1)
-    attributes = pygltflib.Attributes(
-        POSITION=buffer.add(vertices, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
-        NORMAL=buffer.add(_normals(vertices, skin.faces), "VEC3", _FLOAT, target=_ARRAY_BUFFER),
-        JOINTS_0=buffer.add(joints, "VEC4", _UNSIGNED_BYTE, target=_ARRAY_BUFFER),
-        WEIGHTS_0=buffer.add(weights, "VEC4", _FLOAT, target=_ARRAY_BUFFER),
-    )
-    indices = buffer.add(faces, "SCALAR", _UNSIGNED_INT, target=_ELEMENT_ARRAY_BUFFER)
-    primitive = pygltflib.Primitive(attributes=attributes, indices=indices, material=0)
-    return pygltflib.Mesh(name="body", primitives=[primitive])
+        animation = pygltflib.Animation(name="take")
+        seconds = self._track.times_s.astype(np.float32)
+        times = self._add(seconds[:, None], "SCALAR", _FLOAT)
 
+        def drive(joint: int, path: str, width: int) -> None:
+            self._places[joint, path] = self.length
+            output = self._reserve(len(seconds), 4 * width * len(seconds), f"VEC{width}", _FLOAT)
+            sampler = pygltflib.AnimationSampler(input=times, output=output, interpolation="LINEAR")
+            target = pygltflib.AnimationChannelTarget(node=joint, path=path)
+            channel = pygltflib.AnimationChannel(sampler=len(animation.samplers), target=target)
+            animation.samplers.append(sampler)
+            animation.channels.append(channel)
 
-def _skin(buffer: _Buffer, rest_joints: FloatArray) -> Any:
-    import pygltflib
-
-    inverse = np.tile(np.eye(4, dtype=np.float32), (len(rest_joints), 1, 1))
-    inverse[:, 3, :3] = -rest_joints  # glTF stores columns one after the other
-    return pygltflib.Skin(
-        name="skeleton",
-        skeleton=0,
-        joints=list(range(len(rest_joints))),
-        inverseBindMatrices=buffer.add(inverse.reshape(-1, 16), "MAT4", _FLOAT),
-    )
+        drive(0, "translation", 3)
+        bones_change = _bones_change(self._track)
+        for joint in range(len(PARENTS)):
+            if joint and bones_change:
+                drive(joint, "translation", 3)
+            drive(joint, "rotation", 4)
+        return animation
 
 
-def _animation(buffer: _Buffer, track: MotionTrack) -> Any:
-    import pygltflib
-
-    animation = pygltflib.Animation(name="take")
-    times = buffer.add(track.times_s.astype(np.float32)[:, None], "SCALAR", _FLOAT)
-
-    def drive(joint: int, what: str, values: FloatArray, kind: str) -> None:
-        output = buffer.add(values.astype(np.float32), kind, _FLOAT)
-        sampler = pygltflib.AnimationSampler(input=times, output=output, interpolation="LINEAR")
-        target = pygltflib.AnimationChannelTarget(node=joint, path=what)
-        channel = pygltflib.AnimationChannel(sampler=len(animation.samplers), target=target)
-        animation.samplers.append(sampler)
-        animation.channels.append(channel)
-
-    drive(0, "translation", track.joints[:, 0], "VEC3")
-    bones_change = np.ptp(track.offsets, axis=0).max() > _SAME_BONE_M
-    for joint in range(len(PARENTS)):
-        if joint and bones_change:
-            drive(joint, "translation", track.offsets[:, joint], "VEC3")
-        drive(joint, "rotation", _continuous_xyzw(track.rotmats[:, joint]), "VEC4")
-    return animation
+def _bones_change(track: MotionTrack) -> bool:
+    low, high = np.inf, -np.inf
+    for block in track.blocks():
+        low = np.minimum(low, block.offsets.min(axis=0))
+        high = np.maximum(high, block.offsets.max(axis=0))
+    return bool(np.max(high - low) > _SAME_BONE_M)
 
 
-def _continuous_xyzw(rotmats: FloatArray) -> FloatArray:
-    """(N, 4) quaternions, x first, without changes of sign from frame to frame."""
+def _continuous_xyzw(rotmats: FloatArray, before: FloatArray | None) -> FloatArray:
+    """(n, 4) quaternions, x first, without changes of sign from frame to frame.
+
+    Args:
+        rotmats: (n, 3, 3).
+        before: (4,) of the frame before the first.
+    """
     quats = quat_wxyz_from_rotmat(rotmats)[:, [1, 2, 3, 0]]
-    agrees = np.sum(quats[1:] * quats[:-1], axis=1) >= 0
-    signs = np.concatenate([[1.0], np.cumprod(np.where(agrees, 1.0, -1.0))])
-    continuous: FloatArray = quats * signs[:, None].astype(np.float32)
+    chain = np.concatenate([quats[:1] if before is None else before[None], quats])
+    agrees = np.sum(chain[1:] * chain[:-1], axis=1) >= 0
+    continuous: FloatArray = quats * np.cumprod(np.where(agrees, 1.0, -1.0))[:, None].astype(
+        np.float32
+    )
     return continuous
 
 

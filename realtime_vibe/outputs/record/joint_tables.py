@@ -1,51 +1,55 @@
 """Writes one person's joints as tables: `.csv` for spreadsheets and scripts, `.trc` for OpenSim.
 
-Both have y up (x to the camera's right, z towards the camera). Where the person was not in view the cells are
-empty, which both kinds of reader take for a missing marker.
+Both have y up (x to the camera's right, z towards the camera). Where the person was not in view, `.csv` has empty
+cells and `.trc` has NaN: OpenSim's table reader wants as many cells in each row, and takes empty ones at its end
+for none.
 """
 
-import csv
-import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from realtime_vibe.geometry.smpl_joints import SMPL_JOINT_NAMES
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 
 _MM_PER_M = 1000.0
 
 
-def write_csv(path: Path, track: MotionTrack) -> None:
+def write_csv(path: Path, track: MotionTrack, *, overwrite: bool) -> Path:
     """One row a frame: `time_s`, then x, y, z [m] of the 24 joints.
+
+    Returns:
+        Where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
     """
 
     def write(file: IO[bytes]) -> None:
-        text = io.TextIOWrapper(file, encoding="ascii", newline="")
-        table = csv.writer(text, lineterminator="\n")
         axes = [f"{name}_{axis}" for name in SMPL_JOINT_NAMES for axis in "xyz"]
-        table.writerow(["time_s", *axes])
+        file.write((",".join(["time_s", *axes]) + "\n").encode())
+        full, empty = "%.6f" + ",%.5f" * len(axes) + "\n", "%.6f" + "," * len(axes) + "\n"
         for time_s, seen, joints in _frames(track):
-            cells = [f"{value:.5f}" for value in joints] if seen else [""] * len(axes)
-            table.writerow([f"{time_s:.6f}", *cells])
-        text.flush()
-        text.detach()
+            row = full % (time_s, *joints) if seen else empty % time_s
+            file.write(row.encode())
 
-    write_atomically(path, write)
+    return write_atomically(path, write, overwrite=overwrite)
 
 
-def write_trc(path: Path, track: MotionTrack, *, rate_hz: float) -> None:
+def write_trc(path: Path, track: MotionTrack, *, rate_hz: float, overwrite: bool) -> Path:
     """OpenSim's marker file: millimetres, frames counted from 1.
 
     Args:
-        path: replaced as a whole.
+        path: the file to make.
         track: frames at a constant rate.
         rate_hz: of its frames [1/s].
+        overwrite: replace `path` if it is there.
+
+    Returns:
+        Where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -75,14 +79,15 @@ def write_trc(path: Path, track: MotionTrack, *, rate_hz: float) -> None:
     def write(file: IO[bytes]) -> None:
         for line in head:
             file.write(("\t".join(line) + "\n").encode())
-        for number, (time_s, seen, joints) in enumerate(_frames(track), start=1):
-            cells = [f"{value * _MM_PER_M:.3f}" if seen else "" for value in joints]
-            row = [str(number), f"{time_s:.6f}", *cells]
-            file.write(("\t".join(row) + "\n").encode())
+        full, empty = ("%d\t%.6f" + cell * len(numbers) + "\n" for cell in ("\t%.3f", "\tNaN"))
+        for number, (time_s, seen, joints) in enumerate(_frames(track, _MM_PER_M), start=1):
+            row = full % (number, time_s, *joints) if seen else empty % (number, time_s)
+            file.write(row.encode())
 
-    write_atomically(path, write)
+    return write_atomically(path, write, overwrite=overwrite)
 
 
-def _frames(track: MotionTrack) -> list[tuple[float, bool, list[float]]]:
-    joints = track.joints.reshape(len(track.joints), -1).astype(np.float64).tolist()
-    return list(zip(track.times_s.tolist(), track.valid.tolist(), joints, strict=True))
+def _frames(track: MotionTrack, scale: float = 1.0) -> Iterator[tuple[float, bool, list[float]]]:
+    for block in track.blocks():
+        joints = (block.joints.reshape(len(block.joints), -1) * np.float64(scale)).tolist()
+        yield from zip(block.times_s.tolist(), block.valid.tolist(), joints, strict=True)

@@ -1,26 +1,26 @@
 """Records motion, crash-safe and in flat memory, in any number of formats at once.
 
-Rows go to one spool, `FIRST_OUTPUT.part`; closing makes every output of it and removes it. After a crash the spool
-is still there and says itself which outputs were wanted.
+Rows go to one spool, `FIRST_OUTPUT.part`; closing makes every output of it, reads them back and removes it. After a
+crash the spool is still there and says itself which outputs were wanted.
 """
 
 import logging
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.placing import move_beside
 from realtime_vibe.outputs.record.recording_spool import (
     SpoolFacts,
     SpoolWriter,
     TakeOptions,
-    is_being_written,
     row_type,
 )
+from realtime_vibe.outputs.record.spool_reader import Spool, is_being_written, open_spool, spool_of
 from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all
-from realtime_vibe.outputs.record.take_rows import ANY_BODY, WORLD_CAMERA, RecordedBody, rows_of
-from realtime_vibe.packets import FloatArray, FrameResult
+from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody, rows_of
+from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import ClosedByWith
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,6 @@ class MotionRecorder(ClosedByWith):
         body: the body whose motion is recorded.
         options: how the formats are written.
         overwrite: replace outputs that exist, and move a leftover spool aside.
-        world_camera: asked at every frame for the (3, 4) from the camera's frame to the Z-up world.
 
     Raises:
         OutputError: an output exists, its folder is not writable, or a leftover spool is there.
@@ -46,14 +45,12 @@ class MotionRecorder(ClosedByWith):
         body: RecordedBody = ANY_BODY,
         options: TakeOptions | None = None,
         overwrite: bool = False,
-        world_camera: Callable[[], FloatArray] = lambda: WORLD_CAMERA,
     ) -> None:
         for path in paths:
             check_motion_path(path, overwrite=overwrite)
         self.paths = paths
         self._overwrite = overwrite
         self._body = body
-        self._world_camera = world_camera
         part = spool_path(paths[0])
         if part.exists():
             _clear_leftover(part, move_aside=overwrite)
@@ -79,38 +76,44 @@ class MotionRecorder(ClosedByWith):
         Raises:
             OutputError: the disk is full; what was recorded before is kept in the spool.
         """
-        keypoints, world = self._body.keypoints, self._world_camera()
-        self._spool.append(rows_of(result, self._row_type, keypoints, world))
+        self._spool.append(rows_of(result, self._row_type, self._body))
 
     def close(self) -> None:
         """Makes the outputs; without a single row there are none. May be called twice.
 
         Raises:
-            OutputError: an output cannot be written; the others are, and the spool is kept.
+            OutputError: an output cannot be written, or rows are damaged; what can be written is, and the spool is
+                kept.
         """
         if self._closed:
             return
         self._closed = True
-        part = self._spool.path
         try:
             if self._spool.num_rows:
-                self._make_outputs(part)
+                self._make_outputs()
             else:
                 logger.warning("nothing was recorded, %s is not written", _names(self.paths))
+                spool_of(self._spool).remove()
         finally:
             self._spool.close()
-        part.unlink(missing_ok=True)
 
-    def _make_outputs(self, part: Path) -> None:
+    def _make_outputs(self) -> None:
         for folder in {path.parent for path in self.paths if not path.parent.is_dir()}:
             _make_again(folder)
-        spool = self._spool.read()
+        spool = spool_of(self._spool)
         take = Take(rows=spool.rows, facts=spool.facts, skin=self._body.skin)
-        errors = write_all(self.paths, take, overwrite=self._overwrite)
-        if errors:
-            kept = part if part.exists() else self._rescued(part)
-            reasons = "; ".join(str(error) for error in errors.values())
-            raise OutputError(f"{reasons}; the motion is kept in {kept}")
+        report = write_all(self.paths, take, overwrite=self._overwrite)
+        if report.written:
+            logger.info("recorded %s", ", ".join(path.name for path in report.written))
+        reasons = [str(error) for error in report.errors]
+        if spool.num_damaged:
+            reasons.append(damage(spool))
+        if reasons:
+            raise OutputError(f"{'; '.join(reasons)}; the motion is kept in {self._kept(spool)}")
+        spool.remove()
+
+    def _kept(self, spool: Spool) -> Path:
+        return spool.path if spool.is_in_place() else self._rescued(spool.path)
 
     def _rescued(self, part: Path) -> Path:
         """Copies a spool whose name is gone, with its folder, to where there is room."""
@@ -148,16 +151,30 @@ def _make_again(folder: Path) -> None:
     logger.warning("the folder %s was removed while recording; it is there again", folder)
 
 
+def damage(spool: Spool) -> str:
+    """What to say of a spool with damaged rows."""
+    whole = len(spool.rows) + spool.num_damaged
+    return f"{spool.num_damaged} of {whole} rows in {spool.path} are damaged and left out"
+
+
 def _clear_leftover(part: Path, *, move_aside: bool) -> None:
     if is_being_written(part):
         raise OutputError(f"another run is recording to {part}: choose another name")
+    if _is_empty(part):
+        part.unlink()
+        return
     if not move_aside:
         raise OutputError(
             f"{part} is left from a recording that was cut off: keep its motion with "
             f"'realtime-vibe recover {part}', or delete it"
         )
-    number = 1
-    while (aside := part.with_name(f"{part.name}.{number}")).exists():
-        number += 1
-    part.rename(aside)
-    logger.warning("a recording that was cut off is kept as %s", aside)
+    logger.warning("a recording that was cut off is kept as %s", move_beside(part))
+
+
+def _is_empty(part: Path) -> bool:
+    """Whether a spool was cut off before its first row."""
+    try:
+        with open_spool(part) as spool:
+            return len(spool.rows) + spool.num_damaged == 0
+    except OutputError:
+        return False

@@ -4,6 +4,7 @@ Axes: y up, x to the camera's right, z towards the camera [m]: those of BVH, glT
 person who stands upright and faces the camera has no rotation at all. Legend: N frames, J = 24 joints.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,26 @@ from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.row_blocks import BLOCK, Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz, people_of
 from realtime_vibe.packets import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackBlock:
+    """Successive frames of a track, n of them."""
+
+    times_s: NDArray[np.float64]
+    """(n,) from the take's first frame on."""
+    valid: NDArray[np.bool_]
+    """(n,) False where the person was not in view: the pose of before is held there (the first one before it)."""
+    rotmats: FloatArray
+    """(n, 24, 3, 3) relative to the parent; the root relative to the world."""
+    joints: FloatArray
+    """(n, 24, 3) as they were seen live [m]."""
+    offsets: FloatArray
+    """(n, 24, 3) from parent to joint in the rest pose, of the shape as it was estimated at each moment [m]; the
+    root's is zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,59 +46,63 @@ class MotionTrack:
     rate_hz: float
     """Frames per second, as measured."""
     valid: NDArray[np.bool_]
-    """(N,) False where the person was not in view: the pose of before is held there (the first one before it)."""
-    rotmats: FloatArray
-    """(N, 24, 3, 3) relative to the parent; the root relative to the world."""
-    joints: FloatArray
-    """(N, 24, 3) as they were seen live [m]."""
+    """(N,) as in the blocks."""
     rest_joints: FloatArray
     """(24, 3) of the person's last shape in the rest pose [m]."""
     betas: FloatArray
     """(10,) that shape."""
-    offsets: FloatArray
-    """(N, 24, 3) from parent to joint in the rest pose, of the shape as it was estimated at each moment [m]; the
-    root's is zero."""
+    rows: TakeRows
+    shown: Numbers
+    """(N,) the row that each frame shows."""
+
+    def blocks(self) -> Iterator[TrackBlock]:
+        """All frames in their order, a block at a time."""
+        for number, rows in enumerate(self.rows.blocks(self.shown)):
+            part = slice(number * BLOCK, number * BLOCK + len(rows))
+            rotmats = rotmat_from_rot6d(rows["rot6d"])
+            offsets = offsets_of_posed(rotmats, rows["joints_camera"])
+            rotation, translation = _world(rows)
+            joints = np.einsum("nab,njb->nja", rotation, rows["joints_camera"])
+            rotmats[:, 0] = rotation @ rotmats[:, 0]
+            yield TrackBlock(
+                times_s=self.times_s[part],
+                valid=self.valid[part],
+                rotmats=rotmats,
+                joints=(joints + translation[:, None]).astype(np.float32),
+                offsets=offsets,
+            )
 
 
-def tracks_of(rows: Rows) -> tuple[MotionTrack, ...]:
+def tracks_of(rows: TakeRows) -> tuple[MotionTrack, ...]:
     """Everybody in a take, as `people_of` tells them apart.
 
     Args:
-        rows: (N,) of `row_type`, N > 0.
+        rows: N > 0.
     """
-    starts = frame_starts(rows)
+    starts = frame_starts(rows.index)
     frame_of_row = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
-    return tuple(_track(rows, starts, own, frame_of_row) for own in people_of(rows))
+    return tuple(_track(rows, starts, own, frame_of_row) for own in people_of(rows.index))
 
 
 def _track(
-    rows: Rows,
-    starts: NDArray[np.intp],
-    own: NDArray[np.intp],
-    frame_of_row: NDArray[np.intp],
+    rows: TakeRows, starts: NDArray[np.intp], own: NDArray[np.intp], frame_of_row: NDArray[np.intp]
 ) -> MotionTrack:
     seen = np.full(len(starts), -1)
     seen[frame_of_row[own]] = own
     shown = np.maximum.accumulate(seen)
     shown[shown < 0] = own[0]
-    posed = np.array(rows[shown])
-    rotmats = rotmat_from_rot6d(posed["rot6d"])
-    bones = offsets_of_posed(rotmats, posed["joints_camera"])
-    offsets = np.array(bones[-1])
-    offsets[0] = posed["joints_camera"][-1, 0] - posed["transl_camera"][-1]
-    rotation, translation = _world(posed)
-    joints = np.einsum("nab,njb->nja", rotation, posed["joints_camera"]) + translation[:, None]
-    rotmats[:, 0] = rotation @ rotmats[:, 0]
-    times_s = np.asarray(rows["timestamp_s"])[starts]
+    last = rows.load(shown[-1:])
+    offsets = offsets_of_posed(rotmat_from_rot6d(last["rot6d"]), last["joints_camera"])[0]
+    offsets[0] = last["joints_camera"][0, 0] - last["transl_camera"][0]
+    times_s = rows.index["timestamp_s"][starts]
     return MotionTrack(
         times_s=times_s - times_s[0],
-        rate_hz=measured_rate_hz(rows),
+        rate_hz=measured_rate_hz(rows.index),
         valid=seen >= 0,
-        rotmats=rotmats,
-        joints=joints.astype(np.float32),
         rest_joints=_rest_joints(offsets),
-        betas=np.array(posed["betas"][-1]),
-        offsets=bones,
+        betas=np.array(last["betas"][0]),
+        rows=rows,
+        shown=shown,
     )
 
 

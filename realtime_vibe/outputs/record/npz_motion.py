@@ -3,7 +3,7 @@
 SMPL poses about the rest pelvis J0, hence `trans` = R (J0 + transl_camera) + t - J0 with R, t from the camera's
 frame to the Z-up world.
 
-Rows: one per processed frame and person. A frame with nobody in view has one row with `valid` False
+Rows: one per processed frame and person, written a block at a time. A frame with nobody in view has one row with `valid` False
 and `person_id` -1 that repeats the values of the last valid row (zeros before the first one): readers
 of AMASS files choke on NaN, and a body that jumps to the origin is worse than one that stands still.
 
@@ -18,11 +18,17 @@ Beside AMASS's arrays there are those of the released VIBE, by its names:
 | `kp_2d` | (N, 49, 2) | keypoints [px] in the whole image, by the crop's camera |
 | `kp_names` | (49,) | their names |
 
-The last three are there when the body has the 49 keypoints, which takes an imported SMPL model.
+The last three are there when the body has the 49 keypoints, which takes an imported SMPL model. What the tracker saw:
+
+| array | shape | content |
+|---|---|---|
+| `joint_confidence` | (N, 24) | 0 to 1: how well the joint's rotation was seen; 0 where the tracker has no landmarks |
+| `landmarks_px` | (N, 33, 2) | BlazePose's landmarks in the whole image [px] |
+| `landmark_visibility` | (N, 33) | 0 to 1: chance that the landmark is in view and not hidden |
 """
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,8 +37,9 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_rot6d
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
+from realtime_vibe.outputs.record.row_blocks import BLOCK, TakeRows
 from realtime_vibe.outputs.record.take_rows import measured_rate_hz
 
 NUM_AMASS_POSES = 156
@@ -41,13 +48,17 @@ NUM_AMASS_BODY_JOINTS = 22
 """The root and 21 body joints; AMASS's hands are 30 finger joints, which SMPL does not have."""
 
 
-def write_npz(path: Path, rows: Rows, facts: SpoolFacts) -> None:
+def write_npz(path: Path, rows: TakeRows, facts: SpoolFacts, *, overwrite: bool) -> Path:
     """Writes the motion of everybody in the rows.
 
     Args:
-        path: replaced as a whole.
-        rows: (N,) of `row_type`, N > 0.
+        path: the file to make.
+        rows: N > 0.
         facts: of the take.
+        overwrite: replace `path` if it is there.
+
+    Returns:
+        Where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -57,122 +68,173 @@ def write_npz(path: Path, rows: Rows, facts: SpoolFacts) -> None:
     def write(file: IO[bytes]) -> None:
         # Not np.savez_compressed: at its level of 6 an hour takes minutes, at 1 seconds.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, column in columns.table().items():
+            for name, array in columns.constants().items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+            for name, blocks in columns_of(rows, facts):
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asarray(column()), allow_pickle=False)
+                    _write_blocks(member, len(rows), blocks)
 
-    write_atomically(path, write)
+    return write_atomically(path, write, overwrite=overwrite)
 
 
-_Table = dict[str, Callable[[], NDArray[Any]]]
+def columns_of(rows: TakeRows, facts: SpoolFacts) -> Iterator[tuple[str, Iterator[NDArray[Any]]]]:
+    """The arrays with one entry a row: their names, and what they hold, block after block."""
+    columns = _Columns(rows, facts)
+    for name, column in COLUMNS.items():
+        if name not in _KEYPOINT_COLUMNS or facts.keypoint_names:
+            yield name, columns.blocks(column)
+
+
+def _write_blocks(file: IO[bytes], count: int, blocks: Iterator[NDArray[Any]]) -> None:
+    """Writes an array of `count` rows in the format of `.npy`."""
+    for number, block in enumerate(blocks):
+        if number == 0:
+            descr = np.lib.format.dtype_to_descr(block.dtype)
+            head = {"descr": descr, "fortran_order": False, "shape": (count, *block.shape[1:])}
+            np.lib.format.write_array_header_1_0(file, head)
+        file.write(np.ascontiguousarray(block).tobytes())
 
 
 class _Columns:
-    """The arrays of the `.npz`, each made when it is written, so that one is in memory at a time."""
+    """The arrays of the `.npz`."""
 
-    def __init__(self, rows: Rows, facts: SpoolFacts) -> None:
+    def __init__(self, rows: TakeRows, facts: SpoolFacts) -> None:
         self._rows = rows
         self._facts = facts
-        self._valid = np.asarray(rows["valid"])
-        ids = np.asarray(rows["person_id"])
-        positions = np.where(self._valid, np.arange(len(rows)), -1)
-        self._shown = np.maximum.accumulate(positions)
-        """(N,) the row whose values are written: itself, or the last valid one before it; -1 without."""
-        self._seen = self._shown >= 0
-        self._last_of: dict[int, int] = {}
-        self._main: int | None = None
-        if self._valid.any():
-            people, counts = np.unique(ids[self._valid], return_counts=True)
-            self._main = int(people[np.argmax(counts)])
-            for person in people:
-                self._last_of[int(person)] = int(np.flatnonzero(self._valid & (ids == person))[-1])
-
-    def table(self) -> _Table:
-        """Name -> what makes the array."""
-        rate = np.array(self._facts.options.rate_hz or measured_rate_hz(self._rows), np.float64)
-        table: _Table = {
-            "poses": self._poses,
-            "trans": self._trans,
-            "betas": self._betas,
-            "gender": lambda: np.array(self._facts.gender),
-            "mocap_framerate": lambda: rate,
-            "mocap_frame_rate": lambda: rate,
-            "hand_poses": self._hand_poses,
-            "joints_camera": lambda: self._held("joints_camera"),
-            "transl_camera": lambda: self._held("transl_camera"),
-            "world_camera": lambda: self._own("world_camera"),
-            "weak_camera": lambda: self._held("weak_camera"),
-            "square_px": lambda: self._held("square_px"),
-            "orig_cam": self._image_cameras,
-            "betas_per_row": lambda: self._held("betas"),
-            "frame_index": lambda: self._own("frame_index"),
-            "timestamps_s": lambda: self._own("timestamp_s"),
-            "valid": lambda: self._valid,
-            "person_id": lambda: self._own("person_id"),
-            "focal_px": lambda: self._own("focal_px"),
-            "image_size": lambda: self._own("image_size"),
-        }
-        if self._facts.keypoint_names:
-            table |= {
-                "kp_3d": lambda: self._held("kp_3d"),
-                "kp_2d": self._image_keypoints,
-                "kp_names": lambda: np.array(self._facts.keypoint_names),
-            }
-        return table
-
-    def _own(self, name: str) -> NDArray[Any]:
-        return np.ascontiguousarray(self._rows[name])
-
-    def _held(self, name: str) -> NDArray[Any]:
-        """The last valid value at each row; zeros before the first one."""
-        values = np.array(self._rows[name][np.maximum(self._shown, 0)])
-        values[~self._seen] = 0
-        return values
-
-    def _image_cameras(self) -> NDArray[Any]:
-        # Before the first person there is no square; its camera is written as zeros, too.
-        square_px = self._held("square_px")
-        seen = self._seen & (square_px[:, 2] > 0)
-        cameras = np.zeros((len(seen), 4), np.float32)
-        cameras[seen] = full_image_weak_camera(
-            self._held("weak_camera")[seen], square_px[seen], self._held("image_size")[seen]
-        )
-        return cameras
-
-    def _image_keypoints(self) -> NDArray[Any]:
-        in_crop = project_in_crop(self._held("kp_3d"), self._held("weak_camera"))
-        return crop_ndc_to_image(in_crop, self._held("square_px"))
-
-    def _poses(self) -> NDArray[Any]:
-        seen, written = self._seen, 3 * NUM_AMASS_BODY_JOINTS
-        rotmats = rotmat_from_rot6d(self._held("rot6d")[seen, :NUM_AMASS_BODY_JOINTS])
-        rotmats[:, 0] = self._held("world_camera")[seen][:, :, :3] @ rotmats[:, 0]
-        poses = np.zeros((len(seen), NUM_AMASS_POSES), np.float32)
-        poses[seen, :written] = axis_angle_from_rotmat(rotmats).reshape(-1, written)
-        return poses
-
-    def _hand_poses(self) -> NDArray[Any]:
-        rotmats = rotmat_from_rot6d(self._held("rot6d")[self._seen, NUM_AMASS_BODY_JOINTS:])
-        poses = np.zeros((len(self._seen), 6), np.float32)
-        poses[self._seen] = axis_angle_from_rotmat(rotmats).reshape(-1, 6)
-        return poses
-
-    def _trans(self) -> NDArray[Any]:
-        # The file has one body shape per person, so J0 is that of the person's last row; the
+        valid, ids = rows.index["valid"], rows.index["person_id"]
+        shown = np.maximum.accumulate(np.where(valid, np.arange(len(rows)), -1))
+        self._seen = shown >= 0
+        self._shown = np.maximum(shown, 0)
+        """(N,) the row whose values are written: itself, or the last valid one before it."""
+        people, counts = np.unique(ids[valid], return_counts=True)
+        last = [int(np.flatnonzero(valid & (ids == person))[-1]) for person in people]
+        ends = rows.load(np.array(last, np.intp))
+        self._people = people
+        # The file has one body shape per person, so the rest pelvis is that of the person's last row; the
         # written pelvis is then exactly the recorded one.
-        people, world = self._held("person_id"), self._held("world_camera")
-        rest_pelvis = np.zeros((len(people), 3), np.float32)
-        for person, last in self._last_of.items():
-            row = self._rows[last]
-            rest_pelvis[people == person] = row["joints_camera"][0] - row["transl_camera"]
-        pelvis = (world[:, :, :3] @ self._held("joints_camera")[:, 0, :, None])[..., 0]
-        trans = pelvis + world[:, :, 3] - rest_pelvis
-        trans[~self._seen] = 0.0
-        return np.asarray(trans, np.float32)
+        self._rest_pelvises = ends["joints_camera"][:, 0] - ends["transl_camera"]
+        self._betas = np.zeros(NUM_AMASS_BETAS, np.float32)
+        if len(people):
+            betas = ends["betas"][np.argmax(counts)]
+            self._betas[: len(betas)] = betas
 
-    def _betas(self) -> NDArray[Any]:
-        betas = np.zeros(NUM_AMASS_BETAS, np.float32)
-        if self._main is not None:
-            last = self._rows[self._last_of[self._main]]["betas"]
-            betas[: len(last)] = last
-        return betas
+    def constants(self) -> dict[str, NDArray[Any]]:
+        """Name -> array, of those that hold for the whole take."""
+        rate = np.array(self._facts.options.rate_hz or measured_rate_hz(self._rows.index))
+        names = self._facts.keypoint_names
+        return {
+            "gender": np.array(self._facts.gender),
+            "mocap_framerate": rate,
+            "mocap_frame_rate": rate,
+            "betas": self._betas,
+            **({"kp_names": np.array(names)} if names else {}),
+        }
+
+    def blocks(self, column: "_Column") -> Iterator[NDArray[Any]]:
+        """A column, block after block; zeros before the first valid row where values are held."""
+        if column.is_own:
+            yield from (column.make(rows, self) for rows in self._rows.blocks())
+            return
+        for number, rows in enumerate(self._rows.blocks(self._shown)):
+            seen = self._seen[number * BLOCK : number * BLOCK + len(rows)]
+            made = np.array(column.make(rows, self))
+            made[~seen] = 0
+            yield made
+
+    def rest_pelvis(self, ids: NDArray[np.integer]) -> NDArray[np.float32]:
+        """(n, 3) of each row's person; zero for nobody."""
+        found = np.zeros((len(ids), 3), np.float32)
+        for person, pelvis in zip(self._people, self._rest_pelvises, strict=True):
+            found[ids == person] = pelvis
+        return found
+
+
+class _Column:
+    """How one array is made of rows.
+
+    Args:
+        make: gives (n, ...) of n rows.
+        is_own: made of each row itself; else of the last valid one.
+    """
+
+    def __init__(self, make: Callable[[Rows, _Columns], NDArray[Any]], *, is_own: bool) -> None:
+        self.make, self.is_own = make, is_own
+
+
+def _held(name: str) -> _Column:
+    return _Column(lambda rows, _: rows[name], is_own=False)
+
+
+def _own(name: str) -> _Column:
+    return _Column(lambda rows, _: rows[name], is_own=True)
+
+
+def _poses(rows: Rows, _: _Columns) -> NDArray[Any]:
+    rotmats = _rotmats(rows, slice(NUM_AMASS_BODY_JOINTS))
+    rotmats[:, 0] = rows["world_camera"][:, :, :3] @ rotmats[:, 0]
+    written = 3 * NUM_AMASS_BODY_JOINTS
+    poses = np.zeros((len(rows), NUM_AMASS_POSES), np.float32)
+    poses[:, :written] = axis_angle_from_rotmat(rotmats).reshape(-1, written)
+    return poses
+
+
+def _hand_poses(rows: Rows, _: _Columns) -> NDArray[Any]:
+    rotmats = _rotmats(rows, slice(NUM_AMASS_BODY_JOINTS, None))
+    return axis_angle_from_rotmat(rotmats).reshape(-1, 6)
+
+
+def _rotmats(rows: Rows, joints: slice) -> NDArray[Any]:
+    rot6d = np.array(rows["rot6d"][:, joints])
+    rot6d[~rows["valid"]] = [1, 0, 0, 1, 0, 0]  # nobody: zeros are no rotation
+    return rotmat_from_rot6d(rot6d)
+
+
+def _trans(rows: Rows, columns: _Columns) -> NDArray[Any]:
+    world = rows["world_camera"]
+    pelvis = (world[:, :, :3] @ rows["joints_camera"][:, 0, :, None])[..., 0]
+    trans = pelvis + world[:, :, 3] - columns.rest_pelvis(rows["person_id"])
+    return np.asarray(trans, np.float32)
+
+
+def _image_cameras(rows: Rows, _: _Columns) -> NDArray[Any]:
+    # Before the first person there is no square; its camera is written as zeros, too.
+    square_px = rows["square_px"]
+    seen = square_px[:, 2] > 0
+    cameras = np.zeros((len(rows), 4), np.float32)
+    cameras[seen] = full_image_weak_camera(
+        rows["weak_camera"][seen], square_px[seen], rows["image_size"][seen]
+    )
+    return cameras
+
+
+def _image_keypoints(rows: Rows, _: _Columns) -> NDArray[Any]:
+    in_crop = project_in_crop(rows["kp_3d"], rows["weak_camera"])
+    return crop_ndc_to_image(in_crop, rows["square_px"])
+
+
+COLUMNS = {
+    "poses": _Column(_poses, is_own=False),
+    "trans": _Column(_trans, is_own=False),
+    "hand_poses": _Column(_hand_poses, is_own=False),
+    "joints_camera": _held("joints_camera"),
+    "transl_camera": _held("transl_camera"),
+    "world_camera": _own("world_camera"),
+    "weak_camera": _held("weak_camera"),
+    "square_px": _held("square_px"),
+    "orig_cam": _Column(_image_cameras, is_own=False),
+    "betas_per_row": _held("betas"),
+    "joint_confidence": _own("joint_confidence"),
+    "landmarks_px": _own("landmarks_px"),
+    "landmark_visibility": _own("landmark_visibility"),
+    "frame_index": _own("frame_index"),
+    "timestamps_s": _own("timestamp_s"),
+    "valid": _own("valid"),
+    "person_id": _own("person_id"),
+    "focal_px": _own("focal_px"),
+    "image_size": _own("image_size"),
+    "kp_3d": _held("kp_3d"),
+    "kp_2d": _Column(_image_keypoints, is_own=False),
+}
+"""The arrays with one entry a row, by name."""
+_KEYPOINT_COLUMNS = frozenset({"kp_3d", "kp_2d"})

@@ -1,16 +1,15 @@
 """The append-only file behind a take: fixed-size rows that survive a crash.
 
-A spool is one line of JSON (`SpoolFacts`) followed by packed records of `row_type`. Each row reaches the
-operating system before the next frame is processed, so a killed program loses none; the disk is told to
-keep them every second, for power cuts. Every row ends in a checksum: reading stops at the first row that
-was cut in half or damaged.
+A spool is one line of JSON (`SpoolFacts`), the same line once more in case the first is damaged, and packed records
+of `row_type`, each with a checksum. Each row reaches the operating system before the next frame is processed, so a
+killed program loses none; the disk is told to keep them every second, for power cuts. `spool_reader` reads it.
 """
 
 import contextlib
 import json
 import os
+import re
 import shutil
-import sys
 import threading
 import zlib
 from dataclasses import asdict, dataclass, field
@@ -21,8 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.record.bvh_names import USUAL_BONES, USUAL_NAMES, USUAL_UNIT
-from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS
+from realtime_vibe.outputs.record.bvh_names import (
+    BVH_BONES,
+    BVH_NAMES,
+    BVH_UNITS,
+    USUAL_BONES,
+    USUAL_NAMES,
+    USUAL_UNIT,
+)
+from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
+from realtime_vibe.system.file_lock import try_lock, unlock
 from realtime_vibe.system.threads import Worker
 
 ROW = np.dtype(
@@ -40,13 +47,19 @@ ROW = np.dtype(
         ("betas", "<f4", (NUM_BETAS,)),
         ("focal_px", "<f4"),
         ("image_size", "<i4", (2,)),  # width, height [px]
+        ("joint_confidence", "<f4", (NUM_SMPL_JOINTS,)),  # 0 to 1
+        ("landmarks_px", "<f4", (NUM_LANDMARKS, 2)),  # the tracker's, in the whole image
+        ("landmark_visibility", "<f4", (NUM_LANDMARKS,)),  # 0 to 1
     ]
 )
 
 _FORMAT = "realtime-vibe recording spool"
-_VERSION = 3
-_MAX_HEADER_BYTES = 65536
-_CHECKSUM = ("crc32", "<u4")
+_START = f'{{"format": "{_FORMAT}"'.encode()
+_VERSION = 4
+_VERSION_OF_FIELD = {"joint_confidence": 4, "landmarks_px": 4, "landmark_visibility": 4}
+"""Fields that spools before that version lack; version 3 also has its first line once only."""
+MAX_HEADER_BYTES = 65536
+CHECKSUM_BYTES = 4
 _SYNC_EVERY_S = 1.0
 _JOIN_S = 30.0
 
@@ -68,6 +81,16 @@ class TakeOptions:
     origin: str | None = None
     """`floor` or `camera`; None leaves the world of the rows."""
 
+    def are_sound(self) -> bool:
+        """Whether every option is one that can be written: a spool of elsewhere may say anything."""
+        return (
+            (self.rate_hz is None or 0 < self.rate_hz < np.inf)
+            and self.bvh_names in BVH_NAMES
+            and self.bvh_unit in BVH_UNITS
+            and self.bvh_bones in BVH_BONES
+            and self.origin in {None, "floor", "camera"}
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolFacts:
@@ -85,12 +108,14 @@ class SpoolFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spool:
-    """A spool that was read."""
+class SpoolHead:
+    """Where the rows of a spool begin and how they are stored."""
 
-    rows: Rows
-    """(N,) of `row_type`, mapped from the file, read-only."""
     facts: SpoolFacts
+    start: int
+    """Bytes before the first row."""
+    stored: np.dtype[np.void]
+    """Of one row, its checksum included."""
 
 
 def row_type(keypoint_names: tuple[str, ...] = ()) -> np.dtype[np.void]:
@@ -99,6 +124,24 @@ def row_type(keypoint_names: tuple[str, ...] = ()) -> np.dtype[np.void]:
         return ROW
     fields: Any = [(name, ROW[name]) for name in ROW.names or ()]
     return np.dtype([*fields, ("kp_3d", "<f4", (len(keypoint_names), 3))])
+
+
+def is_spool_start(content: bytes) -> bool:
+    """Whether a file begins as a spool does, readable or not."""
+    return content.startswith(_START)
+
+
+def spool_head(content: bytes) -> SpoolHead | None:
+    """What the first bytes of a spool say, by whichever of its two lines is sound; None where neither is."""
+    starts = [found.start() for found in re.finditer(re.escape(_START), content)][:2]
+    for line in (content[start:].split(b"\n", 1)[0] for start in starts):
+        found = _facts(line)
+        if found is not None:
+            facts, version = found
+            length = len(_header(facts, version))
+            start = length if version < _VERSION else 2 * length
+            return SpoolHead(facts=facts, start=start, stored=_stored_type(facts, version))
+    return None
 
 
 class SpoolWriter:
@@ -116,17 +159,24 @@ class SpoolWriter:
 
     def __init__(self, path: Path, facts: SpoolFacts) -> None:
         self.path = path
-        self.facts = facts
         self.num_rows = 0
-        self._row_type = row_type(facts.keypoint_names)
+        header = _header(facts)
+        stored = _stored_type(facts, _VERSION)
+        self.head = SpoolHead(facts=facts, start=2 * len(header), stored=stored)
+        """What the file's first lines say, known without reading them back."""
         self._ending = threading.Event()
         self._sync = Worker("spool-sync", self._keep_on_disk, lambda _: None)
         try:
             # Without a buffer: one that a full disk does not take would stand in the way of reading.
-            self._file = path.open("x+b", buffering=0)
-            _try_lock(self._file)
-            _write_whole(self._file, _header(facts))
+            self.file = path.open("x+b", buffering=0)
         except OSError as error:
+            raise OutputError(f"cannot create {path}: {error.strerror or error}") from error
+        try:
+            try_lock(self.file)
+            _write_whole(self.file, header + header)
+        except OSError as error:
+            self.file.close()
+            path.unlink(missing_ok=True)
             raise OutputError(f"cannot create {path}: {error.strerror or error}") from error
         self._sync.start()
 
@@ -136,41 +186,41 @@ class SpoolWriter:
         Raises:
             OutputError: the disk is full; rows written before are kept.
         """
+        end = self.head.start + self.num_rows * self.head.stored.itemsize
         try:
             contents = [row.tobytes() for row in rows]
-            checked = [part + zlib.crc32(part).to_bytes(4, "little") for part in contents]
-            _write_whole(self._file, b"".join(checked))
+            checked = [
+                part + zlib.crc32(part).to_bytes(CHECKSUM_BYTES, "little") for part in contents
+            ]
+            self.file.seek(end)
+            _write_whole(self.file, b"".join(checked))
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self.file.truncate(end)  # what follows must begin where a row begins
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; "
                 f"its first {self.num_rows} rows are kept"
             ) from error
         self.num_rows += len(rows)
 
-    def read(self) -> Spool:
-        """The rows so far, also when the file's folder was removed meanwhile."""
-        return _read(self._file, self.path)
-
     def copy_to(self, file: BinaryIO) -> None:
         """Writes all there is of the spool into another file."""
-        position = self._file.tell()
-        self._file.seek(0)
-        shutil.copyfileobj(self._file, file)
-        self._file.seek(position)
+        self.file.seek(0)
+        shutil.copyfileobj(self.file, file)
 
     def close(self) -> None:
         """Closes the file and frees its lock; may be called twice."""
         self._ending.set()
         self._sync.join(_JOIN_S)
         with contextlib.suppress(OSError):
-            _unlock(self._file)
-            self._file.close()
+            unlock(self.file)
+            self.file.close()
 
     def _keep_on_disk(self) -> None:
         # Beside the thread that writes: a disk may take a tenth of a second for it.
         while not self._ending.wait(_SYNC_EVERY_S):
             with contextlib.suppress(OSError):  # `append` meets the same fault and tells
-                os.fsync(self._file.fileno())
+                os.fsync(self.file.fileno())
 
 
 def _write_whole(file: BinaryIO, content: bytes) -> None:
@@ -179,82 +229,24 @@ def _write_whole(file: BinaryIO, content: bytes) -> None:
         left = left[file.write(left) :]  # a disk that fills up takes a part first
 
 
-def read_spool(path: Path) -> Spool:
-    """Maps the complete rows of a spool into memory, read-only.
-
-    Args:
-        path: a file made by `SpoolWriter`, finished or cut off.
-
-    Raises:
-        OutputError: the file is missing or is not a spool of this version.
-    """
-    try:
-        with path.open("rb") as file:
-            return _read(file, path)
-    except OSError as error:
-        raise OutputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def is_being_written(path: Path) -> bool:
-    """Whether another process (or thread) holds the spool open; False where locks are unknown."""
-    try:
-        with path.open("r+b") as file:
-            return not _try_lock(file)
-    except OSError:
-        return True  # Windows refuses to open what another process writes
-
-
-def _read(file: BinaryIO, path: Path) -> Spool:
-    position = file.tell()
-    file.seek(0)
-    line = file.readline(_MAX_HEADER_BYTES)
-    size = file.seek(0, os.SEEK_END)
-    facts = _facts(line)
-    if facts is None:
-        file.seek(position)
-        raise OutputError(
-            f"{path} is not a recording of this version: it starts with {line[:60]!r}"
-        )
+def _stored_type(facts: SpoolFacts, version: int) -> np.dtype[np.void]:
     kind = row_type(facts.keypoint_names)
-    stored = _stored_type(kind)
-    num_rows = (size - len(line)) // stored.itemsize
-    if num_rows == 0:
-        file.seek(position)
-        return Spool(rows=np.zeros(0, kind), facts=facts)
-    mapped = np.memmap(file, stored, mode="r", offset=len(line), shape=(num_rows,))
-    file.seek(position)
-    # Without the checksum: a view of the same memory.
-    rows = mapped[: _num_sound(mapped)][list(kind.names or ())]
-    return Spool(rows=rows, facts=facts)
+    names = [name for name in kind.names or () if _VERSION_OF_FIELD.get(name, 0) <= version]
+    fields: Any = [(name, kind[name]) for name in names]
+    return np.dtype([*fields, ("crc32", "<u4")])
 
 
-def _stored_type(kind: np.dtype[np.void]) -> np.dtype[np.void]:
-    fields: Any = [(name, kind[name]) for name in kind.names or ()]
-    return np.dtype([*fields, _CHECKSUM])
-
-
-def _num_sound(mapped: Rows) -> int:
-    """How many rows from the first on have the right checksum."""
-    length = mapped.dtype.itemsize - 4
-    content = mapped.view(np.uint8).reshape(len(mapped), -1)
-    checksums = mapped["crc32"]
-    for number in range(len(mapped)):
-        if zlib.crc32(content[number, :length].data) != checksums[number]:
-            return number
-    return len(mapped)
-
-
-def _header(facts: SpoolFacts) -> bytes:
-    stored = _stored_type(row_type(facts.keypoint_names)).itemsize
-    header = {"format": _FORMAT, "version": _VERSION, "row_bytes": stored, **asdict(facts)}
+def _header(facts: SpoolFacts, version: int = _VERSION) -> bytes:
+    size = _stored_type(facts, version).itemsize
+    header = {"format": _FORMAT, "version": version, "row_bytes": size, **asdict(facts)}
     return json.dumps(header).encode() + b"\n"
 
 
-def _facts(line: bytes) -> SpoolFacts | None:
-    """What the first line of a spool says; None when it is not one of this version."""
+def _facts(line: bytes) -> tuple[SpoolFacts, int] | None:
+    """What a line of a spool says, and the spool's version; None when it is none that is known here."""
     try:
         header: Any = json.loads(line)
-        options = header["options"]
+        options, version = header["options"], header["version"]
         options.setdefault("origin", None)  # spools of before know no other
         facts = SpoolFacts(
             gender=str(header["gender"]),
@@ -269,30 +261,8 @@ def _facts(line: bytes) -> SpoolFacts | None:
                 origin=None if options["origin"] is None else str(options["origin"]),
             ),
         )
-        is_ours: bool = json.loads(_header(facts)) == header
-    except (ValueError, TypeError, KeyError, AttributeError):
+        is_ours: bool = version in {3, _VERSION} and json.loads(_header(facts, version)) == header
+        is_sound = is_ours and facts.options.are_sound()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
-    return facts if is_ours else None
-
-
-def _try_lock(file: BinaryIO) -> bool:
-    """Locks the open file until it is closed; False when somebody else holds the lock."""
-    if sys.platform == "win32":
-        return True  # an open file cannot be renamed or removed there, which protects it as well
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # some network file systems have no locks; recording goes on without
-    return True
-
-
-def _unlock(file: BinaryIO) -> None:
-    """Frees the lock at once: a mapping of the file keeps it otherwise, also after `close`."""
-    if sys.platform != "win32" and not file.closed:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_UN)
+    return (facts, version) if is_sound else None

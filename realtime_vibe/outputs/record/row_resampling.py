@@ -1,12 +1,14 @@
 """Brings the rows of a take to a constant frame rate.
 
 Rotations go along the shortest arc, shapes and positions straight; joints follow by forward kinematics, so
-that a resampled row is a pose of the same body. Legend: N rows, K grid points.
+that a resampled row is a pose of the same body. A pause in which no frame came (a camera that was away) has no rows
+but for a few seconds: hours of nobody are what fills a disk. Legend: N rows, K rows on the grid.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import (
     axis_angle_from_rotmat,
     rot6d_from_rotmat,
@@ -15,11 +17,17 @@ from realtime_vibe.geometry.rotation import (
 )
 from realtime_vibe.geometry.smpl_skeleton import joint_positions, offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.row_blocks import INDEX, Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import NOBODY, frame_starts
 from realtime_vibe.system.frame_rates import STAMP_ROUNDING_S
 
 MAX_BRIDGE_S = 0.25
 """Somebody who is away for longer leaves a gap in the resampled take."""
+
+MAX_PAUSE_S = 10.0
+"""Longer stretches without a frame are left out."""
+_MAX_PER_FRAME, _ALWAYS_FINE = 20, 100_000
+"""Grid points for each frame that was recorded, and how many may be made of anything."""
 
 _UNIFORM_TOLERANCE = 0.02
 """Of a frame: file formats round their time stamps."""
@@ -33,41 +41,100 @@ def is_uniform(rows: Rows, rate_hz: float) -> bool:
     return bool(np.abs(times_s - grid_s).max() <= tolerance_s)
 
 
-def resampled(rows: Rows, rate_hz: float) -> Rows:
+def left_out_s(rows: Rows, rate_hz: float) -> float:
+    """How much of the time between the first and the last row a resampled take leaves out [s]."""
+    steps = np.diff(rows["frame_index"][frame_starts(rows)])
+    return float((steps[steps > 1] - 1).sum()) / rate_hz
+
+
+def resampled(rows: TakeRows, rate_hz: float) -> TakeRows:
     """The take at a constant rate, from its first to its last moment.
 
     Args:
-        rows: (N,) of `row_type`, N > 0, in the order of time.
+        rows: N > 0, in the order of time.
         rate_hz: wanted frame rate [1/s].
 
     Returns:
-        Rows in the order of time. `frame_index` counts grid points; a point where nobody is known is an
-        invalid row.
+        K rows in the order of time. `frame_index` counts grid points; a point where nobody is known is an
+        invalid row, and long pauses have no points.
+
+    Raises:
+        OutputError: the rate would make a file out of all proportion to what was recorded.
     """
-    times_s = np.asarray(rows["timestamp_s"])
-    # The last point may lie a hair beyond the last row, for time stamps that were rounded.
-    count = int(np.floor((times_s[-1] - times_s[0]) * rate_hz + _UNIFORM_TOLERANCE)) + 1
-    grid_s = times_s[0] + np.arange(max(count, 1)) / rate_hz
-    pieces, numbers = [], []
-    valid = np.asarray(rows["valid"])
-    for person in np.unique(rows["person_id"][valid]):
-        own = np.array(rows[valid & (rows["person_id"] == person)])
-        own = own[np.concatenate([[True], np.diff(own["timestamp_s"]) > 0])]
-        piece, number = _at(own, grid_s, 1.0 / rate_hz)
-        pieces.append(piece)
-        numbers.append(number)
-    empty = np.setdiff1d(np.arange(len(grid_s)), np.concatenate([*numbers, []]))
-    pieces.append(_nobody(rows, grid_s[empty]))
-    numbers.append(empty)
-    everything = np.concatenate(pieces)
-    everything["frame_index"] = np.concatenate(numbers)
-    order = np.argsort(everything["frame_index"], kind="stable")
-    return np.asarray(everything[order])
+    index = rows.index
+    times_s = np.maximum.accumulate(index["timestamp_s"])
+    points = _grid(times_s, rate_hz)
+    grid_s = times_s[0] + points / rate_hz
+    pieces = []
+    for person in np.unique(index["person_id"][index["valid"]]):
+        own = np.flatnonzero(index["valid"] & (index["person_id"] == person))
+        own = own[np.concatenate([[True], np.diff(times_s[own]) > 0])]
+        pieces.append(_places(own, times_s[own], grid_s, 1.0 / rate_hz))
+    known = np.concatenate([np.zeros(0, np.intp), *(piece["point"] for piece in pieces)])
+    empty = np.setdiff1d(np.arange(len(points)), known)
+    nobody = np.zeros(len(empty), _PLACE)
+    nobody["point"] = empty
+    nobody["low"] = np.clip(np.searchsorted(times_s, grid_s[empty]), 0, len(rows) - 1)
+    nobody["high"] = nobody["low"]
+    places = np.concatenate([*pieces, nobody])
+    places = places[np.argsort(places["point"], kind="stable")]
+    made = np.zeros(len(places), INDEX)
+    made["frame_index"] = points[places["point"]]
+    made["timestamp_s"] = grid_s[places["point"]]
+    made["valid"] = places["known"]
+    nearest = np.where(places["share"] < 0.5, places["low"], places["high"])
+    made["person_id"] = np.where(places["known"], index["person_id"][nearest], NOBODY)
+    made["world_camera"] = index["world_camera"][nearest]
+
+    def load(numbers: Numbers) -> Rows:
+        wanted = places[numbers]
+        low, high = rows.load_stored(wanted["low"]), rows.load_stored(wanted["high"])
+        found = _blend(low, high, wanted["share"])
+        for name in set(found.dtype.names or ()) - {"focal_px", "image_size"}:
+            found[name][~wanted["known"]] = 0
+        for name in INDEX.names or ():
+            found[name] = made[name][numbers]
+        return found
+
+    return TakeRows(rows.kind, made, load)
 
 
-def _at(own: Rows, grid_s: NDArray[np.float64], step_s: float) -> tuple[Rows, NDArray[np.intp]]:
-    """One person's rows at the grid points where the person is known, and those points' numbers."""
-    times_s = own["timestamp_s"]
+_PLACE = np.dtype(
+    [("point", np.intp), ("low", np.intp), ("high", np.intp), ("share", "<f4"), ("known", "?")]
+)
+"""A row on the grid: between which rows it lies, and how far towards the second."""
+
+
+def _grid(times_s: NDArray[np.float64], rate_hz: float) -> Numbers:
+    """Numbers of the grid points, counted from the first row, without long pauses."""
+    cuts = np.flatnonzero(np.diff(times_s) > max(MAX_PAUSE_S, 1.5 / rate_hz)) + 1
+    firsts = (times_s[[0, *cuts]] - times_s[0]) * rate_hz
+    lasts = (times_s[[*(cuts - 1), -1]] - times_s[0]) * rate_hz
+    # A point may lie a hair beyond a row, for time stamps that were rounded.
+    starts = np.ceil(firsts - _UNIFORM_TOLERANCE)
+    stops = np.maximum(np.floor(lasts + _UNIFORM_TOLERANCE) + 1, starts + 1)
+    frames = np.count_nonzero(np.diff(times_s) > 0) + 1
+    wanted = float((stops - starts).sum())
+    if not wanted <= _ALWAYS_FINE + _MAX_PER_FRAME * frames:
+        raise OutputError(
+            f"{rate_hz:g} frames/s would make {wanted:.3g} frames of the {frames} that were recorded: "
+            "choose a lower --record-fps"
+        )
+    runs = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
+    return np.unique(np.concatenate(runs)).astype(np.intp)
+
+
+def _places(
+    own: Numbers, times_s: NDArray[np.float64], grid_s: NDArray[np.float64], step_s: float
+) -> NDArray[np.void]:
+    """(K,) of `_PLACE`: one person at the grid points where the person is known.
+
+    Args:
+        own: numbers of the person's rows.
+        times_s: of those rows, rising.
+        grid_s: times of the grid points.
+        step_s: between two of them.
+    """
     slack = _UNIFORM_TOLERANCE * step_s
     after = np.searchsorted(times_s, grid_s)
     low = np.clip(after - 1, 0, len(own) - 1)
@@ -75,23 +142,37 @@ def _at(own: Rows, grid_s: NDArray[np.float64], step_s: float) -> tuple[Rows, ND
     is_near = np.minimum(np.abs(times_s[low] - grid_s), np.abs(times_s[high] - grid_s)) <= slack
     is_inside = (times_s[0] <= grid_s) & (grid_s <= times_s[-1])
     is_bridged = times_s[high] - times_s[low] <= max(MAX_BRIDGE_S, 1.5 * step_s)
-    numbers = np.flatnonzero((is_inside & is_bridged) | is_near)
-    low, high, wanted_s = low[numbers], high[numbers], grid_s[numbers]
+    points = np.flatnonzero((is_inside & is_bridged) | is_near)
+    low, high, wanted_s = low[points], high[points], grid_s[points]
     span = np.maximum(times_s[high] - times_s[low], 1e-9)
     share = np.clip((wanted_s - times_s[low]) / span, 0.0, 1.0)
     # At a row (to within its time stamp's rounding) the row itself, not a blend of 99 %.
     share = np.where(np.abs(wanted_s - times_s[low]) <= slack, 0.0, share)
     share = np.where(np.abs(wanted_s - times_s[high]) <= slack, 1.0, share)
-    rows = _blend(own[low], own[high], share.astype(np.float32))
-    rows["timestamp_s"] = wanted_s
-    return rows, numbers
+    places = np.zeros(len(points), _PLACE)
+    places["point"], places["low"], places["high"] = points, own[low], own[high]
+    places["share"], places["known"] = share, True
+    return places
+
+
+_LINEAR = {
+    "transl_camera",
+    "betas",
+    "weak_camera",
+    "square_px",
+    "focal_px",
+    "kp_3d",
+    "joint_confidence",
+    "landmarks_px",
+    "landmark_visibility",
+}
 
 
 def _blend(low: Rows, high: Rows, share: NDArray[np.float32]) -> Rows:
     """Rows between `low` and `high`: `share` 0 is the first, 1 the second."""
     rows = np.where(share < 0.5, low, high)
     for name in rows.dtype.names or ():
-        if name in {"transl_camera", "betas", "weak_camera", "square_px", "focal_px", "kp_3d"}:
+        if name in _LINEAR:
             weight = share.reshape(-1, *[1] * (low[name].ndim - 1))
             rows[name] = low[name] + weight * (high[name] - low[name])
     first, second = rotmat_from_rot6d(low["rot6d"]), rotmat_from_rot6d(high["rot6d"])
@@ -107,13 +188,3 @@ def _blend(low: Rows, high: Rows, share: NDArray[np.float32]) -> Rows:
     rows["rot6d"][is_between] = rot6d_from_rotmat(rotmats)[is_between]
     rows["joints_camera"][is_between] = joints[is_between]
     return rows
-
-
-def _nobody(rows: Rows, times_s: NDArray[np.float64]) -> Rows:
-    empty: Rows = np.zeros(len(times_s), rows.dtype)
-    nearest = np.clip(np.searchsorted(rows["timestamp_s"], times_s), 0, len(rows) - 1)
-    for name in ("focal_px", "image_size", "world_camera"):
-        empty[name] = rows[name][nearest]
-    empty["timestamp_s"] = times_s
-    empty["person_id"] = NOBODY
-    return empty

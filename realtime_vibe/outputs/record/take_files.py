@@ -1,8 +1,7 @@
 """Makes the files of a take from its rows: one function for live recordings, rescues and conversions."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,12 @@ from realtime_vibe.outputs.record.glb_writer import check_glb_library, write_glb
 from realtime_vibe.outputs.record.joint_tables import write_csv, write_trc
 from realtime_vibe.outputs.record.motion_track import MotionTrack, tracks_of
 from realtime_vibe.outputs.record.npz_motion import write_npz
-from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
-from realtime_vibe.outputs.record.row_resampling import is_uniform, resampled
+from realtime_vibe.outputs.record.recording_spool import SpoolFacts
+from realtime_vibe.outputs.record.row_blocks import TakeRows
+from realtime_vibe.outputs.record.row_resampling import is_uniform, left_out_s, resampled
 from realtime_vibe.outputs.record.take_origin import with_origin
 from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz
+from realtime_vibe.outputs.record.written_files import check_frames, check_npz
 from realtime_vibe.system.frame_rates import STANDARD_RATES_HZ
 
 logger = logging.getLogger(__name__)
@@ -35,11 +36,22 @@ _FIT_TOLERANCE_M = 2e-3
 class Take:
     """Everything the files of a take are made of."""
 
-    rows: Rows
-    """(N,) of `row_type`."""
+    rows: TakeRows
     facts: SpoolFacts
     skin: SkinnedBody | None = None
     """The body's mesh; only `.glb` needs it."""
+
+
+@dataclass(slots=True)
+class TakeReport:
+    """What became of a take."""
+
+    written: list[Path] = field(default_factory=list)
+    """Files that were written, read back and found complete."""
+    errors: list[OutputError] = field(default_factory=list)
+    """Why others were not; empty when everything was."""
+    is_whole: bool = False
+    """Whether a file holds all that the rows hold."""
 
 
 def check_motion_path(path: Path, *, overwrite: bool) -> None:
@@ -54,7 +66,7 @@ def check_motion_path(path: Path, *, overwrite: bool) -> None:
 
 
 def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Writes a take in the format that the path's ending names.
+    """Writes a take in the format that the path's ending names, and reads it back.
 
     `.npz` holds everybody; the other formats one person a file: `o.bvh`, `o.person2.bvh` and so on, who was seen
     longest first.
@@ -62,7 +74,7 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
     Args:
         path: the file, or the first person's.
         take: with at least one row.
-        overwrite: replace the other people's files if they exist; `path` itself is always replaced.
+        overwrite: replace files that are there; else the new ones are put beside them.
 
     Returns:
         The files that were written; none where the format needs a person and there was nobody.
@@ -71,60 +83,67 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
         OutputError: a file cannot be written, or the mesh is missing or of another body.
     """
     suffix = path.suffix.lower()
-    rows, rate_hz = _at_constant_rate(take, needed=suffix in _CONSTANT_RATE)
+    rows, rate_hz = _at_constant_rate(path, take)
+    if not rows.index["valid"].any():
+        what = "holds rows without a person only" if suffix == ".npz" else "is not written"
+        logger.warning("nobody was found: %s %s", path.name, what)
     if suffix == ".npz":
-        write_npz(path, rows, take.facts)
-        return (path,)
-    tracks = tracks_of(rows)
-    if not tracks:
-        logger.warning("nobody was in view, %s is not written", path)
-        return ()
-    written = []
-    for number, track in enumerate(tracks, start=1):
+        written = write_npz(path, rows, take.facts, overwrite=overwrite)
+        check_npz(written, rows, take.facts)
+        return (written,)
+    files = []
+    for number, track in enumerate(tracks_of(rows), start=1):
         own_path = path if number == 1 else path.with_name(f"{path.stem}.person{number}{suffix}")
-        if number > 1 and own_path.exists() and not overwrite:
-            raise OutputError(f"{own_path} exists: move it away, or replace it with --overwrite")
-        _write_track(own_path, track, take, rate_hz)
-        written.append(own_path)
-    return tuple(written)
+        written = _write_track(own_path, track, take, rate_hz, overwrite=overwrite)
+        check_frames(written, len(track.times_s))
+        files.append(written)
+    return tuple(files)
 
 
-def _at_constant_rate(take: Take, *, needed: bool) -> tuple[Rows, float]:
+def _at_constant_rate(path: Path, take: Take) -> tuple[TakeRows, float]:
     """The rows as they are to be written, and their frame rate."""
     origin, rate_hz = take.facts.options.origin, take.facts.options.rate_hz
     rows = take.rows if origin is None else with_origin(take.rows, origin, take.skin)
-    measured = measured_rate_hz(rows)
-    if rate_hz is None and not needed:
-        return rows, measured
+    measured = measured_rate_hz(rows.index)
     if rate_hz is None:
-        if is_uniform(rows, measured):
+        if path.suffix.lower() not in _CONSTANT_RATE or is_uniform(rows.index, measured):
             return rows, measured
-        rate_hz = measured if measured in STANDARD_RATES_HZ else max(1.0, round(measured))
-    return resampled(rows, rate_hz), rate_hz
+        is_right = measured in STANDARD_RATES_HZ or measured < 1.0
+        rate_hz = measured if is_right else round(measured)
+    made = resampled(rows, rate_hz)
+    left_s = left_out_s(made.index, rate_hz)
+    if left_s > 0:
+        logger.warning("%s leaves out %.0f s in which no frame came", path.name, left_s)
+    return made, rate_hz
 
 
-def _write_track(path: Path, track: MotionTrack, take: Take, rate_hz: float) -> None:
+def _write_track(
+    path: Path, track: MotionTrack, take: Take, rate_hz: float, *, overwrite: bool
+) -> Path:
     options = take.facts.options
     match path.suffix.lower():
         case ".bvh":
-            write_bvh(path, track, options, rate_hz=rate_hz)
+            written = write_bvh(path, track, options, rate_hz=rate_hz, overwrite=overwrite)
             if options.bvh_bones == "constant":
-                _say_how_far_off(path, track)
+                _say_how_far_off(written, track)
+            return written
         case ".glb":
-            write_glb(path, track, _fitting(take.skin, track, path))
+            return write_glb(path, track, _fitting(take.skin, track, path), overwrite=overwrite)
         case ".csv":
-            write_csv(path, track)
+            return write_csv(path, track, overwrite=overwrite)
         case ".trc":
-            write_trc(path, track, rate_hz=rate_hz)
+            return write_trc(path, track, rate_hz=rate_hz, overwrite=overwrite)
         case suffix:
             raise OutputError(f"{path}: no format for {suffix}")
 
 
 def _say_how_far_off(path: Path, track: MotionTrack) -> None:
     """Tells that the shape was still being estimated, where that moved joints by more than a millimetre."""
-    bones = np.broadcast_to(bone_offsets(track.rest_joints), track.offsets.shape)
-    joints = joint_positions(track.rotmats, bones, track.joints[:, 0])
-    off_mm = 1000 * np.linalg.norm(joints - track.joints, axis=-1).max()
+    off_mm = 0.0
+    for block in track.blocks():
+        bones = np.broadcast_to(bone_offsets(track.rest_joints), block.offsets.shape)
+        joints = joint_positions(block.rotmats, bones, block.joints[:, 0])
+        off_mm = max(off_mm, 1000 * np.linalg.norm(joints - block.joints, axis=-1).max())
     if off_mm > _WORTH_TELLING_MM:
         logger.info(
             "%s: bones have constant lengths, joints are up to %.0f mm from the live ones, whose shape was still "
@@ -146,22 +165,25 @@ def _fitting(skin: SkinnedBody | None, track: MotionTrack, path: Path) -> Skinne
     return skin
 
 
-def write_all(
-    paths: tuple[Path, ...], take: Take, *, overwrite: bool
-) -> Mapping[Path, OutputError]:
-    """Writes a take in several formats; one that fails does not keep the others from being written.
-
-    Returns:
-        The errors by path; empty when everything was written.
-    """
-    errors = {}
+def write_all(paths: tuple[Path, ...], take: Take, *, overwrite: bool) -> TakeReport:
+    """Writes a take in several formats; one that fails does not keep the others from being written."""
+    report = TakeReport()
     for path in paths:
         try:
             written = write_take(path, take, overwrite=overwrite)
         except OutputError as error:
-            errors[path] = error
+            report.errors.append(error)
             continue
+        except Exception as error:
+            # Whatever goes wrong inside one writer, the rows are good and the other formats may be as well.
+            logger.debug("writing %s failed", path, exc_info=True)
+            reason = f"cannot write {path}: {type(error).__name__}: {error}"
+            report.errors.append(OutputError(reason))
+            continue
+        report.written += written
+        is_raw = take.facts.options.rate_hz is None
+        report.is_whole |= path.suffix.lower() == ".npz" and is_raw
         if len(written) > 1:
             names = ", ".join(file.name for file in written)
             logger.info("%d people, one file each: %s", len(written), names)
-    return errors
+    return report

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import SkinnedBody, people_of
 from realtime_vibe.packets import FloatArray
 
@@ -28,7 +29,7 @@ _SAME_COSINE = np.cos(np.deg2rad(1.0))
 """From row to row the estimate of the vertical turns by less, a calibration as a rule by more."""
 
 
-def with_origin(rows: Rows, origin: str, skin: SkinnedBody | None) -> Rows:
+def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRows:
     """The rows in one world, z up, that begins at the stated place.
 
     While the camera's tilt is still being estimated the world turns from row to row; the last and best
@@ -36,28 +37,30 @@ def with_origin(rows: Rows, origin: str, skin: SkinnedBody | None) -> Rows:
     where the one before it ended.
 
     Args:
-        rows: (N,) of `row_type`, N > 0.
+        rows: N > 0.
         origin: `floor`: feet stand on z = 0, by the calibrated floor or else where they stood most of the time,
             and the person who is seen longest starts above x = y = 0. `camera`: the camera is the origin.
         skin: the recorded body, for its soles; None: usual feet.
     """
-    placed = np.array(rows)
-    people = people_of(rows)
+    cameras = rows.index["world_camera"]
+    placed = np.array(cameras)
+    people = people_of(rows.index)
     own = people[0] if people else np.zeros(0, np.intp)
     before: FloatArray | None = np.zeros(2, np.float32)
-    for part in _worlds(np.asarray(rows["world_camera"])):
-        world = np.array(rows["world_camera"][part.stop - 1])
+    for part in _worlds(cameras):
+        world = np.array(cameras[part.stop - 1])
         seen = own[(own >= part.start) & (own < part.stop)]
         if origin == "camera":
             world[:, 3] = 0.0
         elif len(seen):
             if world[2, 3] == 0.0:  # a camera whose height nobody measured
-                world[2, 3] = -_floor_m(rows[seen], world[2, :3], skin)
-            pelvises = rows["joints_camera"][seen[[0, -1]], 0] @ world[:2, :3].T
+                world[2, 3] = -_floor_m(rows, seen, world[2, :3], skin)
+            ends = rows.load(seen[[0, -1]])
+            pelvises = ends["joints_camera"][:, 0] @ world[:2, :3].T
             world[:2, 3] = before - pelvises[0]
             before = pelvises[1] + world[:2, 3]
-        placed["world_camera"][part] = world
-    return placed
+        placed[part] = world
+    return rows.in_world(placed)
 
 
 def _worlds(cameras: FloatArray) -> list[slice]:
@@ -70,37 +73,43 @@ def _worlds(cameras: FloatArray) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
-def _floor_m(rows: Rows, up: FloatArray, skin: SkinnedBody | None) -> float:
+def _floor_m(rows: TakeRows, seen: Numbers, up: FloatArray, skin: SkinnedBody | None) -> float:
     """Height along `up` on which a person's feet stand [m], camera frame; the lower foot's where none does."""
-    heights = _sole_heights(rows, up, skin)
+    betas = rows.load(seen[-1:])["betas"][0]
+    soles = [_sole(skin, foot, betas) for foot in range(len(_CHAINS))]
+    blocks = [
+        (_sole_heights(block, up, soles), block["joints_camera"][:, list(_TOES)])
+        for block in rows.blocks(seen)
+    ]
+    heights = np.concatenate([heights for heights, _ in blocks])
+    toes = np.concatenate([toes for _, toes in blocks])
     lower = np.argmin(heights, axis=1)
-    is_standing = _speeds(rows)[np.arange(len(rows)), lower] < _STANDS_M_S
+    speeds = _speeds(toes, rows.index["timestamp_s"][seen])
+    is_standing = speeds[np.arange(len(seen)), lower] < _STANDS_M_S
     if np.count_nonzero(is_standing) < _MIN_STANDING:
         is_standing[:] = True
     return float(np.median(heights.min(axis=1)[is_standing]))
 
 
-def _speeds(rows: Rows) -> FloatArray:
+def _speeds(places: FloatArray, times_s: NDArray[np.float64]) -> FloatArray:
     """(N, 2) of the feet across the line of sight [m/s]: how far away they are is not known so well."""
-    places = rows["joints_camera"][:, list(_TOES)]
     directions = places[..., :2] / np.maximum(places[..., 2:], 0.1)
     depth_m = float(np.median(places[..., 2]))
-    steps_s = np.maximum(np.diff(rows["timestamp_s"]), 1e-3)[:, None]
+    steps_s = np.maximum(np.diff(times_s), 1e-3)[:, None]
     speeds = depth_m * np.linalg.norm(np.diff(directions, axis=0), axis=-1) / steps_s
     return np.asarray(np.concatenate([speeds[:1], speeds]) if len(speeds) else np.zeros((1, 2)))
 
 
-def _sole_heights(rows: Rows, up: FloatArray, skin: SkinnedBody | None) -> FloatArray:
-    """(N, 2) of each foot's lowest point along `up` [m]."""
+def _sole_heights(rows: Rows, up: FloatArray, soles: list[FloatArray]) -> FloatArray:
+    """(n, 2) of each foot's lowest point along `up` [m]."""
     columns = []
-    for foot, chain in enumerate(_CHAINS):
+    for chain, sole in zip(_CHAINS, soles, strict=True):
         rotmats = rotmat_from_rot6d(rows["rot6d"][:, chain])
         turned = rotmats[:, 0]
         for link in range(1, len(chain)):
             turned = turned @ rotmats[:, link]
         ankle_m = rows["joints_camera"][:, chain[-1]] @ up
-        points = _sole(skin, foot, np.array(rows["betas"][-1]))
-        columns.append(ankle_m + (np.einsum("c,ncd->nd", up, turned) @ points.T).min(axis=1))
+        columns.append(ankle_m + (np.einsum("c,ncd->nd", up, turned) @ sole.T).min(axis=1))
     return np.stack(columns, axis=1)
 
 

@@ -7,6 +7,8 @@ to the camera.
 A frame with nobody in view has one row with `valid` False and `person_id` -1.
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +21,8 @@ from realtime_vibe.geometry.rotation import rot6d_from_rotmat
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.packets import BodyMesh, FloatArray, FrameResult, PersonResult
 from realtime_vibe.system.frame_rates import measured_rate
+
+logger = logging.getLogger(__name__)
 
 WORLD_CAMERA = T_WORLD_CAMERA[:3]
 """(3, 4) from the camera's frame to the world: `x_world = W[:, :3] @ x_camera + W[:, 3]`."""
@@ -77,37 +81,39 @@ class RecordedBody:
     """None: formats with a mesh cannot be written."""
     file: Path | None = None
     """Where the body comes from; kept in the spool, so that a rescue finds it."""
+    joint_confidence: Callable[[FloatArray], FloatArray] | None = None
+    """Gives the (24,) confidence of joints by the (33,) visibility of landmarks; None: it is not known."""
 
 
 ANY_BODY = RecordedBody()
 """Neutral, without keypoints and mesh."""
 
 
-def rows_of(
-    result: FrameResult,
-    kind: np.dtype[np.void],
-    keypoints: KeypointLocator | None = None,
-    world_camera: FloatArray = WORLD_CAMERA,
-) -> Rows:
+def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = ANY_BODY) -> Rows:
     """One row per person, or one invalid row when nobody is in view.
 
+    Somebody whose numbers are not finite is nobody: one such row would spoil every format.
+
     Args:
-        result: of one frame.
-        kind: the rows' type, with `kp_3d` where `keypoints` is given.
-        keypoints: picks the body's keypoints.
-        world_camera: (3, 4) from the camera's frame to the Z-up world.
+        result: of one frame; the rows take its world.
+        kind: the rows' type, with `kp_3d` where the body has keypoints.
+        body: whose motion it is.
     """
     rows = np.zeros(max(1, len(result.people)), kind)
     rows["frame_index"] = result.frame.index
     rows["timestamp_s"] = result.frame.captured_at_s
     rows["focal_px"] = result.focal_px
     rows["image_size"] = result.frame.image_bgr.shape[1::-1]
-    rows["world_camera"] = world_camera
+    world = result.T_world_camera
+    rows["world_camera"] = WORLD_CAMERA if world is None else world[:3]
     rows["person_id"] = NOBODY
-    for row, person in zip(rows, result.people, strict=False):
-        _fill_person(row, person)
-        if keypoints is not None:
-            row["kp_3d"] = keypoints.locate(person.mesh)
+    empty = rows[0].copy()
+    for number, person in enumerate(result.people):
+        row = rows[number]
+        _fill_person(row, person, body)
+        if not all(np.isfinite(row[name]).all() for name in kind.names or ()):
+            logger.warning("frame %d: a person's numbers are not finite", result.frame.index)
+            rows[number] = empty
     return rows
 
 
@@ -140,8 +146,8 @@ def measured_rate_hz(rows: Rows) -> float:
     return FALLBACK_RATE_HZ if rate_hz is None else rate_hz
 
 
-def _fill_person(row: Any, person: PersonResult) -> None:
-    params, mesh = person.params, person.mesh
+def _fill_person(row: Any, person: PersonResult, body: RecordedBody) -> None:
+    params, mesh, landmarks = person.params, person.mesh, person.person.landmarks
     row["person_id"] = person.person.track_id
     row["valid"] = True
     row["rot6d"][0] = rot6d_from_rotmat(params.global_orient)
@@ -151,3 +157,10 @@ def _fill_person(row: Any, person: PersonResult) -> None:
     row["weak_camera"] = params.weak_camera
     row["square_px"] = person.square_px
     row["betas"] = params.betas
+    if body.keypoints is not None:
+        row["kp_3d"] = body.keypoints.locate(mesh)
+    if landmarks is not None:
+        row["landmarks_px"] = landmarks.image_px[:, :2]
+        row["landmark_visibility"] = landmarks.visibility
+        if body.joint_confidence is not None:
+            row["joint_confidence"] = body.joint_confidence(landmarks.visibility)

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import ImageArray
 
 SNAPSHOT_SUFFIXES = (".png",)
@@ -14,8 +14,11 @@ _COMPRESSION = 3
 """Of 9: snapshots must not stall the window, and size matters little."""
 
 
-def save_image(path: Path, image: ImageArray) -> None:
-    """Writes a picture (H, W, 3) BGR or (H, W, 4) BGRA as PNG; readers see the old file or the complete new one.
+def save_image(path: Path, image: ImageArray, *, overwrite: bool = False) -> Path:
+    """Writes a picture (H, W, 3) BGR or (H, W, 4) BGRA as PNG.
+
+    Returns:
+        Where it is: `path`, or a name beside it where `path` is there and may not be replaced.
 
     Raises:
         OutputError: wrong ending, empty picture, or the folder cannot be written.
@@ -27,4 +30,4 @@ def save_image(path: Path, image: ImageArray) -> None:
     is_done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
     if not is_done:
         raise OutputError(f"{path}: OpenCV cannot encode a picture of shape {image.shape} as PNG")
-    write_atomically(path, lambda file: file.write(data.tobytes()))
+    return write_atomically(path, lambda file: file.write(data.tobytes()), overwrite=overwrite)

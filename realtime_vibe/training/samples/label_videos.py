@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.errors import DatasetError, RealtimeVibeError
-from realtime_vibe.outputs.base import write_atomically
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.sources.video_file import VideoFile
 from realtime_vibe.tracking.base import PersonTracker
@@ -69,7 +69,7 @@ def label_folder(
         video, target = label_video(path, tracker), targets[path]
         target.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = dict(stored_arrays(video))
-        write_atomically(target, lambda file: np.savez_compressed(file, **arrays))
+        write_atomically(target, lambda file: np.savez_compressed(file, **arrays), overwrite=True)
         return target
 
     labelled, skipped = load_each(todo, label, skip_bad=skip_bad)

@@ -12,6 +12,7 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts, TakeOptions, row_type
+from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_files import Take
 from realtime_vibe.outputs.record.take_rows import RecordedBody, rows_of
 from realtime_vibe.packets import (
@@ -99,7 +100,7 @@ def rows(frames: Sequence[FrameResult]) -> Rows:
 
 def take(frames: Sequence[FrameResult], options: TakeOptions | None = None) -> Take:
     facts = SpoolFacts(options=options or TakeOptions())
-    return Take(rows=rows(frames), facts=facts, skin=real_body().skin)
+    return Take(rows=TakeRows.of(rows(frames)), facts=facts, skin=real_body().skin)
 
 
 def joints_yup(frames: Sequence[FrameResult], person: int = 0) -> np.ndarray:

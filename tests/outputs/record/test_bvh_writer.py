@@ -122,14 +122,14 @@ def test_angles_do_not_jump_where_a_body_turns_round_and_round(tmp_path: Path) -
 def test_bends_far_beyond_a_right_angle_are_smooth(tmp_path: Path, axis: int) -> None:
     # A knee bends about x, an elbow about y, an arm rises about z: up to 150 degrees, each alone.
     from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-    from realtime_vibe.outputs.record.bvh_writer import _euler_deg, euler_order
+    from realtime_vibe.outputs.record.bvh_writer import _Angles
 
     joint = (4, 18, 16)[axis]
     bend = np.linspace(0, np.deg2rad(150), 40)
     vectors = np.zeros((40, 3), np.float32)
     vectors[:, axis] = bend
     vectors += np.random.default_rng(0).normal(0, 0.02, (40, 3)).astype(np.float32)
-    angles = _euler_deg(rotmat_from_axis_angle(vectors), euler_order(joint))
+    angles = _Angles(24).of(joint, rotmat_from_axis_angle(vectors))
     assert np.abs(np.diff(angles, axis=0)).max() < 15
 
 

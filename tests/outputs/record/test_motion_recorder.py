@@ -20,9 +20,9 @@ from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_p
 from realtime_vibe.outputs.record.recording_spool import (
     SpoolFacts,
     SpoolWriter,
-    read_spool,
     row_type,
 )
+from realtime_vibe.outputs.record.spool_reader import open_spool
 from realtime_vibe.outputs.record.take_rows import (
     FALLBACK_RATE_HZ,
     NOBODY,
@@ -65,6 +65,9 @@ def test_has_the_amass_names_and_shapes(tmp_path: Path, make_result: Make) -> No
         "square_px": (7, 3),
         "orig_cam": (7, 4),
         "betas_per_row": (7, 10),
+        "joint_confidence": (7, 24),
+        "landmarks_px": (7, 33, 2),
+        "landmark_visibility": (7, 33),
         "frame_index": (7,),
         "timestamps_s": (7,),
         "valid": (7,),
@@ -223,12 +226,19 @@ def test_a_spool_keeps_its_facts_and_is_refused_when_its_head_is_changed(tmp_pat
     rows["kp_3d"] = 7.0
     writer.append(rows)
     writer.close()
-    spool = read_spool(path)
-    assert spool.facts == facts
-    np.testing.assert_array_equal(spool.rows, rows)
     good = path.read_bytes()
+    first_line = good.index(b"\n")
+    for damaged in (None, 3, first_line - 1, first_line, first_line + 3):  # it is there twice
+        content = bytearray(good)
+        if damaged is not None:
+            content[damaged] ^= 1
+        path.write_bytes(content)
+        with open_spool(path) as spool:
+            assert spool.facts == facts
+            np.testing.assert_array_equal(spool.rows.all(), rows)
     for old, new in (
-        (b'"version": 3', b'"version": 2'),
+        (b'"version": 4', b'"version": 2'),
+        (b'"origin": null', b'"origin": "x"'),
         (b'"gender": "male"', b'"gander": "male"'),
         (b'"nose", ', b""),
         (b'["nose"', b'[["nose"]'),
@@ -236,9 +246,12 @@ def test_a_spool_keeps_its_facts_and_is_refused_when_its_head_is_changed(tmp_pat
         (b"{", b"["),
     ):
         assert old in good
-        path.write_bytes(good.replace(old, new, 1))
-        with pytest.raises(OutputError, match="not a recording of this version"):
-            read_spool(path)
+        path.write_bytes(good.replace(old, new))
+        with (
+            pytest.raises(OutputError, match="not a recording of this version"),
+            open_spool(path),
+        ):
+            pass
 
 
 def test_world_is_z_up_and_right_handed() -> None:

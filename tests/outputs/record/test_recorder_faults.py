@@ -146,7 +146,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_rows(
 
 def test_an_npz_that_cannot_be_written_keeps_the_spool(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "o.npz"
-    recorder = MotionRecorder(path)
+    recorder = MotionRecorder(path, overwrite=True)
     recorder.write(make_result(0))
     path.mkdir()  # somebody took the name meanwhile
     with pytest.raises(OutputError, match=r"kept in .*o\.npz\.part"):

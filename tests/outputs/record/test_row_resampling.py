@@ -5,9 +5,16 @@ import pytest
 
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
-from realtime_vibe.outputs.record.row_resampling import is_uniform, resampled
+from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.row_blocks import TakeRows
+from realtime_vibe.outputs.record.row_resampling import is_uniform
+from realtime_vibe.outputs.record.row_resampling import resampled as resampled_rows
 from realtime_vibe.outputs.record.take_rows import measured_rate_hz
 from tests.outputs.record import posed_takes
+
+
+def resampled(rows: Rows, rate_hz: float) -> Rows:
+    return resampled_rows(TakeRows.of(rows), rate_hz).all()
 
 
 @pytest.mark.parametrize("rate_hz", [30.0, 60.0])

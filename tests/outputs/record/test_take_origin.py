@@ -9,10 +9,17 @@ from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts, TakeOptions, row_type
+from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_files import Take, write_take
 from realtime_vibe.outputs.record.take_origin import with_origin
+from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import BodyMesh
 from tests.outputs.record import posed_takes
+
+
+def _placed(rows: Rows, origin: str, skin: SkinnedBody | None) -> Rows:
+    return with_origin(TakeRows.of(rows), origin, skin).all()
+
 
 _STILL = np.tile(np.eye(3, dtype=np.float32), (23, 1, 1))
 
@@ -43,7 +50,7 @@ def _in_world(points: np.ndarray, world: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("has_mesh", "off_m"), [(True, 1e-3), (False, 0.015)])
 def test_feet_stand_on_the_floor_below_the_first_place(has_mesh: bool, off_m: float) -> None:
     rows, meshes = _standing(tilt_rad=0.3)
-    placed = with_origin(rows, "floor", posed_takes.real_body().skin if has_mesh else None)
+    placed = _placed(rows, "floor", posed_takes.real_body().skin if has_mesh else None)
     world = placed["world_camera"]
     assert abs(_in_world(meshes[0].vertices, world[0])[:, 2].min()) < off_m
     np.testing.assert_allclose(_in_world(meshes[0].joints[0], world[0])[:2], 0, atol=1e-5)
@@ -53,7 +60,7 @@ def test_feet_stand_on_the_floor_below_the_first_place(has_mesh: bool, off_m: fl
 def test_every_format_has_the_same_origin(tmp_path: Path) -> None:
     rows, meshes = _standing()
     facts = SpoolFacts(options=TakeOptions(origin="floor"))
-    take = Take(rows=rows, facts=facts, skin=posed_takes.real_body().skin)
+    take = Take(rows=TakeRows.of(rows), facts=facts, skin=posed_takes.real_body().skin)
     for suffix in (".bvh", ".npz"):
         write_take(tmp_path / f"o{suffix}", take)
     pelvis_m = float(meshes[0].vertices[:, 1].max() - meshes[0].joints[0, 1])
@@ -65,7 +72,7 @@ def test_every_format_has_the_same_origin(tmp_path: Path) -> None:
 
 def test_the_camera_can_be_the_origin_again() -> None:
     rows, _ = _standing(tilt_rad=0.2)
-    back = with_origin(with_origin(rows, "floor", None), "camera", None)
+    back = _placed(_placed(rows, "floor", None), "camera", None)
     np.testing.assert_array_equal(back["world_camera"], rows["world_camera"])
 
 
@@ -74,7 +81,7 @@ def test_a_world_that_turns_slowly_is_the_last_one_throughout() -> None:
     for index in range(30):
         turn = rotmat_from_axis_angle(np.array([0.004 * (index - 30), 0, 0], np.float32))
         rows["world_camera"][index, :, :3] = T_WORLD_CAMERA[:3, :3] @ turn
-    placed = with_origin(rows, "floor", None)["world_camera"]
+    placed = _placed(rows, "floor", None)["world_camera"]
     np.testing.assert_array_equal(placed, np.broadcast_to(placed[-1], placed.shape))
     np.testing.assert_array_equal(placed[0, :, :3], T_WORLD_CAMERA[:3, :3])
 
@@ -82,7 +89,7 @@ def test_a_world_that_turns_slowly_is_the_last_one_throughout() -> None:
 def test_a_calibrated_world_keeps_its_floor_and_goes_on_where_the_person_is() -> None:
     rows, meshes = _standing()
     rows["world_camera"][20:, :, 3] = [5.0, 7.0, 1.31]
-    placed = with_origin(rows, "floor", None)["world_camera"]
+    placed = _placed(rows, "floor", None)["world_camera"]
     assert placed[-1, 2, 3] == np.float32(1.31)
     before, after = (_in_world(meshes[at].joints[0], placed[at])[:2] for at in (19, 20))
     np.testing.assert_allclose(before, after, atol=1e-5)
@@ -91,4 +98,4 @@ def test_a_calibrated_world_keeps_its_floor_and_goes_on_where_the_person_is() ->
 def test_nobody_in_view_changes_nothing() -> None:
     rows, _ = _standing()
     rows["valid"] = False
-    np.testing.assert_array_equal(with_origin(rows, "floor", None), rows)
+    np.testing.assert_array_equal(_placed(rows, "floor", None), rows)

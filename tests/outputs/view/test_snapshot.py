@@ -13,7 +13,7 @@ IMAGE = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
 def test_round_trip_and_replacement(tmp_path):
     path = tmp_path / "Ünïcode picture.PNG"
     save_image(path, np.zeros_like(IMAGE))
-    save_image(path, IMAGE)
+    save_image(path, IMAGE, overwrite=True)
     np.testing.assert_array_equal(
         cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), IMAGE
     )

@@ -1,0 +1,188 @@
+"""Reads the rows of a spool, finished or cut off: damaged ones are left out and counted, the others are kept.
+
+Rows have a fixed size, so that damage costs the row it hits and no other. They are read, not mapped: a disk that fails
+or a file that is cut meanwhile is an error, not the end of the process.
+"""
+
+import logging
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.placing import is_same_file
+from realtime_vibe.outputs.record.recording_spool import (
+    CHECKSUM_BYTES,
+    MAX_HEADER_BYTES,
+    Rows,
+    SpoolFacts,
+    SpoolHead,
+    SpoolWriter,
+    row_type,
+    spool_head,
+)
+from realtime_vibe.outputs.record.row_blocks import BLOCK, INDEX, Numbers, TakeRows, index_of
+from realtime_vibe.system.file_lock import try_lock, unlock
+
+logger = logging.getLogger(__name__)
+
+_NEAR = 64
+"""Rows this close to each other are read in one go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """A spool that is open."""
+
+    path: Path
+    rows: TakeRows
+    """The sound ones, in their order."""
+    facts: SpoolFacts
+    num_damaged: int
+    """Rows whose checksum is wrong, or whose numbers are not finite."""
+    file: BinaryIO
+
+    def is_in_place(self) -> bool:
+        """Whether the file still has its name."""
+        return is_same_file(self.file, self.path)
+
+    def remove(self) -> None:
+        """Removes the file, unless its name is another file's by now; says so where it cannot."""
+        if not self.is_in_place():
+            return
+        if sys.platform == "win32":
+            self.file.close()  # an open file cannot be removed there
+        try:
+            self.path.unlink()
+        except OSError as error:
+            logger.warning("cannot remove %s: %s", self.path, error.strerror or error)
+
+
+@contextmanager
+def open_spool(path: Path, *, alone: bool = False) -> Iterator[Spool]:
+    """Opens a spool for reading.
+
+    Args:
+        path: a file made by `SpoolWriter`, finished or cut off.
+        alone: keep others from writing or recovering it meanwhile.
+
+    Raises:
+        OutputError: the file is missing or is not a spool of this version, or somebody else has it.
+    """
+    try:
+        file = path.open("rb", buffering=0)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot read {path}: {getattr(error, 'strerror', error)}") from error
+    with file:
+        if alone and (try_lock(file) is False or not is_same_file(file, path)):
+            raise OutputError(f"{path} is still being written or recovered: end that run first")
+        try:
+            yield _read(file, path)
+        finally:
+            unlock(file)
+
+
+def spool_of(writer: SpoolWriter) -> Spool:
+    """What a writer has written so far, also when the file's folder was removed meanwhile.
+
+    Raises:
+        OutputError: the disk fails.
+    """
+    return _rows(writer.file, writer.path, writer.head, writer.num_rows)
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether another process (or thread) holds the spool open; False where locks are unknown."""
+    try:
+        with path.open("rb") as file:
+            return try_lock(file) is False
+    except OSError:
+        return False
+
+
+def _read(file: BinaryIO, path: Path) -> Spool:
+    start = file.read(2 * MAX_HEADER_BYTES)
+    head = spool_head(start)
+    if head is None:
+        raise OutputError(
+            f"{path} is not a recording of this version: it starts with {start[:60]!r}"
+        )
+    num_rows = max(0, file.seek(0, os.SEEK_END) - head.start) // head.stored.itemsize
+    return _rows(file, path, head, num_rows)
+
+
+def _rows(file: BinaryIO, path: Path, head: SpoolHead, num_rows: int) -> Spool:
+    kind = row_type(head.facts.keypoint_names)
+    sound, pieces = [np.zeros(0, np.intp)], [np.zeros(0, INDEX)]
+    for first in range(0, num_rows, BLOCK):
+        stored = _stored(file, path, head, first, min(first + BLOCK, num_rows))
+        numbers = np.flatnonzero(_is_sound(stored))
+        sound.append(first + numbers)
+        pieces.append(index_of(stored[numbers]))
+    places = np.concatenate(sound)
+
+    def load(numbers: Numbers) -> Rows:
+        wanted, back = np.unique(places[numbers], return_inverse=True)
+        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > _NEAR) + 1) if len(wanted) else []
+        pieces = [np.zeros(0, head.stored)]
+        for run in runs:
+            stored = _stored(file, path, head, int(run[0]), int(run[-1]) + 1)
+            pieces.append(stored if len(stored) == len(run) else stored[run - run[0]])
+        return _without_checksum(np.concatenate(pieces[len(runs) == 1 :]), back, kind)
+
+    return Spool(
+        path=path,
+        rows=TakeRows(kind, np.concatenate(pieces), load),
+        facts=head.facts,
+        num_damaged=num_rows - len(places),
+        file=file,
+    )
+
+
+def _stored(file: BinaryIO, path: Path, head: SpoolHead, first: int, stop: int) -> Rows:
+    size = head.stored.itemsize
+    try:
+        file.seek(head.start + first * size)
+        content = bytearray()
+        while len(content) < (stop - first) * size:
+            piece = file.read((stop - first) * size - len(content))
+            if not piece:
+                raise OutputError(f"{path} became shorter while it was read")
+            content += piece
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror or error}") from error
+    return np.frombuffer(content, head.stored)
+
+
+def _without_checksum(stored: Rows, numbers: Numbers, kind: np.dtype[np.void]) -> Rows:
+    """Some stored rows as rows of `kind`; zeros in fields that older spools lack."""
+    if stored.dtype.itemsize == kind.itemsize + CHECKSUM_BYTES:  # one copy instead of one a field
+        content = stored.view(np.uint8).reshape(len(stored), stored.dtype.itemsize)
+        return content[:, : kind.itemsize][numbers].view(kind)[:, 0]
+    rows = np.zeros(len(numbers), kind)
+    for name in (stored.dtype.names or ())[:-1]:
+        rows[name] = stored[name][numbers]
+    return rows
+
+
+def _is_sound(stored: Rows) -> NDArray[np.bool_]:
+    """(N,) whether each row has the right checksum, and finite numbers."""
+    content = stored.view(np.uint8).data
+    size = stored.dtype.itemsize
+    found = [
+        zlib.crc32(content[start : start + size - CHECKSUM_BYTES])
+        for start in range(0, len(content), size)
+    ]
+    sound = stored["crc32"] == np.array(found, np.uint32)
+    for name in stored.dtype.names or ():
+        if stored.dtype[name].base.kind == "f":
+            sound &= np.isfinite(stored[name]).reshape(len(stored), -1).all(axis=1)
+    return np.asarray(sound)

@@ -1,0 +1,84 @@
+"""Reads the files of a take back and compares them with the rows they were made of, before the spool goes."""
+
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.record.npz_motion import columns_of
+from realtime_vibe.outputs.record.recording_spool import SpoolFacts
+from realtime_vibe.outputs.record.row_blocks import TakeRows
+
+_LAST_HEAD_LINE = {".bvh": b"Frame Time:", ".csv": b"time_s,", ".trc": b"\t\tX1"}
+"""How the line before the first frame begins."""
+
+
+def check_npz(path: Path, rows: TakeRows, facts: SpoolFacts) -> None:
+    """Compares every array, block by block.
+
+    Raises:
+        OutputError: the file is damaged or holds something else.
+    """
+
+    def check(file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file) as archive:
+            for name, blocks in columns_of(rows, facts):
+                with archive.open(f"{name}.npy") as member:
+                    np.lib.format.read_magic(member)
+                    shape = np.lib.format.read_array_header_1_0(member)[0]
+                    if shape[0] != len(rows):
+                        raise ValueError(f"{name} has {shape[0]} rows instead of {len(rows)}")
+                    for block in blocks:
+                        content = np.ascontiguousarray(block).tobytes()
+                        if member.read(len(content)) != content:
+                            raise ValueError(f"{name} holds other numbers")
+                    if member.read():  # to its end, where the archive compares its own checksum
+                        raise ValueError(f"{name} is too long")
+
+    _check(path, check)
+
+
+def check_frames(path: Path, num_frames: int) -> None:
+    """Makes sure that a file of one person has all of its frames.
+
+    Raises:
+        OutputError: it is damaged or shorter.
+    """
+
+    def check(file: IO[bytes]) -> None:
+        found = _glb_frames(file) if path.suffix.lower() == ".glb" else _lines(file, path)
+        if found != num_frames:
+            raise ValueError(f"it has {found} frames instead of {num_frames}")
+
+    _check(path, check)
+
+
+def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
+    try:
+        with path.open("rb") as file:
+            check(file)
+    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, struct.error) as error:
+        raise OutputError(f"{path} is not as it was written: {error}") from error
+
+
+def _lines(file: IO[bytes], path: Path) -> int:
+    head = _LAST_HEAD_LINE[path.suffix.lower()]
+    for line in file:
+        if line.startswith(head):
+            break
+    return sum(line.endswith(b"\n") and line != b"\n" for line in file)
+
+
+def _glb_frames(file: IO[bytes]) -> int:
+    length, size = struct.unpack("<8xII", file.read(16))
+    file.seek(20)
+    document: Any = json.loads(file.read(size))
+    if file.seek(0, 2) != length:
+        raise ValueError("it is cut off")
+    times = document["animations"][0]["samplers"][0]["input"]
+    return int(document["accessors"][times]["count"])
