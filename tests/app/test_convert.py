@@ -20,10 +20,12 @@ from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, TakeOptions
 from realtime_vibe.outputs.record.spool_reader import open_spool
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
 from tests.outputs.record import posed_takes
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ConvertSettings()
+EIGHT_FRAMES_S = np.arange(8) / 30
 
 
 @pytest.fixture
@@ -81,6 +83,24 @@ def test_an_npz_becomes_what_the_run_would_have_written(
                             np.testing.assert_array_equal(one[name], two[name], err_msg=name)
             else:
                 assert abs(live.stat().st_size - made[0].stat().st_size) < 512  # digits of JSON
+
+
+def test_blocks_leave_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [(), *[(0, 1)] * 20, (), (1,), *[(1, 0)] * 7]
+    part = _cut_off(tmp_path, (".npz",), ids=ids, times_s=np.cumsum(np.linspace(0.02, 0.06, 30)))
+    for ending in MOTION_SUFFIXES:
+        whole = convert(part, tmp_path / f"a{ending}", PLAIN)
+        with monkeypatch.context() as changed:
+            changed.setattr("realtime_vibe.outputs.record.row_blocks.BLOCK", 7)
+            pieces = convert(part, tmp_path / f"b{ending}", PLAIN)
+        for one, two in zip(whole, pieces, strict=True):
+            if ending == ".npz":
+                with np.load(one) as first, np.load(two) as second:
+                    for name in first.files:
+                        np.testing.assert_array_equal(first[name], second[name])
+            else:
+                different = two.read_bytes().replace(b"b.trc", b"a.trc")
+                assert different.replace(b"b.person", b"a.person") == one.read_bytes()
 
 
 def test_a_bvh_goes_there_and_back(tmp_path: Path, recorded: Path) -> None:
@@ -214,16 +234,23 @@ def test_a_resampled_npz_passes_the_checks_of_the_blender_add_on(
         np.testing.assert_allclose(np.diff(data["timestamps_s"][one]), 1 / 30, atol=1e-9)
 
 
-def _cut_off(folder: Path, endings: tuple[str, ...], options: TakeOptions | None = None) -> Path:
+def _cut_off(
+    folder: Path,
+    endings: tuple[str, ...],
+    options: TakeOptions | None = None,
+    *,
+    times_s: np.ndarray = EIGHT_FRAMES_S,
+    ids: list[tuple[int, ...]] | None = None,
+) -> Path:
     """What a killed run leaves behind."""
     paths = tuple(folder / f"o{ending}" for ending in endings)
     recorder = MotionRecorder(*paths, body=posed_takes.real_body(), options=options)
-    for frame in posed_takes.results(np.arange(8) / 30):
+    for frame in posed_takes.results(times_s, ids):
         recorder.write(frame)
     aside = folder / "aside"
     shutil.copyfile(spool_path(paths[0]), aside)
     recorder.close()
-    for path in paths:
+    for path in folder.glob("o.*"):
         path.unlink()
     return aside.rename(spool_path(paths[0]))
 

@@ -80,10 +80,22 @@ def rows_of_recording(arrays: Arrays) -> tuple[Rows, tuple[str, ...]]:
         ("focal_px", "focal_px"),
         ("image_size", "image_size"),
         ("kp_3d", "kp_3d"),
+        ("joint_confidence", "joint_confidence"),
+        ("landmarks_px", "landmarks_px"),
+        ("landmark_visibility", "landmark_visibility"),
+        ("world_camera", "world_camera"),
     ):
         if name in arrays and field in (rows.dtype.names or ()):
-            rows[field] = arrays[name]
-    rows["world_camera"] = arrays.get("world_camera", WORLD_CAMERA)
+            array = arrays[name]
+            if array.shape != rows[field].shape or array.dtype.kind not in "biuf":
+                raise MotionFileError(
+                    f"{name} has shape {array.shape} of {array.dtype}, expected numbers of shape {rows[field].shape}"
+                )
+            if not np.isfinite(array).all():
+                raise MotionFileError(f"{name} holds numbers that are not finite")
+            rows[field] = array
+    if "world_camera" not in arrays:
+        rows["world_camera"] = WORLD_CAMERA
     _fill_rotations(rows, arrays["poses"], arrays.get("hand_poses"))
     return rows, names
 

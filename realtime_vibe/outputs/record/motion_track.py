@@ -15,7 +15,7 @@ from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
-from realtime_vibe.outputs.record.row_blocks import BLOCK, Numbers, TakeRows
+from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz, people_of
 from realtime_vibe.packets import FloatArray
 
@@ -57,8 +57,10 @@ class MotionTrack:
 
     def blocks(self) -> Iterator[TrackBlock]:
         """All frames in their order, a block at a time."""
-        for number, rows in enumerate(self.rows.blocks(self.shown)):
-            part = slice(number * BLOCK, number * BLOCK + len(rows))
+        stop = 0
+        for rows in self.rows.blocks(self.shown):
+            part = slice(stop, stop + len(rows))
+            stop = part.stop
             rotmats = rotmat_from_rot6d(rows["rot6d"])
             offsets = offsets_of_posed(rotmats, rows["joints_camera"])
             rotation, translation = _world(rows)

@@ -39,7 +39,7 @@ from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_cam
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_rot6d
 from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
-from realtime_vibe.outputs.record.row_blocks import BLOCK, TakeRows
+from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_rows import measured_rate_hz
 
 NUM_AMASS_POSES = 156
@@ -136,8 +136,10 @@ class _Columns:
         if column.is_own:
             yield from (column.make(rows, self) for rows in self._rows.blocks())
             return
-        for number, rows in enumerate(self._rows.blocks(self._shown)):
-            seen = self._seen[number * BLOCK : number * BLOCK + len(rows)]
+        done = 0
+        for rows in self._rows.blocks(self._shown):
+            seen = self._seen[done : done + len(rows)]
+            done += len(rows)
             made = np.array(column.make(rows, self))
             made[~seen] = 0
             yield made

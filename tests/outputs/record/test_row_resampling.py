@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.row_blocks import TakeRows
-from realtime_vibe.outputs.record.row_resampling import is_uniform
+from realtime_vibe.outputs.record.row_resampling import is_uniform, left_out_s
 from realtime_vibe.outputs.record.row_resampling import resampled as resampled_rows
 from realtime_vibe.outputs.record.take_rows import measured_rate_hz
 from tests.outputs.record import posed_takes
@@ -70,6 +71,20 @@ def test_gaps_are_invalid_and_short_ones_are_bridged() -> None:
     assert after["valid"].tolist() == [True] * 3 + [False] * 9 + [True] * 2
     assert after["person_id"].tolist() == [0] * 3 + [-1] * 9 + [0] * 2
     assert (after["image_size"] == (64, 48)).all()
+
+
+def test_hours_without_a_frame_have_no_rows() -> None:
+    times_s = [*(np.arange(10) / 30), *(36000 + np.arange(10) / 30)]
+    after = resampled(posed_takes.rows(posed_takes.results(times_s)), 30.0)
+    assert after["valid"].tolist() == [True] * 20
+    assert after["timestamp_s"][-1] == pytest.approx(times_s[-1])
+    assert left_out_s(after, 30.0) == pytest.approx(36000, abs=1)
+
+
+def test_a_file_out_of_all_proportion_is_refused() -> None:
+    rows = posed_takes.rows(posed_takes.results([0.0, 5.0]))
+    with pytest.raises(OutputError, match="lower --record-fps"):
+        resampled(rows, 1e6)
 
 
 def test_everybody_keeps_their_own_rows() -> None:
