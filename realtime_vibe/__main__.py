@@ -1,8 +1,6 @@
 """Makes `python -m realtime_vibe` the same as the command `realtime-vibe`."""
 
-import sys
-
-from realtime_vibe.cli.main import main
+from realtime_vibe.cli.main import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

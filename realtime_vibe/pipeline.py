@@ -5,7 +5,9 @@
 No threads and no input or output here: `app/run.py` builds the stages and feeds them.
 """
 
+import contextlib
 import logging
+import threading
 from functools import partial
 
 import numpy as np
@@ -32,6 +34,8 @@ from realtime_vibe.world.lost_people import LostPeople
 
 logger = logging.getLogger(__name__)
 
+_LAST_STEP_S = 1.0
+"""How long closing waits for a step that is still under way."""
 MOST_SAID = 3
 """Warnings of one kind: a folder of pictures may have another size in each."""
 
@@ -73,6 +77,7 @@ class MotionCapturePipeline:
         self._picture_size: tuple[int, int] | None = None
         self._size_changes = 0
         self._non_finite = 0
+        self._at_work = threading.Lock()
 
     @property
     def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
@@ -93,6 +98,10 @@ class MotionCapturePipeline:
 
     def step(self, frame: Frame) -> FrameResult:
         """Everything that is known about one frame; `people` is empty when nobody is in view."""
+        with self._at_work:
+            return self._step(frame)
+
+    def _step(self, frame: Frame) -> FrameResult:
         height, width = frame.image_bgr.shape[:2]
         self._start_over_at_new_size((width, height))
         focal_px = self._focal_px(width, height)
@@ -135,10 +144,13 @@ class MotionCapturePipeline:
         self._temporal.reset_shape()
 
     def close(self) -> None:
-        """Frees the networks."""
-        self._tracker.close()
-        self._features.close()
-        self._temporal.close()
+        """Frees the networks; leaves them alone where a step never came back from one of them."""
+        if not self._at_work.acquire(timeout=_LAST_STEP_S):
+            logger.error("a network does not return from a frame: it is left as it is")
+            return
+        with contextlib.closing(self._tracker), contextlib.closing(self._features):
+            self._temporal.close()
+        self._at_work.release()
 
     def _start_over_at_new_size(self, size: tuple[int, int]) -> None:
         """Where a phone was turned nothing in pixels holds any more, nor does a calibration."""

@@ -1,5 +1,7 @@
 """The hot path on small stand-ins: order, empty frames, placement, identity, memory."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -175,3 +177,24 @@ def test_close_reaches_the_tracker():
     tracker_pipeline = _pipeline([()])
     tracker_pipeline.close()
     assert tracker_pipeline._tracker.closed
+
+
+def test_close_leaves_a_network_alone_that_never_returns(monkeypatch, caplog):
+    monkeypatch.setattr("realtime_vibe.pipeline._LAST_STEP_S", 0.01)
+    inside, released = threading.Event(), threading.Event()
+
+    class Hanging(CountingSession):
+        def run(self, feeds):
+            inside.set()
+            released.wait()
+            return super().run(feeds)
+
+    pipeline = _pipeline([(0,)], session=Hanging())
+    thread = threading.Thread(target=pipeline.step, args=(_frame(0),))
+    thread.start()
+    inside.wait()
+    pipeline.close()
+    assert not pipeline._tracker.closed
+    assert "does not return" in caplog.text
+    released.set()
+    thread.join()

@@ -3,6 +3,7 @@
 Legend: V vertices. Camera frame: OpenCV (x right, y down, z forward) [m].
 """
 
+import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -117,6 +118,7 @@ class LiveStream(ClosedByWith):
         self._frames = frames
         self._cleanup = ExitStack()
         self._live: LiveRun | None = None
+        self._opening = threading.Lock()
         self._faces: NDArray[np.integer] | None = None
         self._is_closed = False
         # The threads hold no reference to the stream, so a forgotten one is collected and closed.
@@ -161,15 +163,16 @@ class LiveStream(ClosedByWith):
         return self
 
     def _opened(self) -> LiveRun:
-        if self._live is None:
-            if self._is_closed:
-                raise ConfigError("this stream was closed: call realtime_vibe.stream again")
-            try:
-                self._live = self._open()
-            except BaseException:
-                self.close()
-                raise
-        return self._live
+        with self._opening:  # whoever else asks meanwhile gets the same run
+            if self._live is None:
+                if self._is_closed:
+                    raise ConfigError("this stream was closed: call realtime_vibe.stream again")
+                try:
+                    self._live = self._open()
+                except BaseException:
+                    self.close()
+                    raise
+            return self._live
 
     def _open(self) -> LiveRun:
         name = "frames" if self._frames is not None else clip_names([self._config.source])[0]

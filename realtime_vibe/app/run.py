@@ -1,11 +1,8 @@
 """Builds everything a live run needs and runs it: the only module that constructs the stages."""
 
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import FrameType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +25,7 @@ from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.system.signals import EndingSignals
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.base import PersonTracker
@@ -107,12 +105,13 @@ def run(config: LiveConfig) -> int:
 
     Raises:
         RealtimeVibeError: something the user can fix; every output was finished before.
+        Interrupted: a signal came while the engine, a window or the source was being opened.
     """
     outputs = LiveOutputs(config)
     stats = StatsCollector()
-    with _signals() as caught:
-        built = build_pipeline(config)
-        with ExitStack() as cleanup:
+    with EndingSignals() as signals, ExitStack() as cleanup:
+        with signals.raising():
+            built = build_pipeline(config)
             cleanup.callback(built.pipeline.close)
             # Windows come before the camera: without a display nothing needs to be opened.
             display = outputs.open_display(built.faces) if config.has_windows else None
@@ -120,22 +119,23 @@ def run(config: LiveConfig) -> int:
                 cleanup.callback(display.close)
             source = _open_source(config)
             cleanup.callback(source.close)
-            every_frame = _wants_every_frame(config, source)
-            live = LiveRun(
-                source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
-            )
-            cleanup.callback(write_reports, outputs, live, stats, built)
-            cleanup.callback(live.close)
-            connect(config, outputs, live, built, source.info)
-            live.start()
-            if display is not None:
-                titles = (built.engine, f"{built.backend} {built.precision}")
-                while not caught and outputs.serve(display, live, stats, titles):
-                    pass
-            elif config.sends or source.info.is_live:
-                follow_live(live, stats, lambda: outputs.recording, caught)
-            else:
-                follow_file(live, config.max_frames or source.info.frame_count, caught)
+        every_frame = _wants_every_frame(config, source)
+        live = LiveRun(
+            source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
+        )
+        cleanup.callback(write_reports, outputs, live, stats, built)
+        cleanup.callback(live.close)
+        connect(config, outputs, live, built, source.info)
+        live.start()
+        caught = signals.caught
+        if display is not None:
+            titles = (built.engine, f"{built.backend} {built.precision}")
+            while not caught and outputs.serve(display, live, stats, titles):
+                pass
+        elif config.sends or source.info.is_live:
+            follow_live(live, stats, lambda: outputs.recording, caught)
+        else:
+            follow_file(live, config.max_frames or source.info.frame_count, caught)
     return 128 + caught[0] if caught else 0
 
 
@@ -225,25 +225,3 @@ def _build_tracker(config: LiveConfig, engine: Engine) -> PersonTracker:
         blazepose_folder=own_folder if own_folder.is_dir() else None,
         used=engine.used,
     )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of them; a second one falls through."""
-    caught: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        signal.signal(number, previous[number])
-
-    previous: dict[int, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            previous[number] = signal.signal(number, note)
-        except ValueError:  # not the main thread: the caller owns the signals
-            break
-    try:
-        yield caught
-    finally:
-        for caught_number, handler in previous.items():
-            signal.signal(caught_number, handler)

@@ -1,18 +1,20 @@
 """The command line: words in, exit code out.
 
 Exit codes: 0 done, 1 a bug (its trace is kept) or a doctor that found a fault, 2 an error the user
-can cure (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM. Nothing heavy is imported until
+can mend (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Nothing heavy is imported until
 it is known what to do, so that `--help` answers at once and `doctor` works where little is installed.
 """
 
 import argparse
 import difflib
 import logging
+import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from realtime_vibe.app.settings import ASK
 from realtime_vibe.app.settings_file import build_config
@@ -24,12 +26,36 @@ from realtime_vibe.cli.options import (
     live_parser,
 )
 from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.system.signals import EndingSignals, Interrupted
+from realtime_vibe.system.standard_streams import make_lenient, silence_libraries
+from realtime_vibe.system.threads import is_any_worker_running
 
 if TYPE_CHECKING:
     from realtime_vibe.app.convert import ConvertSettings
 
 EXIT_OK = 0
+EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
+
+
+def program() -> NoReturn:
+    """The process: `main` between standard streams that cannot fail and an end that cannot hang."""
+    make_lenient()
+    if "debug" not in sys.argv:
+        silence_libraries()
+    try:
+        code = main()
+    except SystemExit as leaving:  # of argparse
+        code = leaving.code if isinstance(leaving.code, int) else EXIT_USER_ERROR
+    except BaseException:  # noqa: BLE001 - a bug; its trace is what is left to say
+        traceback.print_exc()
+        code = EXIT_BUG
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if is_any_worker_running():
+        # Inside a driver or a graph that never returns: taking the interpreter down around it aborts.
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,9 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if words and words[0] in _COMMANDS:
-            return _COMMANDS[words[0]](words[1:])
-        return _run_live(words)
+        with EndingSignals() as signals, signals.raising():
+            if words and words[0] in _COMMANDS:
+                return _COMMANDS[words[0]](words[1:])
+            return _run_live(words)
+    except Interrupted as interrupted:
+        return interrupted.exit_code
     except RealtimeVibeError as error:
         print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USER_ERROR

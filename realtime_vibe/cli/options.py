@@ -47,7 +47,8 @@ keys in the windows:
 {indent(key_table(), "  ")}
 
 A settings file holds the same names: `max-frames = 100`, `source = 0`, `smooth = "off"`. The command
-line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-C, 143 SIGTERM."""
+line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-C, 143 SIGTERM,
+129 SIGHUP."""
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -1,6 +1,7 @@
 """Hand-over between threads: newest wins, and an error travels to the consumer."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -106,6 +107,7 @@ class Worker:
         self._body = body
         self._on_exit = on_exit
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        _WORKERS.add(self)
 
     def start(self) -> None:
         """Starts the thread."""
@@ -118,6 +120,11 @@ class Worker:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread was started and has not ended."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         error: BaseException | None = None
         try:
@@ -125,3 +132,11 @@ class Worker:
         except BaseException as caught:  # noqa: BLE001 - carried to the consumer by on_exit
             error = caught
         self._on_exit(error)
+
+
+_WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def is_any_worker_running() -> bool:
+    """Whether a thread is still at work, as inside a driver or a graph that never returns."""
+    return any(worker.is_running for worker in list(_WORKERS))

@@ -1,0 +1,48 @@
+"""Signals end what opens at once and what runs between two rounds; handlers come back."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from realtime_vibe.system.signals import ENDING, EndingSignals, Interrupted
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_while_something_opens_a_signal_ends_the_wait(number):
+    before = signal.getsignal(number)
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
+    with EndingSignals() as signals:
+        timer.start()
+        with pytest.raises(Interrupted) as caught, signals.raising():
+            time.sleep(30)
+    assert caught.value.exit_code == 128 + number
+    assert signal.getsignal(number) == before
+
+
+def test_otherwise_it_is_noted_and_a_second_one_falls_through():
+    with EndingSignals() as outer, outer.raising():
+        with EndingSignals() as signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signals.caught == [signal.SIGTERM]
+            with pytest.raises(Interrupted), signals.raising():
+                pass
+            with pytest.raises(Interrupted):
+                os.kill(os.getpid(), signal.SIGTERM)
+        assert outer.caught == [signal.SIGTERM]
+
+
+def test_in_another_thread_the_signals_are_left_alone():
+    handlers = []
+
+    def run():
+        with EndingSignals():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert handlers == [before]
