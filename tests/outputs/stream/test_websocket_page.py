@@ -106,7 +106,7 @@ def test_the_body_stands_upright_unmirrored_and_moves(chromium, waving_stream) -
         moved = max(moved, np.abs(_places(chromium)["left_wrist"] - at["left_wrist"]).max())
     assert moved > 15
     assert chromium.evaluate("window.realtimeVibe.frames") > frames
-    assert "1 in view" in chromium.evaluate("document.getElementById('status').textContent")
+    assert "1 person in view" in chromium.evaluate("document.getElementById('status').textContent")
 
 
 def test_a_page_for_streamers_has_nothing_but_the_body(chromium, waving_stream) -> None:
@@ -131,3 +131,21 @@ def test_the_page_waits_for_a_program_that_comes_back(chromium) -> None:
     with WebStream(address, streamed_body()).start() as server:
         server.write(result_of(1))
         chromium.wait_until(f"{status}.includes('nobody in view')")
+        _assert_text_and_floor_are_seen(chromium)
+        chromium.open("about:blank")
+        chromium.open(server.url)  # a page that never saw anybody shows the floor as well
+        server.write(result_of(2))
+        chromium.wait_until(f"{status}.includes('nobody in view')")
+        _assert_text_and_floor_are_seen(chromium)
+
+
+def _assert_text_and_floor_are_seen(chromium: Chromium) -> None:
+    picture = _picture(chromium)
+    left, top, right, bottom = chromium.evaluate(
+        "(({left, top, right, bottom}) => [left, top, right, bottom].map(Math.round))"
+        "(document.getElementById('status').getBoundingClientRect())"
+    )
+    assert picture[top:bottom, left:right].max() > 180, "the text is hidden"
+    floor = picture[SIZE[1] * 2 // 3 :].astype(int)
+    lines = np.abs(floor - picture[SIZE[1] // 4, SIZE[0] // 2]).max(axis=2) > 20
+    assert 0.02 < lines.mean() < 0.5, "there is no floor"
