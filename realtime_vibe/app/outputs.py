@@ -307,8 +307,8 @@ class LiveOutputs:
         return HudState(
             capture_fps=rates.capture_fps,
             inference_fps=rates.inference_fps,
-            latency_p50_ms=stats.percentile_ms("end_to_end", 50),
-            latency_p95_ms=stats.percentile_ms("end_to_end", 95),
+            latency_p50_ms=stats.recent_ms("end_to_end", 50),
+            latency_p95_ms=stats.recent_ms("end_to_end", 95),
             dropped=rates.dropped,
             engine=titles[0],
             backend=titles[1],

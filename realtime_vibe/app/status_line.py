@@ -189,7 +189,7 @@ def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
         f"rec {recording}" if recording else "",
         f"camera {rates.capture_fps:.1f}, motion {rates.inference_fps:.1f} fps",
         _people(len(last.people) if last is not None else 0),
-        _latency(stats),
+        _latency(stats.recent_ms),
         f"{rates.dropped} dropped",
     )
     return _BETWEEN.join(part for part in parts if part)
@@ -199,13 +199,13 @@ def summary_text(live: LiveRun, stats: StatsCollector) -> str:
     """One line about a run that is over."""
     fps = "" if stats.fps is None else f", {stats.fps:.1f} fps"
     frames = f"{live.frames_processed} frames processed{fps}"
-    latency = _latency(stats)
+    latency = _latency(stats.percentile_ms)
     latency = latency if latency == _UNKNOWN else f"latency {latency}"
     return f"{frames}, {latency}, {live.rates.dropped} dropped"
 
 
-def _latency(stats: StatsCollector) -> str:
-    p50_ms, p95_ms = (stats.percentile_ms("end_to_end", percent) for percent in (50, 95))
+def _latency(percentile_ms: Callable[[str, float], float]) -> str:
+    p50_ms, p95_ms = (percentile_ms("end_to_end", percent) for percent in (50, 95))
     if math.isnan(p50_ms):  # the first frames are not counted
         return _UNKNOWN
     return f"{p50_ms:.1f} ms (p95 {p95_ms:.1f})"

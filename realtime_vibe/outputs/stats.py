@@ -66,8 +66,12 @@ class StatsCollector:
             self._last_ready_s = ready_at_s
 
     def percentile_ms(self, stage: str, percent: float) -> float:
-        """A percentile of a stage [ms], for the status text; NaN while there is no value."""
+        """A percentile of a stage over the run [ms]; NaN while there is no value."""
         return self._stages[stage].percentile_ms(percent)
+
+    def recent_ms(self, stage: str, percent: float) -> float:
+        """A percentile of a stage over the last seconds [ms], to be shown while the run goes on."""
+        return self._stages[stage].recent_ms(percent)
 
     @property
     def fps(self) -> float | None:

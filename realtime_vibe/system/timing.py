@@ -34,6 +34,10 @@ class StageTimer:
             self.stage_ms[name] = self.stage_ms.get(name, 0.0) + spent_ms
 
 
+RECENT = 300
+"""Values behind what is shown during a run: some ten seconds of frames."""
+
+
 class LatencyStats:
     """Percentiles of a series of durations, without the warm-up.
 
@@ -66,6 +70,14 @@ class LatencyStats:
         if self.count == 0:
             return float("nan")
         return float(np.percentile(self._kept_ms(), percent))
+
+    def recent_ms(self, percent: float) -> float:
+        """The same over the last `RECENT` values: what it costs does not grow with the run."""
+        if self.count == 0:
+            return float("nan")
+        size = self._values_ms.size
+        places = np.arange(max(0, self.count - min(RECENT, size)), self.count) % size
+        return float(np.percentile(self._values_ms[places], percent))
 
     def summary(self) -> dict[str, float | int | None]:
         """`{"count", "p50_ms", "p95_ms", "p99_ms"}`; percentiles are None while count is 0."""

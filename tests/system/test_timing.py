@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_vibe.system.timing import LatencyStats, RateMeter, StageTimer
+from realtime_vibe.system.timing import RECENT, LatencyStats, RateMeter, StageTimer
 
 durations = st.lists(st.floats(0, 1e6), min_size=1, max_size=60)
 
@@ -42,8 +42,17 @@ def test_percentiles_are_those_of_the_last_values(
     for percent in (50, 95, 99):
         expected = np.percentile(kept[-capacity:], percent)
         assert stats.percentile_ms(percent) == pytest.approx(expected)
+        assert stats.recent_ms(percent) == pytest.approx(expected)
         assert summary[f"p{percent}_ms"] == pytest.approx(expected, abs=1e-4)
     assert summary["count"] == len(kept)
+
+
+def test_what_is_shown_during_a_run_looks_at_the_last_values_alone():
+    stats = LatencyStats(capacity=RECENT + 5)
+    for value in (*[900.0] * 40, *range(RECENT)):
+        stats.add(float(value))
+    assert stats.recent_ms(100) == RECENT - 1
+    assert stats.recent_ms(50) == pytest.approx(np.median(range(RECENT)))
 
 
 @given(period_s=st.floats(0.001, 0.5), count=st.integers(3, 100))

@@ -164,14 +164,52 @@ def test_a_huge_message_ends_that_client_alone(stream: WebStream) -> None:
         assert parse(calm.recv(5))[0]["index"] == 0
 
 
-def test_a_client_that_never_reads_costs_no_memory_and_no_time(stream: WebStream) -> None:
-    deaf = socket.create_connection(("127.0.0.1", int(stream.url.rsplit(":", 1)[1].strip("/"))))
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.sendall(
-        b"GET /stream?vertices=float32 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+def _raw(stream: WebStream, query: str = "") -> socket.socket:
+    """A client below the protocol: it has shaken hands, and reads only what it is made to."""
+    raw = socket.create_connection(("127.0.0.1", int(stream.url.rsplit(":", 1)[1].strip("/"))))
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.sendall(
+        f"GET /stream{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n".encode()
+        + b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
+    return raw
+
+
+def test_clients_that_never_read_lose_their_places(stream: WebStream, monkeypatch) -> None:
+    monkeypatch.setattr("realtime_vibe.outputs.stream.websocket_stream._SEND_S", 0.3)
+    deaf = [_raw(stream, "?vertices=float32") for _ in range(2)]
+    _joined(stream, 2)
+    deadline_s = time.monotonic() + 20
+    while stream.num_clients:
+        assert time.monotonic() < deadline_s
+        stream.write(random_result(0))
+        time.sleep(0.005)
+    for client in deaf:
+        client.close()
+
+
+def test_pings_of_a_client_that_is_gone_are_answered_with_nothing(stream, caplog) -> None:
+    client = _raw(stream)
+    _joined(stream)
+    client.sendall(b"\x89\x81\0\0\0\0x" * 500 + b"\x88\x82\0\0\0\0\x03\xe8")
+    client.close()
+    _joined(stream, 0)
+    assert "socket.send" not in caplog.text
+
+
+def test_a_connection_that_says_nothing_does_not_hold_up_the_end(stream: WebStream) -> None:
+    idle = socket.create_connection(("127.0.0.1", int(stream.url.rsplit(":", 1)[1].strip("/"))))
+    with _client(stream) as client:  # accepted after the idle one
+        client.recv(5)
+    _joined(stream, 0)
+    stream.close()
+    assert not stream._worker.is_running
+    idle.close()
+
+
+def test_a_client_that_never_reads_costs_no_memory_and_no_time(stream: WebStream) -> None:
+    deaf = _raw(stream, "?vertices=float32")
     _joined(stream)
     results = [random_result(index) for index in range(4)]
     with _client(stream) as calm:
