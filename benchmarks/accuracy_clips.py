@@ -18,8 +18,6 @@ A clip folder holds `video.mp4` and `truth.npz`. Legend: F truth frames, K joint
 `global_orient`, `body_pose` and `betas` come together and belong to the engine's own body.
 """
 
-import zipfile
-import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +30,7 @@ from benchmarks.accuracy_joints import KNOWN_JOINTS, full_joint_name, joint_rows
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS, Frame
 from realtime_vibe.sources.opencv import quiet_opencv
+from realtime_vibe.system.npz_file import open_npz
 
 TRUTH_NAME, VIDEO_NAME = "truth.npz", "video.mp4"
 
@@ -190,19 +189,8 @@ def load_truth(path: Path) -> ClipTruth:
     Raises:
         DatasetError: the file is missing or damaged, lacks a key, or a value has the wrong form.
     """
-    try:
-        # np.load given a path leaves the file open when the archive is damaged.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read ({error}); expected an npz file") from error
-    try:
-        return _truth_from_arrays(arrays)
-    except (DatasetError, ValueError, TypeError) as error:
-        raise DatasetError(f"{path}: {error}") from error
+    with open_npz(path, DatasetError, "expected the truth of a clip") as archive:
+        return _truth_from_arrays(dict(archive))
 
 
 def _truth_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> ClipTruth:

@@ -19,6 +19,7 @@ from realtime_vibe.features.landmark_features import LandmarkFeatures, landmark_
 from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.geometry.camera import nominal_focal_px
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
+from realtime_vibe.system.npz_file import open_npz
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.choices import FULL, TrackerChoice
 from realtime_vibe.tracking.factory import make_tracker
@@ -115,15 +116,8 @@ def _tracked_and_kept(
 
 
 def _read(path: Path) -> TrackedFrames:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return TrackedFrames(
-                **{field.name: arrays[field.name] for field in fields(TrackedFrames)}
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"{path} cannot be read ({error}); remove it, and the clip is tracked again"
-        ) from error
+    with open_npz(path, DatasetError, "remove it, and the clip is tracked again") as arrays:
+        return TrackedFrames(**{field.name: arrays[field.name] for field in fields(TrackedFrames)})
 
 
 def track_clip(clip: EvaluationClip, tracker: PersonTracker) -> TrackedFrames:

@@ -5,9 +5,6 @@ matrix; the same, cleaned of chumpy; and `.npz` of plain arrays. Neither chumpy 
 Legend: V = 6890 vertices, F = 13776 triangles.
 """
 
-import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import BodyModelError
-from realtime_vibe.models.restricted_pickle import PlainObject, load_pickle
+from realtime_vibe.errors import BodyModelError, one_line
+from realtime_vibe.models.bounded_pickle import PlainObject
+from realtime_vibe.models.restricted_pickle import load_pickle
+from realtime_vibe.system.file_boundary import file_boundary, open_regular, reason_of
+from realtime_vibe.system.npz_file import open_npz, read_npy
 
 NUM_VERTICES = 6890
 NUM_FACES = 13776
 NUM_EXTRA_JOINTS = 9
-MAX_FILE_BYTES = 1 << 30
-"""Official files hold up to 250 MB; nothing larger is read."""
-MAX_ARRAY_BYTES = 1 << 27
-"""The largest array, 300 shape components in doubles, has 50 MB; a small archive can unpack to more."""
+MAX_UNPACKED_BYTES = 1 << 27
+"""Of arrays. With 300 shape components in doubles they have 90 MB; a small archive can unpack to more."""
 
 _SHAPES: Mapping[str, tuple[int | None, ...]] = {
     "v_template": (NUM_VERTICES, 3),
@@ -78,17 +76,17 @@ def read_smpl(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         BodyModelError: the file is missing, damaged, hostile, or not a SMPL model.
     """
-    _refuse_huge(path)
-    if path.suffix == ".npz":
-        arrays = _read_npz(path)
-    else:
-        content = load_pickle(path, extra=_FOREIGN, error=BodyModelError)
-        if not isinstance(content, dict):
-            raise BodyModelError(f"{path}: a pickled {type(content).__name__}, {_EXPECTED}")
-        arrays = {name: _dense(path, name, content) for name in _SHAPES}
-    for name, array in arrays.items():
-        _check(f"{path}: {name}", array, _SHAPES[name], name in _INTEGERS)
-    return arrays
+    with file_boundary(path, BodyModelError, _EXPECTED):
+        if path.suffix == ".npz":
+            arrays = _read_npz(path)
+        else:
+            content = load_pickle(path, extra=_FOREIGN, error=BodyModelError)
+            if not isinstance(content, dict):
+                raise BodyModelError(f"a pickled {type(content).__name__}, {_EXPECTED}")
+            arrays = {name: _dense(name, content) for name in _SHAPES}
+        for name, array in arrays.items():
+            _check(name, array, _SHAPES[name], name in _INTEGERS)
+        return arrays
 
 
 def read_extra_regressor(path: Path) -> NDArray[Any]:
@@ -97,34 +95,17 @@ def read_extra_regressor(path: Path) -> NDArray[Any]:
     Raises:
         BodyModelError: the file is missing, damaged, or of another shape.
     """
-    _refuse_huge(path)
-    try:
-        with path.open("rb") as file:
-            array = _read_npy(file, path.stat().st_size)
-    except (OSError, ValueError, EOFError) as error:
-        raise BodyModelError(
-            f"{path}: {error}; expected J_regressor_extra.npy from VIBE's vibe_data folder"
-        ) from error
-    _check(str(path), array, (NUM_EXTRA_JOINTS, NUM_VERTICES), integer=False)
-    return array
+    advice = "expected J_regressor_extra.npy from VIBE's vibe_data folder"
+    with file_boundary(path, BodyModelError, advice), open_regular(path) as file:
+        array = read_npy(file, min(path.stat().st_size, MAX_UNPACKED_BYTES), "the array")
+        _check("it", array, (NUM_EXTRA_JOINTS, NUM_VERTICES), integer=False)
+        return array
 
 
 _EXPECTED = (
     "expected the dictionary of an official SMPL model; get SMPL_NEUTRAL.pkl or the like from "
     "smpl.is.tue.mpg.de"
 )
-
-
-def _refuse_huge(path: Path) -> None:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BodyModelError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if size > MAX_FILE_BYTES:
-        raise BodyModelError(
-            f"{path}: {size / 1e9:.1f} GB, expected at most {MAX_FILE_BYTES / 1e9:.1f} GB; this is "
-            "no SMPL model"
-        )
 
 
 def _check(name: str, array: NDArray[Any], shape: tuple[int | None, ...], integer: bool) -> None:
@@ -146,22 +127,21 @@ def _check(name: str, array: NDArray[Any], shape: tuple[int | None, ...], intege
         raise BodyModelError(f"{name} has values that are not finite; the file is damaged")
 
 
-def _missing(path: Path, name: str, got: Mapping[Any, Any]) -> BodyModelError:
-    names = ", ".join(sorted(str(key)[:40] for key in got)[:20]) or "nothing"
-    return BodyModelError(f"{path}: no {name}; got {names}; {_EXPECTED}")
+def _missing(name: str, got: Mapping[Any, Any]) -> BodyModelError:
+    names = ", ".join(sorted(one_line(key, 40) for key in got)[:20]) or "nothing"
+    return BodyModelError(f"no {name}; got {names}; {_EXPECTED}")
 
 
-def _dense(path: Path, name: str, content: Mapping[Any, Any]) -> NDArray[Any]:
+def _dense(name: str, content: Mapping[Any, Any]) -> NDArray[Any]:
     if name not in content:
-        raise _missing(path, name, content)
+        raise _missing(name, content)
     try:
         if isinstance(content[name], _SparseColumns):
             return _dense_columns(content[name].state, _SHAPES[name])
         return _values(content[name], _MAX_NESTING)
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+    except Exception as error:
         raise BodyModelError(
-            f"{path}: {name} is not a readable array ({reason}); the file is damaged: get it from "
+            f"{name} is not a readable array ({reason_of(error)}); the file is damaged: get it from "
             "its owner again"
         ) from error
 
@@ -190,7 +170,7 @@ def _dense_columns(state: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
         raise TypeError("a sparse matrix without content")
     stated = state["_shape"]
     if stated != shape:
-        raise ValueError(f"a sparse matrix of shape {str(stated)[:60]}, expected {shape}")
+        raise ValueError(f"a sparse matrix of shape {one_line(stated, 60)}, expected {shape}")
     data, rows, starts = (_values(state[key], 1) for key in ("data", "indices", "indptr"))
     num_rows, num_columns = stated
     if any(array.ndim != 1 for array in (data, rows, starts)) or data.dtype.kind != "f":
@@ -210,38 +190,10 @@ def _dense_columns(state: Any, shape: tuple[int | None, ...]) -> NDArray[Any]:
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            arrays = {}
-            for name in _SHAPES:
-                if name not in members:
-                    raise _missing(path, name, members)
-                with archive.open(members[name]) as file:
-                    arrays[name] = _read_npy(file, members[name].file_size, name)
-            return arrays
-    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BodyModelError(f"{path}: {error}; {_EXPECTED}") from error
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise BodyModelError(f"{path}: {error}; the file is cut off or damaged") from error
-
-
-def _read_npy(file: Any, size: int, name: str = "the array") -> NDArray[Any]:
-    """One array whose header says no more than its `size` bytes can hold."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, columns_first, dtype = np.lib.format.read_array_header_2_0(file)
-    if dtype.kind not in "fiu":
-        what = "pickled objects" if dtype.hasobject else f"values of {dtype}"
-        raise ValueError(
-            f"{name} holds {what}, expected plain numbers (use the .pkl of the same model)"
-        )
-    num_bytes = math.prod(shape) * dtype.itemsize
-    if not 0 <= num_bytes <= min(size, MAX_ARRAY_BYTES):
-        raise ValueError(f"{name} claims {num_bytes} bytes of shape {shape} in a file of {size}")
-    data = file.read(num_bytes)
-    if len(data) != num_bytes:
-        raise ValueError(f"{name} is cut off after {len(data)} of {num_bytes} bytes")
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if columns_first else "C")
+    with open_npz(path, BodyModelError, _EXPECTED, max_bytes=MAX_UNPACKED_BYTES) as archive:
+        arrays = {}
+        for name in _SHAPES:
+            if name not in archive:
+                raise _missing(name, archive)
+            arrays[name] = archive[name]
+        return arrays

@@ -4,6 +4,29 @@ A message says what we got, what we expected and what to do. The command line pr
 and exits with status 2; anything that is not a `RealtimeVibeError` is a bug and keeps its trace.
 """
 
+import reprlib
+
+_MESSAGE_LENGTH = 600
+
+
+def one_line(value: object, length: int = _MESSAGE_LENGTH) -> str:
+    """A value from a file, or another library's message, as part of a message of ours.
+
+    Args:
+        value: text; anything else is described without following all that it holds.
+        length: the most characters; of a longer text both ends are kept.
+
+    Returns:
+        One line without control characters, which terminals would obey.
+    """
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    if len(text) > length:
+        text = f"{text[: length // 2]} … {text[-(length // 2) :]}"
+    line = " ".join(part.strip() for part in text.splitlines())
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
+    )
+
 
 class RealtimeVibeError(Exception):
     """Root of all errors that a user can cause or fix."""

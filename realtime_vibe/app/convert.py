@@ -28,6 +28,7 @@ from realtime_vibe.outputs.record.spool_reader import Spool, open_spool
 from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
+from realtime_vibe.system.file_boundary import file_boundary
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +181,8 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
     arrays = read_arrays(source)
     gender = str(arrays["gender"]) if arrays.get("gender", np.zeros(0)).size == 1 else "neutral"
     if is_ours(arrays):
-        rows, names = rows_of_recording(arrays)
+        with file_boundary(source, MotionFileError, "expected a recording of this program"):
+            rows, names = rows_of_recording(arrays)
         facts = replace(_facts(settings), gender=gender, keypoint_names=names)
         skin = _default_skin(settings) if with_mesh else None
         return Take(rows=TakeRows.of(rows), facts=facts, skin=skin)
@@ -196,7 +198,8 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
         given = arrays.get("betas", np.zeros(0))[:NUM_BETAS]
         betas[: len(given)] = given
     facts = replace(_facts(settings), gender=gender)
-    rows = rows_of_amass(arrays, skin, betas)
+    with file_boundary(source, MotionFileError, "expected an .npz of motion"):
+        rows = rows_of_amass(arrays, skin, betas)
     return Take(rows=TakeRows.of(rows), facts=facts, skin=skin)
 
 

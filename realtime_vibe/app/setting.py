@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from realtime_vibe.errors import ConfigError
+from realtime_vibe.errors import ConfigError, one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Setting:
         try:
             return self.kind.check(value)
         except ValueError:
-            raise ConfigError(f"{name} is {value!r}, expected {self.kind.expected}") from None
+            raise ConfigError(f"{name} is {_shown(value)}, expected {self.kind.expected}") from None
         except ConfigError as error:
             raise ConfigError(f"{name}: {error}") from error
 
@@ -95,6 +95,13 @@ def setting(group: str, kind: Kind, default: Any, text: str, **more: Any) -> Any
 def option_name(name: str) -> str:
     """The spelling of a setting that users see: `max_frames` -> `max-frames`."""
     return name.replace("_", "-")
+
+
+def _shown(value: object) -> str:
+    try:
+        return one_line(repr(value) if isinstance(value, (str, float)) else value, 120)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 def _as_text(default: object) -> str:

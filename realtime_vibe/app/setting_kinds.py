@@ -1,6 +1,5 @@
 """The kinds of values that settings take: texts, numbers, paths, addresses and the like."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +74,7 @@ def number(low: float, high: float, metavar: str = "", expected: str = "") -> Ki
 
 TEXT = Kind(expected="text that is not empty", check=_text)
 FLAG = Kind(expected="true or false", check=_flag, is_flag=True)
-COUNT = whole_number(1, math.inf, "N", "a whole number of 1 or more")
+COUNT = whole_number(1, 2**31 - 1, "N", "a whole number of 1 or more, below 2^31")
 PATH = Kind(expected="the path of a file", check=_path)
 PATHS = several(PATH)
 PORT = whole_number(1, 65535, "PORT", "a port from 1 to 65535, such as 8765")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from realtime_vibe.app.setting import option_name
 from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed, setting_names
-from realtime_vibe.errors import ConfigError
+from realtime_vibe.errors import ConfigError, one_line
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
+
+_MAX_BYTES = 1 << 20
 
 _BACKSLASHES = "in double quotes a backslash begins a code: write paths in single quotes, or with /"
 
@@ -25,25 +28,17 @@ def read_settings_file(path: Path) -> dict[str, object]:
     Raises:
         ConfigError: the file cannot be read or parsed, or one of its values is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # editors on Windows write a mark in front
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"cannot read the settings file {path}: {reason}") from error
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}{_hint(text, error)}") from error
     settings: dict[str, object] = {}
-    for key, value in renamed(table).items():
-        name = _field_name(key, path)
-        if name in settings:
-            raise ConfigError(f"{path}: '{option_name(name)}' is given twice (with - and with _)")
-        try:
+    with file_boundary(path, ConfigError, "expected settings in TOML, as `init` writes them"):
+        text = read_regular(path, _MAX_BYTES).decode(
+            "utf-8-sig"
+        )  # editors on Windows write a mark in front
+        for key, value in renamed(_table(text)).items():
+            name = _field_name(key)
+            if name in settings:
+                raise ConfigError(f"'{option_name(name)}' is given twice (with - and with _)")
             _refuse_control_characters(option_name(name), value)
             settings[name] = SETTINGS[name].checked(option_name(name), value)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from error
     return settings
 
 
@@ -64,6 +59,13 @@ def build_config(
     return LiveConfig(**values)  # type: ignore[arg-type]  # every value is checked at run time
 
 
+def _table(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not valid TOML: {error}{_hint(text, error)}") from error
+
+
 def _hint(text: str, error: tomllib.TOMLDecodeError) -> str:
     """What to do about a Windows path in double quotes, if that is what was not understood."""
     said = re.search(r"at line (\d+)", str(error))
@@ -76,15 +78,15 @@ def _refuse_control_characters(name: str, value: object) -> None:
     texts = value if isinstance(value, list) else [value]
     for text in texts:
         if isinstance(text, str) and not text.isprintable():
-            raise ConfigError(f"{name} is {text!r}: {_BACKSLASHES}")
+            raise ConfigError(f"{name} is '{one_line(text, 120)}': {_BACKSLASHES}")
 
 
-def _field_name(key: str, path: Path) -> str:
+def _field_name(key: str) -> str:
     name = key.replace("-", "_")
     if name in SETTINGS:
         return name
     close = difflib.get_close_matches(option_name(name), setting_names(), n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     raise ConfigError(
-        f"{path}: unknown setting '{key}'{hint}; expected one of {', '.join(setting_names())}"
+        f"unknown setting '{one_line(key, 80)}'{hint}; expected one of {', '.join(setting_names())}"
     )

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from realtime_vibe.backends.graph import Graph
+from realtime_vibe.errors import OutputError
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.machine import machine_facts, package_version
 
@@ -18,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 _LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "openvino")
+_MAX_BYTES = 1 << 20
 
 
 def cache_file() -> Path:
@@ -74,19 +77,20 @@ class ChoiceCache:
         choices[key] = {"backend": backend, "graph": graph, "median_ms": rounded}
         text = json.dumps({"format_version": FORMAT_VERSION, "choices": choices}, indent=2) + "\n"
         try:
-            self._write(text)
-        except OSError as error:
-            _log.debug("choices of backends are not kept: %s: %s", self.path, error.strerror)
+            with file_boundary(self.path, OutputError, fault="cannot be written"):
+                self._write(text)
+        except OutputError as error:
+            _log.debug("choices of backends are not kept: %s", error)
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            if content["format_version"] == FORMAT_VERSION:
-                return dict(content["choices"])
-        except FileNotFoundError:
-            pass  # the first start
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            _log.debug("%s is not read and will be written anew: %s", self.path, error)
+            with file_boundary(self.path, OutputError, "it will be written anew"):
+                content = json.loads(read_regular(self.path, _MAX_BYTES))
+                if content["format_version"] == FORMAT_VERSION:
+                    choices = content["choices"].items()
+                    return {key: dict(each) for key, each in choices if _is_choice(each)}
+        except OutputError as error:
+            _log.debug("%s", error)  # none yet, too
         return {}
 
     def _write(self, text: str) -> None:
@@ -101,3 +105,12 @@ class ChoiceCache:
             with contextlib.suppress(OSError):
                 Path(part).unlink()
             raise
+
+
+def _is_choice(entry: object) -> bool:
+    """Whether an entry is one that `put` made: what it holds beside texts and numbers would be written again."""
+    if not isinstance(entry, dict) or entry.keys() != {"backend", "graph", "median_ms"}:
+        return False
+    times = entry["median_ms"]
+    is_timed = isinstance(times, dict) and all(isinstance(each, float) for each in times.values())
+    return is_timed and all(isinstance(entry[name], str) for name in ("backend", "graph"))

@@ -5,8 +5,6 @@ Legend: V vertices, F triangles, J = 24 joints, K = 33 landmarks, P pose blend c
 """
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import PARENTS
-from realtime_vibe.errors import BodyModelError
+from realtime_vibe.errors import BodyModelError, one_line
 from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS, FloatArray
+from realtime_vibe.system.file_boundary import reason_of
+from realtime_vibe.system.npz_file import open_npz
 
 NUM_POSE_FEATURES = (NUM_SMPL_JOINTS - 1) * 9
 """207: the rotation matrices of all joints but the root, minus the identity."""
@@ -112,21 +112,8 @@ def load_body(path: Path) -> BodyModel:
     Raises:
         BodyModelError: the file is missing or damaged, or an array is missing or unfit.
     """
-    try:
-        # np.load given a path leaves the file open when the archive is damaged.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise BodyModelError(
-            f"cannot read the body file {path}: {error}; expected an .npz without pickled objects"
-        ) from error
-    try:
-        return body_from_arrays(arrays)
-    except BodyModelError as error:
-        raise BodyModelError(f"{path}: {error}") from error
+    with open_npz(path, BodyModelError, "expected a body file (.npz)") as archive:
+        return body_from_arrays(dict(archive))
 
 
 def body_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> BodyModel:
@@ -153,7 +140,9 @@ def body_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> BodyModel:
 
 def _array(arrays: Mapping[str, NDArray[np.generic]], name: str, kinds: str) -> NDArray[np.generic]:
     if name not in arrays:
-        raise BodyModelError(f"no array {name}; got {', '.join(sorted(arrays)) or 'none'}")
+        raise BodyModelError(
+            f"no array {name}; got {one_line(', '.join(sorted(arrays)) or 'none')}"
+        )
     array = arrays[name]
     if array.dtype.kind not in kinds:
         wanted = "floating point" if kinds == "f" else "integer"
@@ -183,8 +172,8 @@ def _metadata(arrays: Mapping[str, NDArray[np.generic]]) -> Mapping[str, object]
         return {}
     try:
         metadata = json.loads(str(arrays["metadata"]))
-    except ValueError as error:
-        raise BodyModelError(f"metadata is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise BodyModelError(f"metadata is not JSON ({reason_of(error)})") from error
     if not isinstance(metadata, dict):
         raise BodyModelError(f"metadata is a {type(metadata).__name__}, expected a JSON object")
     return metadata
@@ -196,6 +185,6 @@ def _expect(name: str, array: NDArray[np.generic], shape: tuple[int, ...]) -> No
 
 
 def _expect_unit_rows(name: str, array: FloatArray) -> None:
-    worst = float(np.abs(array.sum(axis=1, dtype=np.float64) - 1.0).max())
+    worst = float(np.abs(array.sum(axis=1, dtype=np.float64) - 1.0).max(initial=0.0))
     if worst > _ROW_SUM_TOLERANCE:
         raise BodyModelError(f"{name} has a row whose sum is {worst:.3g} away from 1")

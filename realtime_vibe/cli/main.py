@@ -25,7 +25,7 @@ from realtime_vibe.cli.options import (
     add_setting,
     live_parser,
 )
-from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.errors import RealtimeVibeError, one_line
 from realtime_vibe.system.signals import EndingSignals, Interrupted
 from realtime_vibe.system.standard_streams import make_lenient, silence_libraries
 from realtime_vibe.system.threads import is_any_worker_running
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
+_LONGEST_LINE = 4000
 
 
 def program() -> NoReturn:
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         return interrupted.exit_code
     except RealtimeVibeError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{PROGRAM}: error: {one_line(str(error), _LONGEST_LINE)}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -262,7 +263,10 @@ class _PlainFormatter(logging.Formatter):
     """The bare message; from warnings up, with the level in front."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        # Names and texts out of files are in it: a terminal would obey their control characters.
+        text = "\n".join(
+            one_line(line, _LONGEST_LINE) for line in super().format(record).splitlines()
+        )
         if record.levelno < logging.WARNING:
             return f"{PROGRAM}: {text}"
         return f"{PROGRAM}: {record.levelname.lower()}: {text}"

@@ -12,6 +12,7 @@ from realtime_vibe.app.setting import Setting, option_name
 from realtime_vibe.app.settings import SETTINGS
 from realtime_vibe.cli.options import PROGRAM
 from realtime_vibe.errors import OutputError
+from realtime_vibe.system.file_boundary import file_boundary
 
 DEFAULT_NAME = "realtime-vibe.toml"
 
@@ -37,15 +38,12 @@ def write_settings_template(path: Path) -> None:
         OutputError: the file exists, or cannot be written.
     """
     content = settings_template(path.name).encode()
-    try:
+    advice = f"give another name ({PROGRAM} init OTHER.toml)"
+    with file_boundary(path, OutputError, advice, fault="cannot be written"):
+        if path.exists():
+            raise OutputError(f"exists and is left as it is: {advice}")
         with path.open("xb") as file:
             file.write(content)
-    except FileExistsError as error:
-        raise OutputError(
-            f"{path} exists and is left as it is: give another name ({PROGRAM} init OTHER.toml)"
-        ) from error
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def settings_template(name: str = DEFAULT_NAME) -> str:

@@ -14,6 +14,11 @@ from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 
 Array = NDArray[np.float64]
 
+MAX_BVH_BYTES = 1 << 30
+"""Two hours of all of SMPL's joints, positions too, at 30 frames a second."""
+
+_FREE_JOINTS = 10_000
+
 _AXES = "XYZ"
 _CHANNELS = frozenset(f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation"))
 
@@ -102,6 +107,9 @@ def parse_bvh(text: str) -> BvhFile:
     joints = parser.joints()
     num_channels = sum(len(joint.channels) for joint in joints)
     frames, frame_time_s = _motion(lines[parser.position :], num_channels)
+    if len(frames) * len(joints) > len(text) + _FREE_JOINTS:
+        # They would be unpacked to rotations: a small file to gigabytes.
+        raise ValueError(f"{len(joints)} joints of which most never move, in {len(frames)} frames")
     return BvhFile(joints=joints, frames=frames, frame_time_s=frame_time_s)
 
 

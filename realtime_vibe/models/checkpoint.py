@@ -8,25 +8,24 @@ them, nothing made from them may be passed on.
 Nothing that a file asks to be run is run: torch's restricted loader, and of NumPy's names only scalars.
 """
 
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from realtime_vibe.errors import CheckpointError
+from realtime_vibe.errors import CheckpointError, one_line
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams, Regressor
 from realtime_vibe.models.resnet import ResNet50
-from realtime_vibe.models.restricted_pickle import NUMPY_SCALARS
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
+from realtime_vibe.models.torch_file import load_torch
 from realtime_vibe.models.vibe import VIBE
+from realtime_vibe.system.file_boundary import file_boundary
+from realtime_vibe.system.npz_file import open_npz
 
 GENERATOR_KEY = "gen_state_dict"
 DISCRIMINATOR_KEY = "disc_motion_state_dict"
@@ -37,6 +36,7 @@ _SPIN_REGRESSOR = ("fc1.", "fc2.", "decpose.", "decshape.", "deccam.", "init_", 
 """SPIN's own regressor, which VIBE replaces."""
 _COUNTER = ".num_batches_tracked"
 """Training's own; files older than it lack it."""
+_ADVICE = "nothing of it was run; is it another file? else get it from its owner again"
 _NAMED = 6
 """So many wrong names are listed; the rest is counted."""
 
@@ -93,34 +93,19 @@ def load_official_discriminator(vibe_path: Path | str) -> MotionDiscriminator:
 
 def _section(path: Path, key: str) -> dict[str, Any]:
     """One state dict of a checkpoint."""
-    allowed: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
-        (reader, name) for name, reader in NUMPY_SCALARS.items()
-    ]
-    try:
-        with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of protocols: what it cannot read it refuses
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: asks for more than tensors, numbers and containers, or is damaged; nothing of it was "
-            f"run: get it from its owner again ({_first_line(error)})"
-        ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: no checkpoint of torch ({_first_line(error)})") from error
-    if not isinstance(content, Mapping) or not isinstance(content.get(key), Mapping):
-        found = (
-            ", ".join(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        )
-        raise CheckpointError(
-            f"{path}: holds {found}, expected weights under '{key}': is it another file?"
-        )
-    return dict(content[key])
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    with file_boundary(path, CheckpointError, _ADVICE):
+        content = load_torch(path)
+        found = content.get(key) if isinstance(content, Mapping) else None
+        if not isinstance(found, Mapping):
+            names = (
+                ", ".join(map(one_line, content))
+                if isinstance(content, Mapping)
+                else type(content).__name__
+            )
+            raise CheckpointError(
+                f"holds {one_line(names)}, expected weights under '{key}': is it another file?"
+            )
+        return {str(name): value for name, value in found.items()}
 
 
 def _fill(module: nn.Module, found: Mapping[str, Any], path: Path) -> None:
@@ -130,7 +115,7 @@ def _fill(module: nn.Module, found: Mapping[str, Any], path: Path) -> None:
         if key.endswith(_COUNTER) and key not in found:
             found = {**found, key: torch.zeros(blank.shape, dtype=blank.dtype)}
     faults = [f"no {key} {tuple(expected[key].shape)}" for key in expected if key not in found]
-    faults += [f"unknown {key}" for key in found if key not in expected]
+    faults += [f"unknown {one_line(key, 80)}" for key in found if key not in expected]
     faults += [
         f"{key}: {fault}"
         for key, blank in expected.items()
@@ -175,24 +160,13 @@ def _with_mean_params(video: dict[str, Any], path: Path, vibe_path: Path) -> dic
 
 def _mean_params(path: Path) -> dict[str, Tensor]:
     sizes = {"pose": POSE_SIZE, "shape": SHAPE_SIZE, "cam": CAMERA_SIZE}
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: np.asarray(archive[name], np.float32) for name in sizes}
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise CheckpointError(
-            f"{path}: {error}; expected an .npz with pose (144,), shape (10,) and cam (3,)"
-        ) from error
-    for name, size in sizes.items():
-        if arrays[name].shape != (size,) or not np.isfinite(arrays[name]).all():
-            raise CheckpointError(
-                f"{path}: {name} has shape {arrays[name].shape}, expected ({size},) of finite numbers"
-            )
-    return {name: torch.from_numpy(array[None].copy()) for name, array in arrays.items()}
+    with open_npz(
+        path, CheckpointError, "expected pose (144,), shape (10,) and cam (3,)"
+    ) as archive:
+        arrays = {name: np.asarray(archive[name], np.float32) for name in sizes}
+        for name, size in sizes.items():
+            if arrays[name].shape != (size,) or not np.isfinite(arrays[name]).all():
+                raise ValueError(
+                    f"{name} has shape {arrays[name].shape}, expected ({size},) of finite numbers"
+                )
+        return {name: torch.from_numpy(array[None].copy()) for name, array in arrays.items()}

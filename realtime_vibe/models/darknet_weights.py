@@ -18,6 +18,7 @@ from realtime_vibe.errors import CheckpointError
 from realtime_vibe.models.yolov3 import YoloV3
 from realtime_vibe.models.yolov3_layers import ARCHITECTURES, Architecture, Convolution
 from realtime_vibe.packets import FloatArray
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance. Darknet does so on GPUs, where the published weights were trained and measured; on
@@ -41,7 +42,8 @@ def load_yolov3(path: Path, *, epsilon: float = BATCH_NORM_EPSILON) -> YoloV3:
     Raises:
         CheckpointError: the file is missing, damaged or of another network.
     """
-    architecture, floats = _read(path)
+    with file_boundary(path, CheckpointError, _HINT):
+        architecture, floats = _read(path)
     network = YoloV3(architecture)
     place = 0
     for layer, target in network.with_weights():
@@ -73,17 +75,13 @@ def _folded(
 
 
 def _read(path: Path) -> tuple[Architecture, FloatArray]:
-    try:
-        with path.open("rb") as file:
-            num_bytes = path.stat().st_size - _header_bytes(path, file)
-            architecture = _of_size(path, num_bytes)
-            floats = np.fromfile(file, dtype="<f4", count=architecture.num_floats)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}): {_HINT}") from error
-    return architecture, floats
+    with open_regular(path) as file:
+        num_bytes = path.stat().st_size - _header_bytes(file)
+        architecture = _of_size(num_bytes)
+        return architecture, np.fromfile(file, dtype="<f4", count=architecture.num_floats)
 
 
-def _header_bytes(path: Path, file: BinaryIO) -> int:
+def _header_bytes(file: BinaryIO) -> int:
     """Reads over the header."""
     version = file.read(_VERSION_BYTES)
     if len(version) == _VERSION_BYTES:
@@ -91,15 +89,15 @@ def _header_bytes(path: Path, file: BinaryIO) -> int:
         seen_bytes = 8 if major * 10 + minor >= 2 else 4
         if len(file.read(seen_bytes)) == seen_bytes:
             return _VERSION_BYTES + seen_bytes
-    raise CheckpointError(f"{path} ends within its header: {_HINT}")
+    raise ValueError("it ends within its header")
 
 
-def _of_size(path: Path, num_bytes: int) -> Architecture:
+def _of_size(num_bytes: int) -> Architecture:
     for architecture in ARCHITECTURES:
         if num_bytes == architecture.num_floats * _FLOAT_BYTES:
             return architecture
     rest = f" and {num_bytes % _FLOAT_BYTES} bytes" if num_bytes % _FLOAT_BYTES else ""
     sizes = ", ".join(f"{item.name} has {item.num_floats:,}" for item in ARCHITECTURES)
-    raise CheckpointError(
-        f"{path} holds {num_bytes // _FLOAT_BYTES:,} floats{rest} after its header; {sizes}: {_HINT}"
+    raise ValueError(
+        f"it holds {num_bytes // _FLOAT_BYTES:,} floats{rest} after its header; {sizes}"
     )

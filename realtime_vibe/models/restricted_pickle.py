@@ -2,13 +2,10 @@
 
 3DPW and SMPL ship as pickles written by Python 2. `pickle.load` runs whatever such a file names; here
 only containers, numbers, strings and numeric NumPy arrays come through, and every other name is
-refused before anything of it is imported.
+refused before anything of it is imported. What comes through is bounded as well, see `bounded_pickle`.
 """
 
 import math
-import pickle
-import pickletools
-import struct
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -16,36 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from realtime_vibe.errors import DatasetError, RealtimeVibeError
+from realtime_vibe.errors import DatasetError, RealtimeVibeError, one_line
+from realtime_vibe.models.bounded_pickle import BoundedUnpickler, PlainObject, check_expanded
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 Global = tuple[str, str]
 """Module and name, as the pickle spells them."""
 
-_DAMAGE = (
-    pickle.UnpicklingError, AssertionError, AttributeError, EOFError, IndexError, KeyError,
-    MemoryError, NameError, OverflowError, RecursionError, TypeError, ValueError, struct.error,
-)  # fmt: skip
-"""What the unpickler raises on a damaged file: its opcodes work on whatever lies on its stack."""
+_MAX_BYTES = 1 << 30
+_COPIED_SHARE = 16
+"""So many times its own size a file may fill with arrays: a reference of two bytes can copy all of another."""
 _KINDS = "biufcSUO"
 """Kinds of NumPy dtypes that may come: numbers, strings, and objects (unpickled the same way)."""
-
-
-class PlainObject:
-    """Stands in for an object of a class that is not imported: keeps its state, does nothing.
-
-    For an extended allow-list: `{("chumpy.ch", "Ch"): PlainObject}` makes a chumpy array a
-    `PlainObject` whose `state["x"]` is the NumPy array.
-    """
-
-    state: Any = None
-
-    def __new__(cls, *_arguments: object) -> "PlainObject":
-        """Accepts and drops constructor arguments."""
-        return super().__new__(cls)
-
-    def __setstate__(self, state: object) -> None:
-        """Called by the unpickler with the object's attributes."""
-        self.state = state
 
 
 def load_pickle(
@@ -68,48 +47,28 @@ def load_pickle(
         RealtimeVibeError: `error`: the file is missing, is no pickle, is cut off, or names anything
             outside the allow-list.
     """
-    try:
-        content = path.read_bytes()
-        _check_memo(content)
-        return _RestrictedUnpickler(content, {**_PLAIN_DATA, **(extra or {})}).load()
-    except _RefusedGlobalError as refused:
-        raise error(
-            f"{path}: the pickle asks for {refused.name}, expected numbers, strings, containers and "
-            "NumPy arrays only; nothing was run: get the file from its owner again"
-        ) from refused
-    except OSError as failure:
-        raise error(f"{path}: cannot be read ({failure.strerror or failure})") from failure
-    except _DAMAGE as failure:
-        raise error(
-            f"{path}: not a readable pickle ({type(failure).__name__}: {failure}); the file is cut "
-            "off or damaged"
-        ) from failure
+    with file_boundary(path, error, "expected a pickle of plain data; it is cut off or damaged"):
+        content = read_regular(path, _MAX_BYTES)
+        value = _RestrictedUnpickler(content, {**_PLAIN_DATA, **(extra or {})}, error).load()
+        check_expanded(value)
+        return value
 
 
-class _RefusedGlobalError(Exception):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def _check_memo(content: bytes) -> None:
-    """Refuses a memo index beyond the file's size: 12 bytes can ask the unpickler for gigabytes."""
-    for opcode, argument, _ in pickletools.genops(content):
-        is_put = opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"}
-        if is_put and isinstance(argument, int) and argument > len(content):
-            raise ValueError(f"memo index {argument} in a file of {len(content)} bytes")
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    def __init__(self, content: bytes, allowed: Mapping[Global, object]) -> None:
-        super().__init__(BytesIO(content), encoding="latin1")
-        self._allowed = allowed
+class _RestrictedUnpickler(BoundedUnpickler):
+    def __init__(
+        self, content: bytes, allowed: Mapping[Global, object], error: type[RealtimeVibeError]
+    ) -> None:
+        super().__init__(BytesIO(content), max_copied_bytes=_COPIED_SHARE * len(content))
+        self._allowed, self._error = allowed, error
 
     def find_class(self, module: str, name: str, /) -> Any:
         try:
             target = self._allowed[module, name]
         except KeyError:
-            raise _RefusedGlobalError(f"{module}.{name}") from None
+            raise self._error(
+                f"the pickle asks for {one_line(module, 80)}.{one_line(name, 80)}, expected numbers, strings, "
+                "containers and NumPy arrays only; nothing was run: get the file from its owner again"
+            ) from None
         if isinstance(target, type) or not callable(target):
             return target
         return _throw_away(target)
@@ -132,10 +91,10 @@ class _Dtype:
 
     def __init__(self, code: object, *_align_and_copy: object) -> None:
         if not isinstance(code, str):
-            raise TypeError(f"dtype {code!r}")
+            raise TypeError("a dtype without a name")
         self.dtype: np.dtype[Any] = np.dtype(code)
         if self.dtype.kind not in _KINDS:
-            raise ValueError(f"dtype {code!r}")
+            raise ValueError(f"dtype {one_line(code, 40)}")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         order, subdtype, names, fields = state[1:5]
@@ -152,7 +111,7 @@ class _Array(np.ndarray[Any, Any]):
         _version, shape, described, is_fortran, data = state
         dtype = _checked(described)
         if any(not isinstance(size, int) or size < 0 for size in shape):
-            raise ValueError(f"an array of shape {shape}")
+            raise ValueError(f"an array of shape {one_line(shape)}")
         count = math.prod(shape)
         if dtype.kind == "O":
             if not isinstance(data, list) or len(data) != count:
@@ -203,13 +162,13 @@ def _reconstructor(cls: object, _base: object, _state: object) -> PlainObject:
     """How protocols 0 and 1 make an object."""
     if isinstance(cls, type) and issubclass(cls, PlainObject):
         return cls()
-    raise TypeError(f"an object of {cls!r}")
+    raise TypeError("an object of a class that is not read")
 
 
 def _encode(text: object, encoding: object) -> bytes:
     """How Python 3 writes bytes in protocol 2."""
     if not isinstance(text, str) or encoding not in {"latin1", "latin-1"}:
-        raise ValueError(f"text encoded as {encoding!r}")
+        raise ValueError("text in another encoding than latin-1")
     return text.encode("latin1")
 
 
@@ -233,7 +192,7 @@ def _plain_data() -> dict[Global, object]:
         allowed[f"{core}.multiarray", "scalar"] = _scalar
         allowed[f"{core}.numeric", "_frombuffer"] = _from_buffer
     for builtins in ("__builtin__", "builtins"):  # Python 2 and 3
-        for kind in (object, list, tuple, dict, set, frozenset):
+        for kind in (object, set, frozenset):  # the other containers have opcodes of their own
             allowed[builtins, kind.__name__] = kind
     return allowed
 

@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.placing import remove_leftovers
 from realtime_vibe.packets import FrameResult
+from realtime_vibe.system.file_boundary import check_regular, file_boundary
 
 _RESERVED_BYTES = 40
 """What names get while they are written (`.part`), and those of further people and takes."""
@@ -61,15 +62,19 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
             that is too long or not UTF-8.
     """
     name_bytes = _name_bytes(path)
-    if path.suffix.lower() not in suffixes:
-        raise OutputError(f"{path}: expected a name that ends in {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder, expected the name of a file")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or replace it with --overwrite")
-    folder = path.parent
-    if not folder.is_dir():
-        raise OutputError(f"{path}: the folder {folder} does not exist, create it first")
+    with file_boundary(path, OutputError, "name another file", fault="cannot be written"):
+        if path.suffix.lower() not in suffixes:
+            raise OutputError(f"expected a name that ends in {' or '.join(suffixes)}")
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            check_regular(path)
+            if not overwrite:
+                raise OutputError("exists: choose another name, or replace it with --overwrite")
+        if not path.parent.is_dir():
+            raise OutputError(f"the folder {path.parent} does not exist, create it first")
+        _try_folder(path.parent, name_bytes)
+
+
+def _try_folder(folder: Path, name_bytes: int) -> None:
     try:
         # Permission bits lie for root and on read-only mounts; only making a file tells.
         with tempfile.NamedTemporaryFile(dir=folder, prefix=_as_long_as(name_bytes)):
@@ -77,10 +82,10 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise OutputError(
-                f"{path}: the name is too long ({name_bytes} bytes): files that are being written have "
-                f"up to {_RESERVED_BYTES} bytes more, choose a shorter one"
+                f"the name is too long ({name_bytes} bytes): files that are being written have up to "
+                f"{_RESERVED_BYTES} bytes more, choose a shorter one"
             ) from None
-        raise OutputError(f"{path}: cannot write into {folder}: {error.strerror}") from error
+        raise
     remove_leftovers(folder)
 
 
@@ -91,15 +96,9 @@ def _name_bytes(path: Path) -> int:
         OutputError: the name cannot be written as UTF-8, or not be looked up at all.
     """
     try:
-        length = len(path.name.encode())
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            path.lstat()
+        return len(path.name.encode())
     except UnicodeEncodeError:
         raise OutputError(f"{path!r}: the name is not UTF-8, choose another") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise OutputError(f"{path}: cannot be the name of a file: {reason}") from None
-    return length
 
 
 def _as_long_as(name_bytes: int) -> str:

@@ -22,6 +22,7 @@ from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile
 from realtime_vibe.sources.video_pipe import is_pipe, pipe_source
 from realtime_vibe.sources.webcam import CameraRequest, webcam_source
+from realtime_vibe.system.file_boundary import file_boundary
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,10 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
     if is_url(spec):
         path = Path(url2pathname(urlsplit(spec).path))
     assumed_fps = fps or DEFAULT_FPS
+    with file_boundary(
+        path, SourceError, "expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"
+    ):
+        path.exists()  # a name that cannot be one
     if path.is_dir():
         return folder_source(path, fps=assumed_fps, paced=paced)
     if is_image(path):

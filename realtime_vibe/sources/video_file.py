@@ -17,6 +17,7 @@ from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
 from realtime_vibe.sources.opencv import plausible_count, plausible_fps
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
@@ -174,21 +175,10 @@ def check_video_path(path: Path) -> None:
     Raises:
         SourceError: missing, a folder, unreadable or empty.
     """
-    if not path.exists():
-        raise SourceError(
-            f"{path}: no such file; give a video, a folder of images, a camera or a URL"
-        )
-    if path.is_dir():
-        raise SourceError(f"{path}: is a folder, expected a video file")
-    try:
-        with path.open("rb") as file:
-            head = file.read(1)
-    except OSError as error:
-        raise SourceError(
-            f"{path}: cannot be read ({error.strerror}); check its permissions"
-        ) from None
-    if not head:
-        raise SourceError(f"{path}: the file is empty (0 bytes), expected a video")
+    advice = "give a video, a folder of images, a camera or a URL"
+    with file_boundary(path, SourceError, advice), open_regular(path) as file:
+        if not file.read(1):
+            raise SourceError("the file is empty (0 bytes), expected a video")
 
 
 def open_video(path: Path) -> FilmCapture:

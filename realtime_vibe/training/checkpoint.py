@@ -1,12 +1,13 @@
 """Everything a training run needs to go on as if it had never stopped, in one file."""
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
-from realtime_vibe.errors import ConfigError, DatasetError
+from realtime_vibe.errors import ConfigError, DatasetError, one_line
+from realtime_vibe.models.torch_file import load_torch
+from realtime_vibe.system.file_boundary import file_boundary
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FORMAT_VERSION = 1
@@ -36,18 +37,16 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     path = folder / CHECKPOINT_NAME
     if not path.is_file():
         raise DatasetError(f"no {CHECKPOINT_NAME} in {folder}; leave --resume out to start anew")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        raise DatasetError(f"{path}: not a readable checkpoint ({error})") from error
-    if not isinstance(content, dict) or not set(content) >= _KEYS:
-        raise DatasetError(f"{path}: expected a checkpoint with {sorted(_KEYS)}")
-    if content["format_version"] != _FORMAT_VERSION:
-        raise DatasetError(
-            f"{path}: checkpoint version {content['format_version']}, expected {_FORMAT_VERSION}; "
-            "go on with the program that wrote it"
-        )
-    return content
+    with file_boundary(path, DatasetError, "expected a checkpoint of a training run"):
+        content = load_torch(path)
+        if not isinstance(content, dict) or not set(content) >= _KEYS:
+            raise ValueError(f"expected a checkpoint with {sorted(_KEYS)}")
+        if content["format_version"] != _FORMAT_VERSION:
+            raise DatasetError(
+                f"checkpoint version {one_line(content['format_version'], 40)}, expected {_FORMAT_VERSION}; "
+                "go on with the program that wrote it"
+            )
+    return dict(content)
 
 
 def check_same_settings(saved: dict[str, Any], current: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,8 @@ from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArr
 from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
+from realtime_vibe.models.torch_file import load_torch
+from realtime_vibe.system.file_boundary import file_boundary
 
 _CHECKPOINT_KEYS = {"size", "state_dict", "provenance"}
 
@@ -113,20 +114,13 @@ def read_network(path: Path) -> SavedNetwork:
     Raises:
         DatasetError: the file is missing, damaged or of another layout.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        raise DatasetError(f"{path}: not a readable checkpoint ({error})") from error
-    if not isinstance(content, dict) or set(content) != _CHECKPOINT_KEYS:
-        raise DatasetError(f"{path}: expected a checkpoint with {sorted(_CHECKPOINT_KEYS)}")
-    try:
+    with file_boundary(path, DatasetError, "expected a network of this version: train it anew"):
+        content = load_torch(path)
+        if not isinstance(content, dict) or set(content) != _CHECKPOINT_KEYS:
+            raise ValueError(f"expected a checkpoint with {sorted(_CHECKPOINT_KEYS)}")
         size = NetworkSize(**content["size"])
         network = blank_network(size, content["state_dict"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise DatasetError(
-            f"{path}: a network of another layout ({error}); train it anew with this version"
-        ) from error
-    return SavedNetwork(network.eval(), size, content["provenance"])
+        return SavedNetwork(network.eval(), size, content["provenance"])
 
 
 def blank_network(size: NetworkSize, weights: dict[str, Tensor]) -> LandmarkMotionNetwork:

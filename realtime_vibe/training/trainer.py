@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from realtime_vibe.errors import ConfigError
+from realtime_vibe.errors import ConfigError, DatasetError, OutputError
 from realtime_vibe.models.checkpoint import load_official_discriminator
 from realtime_vibe.models.landmark_skeleton import SkeletonArrays
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.motion_network import LandmarkMotionNetwork
+from realtime_vibe.system.file_boundary import file_boundary, make_folder
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
     DiscriminatorTerms,
@@ -121,7 +122,7 @@ def train(
         CheckpointError: the released checkpoint is.
     """
     if place.is_first:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out, OutputError)
     if not start.resume and (out / CHECKPOINT_NAME).exists():
         raise ConfigError(
             f"{out} already holds a run; --resume goes on with it, another --out begins anew"
@@ -132,13 +133,15 @@ def train(
     place.any_rank(False)
     if saved is not None:
         # Sizes may have come from a file the run started from.
-        settings = replace(settings, size=NetworkSize(**saved["settings"]["size"]))
+        with file_boundary(out / CHECKPOINT_NAME, DatasetError, "leave --resume out to start anew"):
+            settings = replace(settings, size=NetworkSize(**saved["settings"]["size"]))
         check_same_settings(saved["settings"], asdict(settings))
     weights = saved["network"] if saved is not None else start.network
     network, size = starting_network(settings, data.source, data.pool, data.skeleton, weights)
     trainer = Trainer(replace(settings, size=size), data, network, out, place)
     if saved is not None:
-        trainer.load(saved)
+        with file_boundary(out / CHECKPOINT_NAME, DatasetError, "leave --resume out to start anew"):
+            trainer.load(saved)
     elif start.discriminator is not None:
         trainer.begin_with(load_official_discriminator(start.discriminator))
     return trainer.run()

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from realtime_vibe.errors import OutputError, ShapeError
+from realtime_vibe.errors import OutputError
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.folders import settings_folder
 from realtime_vibe.world.calibration import Calibration
 
 _FORMAT, _VERSION = "realtime-vibe calibration", 1
+_MAX_BYTES = 1 << 20
 
 
 def calibration_folder() -> Path:
@@ -51,14 +53,10 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         "height_m": calibration.height_m,
     }
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with file_boundary(path, OutputError, "it holds for this run", fault="cannot be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(document, indent=1), encoding="utf-8")
         part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot keep the calibration in {path}: {error.strerror or error}; it holds for this run"
-        ) from error
 
 
 def load_calibration(path: Path) -> Calibration | None:
@@ -67,15 +65,13 @@ def load_calibration(path: Path) -> Calibration | None:
     Raises:
         OutputError: the file is damaged or of another version.
     """
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot read the calibration {path} ({error}): delete it") from error
-    try:
+    with file_boundary(path, OutputError, "delete it and calibrate again"):
+        try:
+            document: Any = json.loads(read_regular(path, _MAX_BYTES))
+        except FileNotFoundError:
+            return None
         if (document["format"], document["version"]) != (_FORMAT, _VERSION):
-            raise ValueError("another version")
+            raise ValueError("it is not a calibration of this version")
         share = document["focal_share"]
         return Calibration(
             T_world_camera=np.array(document["T_world_camera"], np.float32),
@@ -85,7 +81,3 @@ def load_calibration(path: Path) -> Calibration | None:
             focal_share=None if share is None else float(share),
             height_m=float(document["height_m"]),
         )
-    except (KeyError, TypeError, ValueError, ShapeError) as error:
-        raise OutputError(
-            f"{path} is not a calibration of this version ({error}): delete it and calibrate again"
-        ) from error

@@ -162,7 +162,7 @@ def test_unfit_arrays_are_named(tmp_path: Path, subtests: pytest.Subtests) -> No
         ({"mocap_framerate": None}, "no frame rate"),
         ({"mocap_framerate": np.array("fast")}, "no frame rate"),
         ({"mocap_framerate": np.array(0.0)}, "no frame rate"),
-        ({"betas": np.array([{"a": 1}], object)}, "cannot read"),
+        ({"betas": np.array([{"a": 1}], object)}, "cannot be read"),
     ]:
         with subtests.test(message=message, changes=changes):
             with pytest.raises(MotionFileError, match=message):
@@ -178,7 +178,7 @@ def test_foreign_files_are_one_clear_error(tmp_path: Path, subtests: pytest.Subt
                 if content is not None:
                     source.write_bytes(content)
                 with pytest.raises(
-                    (MotionFileError, OutputError), match=r"cannot read|not a (BVH|recording)"
+                    (MotionFileError, OutputError), match=r"cannot (be )?read|not a recording"
                 ):
                     convert(source, tmp_path / "o.csv", PLAIN)
 
@@ -205,7 +205,7 @@ def test_targets_are_checked_before_anything_is_read(tmp_path: Path, recorded: P
         convert(recorded, recorded, ConvertSettings(overwrite=True))
     with pytest.raises(OutputError, match="ends in"):
         convert(recorded, tmp_path / "o.fbx", PLAIN)
-    with pytest.raises(BodyModelError, match="cannot read"):
+    with pytest.raises(BodyModelError, match="cannot be read"):
         convert(recorded, tmp_path / "o.glb", ConvertSettings(body=tmp_path / "no.npz"))
     convert(recorded, existing, ConvertSettings(overwrite=True))
     assert existing.read_text().startswith("HIERARCHY")

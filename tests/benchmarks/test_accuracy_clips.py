@@ -58,7 +58,7 @@ def test_a_wrong_truth_is_refused_by_name(tmp_path, write_clip, subtests):
 def test_a_damaged_truth_is_named(tmp_path, content):
     path = tmp_path / "truth.npz"
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"truth\.npz cannot be read"):
+    with pytest.raises(DatasetError, match=r"truth\.npz: cannot be read"):
         load_truth(path)
 
 

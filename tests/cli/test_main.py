@@ -217,7 +217,7 @@ def test_init_writes_what_config_reads(
     assert "--config realtime-vibe.toml" in capsys.readouterr().out
     assert main.main(["--config", "realtime-vibe.toml"]) == 0
     assert main.main(["init"]) == 2
-    assert "realtime-vibe.toml exists" in capsys.readouterr().err
+    assert "realtime-vibe.toml: exists" in capsys.readouterr().err
     assert main.main([]) == 0, "the file is there, and not read unless it is asked for"
     assert runs == [LiveConfig(), LiveConfig()]
 

@@ -77,5 +77,5 @@ def test_a_file_that_exists_stays(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot write .*No such file"):
+    with pytest.raises(OutputError, match=r"cannot be written .*No such file"):
         write_settings_template(tmp_path / "gone" / "s.toml")

@@ -108,7 +108,7 @@ def test_chumpy_objects_that_make_no_sense_are_refused(tmp_path, subtests):
             python2_pickle.instance("scipy.sparse.csr", "csr_matrix", {}),
             "OtherSparse in place",
         ),
-        (python2_pickle.instance("chumpy.ch", "Ch", {}), "no 'x'"),
+        (python2_pickle.instance("chumpy.ch", "Ch", {}), "lacks x"),
         (official_smpl.chumpy_select(np.zeros(3), np.array([7]), (1,)), "out of bounds"),
         (official_smpl.chumpy_select(np.zeros(3), np.array([0.5]), (1,)), "indices of float64"),
         (official_smpl.chumpy_select(np.zeros(3), np.array([1]), (2**31 - 1,)), "reshape"),
@@ -118,7 +118,7 @@ def test_chumpy_objects_that_make_no_sense_are_refused(tmp_path, subtests):
             path = partial_pickle(tmp_path / "a.pkl", v_template=value)
             with pytest.raises(BodyModelError, match=complaint) as caught:
                 read_smpl(path)
-            assert "v_template is not a readable array" in str(caught.value)
+            assert "a.pkl: " in str(caught.value)
 
 
 def test_no_dictionary_and_no_file_are_said(tmp_path):
@@ -134,7 +134,7 @@ def test_a_file_of_absurd_size_is_not_read(tmp_path):
     path = tmp_path / "huge.pkl"
     with path.open("wb") as file:
         file.truncate(3 << 30)  # a hole: takes no room on the disk
-    with pytest.raises(BodyModelError, match=r"3\.2 GB, expected at most 1\.1 GB"):
+    with pytest.raises(BodyModelError, match=r"3,221 MB, expected at most 1,074"):
         read_smpl(path)
 
 
@@ -167,7 +167,7 @@ def test_a_small_npz_does_not_unpack_to_gigabytes(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("v_template.npy", header_claiming((8_000_000, 3)) + bytes(192_000_000))
     assert path.stat().st_size < 2e6
-    assert_refused_without_memory(path, r"v_template claims 192000000 bytes")
+    assert_refused_without_memory(path, r"claims to unpack to 192,")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nonsense"])
@@ -184,6 +184,6 @@ def test_pickled_objects_in_an_npz_are_never_opened(tmp_path):
     hostile = np.array([_Hostile(os.system, f"touch {canary}")], dtype=object)
     arrays = {name: official_smpl.official_arrays()[name] for name in official_smpl.MODEL_ARRAYS}
     np.savez(path, **{**arrays, "J_regressor": hostile}, allow_pickle=True)
-    with pytest.raises(BodyModelError, match=r"J_regressor holds pickled objects.*use the \.pkl"):
+    with pytest.raises(BodyModelError, match=r"J_regressor holds pickled objects"):
         read_smpl(path)
     assert not canary.exists()

@@ -170,5 +170,5 @@ def test_other_mean_parameters_are_refused(load, tmp_path):
     with pytest.raises(CheckpointError, match=r"pose has shape \(72,\), expected \(144,\)"):
         load(mean=path)
     path.write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match=r"expected an \.npz with pose"):
+    with pytest.raises(CheckpointError, match=r"expected pose"):
         load(mean=path)

@@ -151,7 +151,7 @@ def test_a_negative_variance_is_refused(tiny_weights, tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match=r"missing\.weights cannot be read \(No such file"):
+    with pytest.raises(CheckpointError, match=r"missing\.weights: cannot be read \(No such file"):
         load_yolov3(tmp_path / "missing.weights")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_yolov3(tmp_path)

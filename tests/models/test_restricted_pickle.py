@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from realtime_vibe.errors import BodyModelError, DatasetError
-from realtime_vibe.models.restricted_pickle import PlainObject, load_pickle
+from realtime_vibe.models.bounded_pickle import PlainObject
+from realtime_vibe.models.restricted_pickle import load_pickle
 from tests import python2_pickle
 
 CONTENT = {
@@ -114,7 +115,7 @@ def test_allowed_names_cannot_be_turned_to_other_uses(tmp_path, subtests):
     ]:
         with subtests.test(raw=raw):
             path = _write(tmp_path / "odd.pkl", python2_pickle.dumps([raw]))
-            with pytest.raises(DatasetError, match=r"odd\.pkl: not a readable pickle"):
+            with pytest.raises(DatasetError, match=r"odd\.pkl: cannot be read"):
                 load_pickle(path)
 
 
@@ -132,7 +133,7 @@ def test_an_array_that_lies_about_its_size_is_refused(tmp_path, subtests):
             path = _write(
                 tmp_path / "lie.pkl", good.replace(python2_pickle._item((2,)), shape_code)
             )
-            with pytest.raises(DatasetError, match=r"lie\.pkl: not a readable pickle"):
+            with pytest.raises(DatasetError, match=r"lie\.pkl: cannot be read"):
                 load_pickle(path)
 
 
@@ -195,8 +196,7 @@ def test_an_old_style_object_of_protocol_0_is_read(tmp_path):
 def test_a_dozen_bytes_cannot_reserve_gigabytes(tmp_path):
     tracemalloc.start()
     try:
-        with pytest.raises(DatasetError, match=r"put\.pkl: .* memo index 4294967295"):
-            load_pickle(_write(tmp_path / "put.pkl", b"\x80\x02]r\xff\xff\xff\xff."))
+        assert load_pickle(_write(tmp_path / "put.pkl", b"\x80\x02]r\xff\xff\xff\xff.")) == []
         with pytest.raises(DatasetError, match=r"string\.pkl"):
             load_pickle(_write(tmp_path / "string.pkl", b"\x80\x02T\xff\xff\xff\x7fabc."))
         assert tracemalloc.get_traced_memory()[1] < 1e6

@@ -59,5 +59,5 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_folder_nobody_can_write_is_found_before_starting() -> None:
     if not Path("/proc/self").is_dir():
         pytest.skip("needs a folder that even root cannot write to")
-    with pytest.raises(OutputError, match="cannot write into"):
+    with pytest.raises(OutputError, match="cannot be written"):
         check_output_path(Path("/proc/self/o.npz"), overwrite=False, suffixes=NPZ)

@@ -140,7 +140,7 @@ def test_cut_off_before_the_first_frame(demo_clip: Path, tmp_path: Path) -> None
 
 def test_what_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    assert "no such file" in error_of(path)
+    assert "No such file" in error_of(path)
     path.write_bytes(b"")
     assert "empty" in error_of(path)
     path.write_text("Dear diary,\n" * 100)

@@ -43,7 +43,7 @@ def test_damage_is_named(tmp_path):
     write_checkpoint(tmp_path, CONTENT)
     path = tmp_path / CHECKPOINT_NAME
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DatasetError, match="not a readable checkpoint"):
+    with pytest.raises(DatasetError, match="cannot be read"):
         read_checkpoint(tmp_path)
 
 

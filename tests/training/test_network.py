@@ -41,15 +41,15 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
     with pytest.raises(DatasetError, match=r"n\.pt"):
         load_network(path)
     path.write_bytes(b"no zip")
-    with pytest.raises(DatasetError, match=r"n\.pt: not a readable checkpoint"):
+    with pytest.raises(DatasetError, match=r"n\.pt: cannot be read"):
         load_network(path)
     torch.save({"something": 1}, path)
-    with pytest.raises(DatasetError, match=r"n\.pt: expected a checkpoint with"):
+    with pytest.raises(DatasetError, match=r"n\.pt: .*expected a checkpoint with"):
         load_network(path)
 
 
 def test_a_network_of_another_layout_is_refused(tmp_path):
     path = tmp_path / "old.pt"
     torch.save({"size": {"embedded": 4}, "state_dict": {}, "provenance": {}}, path)
-    with pytest.raises(DatasetError, match=r"old\.pt: a network of another layout"):
+    with pytest.raises(DatasetError, match=r"old\.pt: cannot be read"):
         load_network(path)

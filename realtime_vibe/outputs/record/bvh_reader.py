@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from realtime_vibe.errors import MotionFileError
-from realtime_vibe.geometry.bvh import BvhFile, parse_bvh
+from realtime_vibe.geometry.bvh import MAX_BVH_BYTES, BvhFile, parse_bvh
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
 from realtime_vibe.packets import NUM_SMPL_JOINTS, FloatArray
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 _SHORTEST_GIANT = 10.0
 """A skeleton whose bones add up to more is in centimetres."""
@@ -37,15 +38,8 @@ def read_bvh(path: Path) -> BvhMotion:
     Raises:
         MotionFileError: the file is missing, damaged, or has other joints.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise MotionFileError(f"cannot read {path}: {reason}") from error
-    try:
-        return _motion(parse_bvh(text))
-    except ValueError as error:
-        raise MotionFileError(f"{path} is not a BVH file of this program: {error}") from error
+    with file_boundary(path, MotionFileError, "expected a .bvh with SMPL's joints"):
+        return _motion(parse_bvh(read_regular(path, MAX_BVH_BYTES).decode()))
 
 
 def _motion(file: BvhFile) -> BvhMotion:

@@ -3,8 +3,6 @@
 Legend: N rows or frames.
 """
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from realtime_vibe.outputs.record.bvh_reader import BvhMotion
 from realtime_vibe.outputs.record.recording_spool import Rows, row_type
 from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS, FloatArray
+from realtime_vibe.system.npz_file import open_npz
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -34,14 +33,13 @@ def read_arrays(path: Path) -> Arrays:
     Raises:
         MotionFileError: the file is missing or damaged, or an array is missing or unfit.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise MotionFileError(
-            f"cannot read {path}: {reason}; expected an .npz of motion"
-        ) from error
+    with open_npz(path, MotionFileError, "expected an .npz of motion") as archive:
+        arrays = dict(archive)
+        _check_shapes(arrays)
+    return arrays
+
+
+def _check_shapes(arrays: Arrays) -> None:
     count = len(arrays["poses"]) if arrays.get("poses", np.zeros(0)).ndim == 2 else 0
     wanted: dict[str, tuple[int, ...]] = {"poses": (count, _BODY_NUMBERS), "trans": (count, 3)}
     if is_ours(arrays):
@@ -53,9 +51,8 @@ def read_arrays(path: Path) -> Arrays:
         fits = array.shape == shape or (name == "poses" and array.shape[1:] >= shape[1:])
         if not count or not fits or not np.isfinite(array).all():
             raise MotionFileError(
-                f"{path}: {name} has shape {array.shape}, expected finite numbers of shape {shape}"
+                f"{name} has shape {array.shape}, expected finite numbers of shape {shape}"
             )
-    return arrays
 
 
 def is_ours(arrays: Arrays) -> bool:

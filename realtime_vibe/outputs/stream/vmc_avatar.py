@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.stream.humanoid import BONE_PARENTS, BONES
 from realtime_vibe.packets import FloatArray
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 Matrix = NDArray[np.float64]
 
 _HEADER = struct.Struct("<4sII")
 _CHUNK = struct.Struct("<I4s")
-_MAX_JSON_BYTES = 64 << 20
+_MAX_JSON_BYTES = 32 << 20
 _NEEDED = ("Hips", "Spine", "Head", "LeftUpperLeg", "LeftLowerLeg", "LeftFoot", "RightUpperLeg",
            "RightLowerLeg", "RightFoot", "LeftUpperArm", "LeftLowerArm", "LeftHand",
            "RightUpperArm", "RightLowerArm", "RightHand")  # fmt: skip
@@ -53,41 +54,31 @@ def read_avatar(path: Path) -> AvatarRest:
     Raises:
         OutputError: it cannot be read, is no VRM, or lacks a bone that every VRM has.
     """
-    try:
+    advice, fault = "expected a .vrm file of version 0.x or 1.0", "is not a usable VRM avatar"
+    with file_boundary(path, OutputError, advice, fault=fault):
         document = _read_json(path)
         nodes, flip = _humanoid(document)
         return _rest(document, nodes, flip)
-    except OSError as error:
-        raise OutputError(f"cannot read the avatar {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        reason = str(error) if isinstance(error, _NotVrmError) else "its contents are damaged"
-        raise OutputError(
-            f"{path} is not a usable VRM avatar: {reason}; expected a .vrm file of version 0.x or 1.0"
-        ) from error
 
 
 _LARGEST = 1e6
 """No avatar has a larger number in its rest pose."""
 
 
-class _NotVrmError(ValueError):
-    """Says in words what is missing."""
-
-
 def _read_json(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(_HEADER.size + _CHUNK.size)
         if len(head) < _HEADER.size + _CHUNK.size or head[:4] != b"glTF":
-            raise _NotVrmError("it is no binary glTF file")
+            raise ValueError("it is no binary glTF file")
         size, kind = _CHUNK.unpack_from(head, _HEADER.size)
         if kind != b"JSON" or size > _MAX_JSON_BYTES:
-            raise _NotVrmError("its first part is not JSON")
+            raise ValueError("its first part is not JSON")
         raw = file.read(size)
     if len(raw) < size:
-        raise _NotVrmError("it is cut off")
+        raise ValueError("it is cut off")
     document = json.loads(raw)
     if not isinstance(document, dict):
-        raise _NotVrmError("its JSON is no object")
+        raise ValueError("its JSON is no object")
     return document
 
 
@@ -106,62 +97,75 @@ def _humanoid(document: dict[str, Any]) -> tuple[dict[str, int], Matrix]:
         named = {bone["bone"]: bone["node"] for bone in bones}
         flip = np.array([1.0, 1.0, -1.0])
     else:
-        raise _NotVrmError("it has no VRM part, it may be a plain glTF model")
+        raise ValueError("it has no VRM part, it may be a plain glTF model")
     nodes = {name[:1].upper() + name[1:]: int(node) for name, node in named.items()}
     missing = [name for name in _NEEDED if name not in nodes]
     if missing:
-        raise _NotVrmError(f"it lacks the bones {', '.join(missing)}")
+        raise ValueError(f"it lacks the bones {', '.join(missing)}")
     return nodes, flip
 
 
 def _rest(document: dict[str, Any], nodes: dict[str, int], flip: Matrix) -> AvatarRest:
-    local, world, parent_of = _node_matrices(document["nodes"], flip)
+    tree = _Nodes(document["nodes"], flip)
     bones = tuple(index for index, name in enumerate(BONES) if name in nodes)
     numbers = [nodes[BONES[bone]] for bone in bones]
     if len(set(numbers)) != len(numbers) or min(numbers) < 0:
-        raise _NotVrmError("two of its bones are the same node")
-    above = [world[parent_of[number]] if number in parent_of else np.eye(4) for number in numbers]
-    world_m = np.array([world[number][:3, 3] for number in numbers])
+        raise ValueError("two of its bones are the same node")
+    above = [tree.above(number) for number in numbers]
+    world_m = np.array([tree.world(number)[:3, 3] for number in numbers])
     feet = [position for position, bone in enumerate(bones) if BONES[bone][-4:] in ("Foot", "Toes")]
     height_m = float(world_m[0, 1] - world_m[feet, 1].min())
     if not np.isfinite(world_m).all() or not 0.01 < height_m < 100:
-        raise _NotVrmError(f"its hips are {height_m:g} m above its feet")
+        raise ValueError(f"its hips are {height_m:g} m above its feet")
     return AvatarRest(
         bones=bones,
         parents=tuple(_nearest(bone, bones) for bone in bones),
         sources=tuple(_source(bone, bones) for bone in bones),
-        local_positions=np.array([local[number][:3, 3] for number in numbers], np.float32),
+        local_positions=np.array([tree.local(number)[:3, 3] for number in numbers], np.float32),
         above=np.array([_turn(matrix) for matrix in above], np.float32),
-        rest=np.array([_turn(world[number]) for number in numbers], np.float32),
+        rest=np.array([_turn(tree.world(number)) for number in numbers], np.float32),
         hips_above=np.array(above[0], np.float32),
         hips_m=world_m[0].astype(np.float32),
         hips_above_feet_m=height_m,
     )
 
 
-def _node_matrices(
-    nodes: list[dict[str, Any]], flip: Matrix
-) -> tuple[list[Matrix], list[Matrix], dict[int, int]]:
-    """Local and world matrices in Unity's axes, and the parent of each node that has one."""
-    parent_of = {int(child): index for index, node in enumerate(nodes)
-                 for child in node.get("children", ())}  # fmt: skip
-    sign = np.diag([*flip, 1.0])
-    local = [sign @ _sane(_local_matrix(node)) @ sign for node in nodes]
-    world: list[Matrix] = []
-    for index in range(len(nodes)):
-        matrix, at, steps = local[index], index, 0
-        while at in parent_of:
-            at, steps = parent_of[at], steps + 1
-            if steps > len(nodes):
-                raise _NotVrmError("its nodes form a ring")
-            matrix = _sane(local[at] @ matrix)
-        world.append(matrix)
-    return local, world, parent_of
+class _Nodes:
+    """The file's nodes in Unity's axes; those above no bone are never looked at."""
+
+    def __init__(self, nodes: list[dict[str, Any]], flip: Matrix) -> None:
+        self._nodes = nodes
+        self._sign = np.diag([*flip, 1.0])
+        self._parents = {int(child): index for index, node in enumerate(nodes)
+                         for child in node.get("children", ())}  # fmt: skip
+        self._worlds: dict[int, Matrix] = {}
+
+    def local(self, index: int) -> Matrix:
+        """(4, 4) from a node to the one above it."""
+        return self._sign @ _sane(_local_matrix(self._nodes[index])) @ self._sign
+
+    def above(self, index: int) -> Matrix:
+        """(4, 4) from the node above to the model."""
+        parent = self._parents.get(index)
+        return np.eye(4) if parent is None else self.world(parent)
+
+    def world(self, index: int) -> Matrix:
+        """(4, 4) from a node to the model; each node is worked out once."""
+        chain: dict[int, int | None] = {}
+        at: int | None = index
+        while at is not None and at not in self._worlds:
+            if at in chain:
+                raise ValueError("its nodes form a ring")
+            chain[at] = self._parents.get(at)
+            at = chain[at]
+        for node in reversed(chain):
+            self._worlds[node] = _sane(self.above(node) @ self.local(node))
+        return self._worlds[index]
 
 
 def _sane(matrix: Matrix) -> Matrix:
     if not np.abs(matrix).max() < _LARGEST:
-        raise _NotVrmError("one of its nodes is no finite place")
+        raise ValueError("one of its nodes is no finite place")
     return matrix
 
 
@@ -188,7 +192,7 @@ def _turn(matrix: Matrix) -> Matrix:
     left, sizes, right = np.linalg.svd(matrix[:3, :3])
     turn: Matrix = left @ right
     if not sizes.min() > 0 or np.linalg.det(turn) < 0:
-        raise _NotVrmError("one of its nodes is flat or mirrored")
+        raise ValueError("one of its nodes is flat or mirrored")
     return turn
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import DatasetError
+from realtime_vibe.errors import DatasetError, one_line
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.system.npz_file import NpzArchive, open_npz
 from realtime_vibe.training.datasets.clip import (
     R_Z_UP_FROM_Y_UP,
     FloatArray,
@@ -28,7 +28,6 @@ from realtime_vibe.training.datasets.clip import (
     RecordedMotion,
     resampled_clip,
 )
-from realtime_vibe.training.datasets.npz_file import open_npz
 
 UpAxis = Literal["y", "z"]
 
@@ -58,9 +57,8 @@ def load_amass(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
     Raises:
         DatasetError: the file is damaged, lacks a key, or an array has the wrong shape.
     """
-    with open_npz(path) as archive:
-        motion = _read(archive, up_axis)
-    return resampled_clip(motion, path.stem)
+    with open_npz(path, DatasetError, "expected an AMASS npz") as archive:
+        return resampled_clip(_read(archive, up_axis), path.stem)
 
 
 def is_side_file(path: Path) -> bool:
@@ -71,8 +69,8 @@ def is_side_file(path: Path) -> bool:
     rate. Damaged files are no side files: `load_amass` says what is wrong with them.
     """
     try:
-        with open_npz(path) as archive:
-            keys = set(archive.files)
+        with open_npz(path, DatasetError, "expected an AMASS npz") as archive:
+            keys = set(archive)
     except DatasetError:
         return False
     if "betas" not in keys or keys & set(_RATE_KEYS):
@@ -81,7 +79,7 @@ def is_side_file(path: Path) -> bool:
     return is_named_so or not keys & {*_POSE_KEYS, "trans"}
 
 
-def _read(archive: NpzFile, up_axis: UpAxis) -> RecordedMotion:
+def _read(archive: NpzArchive, up_axis: UpAxis) -> RecordedMotion:
     missing = [
         name
         for name, keys in (
@@ -117,7 +115,7 @@ def _read(archive: NpzFile, up_axis: UpAxis) -> RecordedMotion:
     )
 
 
-def _poses(archive: NpzFile) -> NDArray[np.float64]:
+def _poses(archive: NpzArchive) -> NDArray[np.float64]:
     """(N, >= 66) axis-angle [rad]."""
     if "poses" in archive:
         poses = _floats(archive, "poses")
@@ -135,7 +133,7 @@ def _poses(archive: NpzFile) -> NDArray[np.float64]:
     return np.concatenate([root, body], axis=1)
 
 
-def _floats(archive: NpzFile, key: str) -> NDArray[np.float64]:
+def _floats(archive: NpzArchive, key: str) -> NDArray[np.float64]:
     array = archive[key]
     if array.dtype.kind not in "fiu" or array.ndim < 1:
         raise DatasetError(f"{key} is {array.dtype} {array.shape}, expected an array of numbers")
@@ -144,7 +142,7 @@ def _floats(archive: NpzFile, key: str) -> NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def _rate_hz(archive: NpzFile) -> float:
+def _rate_hz(archive: NpzArchive) -> float:
     key = next(key for key in _RATE_KEYS if key in archive)
     value = archive[key]
     if value.size != 1 or value.dtype.kind not in "fiu":
@@ -152,7 +150,7 @@ def _rate_hz(archive: NpzFile) -> float:
     return float(value.reshape(()))
 
 
-def _betas(archive: NpzFile) -> FloatArray | None:
+def _betas(archive: NpzArchive) -> FloatArray | None:
     if "betas" not in archive:
         return None
     betas = _floats(archive, "betas")
@@ -161,7 +159,7 @@ def _betas(archive: NpzFile) -> FloatArray | None:
     return betas.astype(np.float32)
 
 
-def _gender(archive: NpzFile) -> str:
+def _gender(archive: NpzArchive) -> str:
     if "gender" not in archive:
         return "neutral"
     value: Any = archive["gender"].reshape(-1)[:1].tolist()
@@ -170,11 +168,11 @@ def _gender(archive: NpzFile) -> str:
     # Some subsets hold the text "b'male'": Python 2 bytes that Python 3 printed.
     initial = text.strip().removeprefix("b'").lower()[:1]
     if initial not in _GENDERS:
-        raise DatasetError(f"gender '{text}', expected male, female or neutral")
+        raise DatasetError(f"gender '{one_line(text, 40)}', expected male, female or neutral")
     return _GENDERS[initial]
 
 
-def _rest_pelvis_m(archive: NpzFile, poses: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rest_pelvis_m(archive: NpzArchive, poses: NDArray[np.float64]) -> NDArray[np.float64]:
     is_smplx = poses.shape[1] == 165 or "poses" not in archive
     if "surface_model_type" in archive:
         is_smplx = "smplx" in str(archive["surface_model_type"])

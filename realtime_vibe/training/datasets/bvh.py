@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.geometry.bvh import BvhFile, parse_bvh
+from realtime_vibe.geometry.bvh import MAX_BVH_BYTES, BvhFile, parse_bvh
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 __all__ = ["BvhFile", "read_bvh"]
 
@@ -14,9 +15,5 @@ def read_bvh(path: Path) -> BvhFile:
     Raises:
         DatasetError: it is missing, no BVH, or cut off; says in which line or how many numbers.
     """
-    try:
-        return parse_bvh(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise DatasetError(f"{path}: {error}") from error
+    with file_boundary(path, DatasetError, "expected a BVH file"):
+        return parse_bvh(read_regular(path, MAX_BVH_BYTES).decode(errors="replace"))

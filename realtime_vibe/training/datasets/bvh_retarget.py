@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
-from realtime_vibe.errors import DatasetError
+from realtime_vibe.errors import DatasetError, one_line
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
+from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.training.datasets.bvh import BvhFile, read_bvh
 from realtime_vibe.training.datasets.clip import (
     R_Z_UP_FROM_Y_UP,
@@ -135,11 +136,9 @@ def load_bvh(path: Path, rest_joints: Array = REST_JOINTS_M) -> MotionClip:
         DatasetError: no BVH, cut off, an unknown skeleton, or nothing left after the T-pose.
     """
     file = read_bvh(path)
-    try:
+    with file_boundary(path, DatasetError, "expected a BVH file of CMU's motion"):
         motion = _retargeted(file, _recognised(file), rest_joints)
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from error
-    return resampled_clip(motion, path.stem)
+        return resampled_clip(motion, path.stem)
 
 
 def _retargeted(file: BvhFile, skeleton: BvhSkeleton, rest_joints: Array) -> RecordedMotion:
@@ -172,7 +171,7 @@ def _recognised(file: BvhFile) -> BvhSkeleton:
         missing = sorted(needed - names)
         lacking.append(f"{family} (missing {len(missing)}: {', '.join(missing[:4])}, ..)")
     raise DatasetError(
-        f"unknown skeleton ({', '.join(joint.name for joint in file.joints[:6])}, ..), "
+        f"unknown skeleton ({one_line(', '.join(joint.name for joint in file.joints[:6]), 200)}, ..), "
         f"expected {' or '.join(lacking)}"
     )
 

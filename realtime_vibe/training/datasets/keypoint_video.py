@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.packets import NUM_LANDMARKS
-from realtime_vibe.training.datasets.npz_file import open_npz
+from realtime_vibe.system.npz_file import NpzArchive, open_npz
 from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
 
 FloatArray = NDArray[np.float32]
@@ -117,12 +116,12 @@ def load_keypoint_video(path: Path) -> KeypointVideo:
         DatasetError: damaged, an array is missing or has the wrong shape, or the video that others
             labelled does not lie beside it.
     """
-    with open_npz(path) as archive:
+    with open_npz(path, DatasetError, "expected a labelled video (.npz)") as archive:
         if "image_px" in archive:
             return _ours(archive, path.stem)
         if "keypoints" not in archive:
             raise DatasetError(
-                f"arrays {sorted(archive.files)}, expected image_px (our tracker's) or keypoints"
+                f"arrays {sorted(archive)}, expected image_px (our tracker's) or keypoints"
             )
         video = _others(archive, path.stem)
     if not any(path.with_suffix(suffix).is_file() for suffix in VIDEO_SUFFIXES):
@@ -158,7 +157,7 @@ def _load(path: Path) -> KeypointVideo:
     return load_keypoint_video(path)
 
 
-def _ours(archive: NpzFile, name: str) -> KeypointVideo:
+def _ours(archive: NpzArchive, name: str) -> KeypointVideo:
     missing = [key for key in (*_ROWS, "size", "fps") if key not in archive]
     if missing:
         raise DatasetError(f"no {', '.join(missing)}; label the video again")
@@ -172,7 +171,7 @@ def _ours(archive: NpzFile, name: str) -> KeypointVideo:
     return KeypointVideo(name=name, size=_size(archive), fps=_fps(archive), **rows)
 
 
-def _others(archive: NpzFile, name: str) -> KeypointVideo:
+def _others(archive: NpzArchive, name: str) -> KeypointVideo:
     missing = [key for key in ("size", "fps") if key not in archive]
     if missing:
         raise DatasetError(f"no {', '.join(missing)}, expected keypoints, size and fps")
@@ -212,7 +211,7 @@ def _boxes(points: FloatArray, confidence: FloatArray) -> FloatArray:
     return np.where(np.isfinite(boxes), boxes, 0.0).astype(np.float32)
 
 
-def _numbers(archive: NpzFile, key: str, num_axes: int) -> NDArray[np.generic]:
+def _numbers(archive: NpzArchive, key: str, num_axes: int) -> NDArray[np.generic]:
     array: NDArray[np.generic] = archive[key]
     if array.dtype.kind not in "biuf" or array.ndim != num_axes:
         raise DatasetError(
@@ -223,14 +222,14 @@ def _numbers(archive: NpzFile, key: str, num_axes: int) -> NDArray[np.generic]:
     return array
 
 
-def _size(archive: NpzFile) -> tuple[int, int]:
+def _size(archive: NpzArchive) -> tuple[int, int]:
     size = _numbers(archive, "size", 1).astype(np.float64)
     if size.shape != (2,) or not ((size >= 1) & (size <= 1e6)).all():
         raise DatasetError(f"size {size.tolist()}, expected width and height [px]")
     return int(size[0]), int(size[1])
 
 
-def _fps(archive: NpzFile) -> float:
+def _fps(archive: NpzArchive) -> float:
     fps = float(_numbers(archive, "fps", 0).astype(np.float64))
     if not 0 <= fps <= 1000:
         raise DatasetError(f"fps {fps}, expected at most 1000 frames per second")

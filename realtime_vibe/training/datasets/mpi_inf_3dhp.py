@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 FloatArray = NDArray[np.float32]
 
@@ -25,6 +26,8 @@ JOINT_NAMES = (
 """The 17 joints of the test set."""
 
 _MM = 1e-3
+_MOST_NUMBERS = 1 << 26
+"""A million frames of 17 joints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +68,8 @@ def load_3dhp_test_sequence(path: Path) -> Mpi3dhpSequence:
     Raises:
         DatasetError: damaged, a variable is missing or has the wrong shape, or no h5py.
     """
-    content = _read_hdf5(path, ("annot2", "annot3", "valid_frame"))
-    try:
+    with file_boundary(path, DatasetError, "expected annot_data.mat of MPI-INF-3DHP"):
+        content = _read_hdf5(path, ("annot2", "annot3", "valid_frame"))
         valid = _numbers(content, "valid_frame").reshape(-1) != 0
         arrays = {}
         for key, size in (("annot2", 2), ("annot3", 3)):
@@ -77,8 +80,6 @@ def load_3dhp_test_sequence(path: Path) -> Mpi3dhpSequence:
                     f"{key} has shape {array.shape}, expected ({len(valid)}, 1, 17, {size})"
                 )
             arrays[key] = array[:, 0].astype(np.float32)
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from error
     return Mpi3dhpSequence(
         name=path.parent.name,
         folder=path.parent,
@@ -93,15 +94,21 @@ def _read_hdf5(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
         h5py = import_module("h5py")
     except ModuleNotFoundError as error:
         raise DatasetError(
-            f"{path}: a MATLAB 7.3 file needs h5py: pip install 'realtime-vibe[train]'"
+            "a MATLAB 7.3 file needs h5py: pip install 'realtime-vibe[train]'"
         ) from error
-    try:
-        with h5py.File(path, "r") as file:
-            return {key: np.asarray(file[key]) for key in keys}
-    except KeyError as error:
-        raise DatasetError(f"{path}: a variable is missing ({error.args[0]})") from error
-    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        raise DatasetError(f"{path}: not a readable MATLAB 7.3 file ({error})") from error
+    with open_regular(path) as opened, h5py.File(opened, "r") as file:
+        return {key: _dataset(file, key) for key in keys}
+
+
+def _dataset(file: Any, key: str) -> NDArray[Any]:
+    """A variable as it lies in the file; one that claims to be larger than any file is not unpacked."""
+    if key not in file:
+        raise DatasetError(f"a variable is missing: {key}")
+    if file[key].size > _MOST_NUMBERS:
+        raise DatasetError(
+            f"{key} claims {file[key].size:,} numbers, expected fewer than {_MOST_NUMBERS:,}"
+        )
+    return np.asarray(file[key])
 
 
 def _numbers(content: Mapping[str, Any], key: str) -> NDArray[np.float64]:

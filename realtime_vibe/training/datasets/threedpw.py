@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
-from realtime_vibe.errors import DatasetError
+from realtime_vibe.errors import DatasetError, one_line
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
 from realtime_vibe.models.restricted_pickle import load_pickle
 from realtime_vibe.packets import NUM_BETAS
+from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
 
 FloatArray = NDArray[np.float32]
@@ -99,18 +100,16 @@ def load_3dpw_sequence(path: Path) -> tuple[ThreeDpwPerson, ...]:
         DatasetError: damaged, hostile, or a field is missing or has the wrong shape.
     """
     data = load_pickle(path)
-    try:
+    with file_boundary(path, DatasetError, "expected a sequence of 3DPW"):
         if not isinstance(data, dict):
             raise DatasetError(f"a {type(data).__name__}, expected a dictionary of 3DPW's fields")
         return _people(data)
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from error
 
 
 def _people(data: Mapping[Any, Any]) -> tuple[ThreeDpwPerson, ...]:
     sequence = data.get("sequence")
     if not isinstance(sequence, str):
-        raise DatasetError(f"sequence is {sequence!r}, expected its name")
+        raise DatasetError(f"sequence is {one_line(sequence, 80)}, expected its name")
     # The owner's read-me says `gender`, the files say `genders`.
     genders = _list(data, "genders" if "genders" in data else "gender")
     fields = {key: _list(data, key) for key in _PER_PERSON}
@@ -179,7 +178,9 @@ def _person(fields: Mapping[str, Any], recording: _Recording) -> ThreeDpwPerson:
 
 def _list(data: Mapping[Any, Any], key: str) -> list[Any]:
     if key not in data:
-        raise DatasetError(f"no '{key}', expected 3DPW's fields; found {sorted(map(str, data))}")
+        raise DatasetError(
+            f"no '{key}', expected 3DPW's fields; found {one_line(sorted(map(one_line, data)))}"
+        )
     values = data[key]
     is_list = isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim)
     if not is_list:
@@ -204,7 +205,7 @@ def _array(value: object, name: str, shape: tuple[int | None, ...] | None) -> ND
 
 
 def _gender(value: object) -> str:
-    gender = _GENDERS.get(str(value)[:1].lower())
+    gender = _GENDERS.get(one_line(value, 40)[:1].lower())
     if gender is None:
-        raise DatasetError(f"gender {value!r}, expected 'm' or 'f'")
+        raise DatasetError(f"gender '{one_line(value, 40)}', expected 'm' or 'f'")
     return gender

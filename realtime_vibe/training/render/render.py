@@ -23,6 +23,7 @@ from types import FrameType
 from tqdm import tqdm
 
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
+from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.render.render_preview import write_contact_sheet
 from realtime_vibe.training.render.shard_writer import ShardInputs, ShardJob, ShardSettings
@@ -57,12 +58,10 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
         ShardJob(path=shard_path(folder, inputs.settings.seed, number), number=number)
         for number in range(num_shards)
     ]
-    try:
+    with file_boundary(folder, OutputError, "name another folder", fault="cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
         for job in jobs:
             part_path(job.path).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
     missing = [job for job in jobs if not job.path.exists()]
     logger.info("%d of %d shards are there already", len(jobs) - len(missing), len(jobs))
     frames, started_s = 0, time.monotonic()

@@ -17,10 +17,11 @@ import numpy as np
 from tqdm import tqdm
 
 from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.errors import DatasetError, RealtimeVibeError
+from realtime_vibe.errors import DatasetError, OutputError, RealtimeVibeError
 from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.system.file_boundary import make_folder
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
@@ -67,7 +68,7 @@ def label_folder(
 
     def label(path: Path) -> Path:
         video, target = label_video(path, tracker), targets[path]
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, OutputError)
         arrays: dict[str, Any] = dict(stored_arrays(video))
         write_atomically(target, lambda file: np.savez_compressed(file, **arrays), overwrite=True)
         return target

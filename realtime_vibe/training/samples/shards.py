@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError, OutputError
-from realtime_vibe.training.datasets.npz_file import open_npz
+from realtime_vibe.system.npz_file import open_npz
 
 FORMAT_VERSION = 1
+_ADVICE = "delete it and render again"
 
 PER_FRAME = ("rotmat", "transl", "dt_s", "image_px", "world_m", "visibility")
 PER_STREAM = ("betas", "principal", "true_focal", "nominal_focal")
@@ -82,27 +83,22 @@ def load_shard(path: Path) -> dict[str, NDArray[np.generic]]:
     Raises:
         DatasetError: missing, damaged, of another format, or an array has the wrong shape.
     """
-    try:
-        with open_npz(path) as archive:
-            version = int(archive["format_version"])
-            if version != FORMAT_VERSION:
-                raise DatasetError(f"format {version}, expected {FORMAT_VERSION}")
-            arrays: dict[str, NDArray[np.generic]] = {name: archive[name] for name in _SHAPES}
-            _check(arrays)
-    except DatasetError as error:
-        raise DatasetError(f"{error}; delete it and render again") from error
+    with open_npz(path, DatasetError, _ADVICE) as archive:
+        version = int(archive["format_version"])
+        if version != FORMAT_VERSION:
+            raise ValueError(f"format {version}, expected {FORMAT_VERSION}")
+        arrays: dict[str, NDArray[np.generic]] = {name: archive[name] for name in _SHAPES}
+        _check(arrays)
     return arrays
 
 
 def _check(arrays: dict[str, NDArray[np.generic]]) -> None:
     found = arrays["found"].shape
     if len(found) != 2:
-        raise DatasetError(f"found has shape {found}, expected frames and streams")
+        raise ValueError(f"found has shape {found}, expected frames and streams")
     for name, array in arrays.items():
         lead = found[1:] if name in PER_STREAM else found
         if array.shape != (*lead, *_SHAPES[name]):
-            raise DatasetError(
-                f"{name} has shape {array.shape}, expected {(*lead, *_SHAPES[name])}"
-            )
+            raise ValueError(f"{name} has shape {array.shape}, expected {(*lead, *_SHAPES[name])}")
         if not np.isfinite(array.astype(np.float32)).all():
-            raise DatasetError(f"{name} holds values that are not finite")
+            raise ValueError(f"{name} holds values that are not finite")

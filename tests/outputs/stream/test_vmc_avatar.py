@@ -112,7 +112,7 @@ def test_other_files_are_refused(tmp_path: Path, subtests: pytest.Subtests) -> N
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.vrm", tmp_path):
-        with pytest.raises(OutputError, match="cannot read the avatar"):
+        with pytest.raises(OutputError, match="not a usable VRM avatar"):
             read_avatar(path)
 
 

@@ -94,7 +94,7 @@ def test_a_wrong_file_is_named(tmp_path, write_smplh, subtests):
         ({"poses": np.array("text")}, "poses is <U4"),
         ({"betas": np.zeros((2, 16))}, r"betas \(2, 16\)"),
         ({"gender": np.array("robot")}, "gender 'robot'"),
-        ({"gender": np.array({"a": 1}, object)}, "not a readable npz"),
+        ({"gender": np.array({"a": 1}, object)}, "cannot be read"),
     ]:
         with subtests.test(message=message, changes=changes):
             path = write_smplh(tmp_path / "bad.npz", **changes)
@@ -111,7 +111,7 @@ def test_every_cut_and_every_stranger_is_named(tmp_path, write_smplh):
             load_amass(path)
     np.save(tmp_path / "x.npy", np.zeros(3))
     path.write_bytes((tmp_path / "x.npy").read_bytes())
-    with pytest.raises(DatasetError, match=r"cut\.npz: a single array"):
+    with pytest.raises(DatasetError, match=r"cut\.npz: .*a single array"):
         load_amass(path)
     with pytest.raises(DatasetError, match=r"none\.npz"):
         load_amass(tmp_path / "none.npz")

@@ -103,7 +103,7 @@ def test_a_wrong_file_is_named(tmp_path, subtests):
         (_others(fps=0.0), "fps 0.0, expected frames per second"),
         (_others(keypoints=np.zeros((4, 17, 3))), r"keypoints \(4, 17, 3\), expected \(N, 33, 3\)"),
         (_others(keypoints=np.array("text")), "keypoints is <U4"),
-        (_others(keypoints=np.array([{}], object)), "not a readable npz"),
+        (_others(keypoints=np.array([{}], object)), "cannot be read"),
     ]:
         with subtests.test(message=message, content=content):
             path = _write(tmp_path / "bad.npz", content)
@@ -121,7 +121,7 @@ def test_a_folder_holds_both_kinds_and_bad_ones_are_skipped(tmp_path):
     cut.write_bytes(cut.read_bytes()[:700])
     bare = tmp_path / "theirs" / "d.mp4"
     bare.touch()
-    with pytest.raises(DatasetError, match=r"c\.npz: not a readable npz"):
+    with pytest.raises(DatasetError, match=r"c\.npz: cannot be read"):
         load_keypoint_videos(tmp_path)
     found = load_keypoint_videos(tmp_path, skip_bad=True)
     assert [video.name for video in found.videos] == ["a", "b"]

@@ -47,7 +47,7 @@ def test_all_layouts_are_found_at_any_depth(tree):
 
 def test_the_first_bad_file_ends_the_job(tree):
     _break(tree)
-    with pytest.raises(DatasetError, match=r"cut_poses\.npz: not a readable npz"):
+    with pytest.raises(DatasetError, match=r"cut_poses\.npz: cannot be read"):
         load_motion_folder(tree)
 
 

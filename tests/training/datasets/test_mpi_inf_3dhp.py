@@ -41,7 +41,7 @@ def test_a_test_sequence_keeps_its_validity(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"valid_frame": None}, "a variable is missing .*valid_frame"),
+        ({"valid_frame": None}, "a variable is missing.*valid_frame"),
         (
             {"annot3": np.zeros((FRAMES, 17, 3))},
             r"annot3 has shape \(6, 17, 3\), expected \(6, 1, 17, 3\)",

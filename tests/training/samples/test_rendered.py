@@ -137,10 +137,12 @@ def test_a_damaged_shard_is_named(tmp_path, arrays):
     with pytest.raises(DatasetError, match=r"shard-001-00000\.npz: .*delete it and render again"):
         load_streams(tmp_path)
     save_shard(path, {**arrays, "image_px": arrays["image_px"][:5]})
-    with pytest.raises(DatasetError, match=r"shard-001-00000\.npz: image_px has shape \(5, 2, 33"):
+    with pytest.raises(
+        DatasetError, match=r"shard-001-00000\.npz: .*image_px has shape \(5, 2, 33"
+    ):
         load_streams(tmp_path)
     np.savez(path, format_version=2, **arrays)
-    with pytest.raises(DatasetError, match=r"shard-001-00000\.npz: format 2, expected 1"):
+    with pytest.raises(DatasetError, match=r"shard-001-00000\.npz: .*format 2, expected 1"):
         load_streams(tmp_path)
 
 
