@@ -4,6 +4,7 @@ A message says what we got, what we expected and what to do. The command line pr
 and exits with status 2; anything that is not a `RealtimeVibeError` is a bug and keeps its trace.
 """
 
+import re
 import reprlib
 
 _MESSAGE_LENGTH = 600
@@ -28,8 +29,27 @@ def one_line(value: object, length: int = _MESSAGE_LENGTH) -> str:
     )
 
 
+_LOG_IN = re.compile(
+    r"(?<=:/)(/?)[^\s/'\"]*:[^\s'\"]*@"  # scheme://name:password@, one slash forgotten or not
+    r"|(?<=://)[^\s/@'\"]+@"  # scheme://name@
+    r"|\b[\w.+-]+:[^\s/\\'\"]+@(?=[\w\[])"  # name:password@host
+)
+_SECRET = re.compile(
+    r"([?&;](?:\w*pass\w*|\w*pwd|\w*token|\w*key|auth\w*|\w*secret|sig\w*)=)[^&\s'\"]+",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """`text` without the names, passwords and keys in its URLs."""
+    return _SECRET.sub(r"\1***", _LOG_IN.sub(r"\1***@", text))
+
+
 class RealtimeVibeError(Exception):
-    """Root of all errors that a user can cause or fix."""
+    """Root of all errors that a user can cause or fix; its text shows no password of a URL."""
+
+    def __str__(self) -> str:
+        return without_secrets(super().__str__())
 
 
 class SourceError(RealtimeVibeError):

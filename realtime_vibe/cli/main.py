@@ -25,7 +25,7 @@ from realtime_vibe.cli.options import (
     add_setting,
     live_parser,
 )
-from realtime_vibe.errors import RealtimeVibeError, one_line
+from realtime_vibe.errors import RealtimeVibeError, one_line, without_secrets
 from realtime_vibe.system.signals import EndingSignals, Interrupted
 from realtime_vibe.system.standard_streams import make_lenient, silence_libraries
 from realtime_vibe.system.threads import is_any_worker_running
@@ -263,10 +263,9 @@ class _PlainFormatter(logging.Formatter):
     """The bare message; from warnings up, with the level in front."""
 
     def format(self, record: logging.LogRecord) -> str:
+        said = without_secrets(super().format(record))
         # Names and texts out of files are in it: a terminal would obey their control characters.
-        text = "\n".join(
-            one_line(line, _LONGEST_LINE) for line in super().format(record).splitlines()
-        )
+        text = "\n".join(one_line(line, _LONGEST_LINE) for line in said.splitlines())
         if record.levelno < logging.WARNING:
             return f"{PROGRAM}: {text}"
         return f"{PROGRAM}: {record.levelname.lower()}: {text}"

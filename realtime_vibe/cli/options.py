@@ -10,6 +10,7 @@ from realtime_vibe import __version__
 from realtime_vibe.app.setting import Kind, option_name
 from realtime_vibe.app.settings import GENERAL, OLD_NAMES, SETTINGS
 from realtime_vibe.cli.key_list import ListKeys, key_table
+from realtime_vibe.errors import without_secrets
 
 PROGRAM = "realtime-vibe"
 EXIT_USER_ERROR = 2
@@ -56,7 +57,8 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line and ends the program."""
-        self.exit(EXIT_USER_ERROR, f"{PROGRAM}: error: {message} (see {self.prog} --help)\n")
+        said = without_secrets(message)
+        self.exit(EXIT_USER_ERROR, f"{PROGRAM}: error: {said} (see {self.prog} --help)\n")
 
 
 def live_parser() -> OneLineParser:

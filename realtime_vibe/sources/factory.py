@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from realtime_vibe.errors import SourceError
+from realtime_vibe.errors import SourceError, without_secrets
 from realtime_vibe.sources.auto import AutoSource
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.image_folder import (
@@ -64,7 +64,9 @@ def open_source(
     if spec.startswith("/dev/v"):  # video0, v4l/by-id/..
         return webcam_source(spec, request)
     if size is not None:
-        logger.warning("%s: a size can only be asked of cameras; left as it is", spec)
+        logger.warning(
+            "%s: a size can only be asked of cameras; left as it is", without_secrets(spec)
+        )
     if is_url(spec) and not spec.lower().startswith("file:"):
         return stream_source(spec, paced=paced)
     return recorded_source(spec, paced=paced, fps=fps)

@@ -12,6 +12,7 @@ from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
+from realtime_vibe.sources.web_address import by_proxy, check_web_address
 
 SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"})
 RECORDING_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm"})
@@ -46,8 +47,16 @@ def stream_source(url: str, *, paced: bool = False) -> LiveSource | StreamedVide
         )
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
+    is_checked = False
+
     def open_capture(stop: threading.Event) -> Capture:
-        del stop  # FFmpeg's own time-outs bound the call
+        nonlocal is_checked
+        if not is_checked and parts.scheme.lower() in {"http", "https"}:
+            check_web_address(url, name)
+        is_checked = True
+        if stop.is_set():
+            raise SourceError(f"{name}: closed while it was being opened")
+        # FFmpeg's own time-outs bound the call.
         return FilmCapture(open_stream(url, name), is_recorded=is_recorded)
 
     is_recorded = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
@@ -88,7 +97,8 @@ def open_stream(url: str, name: str) -> Capture:
     if not capture.isOpened():
         capture.release()
         raise SourceError(
-            f"{name}: no video stream answers there within {OPEN_TIMEOUT_MS / 1e3:.0f} s; "
+            f"{name}: no video stream answers there within {OPEN_TIMEOUT_MS / 1e3:.0f} s{by_proxy(url)}; "
+            f"{'check name and password, ' if '@' in url else ''}"
             "check the address, and that the camera or server is on and reachable"
         )
     return capture

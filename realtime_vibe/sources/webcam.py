@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ from realtime_vibe.sources.cameras import (
 )
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.opencv import quiet_opencv
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_SIZE = (640, 480)
 DEFAULT_FPS = 30.0
+PRESENCE_S = 1.0
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 
 NewCapture = Callable[[int | str, int], cv2.VideoCapture]
@@ -68,19 +71,31 @@ def webcam_source(
             open_limit_s=10.0,
             patience_s=2.0,
             stuck_s=5.0,
-            new_freshness=Freshness,
+            new_freshness=lambda: Freshness(opener.is_present),
         )
     )
 
 
 class Freshness:
-    """Tells new pictures from repeated and blank ones.
+    """Tells new pictures from those of a camera that has gone.
 
     Some drivers repeat the last picture for ever, or deliver black, once the camera is unplugged.
-    A working sensor is noisy: no two of its pictures are the same, and none is all zeros.
+    A working sensor is noisy: no two of its pictures are the same, and none is all zeros. A virtual
+    camera that shows a still picture, or one behind its shutter, is not gone: the system knows it.
+
+    Args:
+        is_present: whether the system still knows the camera; asked once a second at most, and only
+            while pictures repeat.
+        clock: monotonic seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, is_present: Callable[[], bool] = lambda: False, *, clock: Clock = time.perf_counter
+    ) -> None:
+        self._is_present = is_present
+        self._clock = clock
+        self._asked_at_s = float("-inf")
+        self._was_present = False
         self._last_checksum: int | None = None
 
     def __call__(self, image: ImageArray) -> bool:
@@ -89,7 +104,14 @@ class Freshness:
         checksum = zlib.crc32(rows.tobytes())
         is_new = checksum != self._last_checksum and bool(rows.any())
         self._last_checksum = checksum
-        return is_new
+        return is_new or self._still_there()
+
+    def _still_there(self) -> bool:
+        now_s = self._clock()
+        if now_s - self._asked_at_s > PRESENCE_S:
+            self._asked_at_s = now_s
+            self._was_present = self._is_present()
+        return self._was_present
 
 
 class CameraOpener:
@@ -129,6 +151,14 @@ class CameraOpener:
                 return capture
             capture.release()
         raise SourceError(explain_no_camera(target, cameras))
+
+    def is_present(self) -> bool:
+        """Whether the system knows the camera, opened or not."""
+        if sys.platform == "linux":
+            camera = self._camera
+            return Path(f"/dev/video{camera}" if isinstance(camera, int) else camera).exists()
+        else:  # noqa: RET505 - what follows a test of the platform is dead code to mypy
+            return any(self._camera in {known.index, known.path} for known in list_cameras())
 
     def _find(self, cameras: tuple[CameraInfo, ...]) -> int | str:
         here = [known for known in cameras if self._camera in {known.index, known.path}]

@@ -86,6 +86,19 @@ def test_freshness() -> None:
     assert not is_fresh(np.zeros_like(one))
 
 
+def test_a_still_picture_of_a_camera_that_is_there_is_new() -> None:
+    """OBS shows a slide; then the device file goes."""
+    now_s, present = [0.0], [True]
+    is_fresh = Freshness(lambda: present[0], clock=lambda: now_s[0])
+    slide = np.full((48, 64, 3), 7, np.uint8)
+    assert all(is_fresh(slide) for _ in range(5))
+    assert is_fresh(np.zeros_like(slide))
+    present[0] = False
+    assert is_fresh(slide)
+    now_s[0] += 2.0
+    assert not is_fresh(slide)
+
+
 def test_camera_list_is_ordered_and_described(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [
         cv2_enumerate_cameras.CameraInfo(4, "BRIO", "/dev/video4", None, None, 0),
