@@ -176,5 +176,7 @@ class FrameResult:
     """Focal length the meshes were placed with [px]; the principal point is the image centre."""
     T_world_camera: FloatArray | None = None
     """(4, 4) from the camera's frame to the Z-up world; None where nobody said."""
+    level: str = ""
+    """How the world's vertical is known: empty (a level camera is assumed), `levelling`, `level` or `calibrated`."""
     held: tuple[HeldPerson, ...] = ()
     """Who was lost within the last second, for viewers; recordings and streams leave them out."""

@@ -30,6 +30,7 @@ from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.world.calibration import Calibration
 from realtime_vibe.world.corrections import BodyCorrections
 from realtime_vibe.world.landmark_fit import LandmarkFit
+from realtime_vibe.world.leveler import Leveler
 from realtime_vibe.world.lost_people import LostPeople
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class MotionCapturePipeline:
         fov_deg: the camera's horizontal field of view [deg]; None assumes a usual webcam.
         fit: moves the body onto the tracker's landmarks; None leaves it where the network puts it.
         corrections: what is changed about a person before the body is posed; None changes nothing.
+        leveler: estimates the camera's tilt; None takes a camera without calibration as level.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a stage
@@ -63,6 +65,7 @@ class MotionCapturePipeline:
         fov_deg: float | None = None,
         fit: LandmarkFit | None = None,
         corrections: BodyCorrections | None = None,
+        leveler: Leveler | None = None,
     ) -> None:
         self._tracker = tracker
         self._features = features
@@ -71,6 +74,7 @@ class MotionCapturePipeline:
         self._fov_deg = fov_deg
         self._fit = fit
         self._corrections = corrections
+        self._leveler = leveler
         self._lost = LostPeople()
         self._calibration: Calibration | None = None
         self._shape_is_fixed = False
@@ -81,8 +85,17 @@ class MotionCapturePipeline:
 
     @property
     def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
-        """(4, 4) from the camera's frame to the Z-up world; a level camera without calibration."""
-        return T_WORLD_CAMERA if self._calibration is None else self._calibration.T_world_camera
+        """(4, 4) from the camera's frame to the Z-up world: calibrated, else as people stand, else level."""
+        if self._calibration is not None:
+            return self._calibration.T_world_camera
+        return T_WORLD_CAMERA if self._leveler is None else self._leveler.T_world_camera
+
+    @property
+    def level(self) -> str:
+        """How the world's vertical is known, as `FrameResult.level`."""
+        if self._calibration is not None:
+            return "calibrated"
+        return "" if self._leveler is None else self._leveler.state
 
     def use_calibration(self, calibration: Calibration | None, *, fix_shape: bool = True) -> None:
         """Takes a calibration for all frames from the next one on.
@@ -121,12 +134,15 @@ class MotionCapturePipeline:
         results = tuple(result for result in posed if result is not None)
         if len(results) < len(people):
             self._say_non_finite(len(people) - len(results), frame)
+        if self._leveler is not None:
+            self._leveler.update(results, frame.captured_at_s)
         return FrameResult(
             frame=frame,
             people=results,
             stage_ms=timer.stage_ms,
             focal_px=focal_px,
             T_world_camera=self.T_world_camera,
+            level=self.level,
             held=self._lost.update(results, frame.captured_at_s),
         )
 
@@ -200,6 +216,7 @@ class MotionCapturePipeline:
             transl = (transl + nearer * joints[0]).astype(np.float32)
         if self._corrections is not None:
             now_s = frame.captured_at_s
+            self._corrections.turn_to(self.T_world_camera[2, :3])
             params, transl = self._corrections.correct(
                 person, params, transl, (width, height), now_s
             )

@@ -314,6 +314,7 @@ class LiveOutputs:
             backend=titles[1],
             temporal=self._config.temporal,
             num_people=len(last.people) if last is not None else 0,
+            setup_state=last.level if last is not None else "",
             is_recording=self._takes is not None and self._takes.is_recording,
             recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
             is_paused=live.paused,

@@ -33,6 +33,7 @@ from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_tracker
 from realtime_vibe.world.corrections import BodyCorrections
 from realtime_vibe.world.landmark_fit import LandmarkFit
+from realtime_vibe.world.leveler import Leveler
 
 TRACKER_FOLDER = "tracker"
 """Where an engine that was built for one machine keeps BlazePose, built for the same."""
@@ -85,6 +86,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
         fov_deg=config.fov_deg,
         fit=LandmarkFit(body) if needs_landmarks(engine) else None,
         corrections=_corrections(config, body.model),
+        leveler=Leveler() if config.level else None,
     )
     return BuiltPipeline(
         pipeline=pipeline,

@@ -174,6 +174,12 @@ class LiveConfig:
         "hold planted feet where they are, so that nobody skates through the room",
         otherwise="yes with --vmc, --vrchat, .bvh or .glb, which move a character, else no",
     )
+    level: bool = _motion(
+        FLAG,
+        True,
+        "estimate the camera's pitch and roll from people who stand and walk; a calibration is more exact and "
+        "holds instead",
+    )
     calibrate: bool | None = _motion(
         FLAG,
         None,

@@ -1,10 +1,13 @@
 """Where the floor is and where to look, both steady over time."""
 
 import math
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
-from realtime_vibe.packets import FloatArray
+from realtime_vibe.geometry.axes import R_WORLD_CAMERA, T_WORLD_CAMERA
+from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
 FALL_S = 0.08
 """Time constant when somebody reaches below the floor: feet must not sink in [s]."""
@@ -56,6 +59,48 @@ class GroundLevel:
             )
             self._last_s = now_s
         return self._level_m
+
+    def move(self, down_m: float) -> None:
+        """Moves the floor with the world's axes, which turned."""
+        self._level_m += down_m
+
+
+class LevelView:
+    """Shows results in a level camera's frame: x right, y along gravity, z forward [m].
+
+    While the estimate of the vertical still turns, the world turns about the people and not about the camera,
+    which would lift somebody far away by a metre.
+    """
+
+    def __init__(self) -> None:
+        self._rotation: FloatArray = np.eye(3, dtype=np.float32)
+        self._shift: FloatArray = np.zeros(3, np.float32)
+
+    def of(self, result: FrameResult) -> FrameResult:
+        """The result with its bodies in the level frame; landmarks and parameters stay as they were."""
+        world = T_WORLD_CAMERA if result.T_world_camera is None else result.T_world_camera
+        rotation = np.asarray(R_WORLD_CAMERA.T @ world[:3, :3], np.float32)
+        if result.people:
+            pelvis = np.mean([person.mesh.joints[0] for person in result.people], axis=0)
+            self._shift = self._shift + (self._rotation - rotation) @ pelvis
+            self._rotation = rotation
+        if not self._shift.any() and np.array_equal(self._rotation, np.eye(3)):
+            return result
+        return replace(
+            result,
+            people=tuple(self._turned(person) for person in result.people),
+            held=tuple(replace(held, last=self._turned(held.last)) for held in result.held),
+        )
+
+    def _turned(self, person: PersonResult) -> PersonResult:
+        mesh, rotation, shift = person.mesh, self._rotation, self._shift
+
+        @cache
+        def skin() -> FloatArray:
+            return np.asarray(mesh.vertices @ rotation.T + shift, np.float32)
+
+        joints = np.asarray(mesh.joints @ rotation.T + shift, np.float32)
+        return replace(person, mesh=replace(mesh, skin=skin, joints=joints))
 
 
 class SteadyPoint:

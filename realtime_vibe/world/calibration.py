@@ -120,6 +120,18 @@ class BodyHeight:
         return self.of((amount * direction).astype(np.float32))
 
 
+def level_rotation(up: FloatArray) -> FloatArray:
+    """(3, 3) from the camera's frame to axes whose z is up and whose y leads away from the camera.
+
+    Args:
+        up: (3,) direction away from the floor, camera frame; not along the line of sight.
+    """
+    z = up / np.linalg.norm(up)
+    y = np.array([0.0, 0.0, 1.0]) - z[2] * z
+    y /= np.linalg.norm(y)
+    return np.asarray(np.stack([np.cross(y, z), y, z]), np.float32)
+
+
 def world_from_standing(up: FloatArray, pelvis: FloatArray, soles: FloatArray) -> FloatArray:
     """(4, 4) from the camera's frame to the world of an upright person.
 
@@ -128,11 +140,8 @@ def world_from_standing(up: FloatArray, pelvis: FloatArray, soles: FloatArray) -
         pelvis: (3,) of the person [m]; the origin lies below it.
         soles: (N, 3) points that stand on the floor [m].
     """
-    z = up / np.linalg.norm(up)
-    y = np.array([0.0, 0.0, 1.0]) - z[2] * z
-    y /= np.linalg.norm(y)
-    rotation = np.stack([np.cross(y, z), y, z])
-    origin = np.array([*(rotation @ pelvis)[:2], float(np.median(soles @ z))])
+    rotation = level_rotation(up)
+    origin = np.array([*(rotation @ pelvis)[:2], float(np.median(soles @ rotation[2]))])
     transform = np.eye(4)
     transform[:3, :3], transform[:3, 3] = rotation, -origin
     return transform.astype(np.float32)

@@ -68,7 +68,9 @@ class BodyCorrections:
                 # Nobody sees these feet: the lock starts over when they come back.
                 state.lock.reset()
             else:
-                params, transl = state.lock.update(params, transl, now_s, self._T_world_camera)
+                params, transl = state.lock.update(
+                    params, transl, now_s, self._T_world_camera, self._up
+                )
         return params, transl
 
     def stand_on(self, T_world_camera: FloatArray | None) -> None:
@@ -80,6 +82,11 @@ class BodyCorrections:
     def start_over(self, track_id: int) -> None:
         """Forgets one person."""
         self._people.pop(track_id, None)
+
+    def turn_to(self, up: FloatArray) -> None:
+        """Sets which way (3,) is away from the floor, camera frame, where the floor is not known."""
+        if self._T_world_camera is None:
+            self._up = up
 
     def reset(self) -> None:
         """Forgets everybody."""

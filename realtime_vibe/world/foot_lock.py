@@ -65,6 +65,7 @@ class FootLock:
         self._offsets: FloatArray = np.zeros((2, 2, 3), np.float32)
         self._place: FloatArray = np.array([0, 0, 1], np.float32)
         self._taken_away = [False, False]
+        self._up: FloatArray = LEVEL_UP
         self.stands = (False, False)
         """Whether the left and the right foot is locked."""
 
@@ -74,6 +75,7 @@ class FootLock:
         transl: FloatArray,
         now_s: float,
         T_world_camera: FloatArray | None,
+        up: FloatArray = LEVEL_UP,
     ) -> tuple[SmplParams, FloatArray]:
         """The pose and translation with planted feet.
 
@@ -82,6 +84,7 @@ class FootLock:
             transl: (3,) as seen, camera frame [m].
             now_s: the frame's capture time [s].
             T_world_camera: (4, 4) with the floor at z = 0; None where the floor is not known.
+            up: (3,) away from the floor, camera frame.
         """
         pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
         ankles = list(ANKLES)
@@ -98,9 +101,9 @@ class FootLock:
             self._feet, self._root = np.zeros((2, 3), np.float32), np.zeros(3, np.float32)
         left, right = self._contact.update(posed_soles(offsets, seen_turns, places), dt_s)
         self.stands = (left and self._is_near(0), right and self._is_near(1))
-        up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
+        self._up = up
         for foot in (0, 1):
-            self._turns[foot] = self._turned(foot, seen_turns[foot], dt_s, up)
+            self._turns[foot] = self._turned(foot, seen_turns[foot], dt_s)
         soles = posed_soles(offsets, self._turns, places)
         if dt_s > 0:
             self._follow(soles, soles - self._before, dt_s, T_world_camera)
@@ -112,14 +115,14 @@ class FootLock:
         self._last_s = -np.inf
         self.stands = (False, False)
 
-    def _turned(self, foot: int, seen: FloatArray, dt_s: float, up: FloatArray) -> FloatArray:
+    def _turned(self, foot: int, seen: FloatArray, dt_s: float) -> FloatArray:
         """Rotation (3, 3) of a foot: a planted one rolls from heel to toe, but hardly pivots."""
         if dt_s == 0.0:
             return seen
         before = self._turns[foot]
         rest = vector_of(seen @ before.T)
         if self.stands[foot]:
-            pivoting = np.float32(rest @ up) * up
+            pivoting = np.float32(rest @ self._up) * self._up
             rolled = dt_s / (dt_s + _ROLL_S) * (rest - pivoting)
             step = rolled + dt_s / (dt_s + _PIVOTING_S) * pivoting
         else:
@@ -141,8 +144,7 @@ class FootLock:
         planted = [foot for foot in (0, 1) if self.stands[foot]]
         steps = np.zeros((2, 3), np.float32)
         for foot in planted:
-            up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
-            steps[foot] = -_at_pivot(moved[foot], soles[foot], up)
+            steps[foot] = -_at_pivot(moved[foot], soles[foot], self._up)
             self._feet[foot] += steps[foot]
             self._feet[foot] += self._creep(foot, dt_s)
             if T_world_camera is not None:

@@ -34,7 +34,9 @@ def look_at(result: FrameResult) -> Stance:
         return Stance(trouble="only one person may be in the picture")
     person = result.people[0]
     height, width = result.frame.image_bgr.shape[:2]
-    trouble = _hidden(person, (width, height), result.focal_px) or _bent(person.mesh.joints)
+    trouble = _hidden(person, (width, height), result.focal_px)
+    if not trouble and not is_upright(person.mesh.joints):
+        trouble = "stand upright"
     return Stance(trouble=trouble, person=person)
 
 
@@ -68,13 +70,14 @@ def _hidden(person: PersonResult, size: tuple[int, int], focal_px: float) -> str
     return ""
 
 
-def _bent(joints: FloatArray) -> str:
+def is_upright(joints: FloatArray, most_deg: float = _STRAIGHT_DEG) -> bool:
+    """Whether hips and knees of (24, 3) joints are bent by no more: no chair, no bow, no squat."""
     spine = joints[_NECK] - joints[list(_HIPS)].mean(axis=0)
     for hip, knee, ankle in zip(_HIPS, _KNEES, _ANKLES, strict=True):
         thigh, shin = joints[hip] - joints[knee], joints[knee] - joints[ankle]
-        if max(_angle_deg(spine, thigh), _angle_deg(thigh, shin)) > _STRAIGHT_DEG:
-            return "stand upright"
-    return ""
+        if max(_angle_deg(spine, thigh), _angle_deg(thigh, shin)) > most_deg:
+            return False
+    return True
 
 
 def _angle_deg(first: FloatArray, second: FloatArray) -> float:

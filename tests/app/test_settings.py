@@ -87,6 +87,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "height": "1",
         "fps": "1",
         "foot-lock": "true",
+        "level": "false",
         "calibrate": "false",
         "person-height": "1.75",
         "distance": "3",

@@ -113,6 +113,7 @@ class HumanoidRoom:
         self._mirror = mirror
         self._floor = GroundLevel()
         self._origin: FloatArray | None = None
+        self._world: FloatArray = T_WORLD_CAMERA
         self._bones_of: FloatArray | None = None
         self._offsets: FloatArray = np.zeros((NUM_BONES, 3), np.float32)
         self._hips_above_feet_m = 0.0
@@ -130,6 +131,7 @@ class HumanoidRoom:
         world = T_WORLD_CAMERA if T_world_camera is None else T_world_camera
         unity = R_UNITY_WORLD @ world[:3]
         turns, offset = unity[:, :3], unity[:, 3]
+        self._turn_with(world, person.mesh.joints[0])
         local = np.empty((NUM_BONES, 3, 3), np.float32)
         np.multiply(person.params.body_pose[: NUM_BONES - 1], _MIRRORED, out=local[1:])
         np.multiply(turns @ person.params.global_orient, MIRROR_X, out=local[0])
@@ -146,6 +148,14 @@ class HumanoidRoom:
             rest_hips_above_feet_m=self._hips_above_feet_m,
         )
         return pose.mirrored() if self._mirror else pose
+
+    def _turn_with(self, world: FloatArray, pelvis: FloatArray) -> None:
+        """Keeps the person where they are while the world's axes turn, as the vertical is being found."""
+        if world is not self._world and self._origin is not None:
+            change = R_UNITY_WORLD @ (world[:3] - self._world[:3]) @ np.append(pelvis, 1.0)
+            self._origin = self._origin + (change * [1, 0, 1]).astype(np.float32)
+            self._floor.move(-float(change[1]))
+        self._world = world
 
     def _measure(self, person: PersonResult) -> None:
         """Lengths of the bones, anew when the shape has changed by hundredths of a millimetre."""

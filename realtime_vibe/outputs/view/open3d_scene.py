@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
+from realtime_vibe.outputs.ground import GroundLevel, LevelView, SteadyPoint
 from realtime_vibe.outputs.view.background import Background
+from realtime_vibe.outputs.view.floor_shadow import FloorShadow
 from realtime_vibe.outputs.view.shading import PERSON_COLORS
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
@@ -49,12 +50,14 @@ class MeshScene:
         self._room = 1
         self._is_mirrored = False
         self._colored: tuple[tuple[int, ...], tuple[float, ...]] = (), ()
+        self._level = LevelView()
         self._ground = GroundLevel()
         self._aim = SteadyPoint()
         self._center = np.zeros(2, np.float32)
         self._grid = _make_grid(open3d)
         self._grid_points = np.asarray(self._grid.points).copy()
         self._mesh = self._make_mesh(mirror=False)
+        self._shadow = FloorShadow(open3d, self._background_rgb)
         option = visualizer.get_render_option()
         option.background_color = self._background_rgb
         option.light_on = True
@@ -63,11 +66,14 @@ class MeshScene:
         # The grid gives the view its extent: without it the camera would sit inside the body.
         visualizer.add_geometry(self._grid)
         visualizer.add_geometry(self._mesh, reset_bounding_box=False)
-        if not self._has_grid:
+        if self._has_grid:
+            visualizer.add_geometry(self._shadow.mesh, reset_bounding_box=False)
+        else:
             visualizer.remove_geometry(self._grid, reset_bounding_box=False)
 
     def update(self, result: FrameResult, *, mirror: bool) -> None:
         """Moves the bodies to where `result` has them."""
+        result = self._level.of(result)
         people = (*result.people, *(held.last for held in result.held))
         opacities = (*(1.0 for _ in result.people), *(held.opacity for held in result.held))
         if len(people) > self._room or mirror != self._is_mirrored:
@@ -81,6 +87,9 @@ class MeshScene:
             vertices.reshape(-1, 3).astype(np.float64)
         )
         self._color(people, opacities)
+        if self._has_grid:
+            self._shadow.cast(vertices[: len(result.people)].reshape(-1, 3))
+            self.visualizer.update_geometry(self._shadow.mesh)
         if people:
             self._mesh.compute_vertex_normals()
         self.visualizer.update_geometry(self._mesh)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
+from realtime_vibe.outputs.ground import GroundLevel, LevelView, SteadyPoint
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.blend import MeshStyle, blend_mesh
 from realtime_vibe.outputs.view.raster import MeshRasterizer, PinholeView
@@ -68,6 +68,7 @@ class SceneRenderer:
     ) -> None:
         self._background = background
         self._rasterizer = MeshRasterizer(faces)
+        self._level = LevelView()
         self._ground = GroundLevel()
         self._aim = SteadyPoint()
         # x, z of the point looked at, how far the people spread around it and how high they reach [m].
@@ -84,6 +85,7 @@ class SceneRenderer:
             height: [px].
             mirror: flips the picture left to right (but not the note).
         """
+        result = self._level.of(result)
         camera = self._camera_on(result, width, height)
         color = self._background.color
         if color is None:
@@ -107,6 +109,7 @@ class SceneRenderer:
             height: [px].
             mirror: flips the picture left to right.
         """
+        result = self._level.of(result)
         camera = self._camera_on(result, width, height)
         on_black = self._draw_bodies(result, camera, (0, 0, 0)).astype(np.float32)
         on_white = self._draw_bodies(result, camera, (255, 255, 255)).astype(np.float32)

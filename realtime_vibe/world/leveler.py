@@ -1,0 +1,220 @@
+"""Which way is up, without calibration: from people who stand, slowly, with a level camera as prior.
+
+Whoever stands has the centre of mass over the feet, however the camera is tilted; whoever walks has it there on
+average. Each tenth of a second with feet in view, hips and knees nearly straight, gives the direction from the
+middle of the feet to the centre of mass. What it deviates from the camera's vertical is the tilt, a forward lean
+that poses of one image have in common, and noise: robust linear least squares with priors on all of them.
+Facing the camera alone, tilt and lean cannot be told apart but by their priors; turning round separates them.
+
+A tilt that may as well be the poses' error is not believed, so that a level camera stays level.
+
+Angles are (roll, pitch) [rad]: how far up leans to the right and away from the camera, camera frame.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
+from realtime_vibe.packets import FloatArray, PersonResult
+from realtime_vibe.world.calibration import level_rotation
+from realtime_vibe.world.foot_contact import FootContact
+from realtime_vibe.world.standing import is_upright
+
+_BENT_DEG = 40.0
+"""Hips and knees of who walks; a bow, a squat and a chair give more."""
+_SAMPLE_S, _LONGEST_SAMPLE_S = 0.1, 0.25
+_MOST_SAMPLES = 900
+_SAME_S = 1.5
+"""Errors of poses last so long: what comes within counts once [s]."""
+_STILL_M_S, _SPEED_S = 0.25, 0.15
+"""A centre of mass that moves slower across the line of sight is at rest, by a low-pass of this time [s]."""
+_FARTHEST_RAD = math.radians(50.0)
+_TILT_RAD = (math.radians(8.0), math.radians(18.0))
+"""Priors of roll and pitch: standard deviations."""
+_NOISE_RAD = (math.radians(4.0), math.radians(8.0))
+_LEAN_RAD = (math.radians(2.5), math.radians(6.0))
+"""Noise and prior of the forward lean of those who stand and of those who walk."""
+_ENOUGH_S = (2.0, 3.0)
+"""So long must somebody have stood, or walked, before anything is concluded [s]."""
+_SURE_S = 6.0
+_BELIEVED_FROM_RAD = math.radians(2.0)
+_SOLVE_S = 0.5
+_FOLLOW_S, _FASTEST_RAD_S = 0.7, math.radians(8.0)
+_ARRIVED_RAD = math.radians(0.5)
+_GAP_S = 0.3
+_FEET = (27, 28)
+_SEEN = 0.5
+
+LEVELLING, LEVEL = "levelling", "level"
+
+
+def _mass() -> FloatArray:
+    """(24,) shares of the body's mass, by segments (Winter 2009, table 4.1) laid onto joints."""
+    shares = np.zeros(24, np.float32)
+    for joints, mass in (
+        ((0, 3, 6, 9, 12), 0.44),
+        ((15,), 0.08),
+        ((16, 17, 18, 19, 20, 21), 0.12),
+        ((1, 2, 4, 5), 0.26),
+        ((7, 8), 0.10),
+    ):
+        shares[list(joints)] += mass / len(joints)
+    return shares
+
+
+_MASS = _mass()
+
+
+class _Sample(NamedTuple):
+    angles: tuple[float, float]
+    forward: tuple[float, float]
+    """Where the body faces: to the right and away from the camera, of length 1."""
+    kind: int
+    """0: stands; 1: walks."""
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Person:
+    contact: FootContact = field(default_factory=FootContact)
+    last_s: float = -math.inf
+    sampled_s: float = -math.inf
+    direction: FloatArray | None = None
+    speed: float = math.inf
+
+
+class Leveler:
+    """The camera's pitch and roll, estimated from everybody in view."""
+
+    def __init__(self) -> None:
+        self._people: dict[int, _Person] = {}
+        self._samples: deque[_Sample] = deque()
+        self._seconds = [0.0, 0.0]
+        self._target: FloatArray = np.zeros(2, np.float32)
+        self._tilt: FloatArray = np.zeros(2, np.float32)
+        self._last_s = self._solved_s = -math.inf
+
+    @property
+    def state(self) -> str:
+        """Empty before anybody stood or walked for long enough; then `levelling`, in the end `level`."""
+        if not self._is_enough():
+            return ""
+        left_rad = float(np.abs(self._target - self._tilt).max())
+        return LEVEL if left_rad < _ARRIVED_RAD and sum(self._seconds) >= _SURE_S else LEVELLING
+
+    @property
+    def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
+        """(4, 4) from the camera's frame to the Z-up world, with the camera at the origin."""
+        if not self._tilt.any():
+            return T_WORLD_CAMERA
+        roll, pitch = np.tan(self._tilt)
+        transform = np.eye(4, dtype=np.float32)
+        transform[:3, :3] = level_rotation(np.array([roll, -1.0, pitch]))
+        return transform
+
+    def update(self, people: tuple[PersonResult, ...], now_s: float) -> None:
+        """Takes one frame.
+
+        Args:
+            people: in view, with their feet where they are shown.
+            now_s: the frame's capture time [s].
+        """
+        dt_s = min(max(now_s - self._last_s, 0.0), _GAP_S)
+        self._last_s = now_s
+        for track_id in [key for key, one in self._people.items() if now_s - one.last_s > _SAME_S]:
+            del self._people[track_id]
+        for person in people:
+            self._look_at(person, now_s)
+        if abs(now_s - self._solved_s) >= _SOLVE_S and self._is_enough():
+            self._solved_s = now_s
+            self._target = _believed(*_solved(self._samples))
+        step = (self._target - self._tilt) * (1.0 - math.exp(-dt_s / _FOLLOW_S))
+        length = float(np.linalg.norm(step))
+        most = _FASTEST_RAD_S * dt_s
+        self._tilt = self._tilt + step * (min(1.0, most / length) if length > 0 else 0.0)
+
+    def _is_enough(self) -> bool:
+        return self._seconds[0] >= _ENOUGH_S[0] or sum(self._seconds) >= _ENOUGH_S[1]
+
+    def _look_at(self, result: PersonResult, now_s: float) -> None:
+        marks = result.person.landmarks
+        if marks is not None and marks.visibility[list(_FEET)].min() < _SEEN:
+            self._people.pop(result.person.track_id, None)
+            return
+        person = self._people.setdefault(result.person.track_id, _Person())
+        joints = result.mesh.joints
+        dt_s = now_s - person.last_s
+        person.last_s = now_s
+        dt_s = dt_s if 0.0 < dt_s < _GAP_S else 0.0
+        feet = joints[[7, 10, 8, 11]].reshape(2, 2, 3)
+        stands = person.contact.update(feet, dt_s)
+        center = _MASS @ joints
+        self._measure_speed(person, center, dt_s)
+        seconds = min(now_s - person.sampled_s, _LONGEST_SAMPLE_S)
+        if not any(stands) or seconds < _SAMPLE_S or not is_upright(joints, _BENT_DEG):
+            return
+        person.sampled_s = now_s
+        axis = center - feet.mean(axis=(0, 1))
+        angles = math.atan2(axis[0], -axis[1]), math.atan2(axis[2], -axis[1])
+        if max(abs(angle) for angle in angles) > _FARTHEST_RAD:
+            return  # lies, or hangs upside down
+        ahead = result.params.global_orient[[0, 2], 2].tolist()
+        size = max(math.hypot(*ahead), 1e-6)
+        kind = 0 if all(stands) and person.speed < _STILL_M_S else 1
+        forward = ahead[0] / size, ahead[1] / size
+        self._samples.append(_Sample(angles, forward, kind, seconds))
+        self._seconds[kind] += seconds
+        if len(self._samples) > _MOST_SAMPLES:
+            oldest = self._samples.popleft()
+            self._seconds[oldest.kind] -= oldest.seconds
+
+    @staticmethod
+    def _measure_speed(person: _Person, center: FloatArray, dt_s: float) -> None:
+        direction = center[:2] / max(float(center[2]), 0.1)
+        if person.direction is None or dt_s == 0.0:
+            person.speed = 2.0 * _STILL_M_S
+        else:
+            moved_m = float(np.linalg.norm(direction - person.direction)) * float(center[2])
+            person.speed += dt_s / (dt_s + _SPEED_S) * (moved_m / dt_s - person.speed)
+        person.direction = direction
+
+
+def _solved(samples: deque[_Sample]) -> tuple[FloatArray, FloatArray]:
+    """Most likely (roll, pitch) and their covariance (2, 2).
+
+    Unknown are roll, pitch, and the forward leans of those who stand and who walk.
+    """
+    angles = np.array([sample.angles for sample in samples])
+    forward = np.array([sample.forward for sample in samples])
+    kind = np.array([sample.kind for sample in samples])
+    seconds = np.array([sample.seconds for sample in samples])
+    noise = np.array(_NOISE_RAD)[kind]
+    design = np.zeros((len(samples), 2, 4))
+    design[:, 0, 0] = design[:, 1, 1] = 1.0
+    design[np.arange(len(samples)), :, 2 + kind] = forward
+    prior = np.diag(1.0 / np.square([*_TILT_RAD, *_LEAN_RAD]))
+    found, information = np.zeros(4), prior
+    weight = np.ones(len(samples))
+    for _ in range(5):  # Huber's weights, from the median's neighbourhood on
+        scaled = weight * seconds / _SAME_S / np.square(noise)
+        information = prior + np.einsum("n,nij,nik->jk", scaled, design, design)
+        found = np.linalg.solve(information, np.einsum("n,nij,ni->j", scaled, design, angles))
+        error = np.linalg.norm(angles - design @ found, axis=1) / noise
+        weight = 1.0 / np.maximum(error, 1.0)
+    covariance = np.linalg.inv(information)[:2, :2]
+    return found[:2].astype(np.float32), covariance.astype(np.float32)
+
+
+def _believed(tilt: FloatArray, covariance: FloatArray) -> FloatArray:
+    """(2,) the tilt, or nothing where it may as well be an error; in between a part of it."""
+    size = float(np.linalg.norm(tilt))
+    if size == 0.0:
+        return tilt
+    unsure = math.sqrt(float(tilt @ covariance @ tilt)) / size
+    least = max(unsure, _BELIEVED_FROM_RAD)
+    share = min(max(size / least - 1.0, 0.0), 1.0)
+    return np.asarray(tilt * (share * share * (3.0 - 2.0 * share)))
