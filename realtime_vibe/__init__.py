@@ -7,13 +7,8 @@ loads nothing heavy: what it offers is imported when it is first used.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from realtime_vibe.app.api import (
-        LiveStream,
-        StreamedFrame,
-        StreamedPerson,
-        process_image,
-        stream,
-    )
+    from realtime_vibe.app.api import LiveStream, process_image, stream
+    from realtime_vibe.app.streamed import StreamedFrame, StreamedPerson
     from realtime_vibe.errors import RealtimeVibeError
 
 __version__ = "0.1.0"
@@ -35,9 +30,9 @@ def __getattr__(name: str) -> object:
 
         return RealtimeVibeError
     if name in __all__:
-        from realtime_vibe.app import api
+        from realtime_vibe.app import api, streamed
 
-        return getattr(api, name)
+        return getattr(streamed if name.startswith("Streamed") else api, name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 

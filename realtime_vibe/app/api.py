@@ -1,13 +1,9 @@
-"""The library's front door: `for result in realtime_vibe.stream(source=0): ...`.
-
-Legend: V vertices. Camera frame: OpenCV (x right, y down, z forward) [m].
-"""
+"""The library's front door: `for result in realtime_vibe.stream(source=0): ...`."""
 
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -19,11 +15,10 @@ from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, connect, write_reports
 from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed
 from realtime_vibe.app.settings_file import build_config
-from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.app.streamed import StreamedFrame
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.outputs.stats import StatsCollector
-from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
+from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.sources.given_frames import GivenFrames
@@ -33,71 +28,6 @@ from realtime_vibe.system.threads import SlotClosed
 SETTLING_FRAMES = 16
 _WAIT_S = 0.2
 """How often a wait for the next result looks whether Ctrl-C was pressed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamedPerson:
-    """One person in one frame, by names."""
-
-    result: PersonResult
-    """All that the pipeline says, as arrays."""
-
-    @property
-    def track_id(self) -> int:
-        """The same number as long as the person stays in view."""
-        return self.result.person.track_id
-
-    @property
-    def joints(self) -> dict[str, FloatArray]:
-        """Name -> (3,) position [m], camera frame; the names are `SMPL_JOINT_NAMES`."""
-        return dict(zip(SMPL_JOINT_NAMES, self.result.mesh.joints, strict=True))
-
-    @property
-    def rotations(self) -> dict[str, FloatArray]:
-        """Name -> (3, 3) rotation relative to the parent joint; `pelvis` relative to the camera."""
-        params = self.result.params
-        local = {"pelvis": params.global_orient}
-        local.update(zip(SMPL_JOINT_NAMES[1:], params.body_pose, strict=True))
-        return local
-
-    @property
-    def vertices(self) -> FloatArray:
-        """(V, 3) of the surface [m], camera frame; `LiveStream.faces` are its triangles."""
-        return self.result.mesh.vertices
-
-
-@dataclass(frozen=True, slots=True)
-class StreamedFrame:
-    """What is known of one frame."""
-
-    result: FrameResult
-    """All that the pipeline says, times of the stages included."""
-
-    @property
-    def people(self) -> tuple[StreamedPerson, ...]:
-        """Everybody in view; empty when nobody is."""
-        return tuple(StreamedPerson(person) for person in self.result.people)
-
-    @property
-    def index(self) -> int:
-        """Position in the stream; a step of more than one means that frames were left out."""
-        return self.result.frame.index
-
-    @property
-    def time_s(self) -> float:
-        """When the frame was taken [s]: media time for files, `time.perf_counter` for cameras."""
-        return self.result.frame.captured_at_s
-
-    @property
-    def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
-        """(4, 4) from the camera's frame to the Z-up world, with the floor at 0 once calibrated."""
-        transform = self.result.T_world_camera
-        return T_WORLD_CAMERA if transform is None else transform
-
-    @property
-    def image_bgr(self) -> ImageArray:
-        """(H, W, 3) uint8, the picture itself."""
-        return self.result.frame.image_bgr
 
 
 class LiveStream(ClosedByWith):

@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 import realtime_vibe
+from realtime_vibe.backends.graph_folder import Engine
+from realtime_vibe.body.model_file import load_body
+from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.sources.demo import demo_clip_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +80,43 @@ def test_names_lead_to_the_arrays():
     assert frame.image_bgr.ndim == 3
     assert frame.time_s > 0
     assert frame.T_world_camera.shape == (4, 4)
+    assert dict(person.joints.items()).keys() == set(person.joints.keys())
+    with pytest.raises(KeyError, match="did you mean 'left_wrist'"):
+        person.joints["left_wrst"]
+
+
+def test_arrays_with_smplx_names_pose_the_same_body():
+    with realtime_vibe.stream(CLIP, max_frames=2) as frames:
+        frame = list(frames)[-1]
+    person = frame.people[0]
+    stacked = frame.stacked()
+    for name, value in stacked.items():
+        np.testing.assert_array_equal(value, [getattr(person, name)])
+    pose = stacked["body_pose"][0].reshape(23, 3)
+    joints = SmplBody(load_body(Engine("blazepose-gru").body)).joints(
+        rotmat_from_axis_angle(person.global_orient),
+        rotmat_from_axis_angle(pose),
+        person.betas,
+        person.transl,
+    )
+    np.testing.assert_allclose(joints, person.joints, atol=1e-5)
+    assert person.confidence.shape == (24,)
+    assert 0.1 < person.confidence["right_knee"] <= 1.0
+    box = person.result.person.bbox_xyxy
+    assert (person.landmarks_px[person.visibility > 0.5] >= box[:2]).all()
+
+
+def test_nobody_is_no_rows():
+    empty = np.zeros((8, 8, 3), np.uint8)
+    shapes = {
+        name: array.shape for name, array in realtime_vibe.process_image(empty).stacked().items()
+    }
+    assert shapes == {
+        "betas": (0, 10),
+        "global_orient": (0, 3),
+        "body_pose": (0, 69),
+        "transl": (0, 3),
+    }
 
 
 def test_threads_end_when_the_loop_is_left_by_break():
