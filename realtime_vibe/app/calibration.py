@@ -52,7 +52,6 @@ class LiveCalibration:
         self._live: LiveRun | None = None
         self._path: Path | None = None
         self._ended_at_s = float("-inf")
-        self._logged = ""
 
     @property
     def message(self) -> str:
@@ -92,15 +91,12 @@ class LiveCalibration:
         if calibrator is None or live is None or calibrator.is_over():
             return
         calibration = calibrator.update(result)
-        step = calibrator.message.split(",")[0]
-        if step != self._logged:
-            self._logged = step
+        if calibrator.is_over():
+            self._ended_at_s = time.perf_counter()
             logger.info("%s", calibrator.message)
         if calibration is not None:
             live.pipeline.use_calibration(calibration, fix_shape=self._config.max_people == 1)
             self._save(calibration)
-        if calibrator.is_over():
-            self._ended_at_s = time.perf_counter()
 
     def close(self) -> None:
         """Says so when the run ended before the calibration did."""
@@ -109,7 +105,8 @@ class LiveCalibration:
             logger.warning("the run ended before the %s", self._calibrator.message)
 
     def _begin(self) -> None:
-        self._calibrator, self._logged = Calibrator(self._model, self._known), ""
+        self._calibrator = Calibrator(self._model, self._known)
+        logger.info("%s", self._calibrator.message)
 
     def _restart(self, live: LiveRun) -> None:
         # What is measured must not stand on what was measured before.

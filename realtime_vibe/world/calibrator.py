@@ -6,6 +6,7 @@ at a larger distance gives the same picture, and with a level camera even a walk
 length comes from a stated field of view, or from a stated distance, else the usual guess stays.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ HOLD_S = 2.2
 MIN_FRAMES = 15
 TIMEOUT_S = 30.0
 _NECK = 12
+_SHOWN_S = 0.7
+"""So long what is wrong stays to be read, also where it comes and goes from frame to frame."""
 _MAX_GAP_S = 0.7
 """Between two usable frames; a longer look away starts over."""
 
@@ -69,6 +72,8 @@ class Calibrator:
         self._first_s: float | None = None
         self._since_s = 0.0
         self._last_s = 0.0
+        self._troubles: Counter[str] = Counter()
+        self._trouble, self._trouble_s = "", 0.0
         self.message = "calibration: stand still, head and feet in the picture"
         """What to do, or how it ended."""
         self._is_over = False
@@ -88,6 +93,9 @@ class Calibrator:
         now_s = result.frame.captured_at_s
         self._first_s = now_s if self._first_s is None else self._first_s
         trouble = self._take(result, now_s)
+        if trouble:
+            self._troubles[trouble] += 1
+            self._trouble, self._trouble_s = trouble, now_s
         held_s = now_s - self._since_s
         if not trouble and held_s >= HOLD_S and len(self._samples) >= MIN_FRAMES:
             self._is_over = True
@@ -99,11 +107,15 @@ class Calibrator:
             return calibration
         if now_s - self._first_s > TIMEOUT_S:
             self._is_over = True
-            why = trouble or "the picture comes too slowly"
+            # Frames without a trouble that are still too few: nothing but their rate is left.
+            usual = self._troubles.most_common(1)
+            why = usual[0][0] if usual else "the picture comes too slowly"
             self.message = f"calibration gave up after {TIMEOUT_S:.0f} s: {why}"
+        elif self._trouble and now_s - self._trouble_s < _SHOWN_S:
+            self.message = f"calibration: {self._trouble}"
         else:
             left_s = max(0.0, HOLD_S - held_s)
-            self.message = f"calibration: {trouble or f'hold still, {left_s:.1f} s'}"
+            self.message = f"calibration: hold still, {left_s:.1f} s"
         return None
 
     def _take(self, result: FrameResult, now_s: float) -> str:

@@ -157,6 +157,21 @@ def test_absurd_numbers_are_refused(settings):
         LiveConfig(**settings)
 
 
+def test_the_log_has_its_start_and_its_end_alone(model, body, caplog):
+    caplog.set_level(logging.INFO)
+    _, calibration = _attached(model, FILE, calibrate=True)
+    stage = Stage(body)
+    for index in range(320):
+        place = [0.4 * (index // 6 % 2), 0.2, 4.0]
+        calibration.write(
+            stage.result([stage.person(stage.params(facing(), place), place)], index / 10)
+        )
+    assert [record.getMessage() for record in caplog.records] == [
+        "calibration: stand still, head and feet in the picture",
+        "calibration gave up after 30 s: keep still",
+    ]
+
+
 def test_a_height_needs_one_person(model):
     with pytest.raises(ConfigError, match="max-people"):
         LiveCalibration(LiveConfig(person_height=1.7, max_people=2), model, "engine")

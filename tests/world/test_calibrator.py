@@ -79,6 +79,17 @@ def test_it_says_what_it_waits_for_and_gives_up_in_time(model, stage):
     assert "gave up after 30 s: too close: feet not visible" in calibrator.message
 
 
+def test_the_reason_is_the_most_frequent_trouble(model, stage):
+    """Somebody who never stands still has good frames in between, the last one among them."""
+    calibrator = Calibrator(model, Known())
+    for index in range(310):
+        place = [0.4 * (index // 6 % 2), 0.2, 4.0]
+        params = stage.params(facing(), place)
+        calibrator.update(stage.result([stage.person(params, place)], index / 10))
+    assert calibrator.is_over()
+    assert calibrator.message == "calibration gave up after 30 s: keep still"
+
+
 def test_the_other_troubles(model, stage):
     def said(people):
         calibrator = Calibrator(model, Known())
