@@ -185,6 +185,8 @@ class Engine(GraphFolder):
             self.feature_layout_version = int(features["version"])
             self.feature_size = int(features["size"])
             self.crop_scale = float(features["crop_scale"])
+            if not 1.0 <= self.crop_scale < 10.0:  # NaN included
+                raise ValueError(f"crop_scale is {self.crop_scale}, expected 1 to 10")
             """Margin of the square crop the camera was trained in."""
 
     @property
