@@ -158,3 +158,21 @@ def _cross_matrix(vector: FloatingArray) -> FloatingArray:
     flat = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
     matrix: FloatingArray = flat.reshape(*vector.shape[:-1], 3, 3)
     return matrix
+
+
+def smallest_rotation(from_vector: FloatingArray, to_vector: FloatingArray) -> NDArray[np.float64]:
+    """(3, 3) rotation of least angle that turns one direction into another.
+
+    For opposite directions, where any half turn across them is smallest, one of those.
+    """
+    first = from_vector / np.linalg.norm(from_vector)
+    second = to_vector / np.linalg.norm(to_vector)
+    axis = np.cross(first, second)
+    sine, cosine = float(np.linalg.norm(axis)), float(first @ second)
+    if sine < 1e-9 and cosine > 0:
+        return np.eye(3)
+    if sine < 1e-9:
+        axis = np.cross(first, np.eye(3)[int(np.argmin(np.abs(first)))])
+    angle = np.arctan2(sine, cosine)
+    rotmat: NDArray[np.float64] = rotmat_from_axis_angle(axis / np.linalg.norm(axis) * angle)
+    return rotmat

@@ -1,4 +1,4 @@
-"""Reads BVH files as `bvh_writer` makes them: SMPL's tree, by one of three sets of names.
+"""Reads BVH files as `bvh_writer` makes them, also after an editor: SMPL's tree, by one of three sets of names.
 
 The format has neither the body's shape nor what the camera saw; both stay zero. Legend: N frames.
 """
@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.bvh import MAX_BVH_BYTES, BvhFile, parse_bvh
 from realtime_vibe.geometry.smpl_joints import PARENTS
+from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import bone_offsets
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
+from realtime_vibe.outputs.record.bvh_rest import Skeleton, with_smpl_rest
 from realtime_vibe.packets import NUM_SMPL_JOINTS, FloatArray
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
-_SHORTEST_GIANT = 10.0
-"""A skeleton whose bones add up to more is in centimetres."""
+Array = NDArray[np.float64]
+
+_FAR_FROM_USUAL = 4.0
+"""No body is so many times as large or as small as the usual one."""
+_MOST_STRETCHED = 0.5
+"""How far a bone may be from its rest length while it follows the live shape, as a share of the longest bone."""
+_DIGITS = 1e-5
+"""How exact editors write: six digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +37,7 @@ class BvhMotion:
     rotmats: FloatArray
     """(N, 24, 3, 3) relative to the parent."""
     offsets: FloatArray
-    """(24, 3) from each joint's parent to the joint; the root's is zero."""
+    """(24, 3) from each joint's parent to the joint, or (N, 24, 3) where they change; the root's is zero."""
     pelvis: FloatArray
     """(N, 3) where the root is."""
 
@@ -48,13 +58,29 @@ def _motion(file: BvhFile) -> BvhMotion:
     if names is None:
         raise ValueError(f"it lacks SMPL's joints by the names of {', '.join(BVH_NAMES)}")
     found = [numbers[name] for name in names]
-    for joint, number in enumerate(found[1:], start=1):
-        if file.joints[number].parent != found[PARENTS[joint]]:
+    for joint, number in enumerate(found):
+        parent = found[PARENTS[joint]] if joint else -1
+        if file.joints[number].parent != parent:
             raise ValueError(f"{names[joint]} hangs on another joint than SMPL's")
-        if any("position" in channel for channel in file.joints[number].channels):
-            raise ValueError(
-                "its bones change in length (--bvh-bones live), which is not read back"
-            )
+    rest = _rest_offsets(file, names, found)
+    metre = _metre(rest)
+    local = file.local_positions()[:, found]
+    rotmats = np.tile(np.eye(3), (len(file.frames), NUM_SMPL_JOINTS, 1, 1))
+    rotmats[:, : len(found)] = file.local_rotations()[:, found]
+    skeleton = Skeleton(
+        rotmats=rotmats, offsets=_bones(rest, local) / metre, pelvis=local[:, 0] / metre
+    )
+    rested = with_smpl_rest(skeleton, rest / metre)
+    return BvhMotion(
+        rate_hz=1.0 / file.frame_time_s,
+        rotmats=rested.rotmats.astype(np.float32),
+        offsets=rested.offsets.astype(np.float32),
+        pelvis=rested.pelvis.astype(np.float32),
+    )
+
+
+def _rest_offsets(file: BvhFile, names: tuple[str, ...], found: list[int]) -> Array:
+    """(24, 3) bones in the file's unit; the root's is zero."""
     offsets = [file.joints[number].offset for number in found]
     # Where the names end at the wrist, the ends of those bones are the knuckles.
     for joint in range(len(names), NUM_SMPL_JOINTS):
@@ -62,14 +88,32 @@ def _motion(file: BvhFile) -> BvhMotion:
         if end is None:
             raise ValueError(f"{names[PARENTS[joint]]} has no end")
         offsets.append(end)
-    offsets_m = np.array(offsets)
-    offsets_m[0] = 0.0
-    scale = BVH_UNITS["cm"] if np.abs(offsets_m).sum() > _SHORTEST_GIANT else BVH_UNITS["m"]
-    rotmats = np.tile(np.eye(3), (len(file.frames), NUM_SMPL_JOINTS, 1, 1))
-    rotmats[:, : len(found)] = file.local_rotations()[:, found]
-    return BvhMotion(
-        rate_hz=1.0 / file.frame_time_s,
-        rotmats=rotmats.astype(np.float32),
-        offsets=(offsets_m / scale).astype(np.float32),
-        pelvis=(file.local_positions()[:, found[0]] / scale).astype(np.float32),
+    offsets[0] = (0.0, 0.0, 0.0)
+    return np.array(offsets)
+
+
+def _metre(rest: Array) -> float:
+    """How many of the file's units a metre has, judged by the lengths of the bones."""
+    length = np.linalg.norm(rest, axis=-1).sum()
+    usual_m = np.linalg.norm(bone_offsets(REST_JOINTS_M)[1:], axis=-1).sum()
+    for units in BVH_UNITS.values():
+        if 1 / _FAR_FROM_USUAL < length / units / usual_m < _FAR_FROM_USUAL:
+            return units
+    raise ValueError(
+        f"its bones add up to {length:.3g}, expected about {usual_m:.1f} (metres) or {100 * usual_m:.0f} "
+        "(centimetres): in Blender, import and export with Scale 1"
     )
+
+
+def _bones(rest: Array, local: Array) -> Array:
+    """(24, 3) bones, or (N, 24, 3) where their position channels change: those replace the offsets."""
+    bones = np.broadcast_to(rest, (len(local), *rest.shape)).copy()
+    bones[:, 1 : local.shape[1]] = local[:, 1:]
+    lengths, usual = np.linalg.norm(bones[:, 1:], axis=-1), np.linalg.norm(rest[1:], axis=-1)
+    if not (np.abs(lengths - usual) <= _MOST_STRETCHED * usual.max()).all():
+        raise ValueError(
+            "the positions of its joints are not the offsets of its bones: in Blender, export with "
+            "'Root Translation Only'"
+        )
+    steady = np.ptp(bones, axis=0).max() <= _DIGITS * usual.max()
+    return bones[0] if steady else bones

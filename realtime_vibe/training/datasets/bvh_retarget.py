@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError, one_line
-from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
+from realtime_vibe.geometry.rotation import (
+    axis_angle_from_rotmat,
+    rotmat_from_axis_angle,
+    smallest_rotation,
+)
+from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.training.datasets.bvh import BvhFile, read_bvh
 from realtime_vibe.training.datasets.clip import (
@@ -27,7 +32,6 @@ from realtime_vibe.training.datasets.clip import (
     RecordedMotion,
     resampled_clip,
 )
-from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 
 Array = NDArray[np.float64]
 
@@ -216,24 +220,6 @@ def _alignment(file: BvhFile, skeleton: BvhSkeleton, name: str, rest_joints: Arr
     if offset is None or not np.any(offset):
         raise DatasetError(f"joint {turned.name} has no bone, expected an End Site with an offset")
     return smallest_rotation(rest, np.asarray(offset))
-
-
-def smallest_rotation(from_vector: Array, to_vector: Array) -> Array:
-    """(3, 3) rotation of least angle that turns one direction into another.
-
-    For opposite directions, where any half turn across them is smallest, one of those.
-    """
-    first = from_vector / np.linalg.norm(from_vector)
-    second = to_vector / np.linalg.norm(to_vector)
-    axis = np.cross(first, second)
-    sine, cosine = float(np.linalg.norm(axis)), float(first @ second)
-    if sine < 1e-9 and cosine > 0:
-        return np.eye(3)
-    if sine < 1e-9:
-        axis = np.cross(first, np.eye(3)[int(np.argmin(np.abs(first)))])
-    angle = np.arctan2(sine, cosine)
-    rotmat: Array = rotmat_from_axis_angle(axis / np.linalg.norm(axis) * angle)
-    return rotmat
 
 
 def _half_way(first: Array, second: Array) -> Array:

@@ -14,7 +14,7 @@ from realtime_vibe.geometry.rotation import (
     quat_wxyz_from_rotmat,
     rotmat_from_axis_angle,
 )
-from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
 
 Array = NDArray[np.float64]
 

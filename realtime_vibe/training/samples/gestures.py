@@ -17,6 +17,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_quat_wxyz,
     slerp_wxyz,
 )
+from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
 from realtime_vibe.training.datasets.clip import (
     POOL_RATE_HZ,
     FloatArray,
@@ -24,7 +25,6 @@ from realtime_vibe.training.datasets.clip import (
     one_hemisphere,
 )
 from realtime_vibe.training.datasets.limb_angles import KNEES, hip_flexion_deg
-from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 from realtime_vibe.training.samples.arm_ik import ArmPose, left_arm_quats
 from realtime_vibe.training.samples.arm_targets import (
     GRAVITY_AT,

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
+from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions, world_rotations
 from realtime_vibe.training.datasets.clip import MotionClip
 from realtime_vibe.training.datasets.limb_angles import LIMBS, interior_angle_deg
 from realtime_vibe.training.datasets.limb_report import bent_limb_warnings, straightest_limbs
 from realtime_vibe.training.datasets.limb_zeros import STRAIGHT_DEG, limb_zeros, with_zeros
 from realtime_vibe.training.datasets.motion_folder import load_motion_folder
-from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 
 _LEFT_LEG = (1, 7)
 _FEET = [7, 8, 10, 11]

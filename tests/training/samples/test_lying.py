@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
+from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
-from realtime_vibe.training.datasets.rest_joints import REST_JOINTS_M
 from realtime_vibe.training.samples.lying import FLESH_M, laid_down
 from tests.training.samples.still_people import sitting, standing
 
