@@ -25,8 +25,6 @@ _ANKLE_ABOVE_SOLE_M, _BALL_M = 0.075, 0.13
 _STANDS_M_S = 0.5
 """A foot that is slower across the line of sight stands."""
 _MIN_STANDING = 5
-_SAME_COSINE = np.cos(np.deg2rad(1.0))
-"""From row to row the estimate of the vertical turns by less, a calibration as a rule by more."""
 
 
 def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRows:
@@ -64,11 +62,9 @@ def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRo
 
 
 def _worlds(cameras: FloatArray) -> list[slice]:
-    """Runs of rows whose worlds differ by a slow turn alone."""
-    before, after = cameras[:-1], cameras[1:]
-    cosine = np.einsum("ni,ni->n", before[:, 2, :3], after[:, 2, :3])
-    moved = (before[:, :, 3] != after[:, :, 3]).any(axis=1)
-    cuts = np.flatnonzero(moved | (cosine < _SAME_COSINE)) + 1
+    """Runs of rows whose worlds only turn: a calibration moves the origin as well."""
+    moved = (cameras[:-1, :, 3] != cameras[1:, :, 3]).any(axis=1)
+    cuts = np.flatnonzero(moved) + 1
     bounds = [0, *cuts.tolist(), len(cameras)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 

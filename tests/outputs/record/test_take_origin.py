@@ -79,7 +79,7 @@ def test_the_camera_can_be_the_origin_again() -> None:
 def test_a_world_that_turns_slowly_is_the_last_one_throughout() -> None:
     rows, _ = _standing()
     for index in range(30):
-        turn = rotmat_from_axis_angle(np.array([0.004 * (index - 30), 0, 0], np.float32))
+        turn = rotmat_from_axis_angle(np.array([0.03 * (index - 30), 0, 0], np.float32))
         rows["world_camera"][index, :, :3] = T_WORLD_CAMERA[:3, :3] @ turn
     placed = _placed(rows, "floor", None)["world_camera"]
     np.testing.assert_array_equal(placed, np.broadcast_to(placed[-1], placed.shape))
