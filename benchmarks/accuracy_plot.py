@@ -17,7 +17,7 @@ MOST_CLIP_PANELS = 5
 _COLOURS = {
     "ours": "#0072B2",
     "BlazePose": "#B0B0B0",
-}  # told apart by colour-blind eyes and in grey
+}  # distinct for colour-blind eyes and in grey
 _BAR_WIDTH = 0.38
 _HEADROOM = 1.22
 _PANEL_INCHES = (5.6, 3.3)

@@ -4,7 +4,7 @@
 
 Square cells along the lower edge on the right, where neither the HUD nor, as a rule, a person is. The
 coloured ends say where the code is and how large, so it may be moved, scaled and compressed; black and
-white between them are told apart by their own extremes.
+white between them are distinguished by their own extremes.
 """
 
 from dataclasses import dataclass

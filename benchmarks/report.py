@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.command_line import command_parser, guarded, require_matplotlib
+from benchmarks.figure_files import writing
 from benchmarks.results import Record, default_path, newest_path, read
-from realtime_vibe.errors import DatasetError, OutputError
+from realtime_vibe.errors import DatasetError
 
 NAME = "report"
 SHORT_VERSIONS: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     require_matplotlib("the report")
-    _make_folder(options.out)
+    with writing():
+        options.out.mkdir(parents=True, exist_ok=True)
     reasons: dict[str, str] = {}
     if options.sources:
         records = read(options.sources)
@@ -82,11 +84,9 @@ def write_report(
     }
     paths = [out / PAGE_NAME, *(out / f"{name}.png" for name in pictures)]
     contents = [page(records, pictures, missing).encode(), *pictures.values()]
-    for path, content in zip(paths, contents, strict=True):
-        try:
+    with writing():
+        for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}") from error
     return tuple(paths)
 
 
@@ -110,13 +110,6 @@ def _measured() -> tuple[tuple[Record, ...], dict[str, str]]:
     if not paths:
         raise DatasetError("no benchmark could be run: see the lines above")
     return read(paths), reasons
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {path}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

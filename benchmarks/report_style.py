@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.results import Record, Summary
 
-# Okabe and Ito's colours: told apart by colour-blind eyes.
+# Okabe and Ito's colours: distinct for colour-blind eyes.
 BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
 RED, PURPLE, GREY = "#D55E00", "#CC79A7", "#8C8C8C"
 INK, FAINT = "#222222", "#E2E2E2"

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figure_files import writing
 from benchmarks.other_work import busy_at_start
-from realtime_vibe.errors import DatasetError, OutputError
+from realtime_vibe.errors import DatasetError
 from realtime_vibe.system.machine import installed_versions, machine_facts, package_version
 
 FORMAT = 1
@@ -221,12 +222,10 @@ def append(path: Path, records: Iterable[Record]) -> None:
         OutputError: it cannot be written.
     """
     text = "".join(json.dumps(as_json(record), allow_nan=False) + "\n" for record in records)
-    try:
+    with writing():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def read(paths: Iterable[Path]) -> tuple[Record, ...]:

@@ -12,7 +12,6 @@ unsmoothed, and with --smooth.
 """
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -24,11 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.figure_files import check_figure_files, write_json, writing
 from benchmarks.still_frames import StillSource, find_sources
 from realtime_vibe.app.run import build_pipeline
 from realtime_vibe.app.settings import DEFAULT_ENGINE, DEFAULT_SMOOTH, LiveConfig
 from realtime_vibe.body.joints import LANDMARK_JOINTS
-from realtime_vibe.errors import ConfigError, DatasetError, OutputError, RealtimeVibeError
+from realtime_vibe.errors import ConfigError, DatasetError, RealtimeVibeError
 from realtime_vibe.packets import NUM_SMPL_JOINTS
 from realtime_vibe.temporal.modes import MODES
 
@@ -156,6 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not (math.isfinite(options.seconds) and options.seconds > WARMUP_S):
             raise ConfigError(f"--seconds is {options.seconds}, expected more than {WARMUP_S:g}")
+        check_figure_files(options.json, None)
         configs = [_config(options, smooth) for smooth in dict.fromkeys((0.0, options.smooth))]
         results = [
             measure(source, config, options.seconds)
@@ -225,10 +226,8 @@ def _write(path: Path, results: Sequence[Stillness]) -> None:
         "default_smooth": DEFAULT_SMOOTH,
         "runs": [asdict(result) for result in results],
     }
-    try:
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    with writing():
+        write_json(path, content)
 
 
 if __name__ == "__main__":

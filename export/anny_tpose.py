@@ -11,6 +11,7 @@ import numpy as np
 
 from export.anny_source import AnnyBodies, Array
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
+from realtime_vibe.geometry.rotation import unit_vector
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
@@ -198,15 +199,10 @@ def _part_of(label: str) -> str:
     return next((part for start, part in parts.items() if stem.startswith(start)), "torso")
 
 
-def _unit(vectors: Array) -> Array:
-    unit: Array = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return unit
-
-
 def _frame(first: Array, second: Array) -> Array:
     """Rotations with columns: `first`, `second` made square to it, and their cross product."""
-    x = _unit(first)
-    y = _unit(second - np.sum(second * x, axis=-1, keepdims=True) * x)
+    x = unit_vector(first)
+    y = unit_vector(second - np.sum(second * x, axis=-1, keepdims=True) * x)
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 
@@ -217,8 +213,8 @@ def _frame_turn(first: Array, second: Array, to_first: Array, to_second: Array) 
 
 def _swing(start: Array, end: Array) -> Array:
     """(N, 3, 3): the smallest rotation that takes the direction of `start` (N, 3) to `end` (3,)."""
-    a, b = _unit(start), np.broadcast_to(_unit(end), start.shape)
-    middle = _unit(a + b)
+    a, b = unit_vector(start), np.broadcast_to(unit_vector(end), start.shape)
+    middle = unit_vector(a + b)
     # Two half turns, about a and then about the middle, make the smallest turn from a to b.
     return _half_turn(middle) @ _half_turn(a)
 

@@ -34,7 +34,7 @@ class Target(Protocol):
         """Loads the library, so that nothing is computed in vain.
 
         Raises:
-            BackendUnavailableError: it is missing; the message names the cure.
+            BackendUnavailableError: it is missing; the message says how to get it.
         """
         ...
 

@@ -1,6 +1,6 @@
 """TensorRT-RTX engines, compiled ahead of time for GPUs that need not be there.
 
-The library compiles on the CPU for the compute capabilities it is told; the user's GPU finishes the kernels
+The library compiles on the CPU for the compute capabilities that are named; the user's GPU finishes the kernels
 when the engine is opened (docs.nvidia.com/deeplearning/tensorrt-rtx, "CPU-Only AOT").
 """
 

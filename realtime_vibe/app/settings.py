@@ -342,7 +342,7 @@ class LiveConfig:
 
     @property
     def locks_feet(self) -> bool:
-        """Whether planted feet are held: as told, else where the motion goes to a character."""
+        """Whether planted feet are held: as set, else where the motion goes to a character."""
         if self.foot_lock is not None:
             return self.foot_lock
         files = any(path.suffix.lower() in _CHARACTER_SUFFIXES for path in self.record)

@@ -16,7 +16,7 @@ from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.machine import machine_facts, package_version
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 _LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "openvino")
@@ -80,7 +80,7 @@ class ChoiceCache:
             with file_boundary(self.path, OutputError, fault="cannot be written"):
                 self._write(text)
         except OutputError as error:
-            _log.debug("choices of backends are not kept: %s", error)
+            logger.debug("choices of backends are not kept: %s", error)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -90,7 +90,7 @@ class ChoiceCache:
                     choices = content["choices"].items()
                     return {key: dict(each) for key, each in choices if _is_choice(each)}
         except OutputError as error:
-            _log.debug("%s", error)  # none yet, too
+            logger.debug("%s", error)  # none yet, too
         return {}
 
     def _write(self, text: str) -> None:

@@ -167,8 +167,8 @@ class CudaDevice:
         text = ctypes.c_char_p()
         self._driver.cuGetErrorString(code, ctypes.byref(text))
         reason = (text.value or b"unknown error").decode(errors="replace")
-        cure = "restart the program" if self._is_open else _NO_DRIVER
-        raise BackendUnavailableError(f"CUDA error {code} in {function} ({reason}): {cure}")
+        advice = "restart the program" if self._is_open else _NO_DRIVER
+        raise BackendUnavailableError(f"CUDA error {code} in {function} ({reason}): {advice}")
 
 
 class CapturedGraph:

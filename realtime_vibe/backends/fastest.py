@@ -13,7 +13,7 @@ from realtime_vibe.backends.choice_cache import ChoiceCache, choice_key
 from realtime_vibe.backends.graph import Graph, fitting_backends
 from realtime_vibe.errors import BackendUnavailableError, RealtimeVibeError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 WARMUP_RUNS = 2
 """First runs allocate and, on GPUs, tune."""
@@ -63,7 +63,7 @@ def open_fastest(
         try:
             return open_with(kept, graph, num_threads)
         except RealtimeVibeError as error:
-            _log.debug("%s: %s was chosen before, but: %s", graph.path.stem, kept, error)
+            logger.debug("%s: %s was chosen before, but: %s", graph.path.stem, kept, error)
     with ExitStack() as stack:
         sessions = _opened(graph, candidates, num_threads, open_with, stack)
         times_ms = (measure or median_times_ms)(sessions)
@@ -77,7 +77,7 @@ def open_fastest(
         if name != chosen:
             session.close()
     cache.put(choice_key(graph, candidates, num_threads), chosen, graph.path.stem, times_ms)
-    _log.info("%s: %s", graph.path.stem, _as_text(chosen, times_ms))
+    logger.info("%s: %s", graph.path.stem, _as_text(chosen, times_ms))
     return sessions[chosen]
 
 
@@ -115,7 +115,7 @@ def median_times_ms(
             for _ in range(WARMUP_RUNS):
                 session.run(feeds)
         except RealtimeVibeError as error:
-            _log.warning("backend %s is left out: %s", name, error)
+            logger.warning("backend %s is left out: %s", name, error)
         else:
             able[name] = (session, feeds)
     times_s: dict[str, list[float]] = {name: [] for name in able}
@@ -177,7 +177,7 @@ def _opened(
     if not sessions:
         raise errors[0]
     for reason in errors:
-        _log.warning("auto leaves a backend out: %s", reason)
+        logger.warning("auto leaves a backend out: %s", reason)
     return sessions
 
 

@@ -20,7 +20,7 @@ from realtime_vibe.backends.onnxruntime_library import (
 )
 from realtime_vibe.errors import BackendUnavailableError, EngineError, RealtimeVibeError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _Shapes = tuple[tuple[int, ...], ...]
 
@@ -54,7 +54,7 @@ class OnnxRuntimeCudaSession(OpenSession):
             # Graphs with a part on the CPU cannot be captured; whatever else is wrong is raised again.
             self._has_cuda_graph = False
             self._session = self._started(num_threads)
-            _log.info("%s runs without a CUDA graph: %s", path.name, error)
+            logger.info("%s runs without a CUDA graph: %s", path.name, error)
         self._inputs = specs(self._session.get_inputs())
         self._outputs = specs(self._session.get_outputs())
         self._bindings: dict[_Shapes, _Binding] = {}
@@ -169,7 +169,7 @@ def _with_sizes(shape: tuple[int | str, ...], sizes: Mapping[str, int]) -> tuple
 def _run_error(path: Path, error: Exception) -> BackendUnavailableError:
     text = first_line(error)
     if any(sign in str(error).lower() for sign in ("out of memory", "failed to allocate")):
-        cure = "close other programs that use the GPU, or use --backend onnxruntime"
+        advice = "close other programs that use the GPU, or use --backend onnxruntime"
     else:
-        cure = "check the driver with nvidia-smi, or use --backend onnxruntime"
-    return BackendUnavailableError(f"CUDA could not run {path.name} ({text}): {cure}")
+        advice = "check the driver with nvidia-smi, or use --backend onnxruntime"
+    return BackendUnavailableError(f"CUDA could not run {path.name} ({text}): {advice}")

@@ -10,7 +10,7 @@ from typing import Any
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CUDA_OPTIONS: Mapping[str, str] = {
     "use_tf32": "0",  # ten bits of mantissa would pass for fp32 otherwise
@@ -83,7 +83,7 @@ def start_session(
         # CUDA and cuDNN out of NVIDIA's packages, where they are installed; what it misses it prints.
         with contextlib.redirect_stdout(io.StringIO()) as said:
             ort.preload_dlls()
-        _log.debug("onnxruntime.preload_dlls: %s", said.getvalue().strip() or "done")
+        logger.debug("onnxruntime.preload_dlls: %s", said.getvalue().strip() or "done")
     options = _session_options(ort, num_threads)
     try:
         session = ort.InferenceSession(
@@ -154,6 +154,6 @@ def _require_provider(session: Any, provider: str, wanted: str) -> None:
             "the CPU: use --backend onnxruntime"
         )
     if num_left:
-        _log.warning(
+        logger.warning(
             "%s leaves %d of %d convolutions and products to the CPU", wanted, num_left, len(heavy)
         )

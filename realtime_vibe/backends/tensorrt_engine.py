@@ -16,7 +16,7 @@ from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.errors import EngineError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FREE = "P"
 _DTYPES = {
@@ -166,6 +166,6 @@ def _logger(module: Any) -> Any:
                 return
             if level == logging.ERROR and not self.last_error:
                 self.last_error = message.strip().splitlines()[0]
-            _log.debug("TensorRT: %s", message)
+            logger.debug("TensorRT: %s", message)
 
     return _Logger()

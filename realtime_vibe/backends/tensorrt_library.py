@@ -11,7 +11,7 @@ from typing import Any
 
 from realtime_vibe.errors import BackendUnavailableError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")
 _RTX_LIBRARIES = "onnxruntime_ep_nv_tensorrt_rtx"
@@ -60,13 +60,15 @@ def load_tensorrt_rtx() -> TensorRt:
 
 def _imported(backend: str, modules: tuple[str, ...]) -> Any:
     found = [name for name in modules if importlib.util.find_spec(name) is not None]
-    cure = f"pip install 'realtime-vibe[{backend}]'"
+    advice = f"pip install 'realtime-vibe[{backend}]'"
     if not found:
-        raise BackendUnavailableError(f"{backend} is not installed: {cure}")
+        raise BackendUnavailableError(f"{backend} is not installed: {advice}")
     try:
         return importlib.import_module(found[0])
     except (ImportError, OSError) as error:  # OSError: its own look for libraries
-        raise BackendUnavailableError(f"{backend} cannot be imported ({error}): {cure}") from error
+        raise BackendUnavailableError(
+            f"{backend} cannot be imported ({error}): {advice}"
+        ) from error
 
 
 def _preload_rtx_libraries() -> None:
@@ -80,4 +82,4 @@ def _preload_rtx_libraries() -> None:
             try:
                 ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
             except OSError as error:  # the import after this says what is missing
-                _log.debug("%s cannot be loaded: %s", path, error)
+                logger.debug("%s cannot be loaded: %s", path, error)

@@ -23,7 +23,7 @@ from realtime_vibe.backends.tensorrt_engine import (
 from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _Shapes = tuple[tuple[int, ...], ...]
 
@@ -204,7 +204,7 @@ class _Launch:
                 self._queue()
         except BackendUnavailableError as error:
             # Same results, some ten microseconds more for each kernel.
-            _log.warning("runs without a CUDA graph: %s", error)
+            logger.warning("runs without a CUDA graph: %s", error)
             return None
         return graph
 

@@ -29,7 +29,7 @@ from realtime_vibe.errors import (
 from realtime_vibe.system.machine import machine_facts, package_version
 
 OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
-"""Works; not here and not needed for the live job; the live job cannot run until this is cured."""
+"""Works; not here and not needed for the live job; the live job cannot run until this is fixed."""
 
 SELF_TEST_FRAMES = 60
 """Two seconds of the synthetic source."""
@@ -126,7 +126,7 @@ def run_doctor(*, engine: str, backend: str) -> int:
             print(finding, flush=True)
             broken += finding.level == BROKEN
     if broken:
-        print(f"\n{broken} to cure before the live job can run (lines with {BROKEN})")
+        print(f"\n{broken} to fix before the live job can run (lines with {BROKEN})")
         return 1
     print("\nthe live job can run")
     return 0

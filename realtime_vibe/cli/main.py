@@ -1,7 +1,7 @@
 """The command line: words in, exit code out.
 
 Exit codes: 0 done, 1 a bug (its trace is kept) or a doctor that found a fault, 2 an error the user
-can mend (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Nothing heavy is imported until
+can fix (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Nothing heavy is imported until
 it is known what to do, so that `--help` answers at once and `doctor` works where little is installed.
 """
 

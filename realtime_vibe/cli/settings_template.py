@@ -21,7 +21,7 @@ _HEAD = f"""\
 # Settings of {PROGRAM}. Each one stands here with what happens without it; to change one, take away
 # the # in front of its name.
 #
-# A live run does not pick this file up by itself. It reads it when it is told to:
+# A live run does not pick this file up by itself. Name it to have it read:
 #
 #     {PROGRAM} --config %s
 #

@@ -26,9 +26,9 @@ def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:
         finite but not a rotation; a trained network does not produce such a pair.
     """
     columns = rot6d.reshape(*rot6d.shape[:-1], 3, 2)
-    first = _unit(columns[..., 0])
+    first = unit_vector(columns[..., 0])
     second = columns[..., 1]
-    second = _unit(second - np.sum(first * second, axis=-1, keepdims=True) * first)
+    second = unit_vector(second - np.sum(first * second, axis=-1, keepdims=True) * first)
     rotmat: FloatingArray = np.empty((*rot6d.shape[:-1], 3, 3), rot6d.dtype)
     rotmat[..., 0], rotmat[..., 1] = first, second
     # Spelled out: np.cross costs more than all the rest together.
@@ -147,7 +147,12 @@ def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray
     return unit
 
 
-def _unit(vector: FloatingArray) -> FloatingArray:
+def unit_vector(vector: FloatingArray) -> FloatingArray:
+    """(..., 3) of length one; near zero, shorter.
+
+    Args:
+        vector: (..., 3) in any frame.
+    """
     unit: FloatingArray = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
     return unit
 

@@ -29,7 +29,7 @@ MOTION_SIZES: dict[Representation, int] = {
 }
 """F of each representation; the released discriminator reads axis-angle.
 
-Told to find recorded motion shaken by 0.1 rad per frame, a GRU of 128 units that reads poses alone had
+Trained to find recorded motion shaken by 0.1 rad per frame, a GRU of 128 units that reads poses alone had
 learnt nothing after 400 steps of 16 windows (scores 0.01 apart); given the change from frame to frame as
 well, its scores were 0.8 apart after 50 steps and 0.97 in the end.
 """

@@ -31,7 +31,7 @@ class FilmCapture:
     """Wraps an opened FFmpeg capture; every picture is (H, W, 3) uint8 with square pixels.
 
     Damaged packets are passed over and counted. Motion-JPEG is decoded here, each picture at its own
-    size; for other codecs sizes that change are told by a `ShapeWatch`. Where the container itself is
+    size; for other codecs sizes that change are found by a `ShapeWatch`. Where the container itself is
     broken before its end, reading goes on behind the spot.
 
     Args:

@@ -12,7 +12,7 @@ from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
 MAX_SHAPE_FRAMES = 600
 """The running mean of betas forgets beyond this many frames, so a wrong start heals."""
 SHAPE_STEP = 0.02
-"""A new mean is told when a coefficient moved this far [standard deviations]: under a millimetre."""
+"""A new mean is given out when a coefficient moved this far [standard deviations]: under a millimetre."""
 
 
 class RunningShape:
@@ -20,7 +20,7 @@ class RunningShape:
 
     def __init__(self) -> None:
         self._mean: FloatArray = np.zeros(NUM_BETAS, np.float32)
-        self._told: FloatArray = self._mean
+        self._given: FloatArray = self._mean
         self._frames = 0
 
     def update(self, betas: FloatArray) -> FloatArray:
@@ -30,9 +30,9 @@ class RunningShape:
         """
         self._frames = min(self._frames + 1, MAX_SHAPE_FRAMES)
         self._mean = self._mean + (betas - self._mean) / np.float32(self._frames)
-        if self._frames == 1 or np.abs(self._mean - self._told).max() > SHAPE_STEP:
-            self._told = self._mean
-        return self._told
+        if self._frames == 1 or np.abs(self._mean - self._given).max() > SHAPE_STEP:
+            self._given = self._mean
+        return self._given
 
     def reset(self) -> None:
         """Starts over with the next estimate."""

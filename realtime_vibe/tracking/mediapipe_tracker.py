@@ -129,7 +129,7 @@ class MediaPipeTracker(ClosedByWith):
         )
 
     def reset(self) -> None:
-        """Gives the next person a new identity; MediaPipe itself cannot be told to forget."""
+        """Gives the next person a new identity; MediaPipe itself cannot be made to forget."""
         self._last_seen_s = None
 
     def close(self) -> None:

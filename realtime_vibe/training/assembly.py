@@ -5,7 +5,7 @@ import torch
 from realtime_vibe.models.motion_discriminator import MOTION_SIZES, MotionDiscriminator
 from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.training.adversarial import Adversary, Generator, GeneratorPass
-from realtime_vibe.training.distributed import Place
+from realtime_vibe.training.distributed import DataParallelRank
 from realtime_vibe.training.learner import Learner, Precision
 from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings, TrainSettings
 
@@ -13,7 +13,7 @@ from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings,
 def assembled_generator(
     settings: TrainSettings,
     network: LandmarkMotionNetwork,
-    place: Place,
+    process: DataParallelRank,
     precision: Precision,
 ) -> Generator:
     """The network with its optimizer.
@@ -21,11 +21,11 @@ def assembled_generator(
     Args:
         settings: the recipe.
         network: on its device.
-        place: this process.
+        process: this process.
         precision: of the forward pass.
     """
     reset_every = RESET_FRAMES if settings.encoder == "reset16" else None
-    passes = place.wrapped(GeneratorPass(network, reset_every))
+    passes = process.wrapped(GeneratorPass(network, reset_every))
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4
     )
@@ -37,19 +37,19 @@ def assembled_generator(
 
 
 def assembled_adversary(
-    settings: TrainSettings, place: Place, precision: Precision
+    settings: TrainSettings, process: DataParallelRank, precision: Precision
 ) -> Adversary | None:
     """The discriminator with its optimizer; None where the recipe has none."""
     sizes = settings.discriminator
     if sizes is None:
         return None
-    network = _discriminator(sizes).to(place.device).train()
+    network = _discriminator(sizes).to(process.device).train()
     optimizer = torch.optim.Adam(
         network.parameters(), lr=sizes.learning_rate, weight_decay=sizes.weight_decay
     )
     return Adversary(
         network=network,
-        wrapped=place.wrapped(network),
+        wrapped=process.wrapped(network),
         learner=Learner(network.parameters(), optimizer, precision, max_gradient_norm=None),
         representation=sizes.representation,
         weight=settings.objective.weights.adversarial,

@@ -22,8 +22,8 @@ _SEED_STRIDE = 1_000_003
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One process among `num_ranks` and its device."""
+class DataParallelRank:
+    """A process of data-parallel training: its rank among `num_ranks`, and its device."""
 
     device: torch.device
     rank: int = 0
@@ -86,7 +86,7 @@ def chosen_device(name: DeviceName, local_rank: int = 0) -> torch.device:
 
 
 @contextmanager
-def joined_processes(device: DeviceName) -> Iterator[Place]:
+def joined_processes(device: DeviceName) -> Iterator[DataParallelRank]:
     """Joins the group that `torchrun` started, if it did, and leaves it at the end.
 
     Raises:
@@ -97,10 +97,12 @@ def joined_processes(device: DeviceName) -> Iterator[Place]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     if num_ranks == 1:
-        yield Place(device=chosen)
+        yield DataParallelRank(device=chosen)
         return
     torch.distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        yield Place(device=chosen, rank=torch.distributed.get_rank(), num_ranks=num_ranks)
+        yield DataParallelRank(
+            device=chosen, rank=torch.distributed.get_rank(), num_ranks=num_ranks
+        )
     finally:
         torch.distributed.destroy_process_group()

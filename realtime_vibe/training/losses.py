@@ -1,4 +1,4 @@
-"""What the network is told to get right (Kocabas et al. 2020, eq. 1-5), term by term.
+"""What the network is trained to get right (Kocabas et al. 2020, eq. 1-5), term by term.
 
 Legend: S time, B streams, K points, P motions.
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from realtime_vibe.errors import ConfigError, RealtimeVibeError, TrainingError
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _DONE = "done"
 _SEED = 7
@@ -133,9 +133,9 @@ def run(stages: tuple[Stage, ...]) -> None:
     for number, stage in enumerate(stages, start=1):
         title = f"stage {number} of {len(stages)}: {stage.name}"
         if stage.is_done:
-            _LOGGER.info("%s - done before", title)
+            logger.info("%s - done before", title)
             continue
-        _LOGGER.info("%s (%.1f hours)\n  %s", title, stage.hours, shlex.join(stage.command))
+        logger.info("%s (%.1f hours)\n  %s", title, stage.hours, shlex.join(stage.command))
         began_s = time.monotonic()
         status = subprocess.run(stage.command, env=_ONE_THREAD | os.environ, check=False).returncode
         if status != 0:
@@ -147,7 +147,7 @@ def run(stages: tuple[Stage, ...]) -> None:
 
 
 def main() -> int:
-    """Runs the command line; 2 on an error the user can cure."""
+    """Runs the command line; 2 on an error the user can fix."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("engine", choices=("blazepose-gru",))
     parser.add_argument("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh")
@@ -165,9 +165,9 @@ def main() -> int:
         stages = blazepose_gru(options.motion, options.body, options.out, scale)
         run(stages)
     except RealtimeVibeError as error:
-        _LOGGER.error("%s", error)
+        logger.error("%s", error)
         return _USAGE_ERROR
-    _LOGGER.info("wrote %s", stages[-1].folder)
+    logger.info("wrote %s", stages[-1].folder)
     return 0
 
 

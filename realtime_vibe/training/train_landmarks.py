@@ -19,7 +19,7 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.datasets.keypoint_video import load_keypoint_videos
-from realtime_vibe.training.distributed import Place, joined_processes
+from realtime_vibe.training.distributed import DataParallelRank, joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
 from realtime_vibe.training.samples.ahead import SampledAhead
 from realtime_vibe.training.samples.keypoint_source import KeypointVideoSource
@@ -40,7 +40,7 @@ from realtime_vibe.training.settings import (
 )
 from realtime_vibe.training.trainer import Start, TrainingData, TrainResult, train
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _USAGE_ERROR = 2
 _STOPPED = 3
@@ -48,14 +48,14 @@ _LONGEST_RENDERED = 64
 """Frames; longer streams are cut, shorter ones filled up."""
 
 
-def training_data(arguments: argparse.Namespace, place: Place) -> TrainingData:
+def training_data(arguments: argparse.Namespace, process: DataParallelRank) -> TrainingData:
     """The data the command line asks for, drawn with this process's own seed.
 
     Raises:
         DatasetError: the motion cannot be read.
         BodyModelError: the body cannot be read.
     """
-    seed = place.seed(arguments.seed)
+    seed = process.seed(arguments.seed)
     motion = load_clips(
         arguments.motion, skip_bad=arguments.skip_bad, bvh_repair=arguments.bvh_repair
     )
@@ -138,16 +138,16 @@ def settings_from(arguments: argparse.Namespace) -> TrainSettings:
 def run(arguments: argparse.Namespace) -> TrainResult:
     """Trains as the command line says."""
     settings = settings_from(arguments)
-    with joined_processes(arguments.device) as place:
-        if not place.is_first:
+    with joined_processes(arguments.device) as process:
+        if not process.is_first:
             logging.getLogger().setLevel(logging.WARNING)
-        data = training_data(arguments, place)
+        data = training_data(arguments, process)
         start = Start(
             network=arguments.start_from,
             discriminator=arguments.discriminator_from,
             resume=arguments.resume,
         )
-        return train(settings, data, arguments.out, place, start)
+        return train(settings, data, arguments.out, process, start)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -221,14 +221,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Runs the command line; 2 on an error the user can cure, 3 when a signal ended it early."""
+    """Runs the command line; 2 on an error the user can fix, 3 when a signal ended it early."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         result = run(parser().parse_args())
     except RealtimeVibeError as error:
-        _LOGGER.error("%s", error)
+        logger.error("%s", error)
         return _USAGE_ERROR
-    _LOGGER.info("wrote %s", result.network)
+    logger.info("wrote %s", result.network)
     return 0 if result.finished else _STOPPED
 
 

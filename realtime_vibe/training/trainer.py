@@ -40,8 +40,8 @@ from realtime_vibe.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from realtime_vibe.training.curves import Curve
-from realtime_vibe.training.distributed import Place
+from realtime_vibe.training.csv_logger import CsvLogger
+from realtime_vibe.training.distributed import DataParallelRank
 from realtime_vibe.training.interruption import Interruption
 from realtime_vibe.training.learner import Precision, rate_share
 from realtime_vibe.training.losses import LossTerms
@@ -54,7 +54,7 @@ from realtime_vibe.training.samples.streams import StreamSettings
 from realtime_vibe.training.settings import TrainSettings
 from realtime_vibe.training.starting import starting_network
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NETWORK_NAME = "network.pt"
 CURVE_NAME = "curve.csv"
@@ -68,7 +68,7 @@ class TrainingData:
     """What to learn from."""
 
     source: SequenceSource
-    """Pairs of tracker output and truth; this process's own, seeded with `Place.seed`."""
+    """Pairs of tracker output and truth; this process's own, seeded with `DataParallelRank.seed`."""
     pool: MotionPool
     """Recorded motion: the regressor's mean pose, and real motion for the discriminator."""
     skeleton: SkeletonArrays
@@ -104,7 +104,7 @@ class TrainResult:
 
 
 def train(
-    settings: TrainSettings, data: TrainingData, out: Path, place: Place, start: Start
+    settings: TrainSettings, data: TrainingData, out: Path, process: DataParallelRank, start: Start
 ) -> TrainResult:
     """Runs the recipe to its end or until a signal; then writes checkpoint and network.
 
@@ -112,7 +112,7 @@ def train(
         settings: the recipe.
         data: what to learn from.
         out: folder for `network.pt` (the average, for export), `curve.csv` and `checkpoint.pt`.
-        place: this process's device and rank, from `joined_processes`.
+        process: its device and rank, from `joined_processes`.
         start: how to begin.
 
     Raises:
@@ -121,16 +121,16 @@ def train(
         DatasetError: a file to start from is missing or damaged.
         CheckpointError: the released checkpoint is.
     """
-    if place.is_first:
+    if process.is_first:
         make_folder(out, OutputError)
     if not start.resume and (out / CHECKPOINT_NAME).exists():
         raise ConfigError(
             f"{out} already holds a run; --resume goes on with it, another --out begins anew"
         )
-    torch.manual_seed(place.seed(settings.seed))
+    torch.manual_seed(process.seed(settings.seed))
     saved = read_checkpoint(out) if start.resume else None
     # All processes have looked at the folder before the first one writes into it.
-    place.any_rank(False)
+    process.any_rank(False)
     if saved is not None:
         # Sizes may have come from a file the run started from.
         with file_boundary(out / CHECKPOINT_NAME, DatasetError, "leave --resume out to start anew"):
@@ -138,7 +138,7 @@ def train(
         check_same_settings(saved["settings"], asdict(settings))
     weights = saved["network"] if saved is not None else start.network
     network, size = starting_network(settings, data.source, data.pool, data.skeleton, weights)
-    trainer = Trainer(replace(settings, size=size), data, network, out, place)
+    trainer = Trainer(replace(settings, size=size), data, network, out, process)
     if saved is not None:
         with file_boundary(out / CHECKPOINT_NAME, DatasetError, "leave --resume out to start anew"):
             trainer.load(saved)
@@ -155,7 +155,7 @@ class Trainer:
         data: what to learn from.
         network: to train.
         out: an existing folder.
-        place: this process.
+        process: this one.
     """
 
     def __init__(
@@ -164,20 +164,20 @@ class Trainer:
         data: TrainingData,
         network: LandmarkMotionNetwork,
         out: Path,
-        place: Place,
+        process: DataParallelRank,
     ) -> None:
-        self._settings, self._data, self._out, self._place = settings, data, out, place
-        self._network = network.to(place.device).train()
-        precision = Precision.chosen(place.device, settings.precision)
-        self._generator = assembled_generator(settings, self._network, place, precision)
-        self._adversary = assembled_adversary(settings, place, precision)
+        self._settings, self._data, self._out, self._process = settings, data, out, process
+        self._network = network.to(process.device).train()
+        precision = Precision.chosen(process.device, settings.precision)
+        self._generator = assembled_generator(settings, self._network, process, precision)
+        self._adversary = assembled_adversary(settings, process, precision)
         self._averaged = AveragedWeights(self._network, settings.ema_decay)
         self._feeder = Feeder(
             data.source, settings.frames_per_step, settings.chunk_frames, _SHORTEST_PIECE
         )
-        self._real = RealMotion(data.pool, data.streams, place.seed(settings.seed + 1))
-        path = out / CURVE_NAME if place.is_first else None
-        self._curve = Curve(path, _TERMS, settings.curve_every)
+        self._real = RealMotion(data.pool, data.streams, process.seed(settings.seed + 1))
+        path = out / CURVE_NAME if process.is_first else None
+        self._curve = CsvLogger(path, _TERMS, settings.curve_every)
         self._step = 0
         self._elapsed_s = 0.0
         self._hidden: Tensor | None = None
@@ -194,11 +194,11 @@ class Trainer:
                 total=self._settings.steps,
                 initial=self._step,
                 unit="step",
-                disable=None if self._place.is_first else True,
+                disable=None if self._process.is_first else True,
             ) as bar,
         ):
             while self._step < self._settings.steps:
-                if self._place.any_rank(interruption.requested):
+                if self._process.any_rank(interruption.requested):
                     break
                 share = self.advance()
                 bar.update()
@@ -208,15 +208,15 @@ class Trainer:
                 if means is not None:
                     bar.set_postfix(mm=round(means["joints"] * 1e3, 1))
                 due = clock() - saved_s > self._settings.checkpoint_every_s
-                if self._place.any_rank(due):
+                if self._process.any_rank(due):
                     self.save()
                     saved_s = clock()
-                    if self._place.is_first and bar.disable:  # a log, not a terminal
-                        _LOGGER.info("step %d of %d, saved", self._step, self._settings.steps)
+                    if self._process.is_first and bar.disable:  # a log, not a terminal
+                        logger.info("step %d of %d, saved", self._step, self._settings.steps)
         self.save()
         finished = self._step == self._settings.steps
         if not finished:
-            _LOGGER.info("stopped after step %d; --resume goes on", self._step)
+            logger.info("stopped after step %d; --resume goes on", self._step)
         return TrainResult(network=self._out / NETWORK_NAME, steps=self._step, finished=finished)
 
     def advance(self) -> float:
@@ -235,7 +235,7 @@ class Trainer:
             piece = self._feeder.next("sequence")
             plan, hidden = self._plan(piece.batch), self._start_state(piece)
         self._check_features(piece.batch)
-        batch = SequenceBatch(*(part.to(self._place.device) for part in piece.batch))
+        batch = SequenceBatch(*(part.to(self._process.device) for part in piece.batch))
         weight = settings.objective.weights.adversarial * self._adversarial_share()
         result = generator_step(self._generator, batch, hidden, plan, self._adversary, weight)
         self._hidden = result.hidden
@@ -243,7 +243,7 @@ class Trainer:
         if self._adversary is not None and result.window_rotmat is not None:
             self._adversary.learner.set_rate(share)
             dt_s = piece.batch.view[_window(plan), plan.window_streams, 6]
-            real = self._real.sample(dt_s).to(self._place.device)
+            real = self._real.sample(dt_s).to(self._process.device)
             terms = discriminator_step(self._adversary, real, result.window_rotmat)
             self._note_adversarial(result, terms)
         self._averaged.update(self._network)
@@ -252,8 +252,8 @@ class Trainer:
 
     def save(self) -> None:
         """Writes checkpoint and network; all processes must call it, the first one writes."""
-        ranks = self._place.gathered(self._rank_state())
-        if not self._place.is_first:
+        ranks = self._process.gathered(self._rank_state())
+        if not self._process.is_first:
             return
         adversary = self._adversary
         content: dict[str, Any] = {
@@ -275,7 +275,7 @@ class Trainer:
             "seed": str(self._settings.seed),
             "steps": str(self._step),
             "hours": f"{self._elapsed_s / 3600:.2f}",
-            "processes": str(self._place.num_ranks),
+            "processes": str(self._process.num_ranks),
         }
         with self._averaged.in_place_of(self._network):
             network = copy.deepcopy(self._network).cpu()
@@ -304,36 +304,36 @@ class Trainer:
         Raises:
             ConfigError: the checkpoint was written by another number of processes.
         """
-        if len(saved["ranks"]) != self._place.num_ranks:
+        if len(saved["ranks"]) != self._process.num_ranks:
             raise ConfigError(
                 f"the checkpoint is of {len(saved['ranks'])} processes, this run has "
-                f"{self._place.num_ranks}; start as many as before"
+                f"{self._process.num_ranks}; start as many as before"
             )
         self._step, self._elapsed_s = saved["step"], saved["elapsed_s"]
         self._generator.learner.load_state_dict(saved["generator_learner"])
         self._averaged.load_state_dict(saved["averaged"])
-        self._curve.load_state_dict(saved["curve"], self._place.device)
+        self._curve.load_state_dict(saved["curve"], self._process.device)
         if self._adversary is not None:
             self._adversary.network.load_state_dict(saved["discriminator"])
             self._adversary.learner.load_state_dict(saved["discriminator_learner"])
-        rank = saved["ranks"][self._place.rank]
+        rank = saved["ranks"][self._process.rank]
         self._feeder.load_state_dict(rank["feeder"])
         self._real.load_state_dict(rank["real"])
         if rank["hidden"] is not None:
-            self._hidden = rank["hidden"].to(self._place.device)
+            self._hidden = rank["hidden"].to(self._process.device)
         # Last: the feeder moved the generator when it drew its batch again.
         torch.set_rng_state(rank["torch"])
         if rank["cuda"] is not None:
-            torch.cuda.set_rng_state(rank["cuda"], self._place.device)
+            torch.cuda.set_rng_state(rank["cuda"], self._process.device)
 
     def _rank_state(self) -> dict[str, Any]:
-        on_cuda = self._place.device.type == "cuda"
+        on_cuda = self._process.device.type == "cuda"
         return {
             "feeder": self._feeder.state_dict(),
             "real": self._real.state_dict(),
             "hidden": None if self._hidden is None else self._hidden.cpu(),
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(self._place.device) if on_cuda else None,
+            "cuda": torch.cuda.get_rng_state(self._process.device) if on_cuda else None,
         }
 
     def _plan(self, batch: SequenceBatch) -> FramePlan:

@@ -4,7 +4,7 @@ Whoever stands has the centre of mass over the feet, however the camera is tilte
 average. Each tenth of a second with feet in view, hips and knees nearly straight, gives the direction from the
 middle of the feet to the centre of mass. What it deviates from the camera's vertical is the tilt, a forward lean
 that poses of one image have in common, and noise: robust linear least squares with priors on all of them.
-Facing the camera alone, tilt and lean cannot be told apart but by their priors; turning round separates them.
+Facing the camera alone, tilt and lean can be distinguished by their priors alone; turning round separates them.
 
 A tilt that may as well be the poses' error is not believed, so that a level camera stays level.
 

@@ -1,4 +1,4 @@
-"""Covers network outputs on a real run: every result arrives, mistakes are told before it, nothing is left."""
+"""Covers network outputs on a real run: every result arrives, mistakes are refused before it, nothing is left."""
 
 import socket
 import threading
@@ -71,7 +71,7 @@ def test_a_run_sends_every_result_and_leaves_nothing_behind(tmp_path: Path) -> N
     assert {thread.name for thread in threading.enumerate()} <= before
 
 
-def test_mistakes_are_told_before_anything_starts(tmp_path: Path) -> None:
+def test_mistakes_are_refused_before_anything_starts(tmp_path: Path) -> None:
     damaged = tmp_path / "a.vrm"
     damaged.write_bytes(b"not a model")
     with pytest.raises(OutputError, match="cannot find the host"):

@@ -142,7 +142,7 @@ def test_a_mark_in_front_as_editors_on_windows_write_it(settings: Path) -> None:
 
 
 def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Subtests) -> None:
-    for line, told in [
+    for line, message in [
         ("sorce = 'x'", "unknown setting 'sorce' (did you mean 'source'?)"),
         ("max_frame = 3", "did you mean 'max-frames'?"),
         ("zzz = 3", "unknown setting 'zzz'; expected one of source, "),
@@ -170,12 +170,12 @@ def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Su
         ('record = "C:\\Users\\me\\o.npz"', "write paths in single quotes"),
         ('record = ["C:\\new\\o.npz"]', "write paths in single quotes"),
     ]:
-        with subtests.test(told=told, line=line):
+        with subtests.test(message=message, line=line):
             settings.write_text(line)
             with pytest.raises(ConfigError) as caught:
                 read_settings_file(settings)
             assert str(settings) in str(caught.value)
-            assert told in str(caught.value)
+            assert message in str(caught.value)
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Backends are opened by name; what is missing is said with its cure."""
+"""Backends are opened by name; what is missing is said with how to get it."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Clip folders made on the spot, the engine's body, and a pipeline that says what it is told."""
+"""Clip folders made on the spot, the engine's body, and a pipeline that says what it is given."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -82,7 +82,7 @@ def person_clip(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> 
     )
 
 
-class _Told:
+class _Given:
     """All stages but the body: one person in every frame, with the parameters of a list."""
 
     def __init__(self, params: Sequence[SmplParams], landmarks: PoseLandmarks) -> None:
@@ -114,6 +114,9 @@ class _Told:
     def place(self, track_id: int, transl: Any, now_s: float) -> Any:
         return transl
 
+    def depth(self, track_id: int, joints: Any) -> float:
+        return float(joints[0, 2])
+
     def reset(self) -> None:
         """Nothing is remembered."""
 
@@ -125,13 +128,13 @@ class _Told:
 
 
 @pytest.fixture
-def told_pipeline(body_model: BodyModel) -> Callable[..., MotionCapturePipeline]:
-    """`told_pipeline(params, landmarks)`: says `params[frame.index]`, nobody in every tenth."""
+def given_pipeline(body_model: BodyModel) -> Callable[..., MotionCapturePipeline]:
+    """`given_pipeline(params, landmarks)`: says `params[frame.index]`, nobody in every tenth."""
 
     def build(params: Sequence[SmplParams], landmarks: PoseLandmarks) -> MotionCapturePipeline:
-        told = _Told(params, landmarks)
+        given = _Given(params, landmarks)
         return MotionCapturePipeline(
-            tracker=told, features=told, temporal=told, body=SmplBody(body_model)
+            tracker=given, features=given, temporal=given, body=SmplBody(body_model)
         )
 
     return build

@@ -40,8 +40,8 @@ def repeated(joints):
 @pytest.mark.parametrize("yaw_deg", [0.0, 90.0, 200.0])
 def test_bent_knees_and_a_forward_lean_are_said_in_degrees(names, yaw_deg):
     truth = repeated(body(names, yaw_deg=yaw_deg))
-    told = repeated(body(names, knee_deg=150.0, lean_deg=12.0, yaw_deg=yaw_deg))
-    posture = score_posture(told, truth, names, FPS)
+    estimate = repeated(body(names, knee_deg=150.0, lean_deg=12.0, yaw_deg=yaw_deg))
+    posture = score_posture(estimate, truth, names, FPS)
     assert posture.knee == pytest.approx(30)
     assert posture.knee_bias == pytest.approx(-30)
     assert posture.straight_left_knee == pytest.approx(30)
@@ -53,8 +53,8 @@ def test_bent_knees_and_a_forward_lean_are_said_in_degrees(names, yaw_deg):
 
 
 def test_only_knees_that_are_straight_in_truth_count_as_such(names):
-    truth, told = repeated(body(names, knee_deg=170.0)), repeated(body(names))
-    posture = score_posture(told, truth, names, FPS)
+    truth, estimate = repeated(body(names, knee_deg=170.0)), repeated(body(names))
+    posture = score_posture(estimate, truth, names, FPS)
     assert posture.knee_bias == pytest.approx(10)
     assert np.isnan(posture.straight_left_knee)
     assert posture.straight_share == 0.0
@@ -62,15 +62,15 @@ def test_only_knees_that_are_straight_in_truth_count_as_such(names):
 
 def test_every_burst_of_exchanged_limbs_is_one_flip(names):
     truth = repeated(body(names))
-    told = truth.copy()
+    estimate = truth.copy()
     legs = [
         names.index(f"{side}_{kind}") for kind in ("knee", "ankle") for side in ("left", "right")
     ]
     other = [legs[1], legs[0], legs[3], legs[2]]
     for burst in (slice(10, 13), slice(30, 36)):
-        told[burst][:, legs] = truth[burst][:, other]
-    told[50] = np.nan  # nobody found
-    posture = score_posture(told, truth, names, FPS)
+        estimate[burst][:, legs] = truth[burst][:, other]
+    estimate[50] = np.nan  # nobody found
+    posture = score_posture(estimate, truth, names, FPS)
     seconds = (FRAMES - 1) / FPS
     assert posture.flips_per_min == pytest.approx(2 * 60 / seconds)
     assert posture.flipped_percent == pytest.approx(100 * 9 / (FRAMES - 1))
@@ -88,7 +88,7 @@ def test_a_truth_without_legs_says_nothing_of_knees(names):
 
 
 def test_what_is_straight_depends_on_the_truths_joints(names):
-    truth, told = repeated(body(names, knee_deg=172.0)), repeated(body(names, knee_deg=160.0))
-    posture = score_posture(told, truth, names, FPS, STRAIGHT_SMPL_DEG)
+    truth, estimate = repeated(body(names, knee_deg=172.0)), repeated(body(names, knee_deg=160.0))
+    posture = score_posture(estimate, truth, names, FPS, STRAIGHT_SMPL_DEG)
     assert posture.straight_left_knee == pytest.approx(12)
     assert posture.straight_share == 1.0

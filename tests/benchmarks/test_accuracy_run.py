@@ -1,4 +1,4 @@
-"""Running clips through the pipeline, with parameters that are told instead of estimated."""
+"""Running clips through the pipeline, with parameters that are given instead of estimated."""
 
 from dataclasses import replace
 
@@ -69,18 +69,18 @@ def landmarks():
 
 
 @pytest.fixture
-def run_told(params, landmarks, told_pipeline, blank_clip, body_model):
+def run_given(params, landmarks, given_pipeline, blank_clip, body_model):
     def run(truth):
         clip = blank_clip(truth, NUM_FRAMES)
-        return run_clip(told_pipeline(params, landmarks), clip, COMMON, body_model)
+        return run_clip(given_pipeline(params, landmarks), clip, COMMON, body_model)
 
     return run
 
 
 def test_the_true_parameters_have_no_error(
-    truth, params, landmarks, told_pipeline, blank_clip, body_model
+    truth, params, landmarks, given_pipeline, blank_clip, body_model
 ):
-    pipeline = told_pipeline(params, landmarks)
+    pipeline = given_pipeline(params, landmarks)
     run = run_clip(pipeline, blank_clip(truth, NUM_FRAMES), COMMON, body_model)
     result = score_clip("blank", run, COMMON, truth.fps)
     assert result.ours.scores.mpjpe_mm == pytest.approx(0, abs=0.01)
@@ -94,32 +94,32 @@ def test_the_true_parameters_have_no_error(
 
 
 def test_another_shape_has_a_vertex_error_and_a_moved_body_has_none(
-    truth, params, landmarks, told_pipeline, blank_clip, body_model
+    truth, params, landmarks, given_pipeline, blank_clip, body_model
 ):
     moved = [replace(p, weak_camera=np.array([0.5, 0.1, 0], np.float32)) for p in params]
     taller = [replace(p, betas=p.betas + np.eye(10, dtype=np.float32)[0]) for p in params]
     clip = blank_clip(truth, NUM_FRAMES)
-    for told, low, high in ((moved, 0.0, 1e-5), (taller, 0.002, 0.2)):
-        run = run_clip(told_pipeline(told, landmarks), clip, COMMON, body_model)
+    for given, low, high in ((moved, 0.0, 1e-5), (taller, 0.002, 0.2)):
+        run = run_clip(given_pipeline(given, landmarks), clip, COMMON, body_model)
         assert run.vertex_errors_m is not None
         assert low <= np.nanmean(run.vertex_errors_m) < high
 
 
 def test_a_set_that_blazepose_does_not_have_gives_ours_alone(
-    truth, params, landmarks, told_pipeline, blank_clip, body_model
+    truth, params, landmarks, given_pipeline, blank_clip, body_model
 ):
     smpl24 = choose_joint_set("smpl24", SMPL_JOINT_NAMES)
     clip = blank_clip(replace(truth, pose=None), NUM_FRAMES)
-    run = run_clip(told_pipeline(params, landmarks), clip, smpl24, body_model)
+    run = run_clip(given_pipeline(params, landmarks), clip, smpl24, body_model)
     assert run.ours.shape == (20, 24, 3)
     assert run.blazepose is None
     assert run.vertex_errors_m is None
 
 
 def test_a_truth_may_end_one_frame_after_the_video(
-    truth, params, landmarks, told_pipeline, blank_clip, body_model
+    truth, params, landmarks, given_pipeline, blank_clip, body_model
 ):
-    pipeline = told_pipeline(params, landmarks)
+    pipeline = given_pipeline(params, landmarks)
     run = run_clip(pipeline, blank_clip(truth, NUM_FRAMES - 1), COMMON, body_model)
     assert len(run.truth) == len(run.ours) == NUM_FRAMES - FIRST - 1
     for too_few in (NUM_FRAMES - 2, FIRST, 0):
@@ -128,17 +128,17 @@ def test_a_truth_may_end_one_frame_after_the_video(
 
 
 def test_a_longer_video_is_not_run_to_its_end(
-    truth, params, landmarks, told_pipeline, blank_clip, body_model
+    truth, params, landmarks, given_pipeline, blank_clip, body_model
 ):
-    clip = blank_clip(truth, NUM_FRAMES + 100)  # parameters are told for the first 24 alone
-    run = run_clip(told_pipeline(params, landmarks), clip, COMMON, body_model)
+    clip = blank_clip(truth, NUM_FRAMES + 100)  # parameters are given for the first 24 alone
+    run = run_clip(given_pipeline(params, landmarks), clip, COMMON, body_model)
     assert len(run.ours) == NUM_FRAMES - FIRST
 
 
 def test_parameters_of_another_body_are_refused(
-    truth, params, landmarks, told_pipeline, blank_clip, body_model
+    truth, params, landmarks, given_pipeline, blank_clip, body_model
 ):
-    pipeline = told_pipeline(params, landmarks)
+    pipeline = given_pipeline(params, landmarks)
     other = replace(truth, joints=truth.joints * 1.2)
     with pytest.raises(DatasetError, match="belong to another body"):
         run_clip(pipeline, blank_clip(other, NUM_FRAMES), COMMON, body_model)
@@ -147,8 +147,8 @@ def test_parameters_of_another_body_are_refused(
 @pytest.mark.parametrize(
     ("center_px", "coverage"), [((32, 32), 18 / 20), ((40, 32), 18 / 20), ((300, 32), 0.0)]
 )
-def test_a_truth_that_knows_its_place_takes_nobody_else(run_told, truth, center_px, coverage):
+def test_a_truth_that_knows_its_place_takes_nobody_else(run_given, truth, center_px, coverage):
     corners = np.array(center_px) + np.linspace(-30, 30, 24)[:, None]
     placed = replace(truth, joints_px=np.tile(corners, (len(truth.joints), 1, 1)).astype(float))
-    run = run_told(placed)
+    run = run_given(placed)
     assert np.isfinite(run.ours).all(axis=(1, 2)).mean() == pytest.approx(coverage)

@@ -68,7 +68,7 @@ def test_waiting_is_no_work_and_guests_count_once(monkeypatch, tmp_path):
 
 
 def test_it_is_measured_once_before_anything_else(monkeypatch):
-    told = iter([0.1, 1.9])
-    monkeypatch.setattr(other_work, "busy_processors", lambda: next(told))
+    loads = iter([0.1, 1.9])
+    monkeypatch.setattr(other_work, "busy_processors", lambda: next(loads))
     warn_if_busy()
     assert busy_at_start() == environment().load == 0.1

@@ -75,10 +75,10 @@ def test_a_missing_library_is_broken_only_where_the_live_job_needs_it(
 ) -> None:
     libraries = (("libnone-1.so", "libnone1", "OpenCV"), ("libnone-2.so", "libnone2", "Open3D"))
     monkeypatch.setattr(doctor, "_LIBRARIES", libraries)
-    first, second, cure = doctor.check_libraries()
+    first, second, advice = doctor.check_libraries()
     assert first == Finding(BROKEN, "no libnone-1.so, which OpenCV needs")
     assert second == Finding(ABSENT, "no libnone-2.so, which Open3D needs")
-    assert "apt-get install -y libnone1 libnone2" in cure.text
+    assert "apt-get install -y libnone1 libnone2" in advice.text
 
 
 def test_no_display_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_every_setting_is_an_option_and_explained() -> None:
 def test_mistakes_are_one_line_and_exit_2(
     capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests
 ) -> None:
-    for words, told in [
+    for words, message in [
         (["--sourc", "x"], "unrecognized arguments: --sourc"),
         (["--view", "all"], "--view"),
         (["--max-frames", "many"], "--max-frames"),
@@ -148,7 +148,7 @@ def test_mistakes_are_one_line_and_exit_2(
         (["recover"], "OUT.npz.part"),
         (["recover", "gone.npz.part"], "cannot read gone.npz.part"),
     ]:
-        with subtests.test(told=told, words=words):
+        with subtests.test(message=message, words=words):
             try:
                 code: object = main.main(words)
             except SystemExit as stop:
@@ -158,7 +158,7 @@ def test_mistakes_are_one_line_and_exit_2(
             assert printed.out == ""
             assert printed.err.startswith("realtime-vibe: error: ")
             assert printed.err.count("\n") == 1
-            assert told in printed.err
+            assert message in printed.err
 
 
 def test_clips_stand_anywhere_among_the_options(runs: list[LiveConfig]) -> None:
@@ -257,7 +257,7 @@ def test_help_and_version_need_nothing_installed(start: list[str]) -> None:
         block += "runpy.run_module('realtime_vibe', run_name='__main__')"
     else:
         block += "runpy.run_path('run_live.py', run_name='__main__')"
-    for option, told in (
+    for option, message in (
         ("--help", "--source"),
         ("--version", __version__),
         ("--list-keys", "quit"),
@@ -270,5 +270,5 @@ def test_help_and_version_need_nothing_installed(start: list[str]) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert told in done.stdout
+        assert message in done.stdout
         assert done.stderr == ""

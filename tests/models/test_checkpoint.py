@@ -104,7 +104,7 @@ def test_wrong_weights_are_named(load, contents, subtests):
             assert name in str(raised.value)
 
 
-def test_files_in_the_wrong_order_are_told_apart(written):
+def test_files_in_the_wrong_order_are_distinguished(written):
     with pytest.raises(CheckpointError, match=r"holds epoch, gen_state_dict.*expected.*'model'"):
         load_official_vibe(written / SPIN_NAME, written / VIBE_NAME)
 

@@ -36,7 +36,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("x" * 239 + ".npz", "too long"),
         ("x" * 300 + ".npz", "too long"),
@@ -44,8 +44,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("\0.npz", "null"),
     ],
 )
-def test_names_that_would_fail_at_the_end(tmp_path: Path, name: str, told: str) -> None:
-    with pytest.raises(OutputError, match=told):
+def test_names_that_would_fail_at_the_end(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(OutputError, match=message):
         check_output_path(tmp_path / name, overwrite=False, suffixes=NPZ)
     check_output_path(tmp_path / ("ü" * 100 + ".npz"), overwrite=False, suffixes=NPZ)
     assert list(tmp_path.iterdir()) == []

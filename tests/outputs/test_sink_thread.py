@@ -10,7 +10,7 @@ from realtime_vibe.outputs.sink_thread import SinkThread
 
 
 class _SlowSink:
-    """Keeps what it gets; waits for `gate` before each item; can be told to fail."""
+    """Keeps what it gets; waits for `gate` before each item; can be made to fail."""
 
     def __init__(self, fail_at: int | None = None, fail_on_close: bool = False) -> None:
         self.items: list[int] = []
@@ -61,7 +61,7 @@ def test_a_slow_sink_never_stalls_live_frames_and_drops_are_counted() -> None:
     assert sink.items == sorted(sink.items)
 
 
-def test_lossless_put_waits_until_told_to_stop() -> None:
+def test_lossless_put_waits_until_the_stop() -> None:
     sink = _SlowSink()
     thread = SinkThread("writer-c", sink.write, sink.close, capacity=1, lossless=True).start()
     stop = threading.Event()

@@ -156,10 +156,10 @@ def test_auto_says_how_to_take_another_camera(
 
     caplog.set_level(logging.INFO)
     assert open_auto(CAMERAS[1:]) == 'using camera 2 "BRIO"'
-    told = open_auto(CAMERAS)
-    assert told.startswith('using camera 0 "Broken"; also found: 2 "BRIO"')
-    assert "--source 2" in told
-    assert "--source ask" in told
+    notice = open_auto(CAMERAS)
+    assert notice.startswith('using camera 0 "Broken"; also found: 2 "BRIO"')
+    assert "--source 2" in notice
+    assert "--source ask" in notice
 
 
 @pytest.mark.parametrize("paced", [False, True])

@@ -37,7 +37,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("404", "404 Not Found; there is nothing at this path"),
         ("404.mp4", "404 Not Found"),
@@ -50,12 +50,12 @@ def server() -> Iterator[str]:
     ],
 )
 def test_every_answer_has_its_words(
-    server: str, path: str, told: str, monkeypatch: pytest.MonkeyPatch
+    server: str, path: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A proxy must not come between this program and its own machine.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
-    with pytest.raises(SourceError, match=told) as caught:
+    with pytest.raises(SourceError, match=message) as caught:
         stream_source(f"http://{server}/{path}?token=secret").open()
     assert "secret" not in str(caught.value)
 

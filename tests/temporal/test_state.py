@@ -1,11 +1,11 @@
-"""One body shape per person: a mean that settles and is only told when it moves."""
+"""One body shape per person: a mean that settles and is only given out when it moves."""
 
 import numpy as np
 
 from realtime_vibe.temporal.state import SHAPE_STEP, RunningShape
 
 
-def test_the_mean_is_told():
+def test_the_mean_is_given_out():
     shape = RunningShape()
     shape.update(np.zeros(10, np.float32))
     np.testing.assert_allclose(shape.update(np.ones(10, np.float32)), np.full(10, 0.5))
@@ -22,8 +22,8 @@ def test_noise_settles():
     rng = np.random.default_rng(0)
     shape = RunningShape()
     for _ in range(400):
-        told = shape.update(1 + rng.standard_normal(10).astype(np.float32))
-    assert np.abs(told - 1).max() < 0.25
+        shown = shape.update(1 + rng.standard_normal(10).astype(np.float32))
+    assert np.abs(shown - 1).max() < 0.25
 
 
 def test_a_reset_believes_the_next_estimate():

@@ -68,7 +68,7 @@ def test_detections_come_every_so_many_frames_and_correct_without_a_jump() -> No
     assert np.abs(np.diff(np.log(sides))).max() < 0.06
 
 
-def test_real_time_between_sights_is_told_and_scores_are_the_detectors() -> None:
+def test_real_time_between_sights_is_given_and_scores_are_the_detectors() -> None:
     people, _ = _run(Scene(Thing(1, lambda _: (300, 240, 100, 250))), range(0, 9, 2))
     assert [row[0].dt_s for row in people] == pytest.approx([0.0, *[2 / FPS] * 4])
     assert {row[0].score for row in people} == {0.9}
@@ -114,7 +114,7 @@ def test_whoever_the_detector_denies_is_hidden_soon_and_forgotten_after_a_second
         assert _ids(people) == expected
 
 
-def test_someone_back_within_a_second_is_told_how_long_it_took() -> None:
+def test_someone_back_within_a_second_comes_with_how_long_it_took() -> None:
     scene = Scene(Thing(1, lambda i: (300, 240, 90, 250) if not 5 <= i < 20 else None))
     people, _ = _run(scene, range(26), detect_every=5)
     back = next(row[0] for row in people[20:] if row)

@@ -232,7 +232,7 @@ def test_a_changed_detector_is_refused(boxes_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "message"),
     [
         (TrackerChoice(tracker="boxes"), "needs landmarks: expected auto, blazepose or mediapipe"),
         (TrackerChoice(tracker="mediapipe", detector="yolov3"), "mediapipe has its own"),
@@ -240,8 +240,8 @@ def test_a_changed_detector_is_refused(boxes_folder: Path) -> None:
         (TrackerChoice(tracker="sort"), "expected one of auto, blazepose, mediapipe, boxes"),
     ],
 )
-def test_parts_that_do_not_go_together_are_refused(choice: TrackerChoice, told: str) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
+def test_parts_that_do_not_go_together_are_refused(choice: TrackerChoice, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
         make_tracker(choice, needs_landmarks=True)
     assert "\n" not in str(caught.value)
 

@@ -77,7 +77,7 @@ def test_closing_twice_is_allowed():
 
 
 def test_the_picture_is_surrounded_by_grey_without_an_edge(subtests):
-    """A grey image and its grey border cannot be told apart, whatever the sizes."""
+    """A grey image and its grey border cannot be distinguished, whatever the sizes."""
     for width, height in [(640, 480), (480, 640), (1280, 720), (500, 333), (7, 5)]:
         with subtests.test(height=height, width=width):
             grey = np.full((height, width, 3), GREY, np.uint8)

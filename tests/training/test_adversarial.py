@@ -1,4 +1,4 @@
-"""Generator and discriminator steps: who learns, who does not, and that real is told from made up."""
+"""Generator and discriminator steps: who learns, who does not, and that real is distinguished from made up."""
 
 import copy
 
@@ -156,7 +156,7 @@ def test_a_reset_state_makes_pieces_independent(batch, skeleton_parts):
 
 
 @pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
-def test_noisy_motion_is_told_from_real_motion(waving_pool, pooling):
+def test_noisy_motion_is_distinguished_from_real_motion(waving_pool, pooling):
     """Same poses, but every frame shaken by 0.2 rad: a second of training tells them apart."""
     torch.manual_seed(3)
     adversary = _adversary(pooling, rate=3e-3)

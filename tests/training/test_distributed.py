@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.training.distributed import Place, chosen_device, joined_processes
+from realtime_vibe.training.distributed import DataParallelRank, chosen_device, joined_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
@@ -41,12 +41,12 @@ settings = TrainSettings(
     discriminator=DiscriminatorSettings(hidden=8, num_windows=2),
     size=NetworkSize(embedded=16, hidden=16, regressor=16),
 )
-with joined_processes("cpu") as place:
-    pool = MotionPool([clip], 2, 300, np.random.default_rng(place.seed(1)))
+with joined_processes("cpu") as process:
+    pool = MotionPool([clip], 2, 300, np.random.default_rng(process.seed(1)))
     source = SequenceSampler(
-        pool, body, SequenceSettings(num_frames=34, num_streams=3), NoiseLevels(), place.seed(1)
+        pool, body, SequenceSettings(num_frames=34, num_streams=3), NoiseLevels(), process.seed(1)
     )
-    if sys.argv[2] == "stop" and place.rank == 1:
+    if sys.argv[2] == "stop" and process.rank == 1:
         # Only this process gets the signal, yet both must stop at the same step.
         class Asked(trainer.Interruption):
             steps = 0
@@ -67,10 +67,10 @@ with joined_processes("cpu") as place:
     Trainer.advance = noted
     wrote = trainer.write_checkpoint
     trainer.write_checkpoint = lambda folder, content: (
-        (folder / f"written_by_{place.rank}_{len(content['ranks'])}").touch(), wrote(folder, content)
+        (folder / f"written_by_{process.rank}_{len(content['ranks'])}").touch(), wrote(folder, content)
     )
     data = TrainingData(source=source, pool=pool, skeleton=skeleton)
-    train(settings, data, out, place, Start(resume=resume))
+    train(settings, data, out, process, Start(resume=resume))
     state = kept[0]
     torch.save(
         {
@@ -80,7 +80,7 @@ with joined_processes("cpu") as place:
             "hidden": state._hidden,
             "gradients": [p.grad for p in state._network.parameters()],
         },
-        out.parent / f"{out.name}_rank{place.rank}.pt",
+        out.parent / f"{out.name}_rank{process.rank}.pt",
     )
 """
 
@@ -133,21 +133,21 @@ def test_two_processes_learn_one_network(tmp_path):
 
 
 def test_one_process_needs_no_group():
-    with joined_processes("cpu") as place:
-        assert place == Place(device=torch.device("cpu"))
-        assert place.is_first
-        assert place.seed(7) == 7
-        assert place.any_rank(True)
-        assert not place.any_rank(False)
-        assert place.gathered({"a": 1}) == [{"a": 1}]
+    with joined_processes("cpu") as process:
+        assert process == DataParallelRank(device=torch.device("cpu"))
+        assert process.is_first
+        assert process.seed(7) == 7
+        assert process.any_rank(True)
+        assert not process.any_rank(False)
+        assert process.gathered({"a": 1}) == [{"a": 1}]
         layer = torch.nn.Linear(1, 1)
-        assert place.wrapped(layer) is layer
+        assert process.wrapped(layer) is layer
     assert not torch.distributed.is_initialized()
 
 
 def test_every_process_has_a_seed_of_its_own():
     seeds = {
-        Place(device=torch.device("cpu"), rank=rank, num_ranks=8).seed(seed)
+        DataParallelRank(device=torch.device("cpu"), rank=rank, num_ranks=8).seed(seed)
         for rank in range(8)
         for seed in range(100)
     }

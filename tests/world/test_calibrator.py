@@ -110,7 +110,7 @@ def test_the_other_troubles(model, stage):
     assert "feet not visible" in said([stage.person(standing.params, fits)])
 
 
-def test_who_keeps_walking_is_told_to_keep_still(model, stage):
+def test_who_keeps_walking_is_asked_to_keep_still(model, stage):
     calibrator = Calibrator(model, Known())
     messages = []
     for index in range(90):

@@ -2,7 +2,7 @@
 
 A spool is one line of JSON (`SpoolFacts`), the same line once more in case the first is damaged, and packed records
 of `row_type`, each with a checksum. Each row reaches the operating system before the next frame is processed, so a
-killed program loses none; the disk is told to keep them every second, for power cuts. `spool_reader` reads it.
+killed program loses none; they are synced to disk every second, for power cuts. `spool_reader` reads it.
 """
 
 import contextlib

@@ -50,7 +50,7 @@ class NewestSender(ClosedByWith):
         self._worker = Worker(name, self._run, self._finish)
         self._started = False
         self._closed = False
-        self._trouble, self._told_at_s = "", 0.0
+        self._trouble, self._logged_at_s = "", 0.0
         self.num_sent = 0
         """Results sent so far."""
         self.num_failed = 0
@@ -116,9 +116,9 @@ class NewestSender(ClosedByWith):
 
     def _tell(self, trouble: str) -> None:
         now_s = time.perf_counter()
-        if trouble != self._trouble or now_s - self._told_at_s > _REPEAT_S:
+        if trouble != self._trouble or now_s - self._logged_at_s > _REPEAT_S:
             logger.warning("%s: %s; it keeps trying", self._name, trouble)
-            self._trouble, self._told_at_s = trouble, now_s
+            self._trouble, self._logged_at_s = trouble, now_s
 
     def _finish(self, error: BaseException | None) -> None:
         if error is not None:

@@ -73,7 +73,7 @@ class WebStream(ClosedByWith):
 
     Args:
         address: where to listen.
-        body: what clients are told about the body.
+        body: what clients get to know about the body.
         max_rate_hz: frames per second at most for every client; None for no limit.
     """
 

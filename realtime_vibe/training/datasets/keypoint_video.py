@@ -1,6 +1,6 @@
 """Videos of which only 2D keypoints are known: the in-the-wild branch of VIBE's training.
 
-Legend: N rows, L = 33 BlazePose landmarks. Two layouts are read, told apart by their arrays:
+Legend: N rows, L = 33 BlazePose landmarks. Two layouts are read, distinguished by their arrays:
 
 * labelled by our tracker (`python -m realtime_vibe.training.samples.label_videos DIR --out DIR`), one row per
   person and frame: `frame_index`, `time_s`, `dt_s`, `track_id` (N,), `bbox_xyxy` (N, 4), `image_px` (N, 33, 3),

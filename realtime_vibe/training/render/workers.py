@@ -94,7 +94,7 @@ def _work(
             answers.send(work(job))
     except RealtimeVibeError as error:
         answers.send(error)
-    except Exception:  # noqa: BLE001 - all of it is told to whoever waits for the results
+    except Exception:  # noqa: BLE001 - whoever waits for the results gets all of it
         answers.send(RuntimeError(f"a worker failed:\n{traceback.format_exc()}"))
 
 

@@ -13,6 +13,7 @@ from realtime_vibe.geometry.rotation import (
     axis_angle_from_rotmat,
     quat_wxyz_from_rotmat,
     rotmat_from_axis_angle,
+    unit_vector,
 )
 from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
 
@@ -67,7 +68,7 @@ def left_arm_quats(pose: ArmPose) -> Array:
     distance = np.linalg.norm(line, axis=-1, keepdims=True)
     axis = line / np.maximum(distance, 1e-6)
     distance = _limited_reach(distance[:, 0])
-    side = _unit(pose.elbow_side - np.sum(pose.elbow_side * axis, -1, keepdims=True) * axis)
+    side = unit_vector(pose.elbow_side - np.sum(pose.elbow_side * axis, -1, keepdims=True) * axis)
     at_shoulder = _angle_between(_UPPER_M, distance, _FORE_M)
     at_wrist = _angle_between(_FORE_M, distance, _UPPER_M)
     upper = np.cos(at_shoulder)[:, None] * axis + np.sin(at_shoulder)[:, None] * side
@@ -89,7 +90,7 @@ def hand_rotation(fingers: Array, palm: Array) -> Array:
 
 def _collar_rotations(wrist: Array) -> Array:
     """Shoulders rise with raised arms (a third of it comes from the shoulder blade) and go forward."""
-    way = _unit(wrist - SHOULDER_AT)
+    way = unit_vector(wrist - SHOULDER_AT)
     far = np.linalg.norm(wrist - SHOULDER_AT, axis=-1) / (_UPPER_M + _FORE_M)
     raised = np.arcsin(np.clip(way[:, 1], -1, 1))
     rise = np.deg2rad(-5.0) + np.deg2rad(30.0) * _smooth_step((raised + 0.4) / 2.0)
@@ -117,16 +118,16 @@ def _angle_between(side: float, base: Array, opposite: float) -> Array:
 
 def _forearm_and_hand(forearm: Array, hand: Array) -> tuple[Array, Array]:
     """Splits the hand's rotation into the forearm's twist and the wrist's bend, both limited."""
-    along = _unit(_FORE)
+    along = unit_vector(_FORE)
     wanted = _t(forearm) @ hand
     bent = wanted @ along
     cross = np.cross(np.broadcast_to(along, bent.shape), bent)
     angle = np.arctan2(np.linalg.norm(cross, axis=-1), bent @ along)
-    bend = rotmat_from_axis_angle(_unit(cross) * angle[:, None])
+    bend = rotmat_from_axis_angle(unit_vector(cross) * angle[:, None])
     twist = axis_angle_from_rotmat(_t(bend) @ wanted) @ along
     angle = _held_within(angle, _WRIST_LIMIT_RAD)
     twist = _held_within(twist, _TWIST_LIMIT_RAD)
-    bend = rotmat_from_axis_angle(_unit(cross) * angle[:, None])
+    bend = rotmat_from_axis_angle(unit_vector(cross) * angle[:, None])
     elbow = forearm @ rotmat_from_axis_angle(0.5 * twist[:, None] * along)
     return elbow, forearm @ bend @ rotmat_from_axis_angle(twist[:, None] * along)
 
@@ -140,8 +141,8 @@ def _held_within(angle: Array, limit: float) -> Array:
 
 def _basis(first: Array, second: Array) -> Array:
     """(..., 3, 3) columns: the first direction, the part of the second across it, their cross product."""
-    one = _unit(first)
-    two = _unit(second - np.sum(second * one, -1, keepdims=True) * one)
+    one = unit_vector(first)
+    two = unit_vector(second - np.sum(second * one, -1, keepdims=True) * one)
     return np.stack([one, two, np.cross(one, two)], axis=-1)
 
 
@@ -153,8 +154,3 @@ def _smooth_step(share: Array) -> Array:
 
 def _t(rotmat: Array) -> Array:
     return np.swapaxes(rotmat, -1, -2)
-
-
-def _unit(vector: Array) -> Array:
-    unit: Array = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
-    return unit

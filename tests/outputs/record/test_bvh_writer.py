@@ -180,5 +180,5 @@ def test_live_bones_follow_a_shape_that_changes(
     assert errors["live"].max() < ONE_MM / 50
     assert errors["constant"].max() > 10 * ONE_MM
     assert errors["constant"][-1].max() < ONE_MM / 50  # the shape of the end
-    (told,) = [record.message for record in caplog.records]
-    assert f"{1000 * errors['constant'].max():.0f} mm" in told
+    (warning,) = [record.message for record in caplog.records]
+    assert f"{1000 * errors['constant'].max():.0f} mm" in warning

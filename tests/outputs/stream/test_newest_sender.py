@@ -70,7 +70,7 @@ def test_the_rate_is_kept() -> None:
     assert network.sent == sorted(network.sent)
 
 
-def test_trouble_is_told_once_and_over_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+def test_trouble_is_logged_once_and_over_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
     network = _Network()
     network.error = OSError(101, "Network is unreachable")
     with (

@@ -8,7 +8,7 @@ from realtime_vibe.outputs.view.composite import CompositeRenderer
 from realtime_vibe.outputs.view.scene import SceneRenderer
 
 
-def test_size_is_told_beforehand_and_even(figure, result_of, subtests):
+def test_size_is_known_beforehand_and_even(figure, result_of, subtests):
     for size in [(640, 480), (641, 479), (64, 48), (1, 1), (1080, 1920), (3840, 2160), (333, 97)]:
         with subtests.test(size=size):
             composite = CompositeRenderer(figure.faces, max_height=720)

@@ -102,7 +102,7 @@ _OFFSETS = {
 def write_bvh():
     """Writes a figure with the joints of the CMU files and random motion.
 
-    Every joint gets another order of its channels; the first frame is a T-pose unless told otherwise.
+    Every joint gets another order of its channels; the first frame is a T-pose by default.
     """
 
     def write(path, frames=60, rate=120, seed=0, t_pose=True, rename=None):

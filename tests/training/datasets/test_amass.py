@@ -1,4 +1,4 @@
-"""AMASS files of both generations: what is read, what is told apart, what is refused by name."""
+"""AMASS files of both generations: what is read, what is distinguished, what is refused by name."""
 
 import numpy as np
 import pytest
@@ -134,7 +134,7 @@ def test_flipped_bytes_raise_nothing_but_our_error(tmp_path, write_smplh):
     assert refused > 100
 
 
-def test_side_files_are_told_by_what_they_hold(tmp_path, write_smplh):
+def test_side_files_are_known_by_what_they_hold(tmp_path, write_smplh):
     betas, gender = np.zeros(16), np.array("male")
     np.savez(tmp_path / "shape.npz", betas=betas, gender=gender)
     np.savez(

@@ -1,4 +1,4 @@
-"""The rendering command: truth and tracker agree, shards are resumable, mistakes are told in a line."""
+"""The rendering command: truth and tracker agree, shards are resumable, mistakes are one line."""
 
 import logging
 import os

@@ -66,7 +66,7 @@ def test_clips_there_are_left_alone_and_rests_are_cleared(motion_folder, tmp_pat
     capture.release()
 
 
-def test_mistakes_are_told_in_one_line(motion_folder, tmp_path, caplog, subtests):
+def test_mistakes_are_one_line(motion_folder, tmp_path, caplog, subtests):
     for more, message in [
         (["--clips", "0"], "--clips 0, expected at least 1"),
         (["--frames", "1"], "--frames 1, expected at least 2"),

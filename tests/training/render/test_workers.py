@@ -1,4 +1,4 @@
-"""Processes that share jobs: all done, errors told, and none left behind however the command ends."""
+"""Processes that share jobs: all done, errors raised, and none left behind however the command ends."""
 
 import os
 import signal

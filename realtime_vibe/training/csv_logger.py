@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 
-class Curve:
-    """Collects terms and writes their means; a column without any value stays empty.
+class CsvLogger:
+    """Collects terms of a learning curve and writes their means; a column without any value stays empty.
 
     Sums stay on the terms' device until a line is due, because asking a GPU for numbers stops it.
 

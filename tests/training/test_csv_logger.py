@@ -4,7 +4,7 @@ import csv
 
 import torch
 
-from realtime_vibe.training.curves import Curve
+from realtime_vibe.training.csv_logger import CsvLogger
 
 
 def _rows(path):
@@ -22,7 +22,7 @@ def _run(curve, steps, seconds=1.0):
 
 def test_means_over_the_line_and_empty_columns(tmp_path):
     path = tmp_path / "curve.csv"
-    curve = Curve(path, ("a", "b"), every=2)
+    curve = CsvLogger(path, ("a", "b"), every=2)
     curve.begin(0)
     _run(curve, range(1, 7))
     assert _rows(path) == [
@@ -35,15 +35,15 @@ def test_means_over_the_line_and_empty_columns(tmp_path):
 
 def test_lines_after_the_checkpoint_are_written_anew(tmp_path):
     whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
-    curve = Curve(whole, ("a", "b"), every=2)
+    curve = CsvLogger(whole, ("a", "b"), every=2)
     curve.begin(0)
     _run(curve, range(1, 9))
-    curve = Curve(parts, ("a", "b"), every=2)
+    curve = CsvLogger(parts, ("a", "b"), every=2)
     curve.begin(0)
     _run(curve, range(1, 4))
     state = curve.state_dict()
     _run(curve, range(4, 7), seconds=77.0)
-    curve = Curve(parts, ("a", "b"), every=2)
+    curve = CsvLogger(parts, ("a", "b"), every=2)
     curve.load_state_dict(state, torch.device("cpu"))
     curve.begin(3)
     _run(curve, range(4, 9))
@@ -51,7 +51,7 @@ def test_lines_after_the_checkpoint_are_written_anew(tmp_path):
 
 
 def test_without_a_path_nothing_is_written(tmp_path):
-    curve = Curve(None, ("a", "b"), every=1)
+    curve = CsvLogger(None, ("a", "b"), every=1)
     curve.begin(0)
     curve.add({"a": torch.tensor(2.0)})
     assert curve.line(1, 0.0, 0.1) == {"a": 2.0}
