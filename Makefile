@@ -14,10 +14,10 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 live: setup ## set up and run the live app (no torch)
-	@if [ "$$(uname -s)" = Linux ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
-	  echo "no display here: running without windows (--view files)"; \
-	  exec $(PY) run_live.py --view files $(ARGS); \
-	else exec $(PY) run_live.py $(ARGS); fi
+	@if $(PY) -c 'from realtime_vibe.outputs.view.screen import require_display as ask; ask()' 2>/dev/null; \
+	then exec $(PY) run_live.py $(ARGS); \
+	else echo "no display here: running without windows (--view files)"; \
+	  exec $(PY) run_live.py --view files $(ARGS); fi
 
 test: setup-test lint types imports pytest ## set up and run every check; pytest comes last
 
