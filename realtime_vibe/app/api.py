@@ -4,6 +4,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.sources.given_frames import GivenFrames
-from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.closing import ClosedByWith, run_all
 from realtime_vibe.system.threads import SlotClosed
 
 SETTLING_FRAMES = 16
@@ -125,8 +126,8 @@ class LiveStream(ClosedByWith):
             max_frames=config.max_frames,
             every_result=every_frame,
         )
-        cleanup.callback(write_reports, outputs, live, stats, built)
-        cleanup.callback(live.close)
+        reports = partial(write_reports, outputs, live, stats, built)
+        cleanup.callback(run_all, live.close, reports)
         connect(config, outputs, live, built, source.info)
         self._faces = built.faces
         live.start()

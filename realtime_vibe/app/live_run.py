@@ -20,6 +20,7 @@ from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.capture import CaptureThread
+from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import LatestSlot, SlotClosed, Worker
 from realtime_vibe.system.timing import RateMeter
 
@@ -175,14 +176,8 @@ class LiveRun:
         self._results.close()
         if not self._inference.join(_JOIN_S):
             logger.error("the inference thread did not end within %.0f s", _JOIN_S)
-        errors: list[Exception] = []
-        while self._writers:
-            try:
-                self._writers.pop().close()
-            except Exception as error:  # noqa: BLE001 - the other writers must still be finished
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        writers, self._writers = self._writers, []
+        run_all(*(writer.close for writer in reversed(writers)))
 
     def _infer(self) -> None:
         while not self._stop.is_set() and not self._done():

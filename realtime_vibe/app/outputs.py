@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,19 +15,19 @@ from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.network_outputs import NetworkOutputs
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.app.takes import (
-    VIDEO_SUFFIXES,
     TakeContent,
     Takes,
     TakeSettings,
+    TakeSink,
+    check_names,
     check_take,
     take_options,
 )
 from realtime_vibe.app.view_files import ViewFiles
-from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
-from realtime_vibe.outputs.record.video_writer import VideoWriter
+from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES, VideoWriter
 from realtime_vibe.outputs.sink_thread import SinkThread
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
 from realtime_vibe.outputs.view.background import Background, parse_background
@@ -38,6 +38,7 @@ from realtime_vibe.outputs.view.keys import PERSON_NUMBERS, Action
 from realtime_vibe.outputs.view.snapshot import SNAPSHOT_SUFFIXES, save_image
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.tracking.base import MAX_GAP_S
 
@@ -101,10 +102,8 @@ def check_outputs(config: LiveConfig) -> TakeSettings:
         overwrite=config.overwrite,
     )
     check_take(take)
-    if config.save_video in config.record:
-        raise OutputError(
-            f"{config.save_video} is given as --record and --save-video: name it once"
-        )
+    given = (*config.record, config.save_video, config.snapshot, config.stats)
+    check_names([path for path in given if path is not None])
     return take
 
 
@@ -160,7 +159,8 @@ class LiveOutputs:
         self._takes = Takes(self._take_settings, TakeContent(open_video=open_video, body=body))
         self._takes.start_first(live)
         if config.save_video is not None:
-            live.add_writer(open_video(config.save_video, config.overwrite))
+            video = open_video(config.save_video, config.overwrite)
+            live.add_writer(TakeSink(config.save_video.name, video))
         if config.view == "files":
             live.add_writer(
                 ViewFiles(
@@ -237,14 +237,16 @@ class LiveOutputs:
             OutputError: a file cannot be written.
         """
         config = self._config
-        with ExitStack() as cleanup:  # a take that fails must not cost the statistics
-            if self._takes is not None:
-                cleanup.callback(self._takes.wait)
-            if config.stats is not None:
-                document = stats.document(facts)
-                cleanup.callback(write_stats, config.stats, document, overwrite=config.overwrite)
-            if config.snapshot is not None:
-                self._save_snapshot(config.snapshot, last, faces)
+        steps: list[Callable[[], object]] = []
+        if (snapshot := config.snapshot) is not None:
+            steps.append(lambda: self._save_snapshot(snapshot, last, faces))
+        if (path := config.stats) is not None:
+            steps.append(
+                lambda: write_stats(path, stats.document(facts), overwrite=config.overwrite)
+            )
+        if self._takes is not None:
+            steps.append(self._takes.wait)
+        run_all(*steps)
 
     def _save_snapshot(
         self, path: Path, last: FrameResult | None, faces: NDArray[np.integer]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.signals import EndingSignals
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
@@ -125,8 +127,8 @@ def run(config: LiveConfig) -> int:
         live = LiveRun(
             source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
         )
-        cleanup.callback(write_reports, outputs, live, stats, built)
-        cleanup.callback(live.close)
+        reports = partial(write_reports, outputs, live, stats, built)
+        cleanup.callback(run_all, live.close, reports)
         connect(config, outputs, live, built, source.info)
         live.start()
         caught = signals.caught

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +15,13 @@ from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_p
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, check_motion_path
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
+from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES
 from realtime_vibe.packets import FrameResult
+from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import Worker
 
 logger = logging.getLogger(__name__)
 
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi")
 _FINISH_TIMEOUT_S = 600.0
 _DEFAULT_NAME = Path("recording.npz")
 
@@ -56,17 +57,27 @@ class TakeContent:
     body: RecordedBody = ANY_BODY
 
 
+def check_names(paths: Sequence[Path]) -> None:
+    """Makes sure that no file is to be written twice, by whatever names it goes.
+
+    Raises:
+        OutputError: two names are of one file, or differ in upper and lower case alone.
+    """
+    for number, path in enumerate(paths):
+        for other in paths[:number]:
+            is_same = str(path.resolve()).casefold() == str(other.resolve()).casefold()
+            if is_same or (path.exists() and other.exists() and path.samefile(other)):
+                raise OutputError(f"{path} is given twice: name each file once")
+
+
 def check_take(settings: TakeSettings) -> None:
     """Makes sure that the first take can be written, without touching anything.
 
     Raises:
         OutputError: an unknown ending, a name given twice, an existing file or an unusable folder.
     """
-    seen: set[Path] = set()
+    check_names(settings.paths)
     for path in settings.paths:
-        if path.resolve() in seen:
-            raise OutputError(f"{path} is given twice: name each file once")
-        seen.add(path.resolve())
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
             check_output_path(path, overwrite=settings.overwrite, suffixes=VIDEO_SUFFIXES)
@@ -102,9 +113,9 @@ class TakeSink:
             return
         try:
             self._writer.write(result)
-        except OutputError as error:
-            self._error = error
-            logger.error("recording stopped, the rest goes on: %s", error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other outputs go on
+            self._error = _output_error(self.name, error)
+            logger.error("recording stopped, the rest goes on: %s", self._error)
 
     def finish_later(self) -> None:
         """Makes the coming `close` work in a thread of its own and return at once."""
@@ -135,16 +146,29 @@ class TakeSink:
             raise self._error
 
     def _finish(self) -> None:
-        self._writer.close()
+        try:
+            self._writer.close()
+        except Exception as error:
+            closing = _output_error(self.name, error)
+            if self._error is None or str(self._error) == str(closing):
+                raise closing from error
+            raise OutputError(f"{self.name} ends early: {self._error}; {closing}") from error
         if self._error is not None:
             raise OutputError(f"{self.name} ends early: {self._error}")
-        logger.info("recorded %s", self.name)
 
     def _note(self, error: BaseException | None) -> None:
         if error is None:
             return
         logger.error("%s", error)
-        self._error = error if isinstance(error, OutputError) else OutputError(str(error))
+        self._error = _output_error(self.name, error)
+
+
+def _output_error(name: str, error: BaseException) -> OutputError:
+    """An error as one of outputs: what broke inside a writer is no reason to lose the others."""
+    if isinstance(error, OutputError):
+        return error
+    logger.debug("writing %s failed", name, exc_info=error)
+    return OutputError(f"cannot write {name}: {type(error).__name__}: {error}")
 
 
 class Takes:
@@ -213,15 +237,8 @@ class Takes:
         Raises:
             OutputError: the first that could not be.
         """
-        errors = []
-        for sink in self._finished:
-            try:
-                sink.wait()
-            except OutputError as error:
-                errors.append(error)
-        self._finished = []
-        if errors:
-            raise errors[0]
+        finished, self._finished = self._finished, []
+        run_all(*(sink.wait for sink in finished))
 
     def _open(self, paths: tuple[Path, ...], *, overwrite: bool) -> list[TakeSink]:
         motion = tuple(path for path in paths if path.suffix.lower() in MOTION_SUFFIXES)

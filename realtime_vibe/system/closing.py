@@ -1,8 +1,32 @@
 """What is closed, and what is opened as well, by a `with` block."""
 
+import logging
+import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+
+logger = logging.getLogger(__name__)
+
+
+def run_all(*steps: Callable[[], object]) -> None:
+    """Carries out every step, whatever becomes of the others.
+
+    Raises:
+        Exception: the first error, unless one is on its way already; the others are logged, a line each.
+    """
+    errors: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - the other steps must still be carried out
+            errors.append(error)
+    is_travelling = sys.exc_info()[1] is not None
+    for told in errors if is_travelling else errors[1:]:
+        logger.error("%s", told)
+    if errors and not is_travelling:
+        raise errors[0]
 
 
 class ClosedByWith(ABC):

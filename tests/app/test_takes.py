@@ -136,8 +136,34 @@ def test_names_are_checked_before_anything_starts(
 
 def test_one_video_is_not_written_twice(tmp_path: Path) -> None:
     path = tmp_path / "o.mkv"
-    with pytest.raises(OutputError, match="name it once"):
-        LiveOutputs(LiveConfig(view="none", record=(path,), save_video=path))
+    (tmp_path / "link").symlink_to(tmp_path)
+    for other in (path, tmp_path / "link" / "o.mkv", tmp_path / "O.MKV"):
+        with pytest.raises(OutputError, match="given twice"):
+            LiveOutputs(LiveConfig(view="none", record=(path,), save_video=other))
+
+
+@pytest.mark.parametrize("breaks", ["write", "close"])
+def test_a_video_that_breaks_ends_alone(
+    tmp_path: Path, breaks: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Pictures):
+        def write(self, result: FrameResult) -> None:
+            if breaks == "write":
+                raise RuntimeError("no such codec")
+
+        def close(self) -> None:
+            if breaks == "close":
+                raise RuntimeError("no such codec")
+
+    paths = (tmp_path / "o.mkv", tmp_path / "o.npz")
+    takes, live = Takes(TakeSettings(paths=paths), TakeContent(open_video=Broken)), LiveList()
+    takes.start_first(live)
+    live.feed(*FRAMES[:5])
+    takes.toggle(live)
+    with pytest.raises(OutputError, match=r"o\.mkv.*no such codec"):
+        takes.wait()
+    with np.load(tmp_path / "o.npz") as motion:
+        assert len(motion["poses"]) == 5
 
 
 def test_a_full_disk_ends_the_take_and_nothing_else(

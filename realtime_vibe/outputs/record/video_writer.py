@@ -3,20 +3,31 @@
 import logging
 import shutil
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.placing import create_beside, is_same_file
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import ClosedByWith
 
 logger = logging.getLogger(__name__)
 
-# MPEG-4 part 2 is in every OpenCV wheel; H.264 is in none. Only Matroska stays readable when the
-# program is killed: an .mp4 has its index at the end.
-_CODECS = {".mkv": "mp4v", ".avi": "MJPG", ".mp4": "mp4v"}
+# By ending, in the order they are tried. H.264 plays everywhere, but the wheels' FFmpeg is LGPL and has no encoder of
+# its own: it takes the system's where there is one. MPEG-4 part 2 is in every wheel and for players, not browsers.
+# VP8 is for browsers and in every wheel; its successor VP9 takes ten times as long, more than live pictures have.
+# Only Matroska and WebM stay readable when the program is killed: an .mp4 has its index at the end.
+_CODECS = {
+    ".mkv": ("avc1", "mp4v"),
+    ".webm": ("VP80",),
+    ".mp4": ("avc1", "mp4v"),
+    ".avi": ("MJPG",),
+}
+VIDEO_SUFFIXES = tuple(_CODECS)
+"""The formats a video can be written in."""
 
 MAX_HOLD_S = 1.0
 """A gap in time longer than this (a pause, a lost camera) is cut out of the video."""
@@ -33,21 +44,25 @@ class VideoWriter(ClosedByWith):
     scaled to fit, with black bars. Odd sizes are padded by one pixel, the codec needs even ones.
 
     Args:
-        path: `.mkv` (readable even after a crash), `.mp4` or `.avi`.
+        path: `.mkv` or `.webm` (readable even after a crash), `.mp4` or `.avi`.
         fps: frame rate of the file [1/s].
-        overwrite: replace `path` if it exists.
+        overwrite: replace `path` if it exists; else the video goes beside a file that appears before its first
+            picture.
 
     Raises:
         OutputError: another ending, an existing file, or a folder that is not writable.
     """
 
     def __init__(self, path: Path, *, fps: float, overwrite: bool = False) -> None:
-        check_output_path(path, overwrite=overwrite, suffixes=tuple(_CODECS))
+        check_output_path(path, overwrite=overwrite, suffixes=VIDEO_SUFFIXES)
         if not fps > 0:
             raise OutputError(f"{path}: the frame rate is {fps}, expected more than 0")
         self.path = path
         self._fps = fps
+        self._overwrite = overwrite
         self._writer: cv2.VideoWriter | None = None
+        self._reserved: IO[bytes] | None = None
+        """The file itself, open and locked while it is written."""
         self._size = (0, 0)
         self._next_at_s: float | None = None
         """Time of the next free place in the file; None before the first timed picture."""
@@ -77,31 +92,42 @@ class VideoWriter(ClosedByWith):
         """Finishes the file; without a single picture there is none. May be called twice.
 
         Raises:
-            OutputError: nothing reached the disk.
+            OutputError: the file is gone, or holds fewer frames than were written.
         """
         if self._closed:
             return
         self._closed = True
-        if self._writer is None:
+        if self._writer is None or self._reserved is None:
             logger.warning("no picture came, %s is not written", self.path)
             return
         self._writer.release()
-        if not self.path.is_file() or self.path.stat().st_size == 0:
-            raise OutputError(f"{self.path} was not written: is the disk full, or its folder gone?")
+        with self._reserved:
+            if not is_same_file(self._reserved, self.path):
+                raise OutputError(f"{self.path} was removed or replaced while it was written")
+        found = count_frames(self.path)
+        if found < self.num_frames:
+            raise OutputError(
+                f"{self.path} holds {found} of {self.num_frames} frames: is the disk full, or are files of "
+                "this size not allowed?"
+            )
+        logger.info("recorded %s", self.path.name)
 
     def _open(self, picture: ImageArray) -> cv2.VideoWriter:
         height, width = picture.shape[:2]
         self._size = (width + width % 2, height + height % 2)
-        codec = cv2.VideoWriter.fourcc(*_CODECS[self.path.suffix.lower()])
-        # The absolute path keeps FFmpeg from taking a name such as `12:30.mkv` for a protocol.
-        name = str(self.path.absolute())
-        writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, codec, self._fps, self._size)
-        if not writer.isOpened():
-            raise OutputError(
-                f"{self.path}: OpenCV cannot write {self._size[0]}x{self._size[1]} video at "
-                f"{self._fps:g} frames/s here"
-            )
-        return writer
+        self.path, self._reserved = create_beside(self.path, overwrite=self._overwrite)
+        for codec in _CODECS[self.path.suffix.lower()]:
+            # The absolute path keeps FFmpeg from taking a name such as `12:30.mkv` for a protocol.
+            name, fourcc = str(self.path.absolute()), cv2.VideoWriter.fourcc(*codec)
+            writer = cv2.VideoWriter(name, cv2.CAP_FFMPEG, fourcc, self._fps, self._size)
+            if writer.isOpened():
+                return writer
+        with self._reserved:
+            self.path.unlink(missing_ok=True)
+        raise OutputError(
+            f"{self.path}: OpenCV cannot write {self._size[0]}x{self._size[1]} video at "
+            f"{self._fps:g} frames/s here"
+        )
 
     def _places_until(self, at_s: float | None) -> int:
         """How many times the picture is written so that the file's clock reaches `at_s`."""
@@ -123,6 +149,16 @@ class VideoWriter(ClosedByWith):
                 raise OutputError(
                     f"the disk of {self.path} is full: its first {self.num_frames} frames are kept"
                 )
+
+
+def count_frames(path: Path) -> int:
+    """How many frames of a video can be read: its packets are counted, not decoded."""
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    count = 0
+    while capture.grab():
+        count += 1
+    capture.release()
+    return count
 
 
 def fit_into(picture: ImageArray, size: tuple[int, int]) -> ImageArray:

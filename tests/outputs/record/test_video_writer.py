@@ -11,6 +11,8 @@ import pytest
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.record.video_writer import VideoWriter, fit_into
 
+resource = pytest.importorskip("resource", reason="this system has no limits on files")
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -35,7 +37,7 @@ def _levels(path: Path) -> list[int]:
     return [round(float(picture.mean()) / 20) * 20 for picture in _read(path)]
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4", ".avi"])
 def test_every_picture_comes_back(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"o{suffix}"
     with VideoWriter(path, fps=25) as writer:
@@ -104,8 +106,8 @@ def test_a_pause_is_cut_out(tmp_path: Path, jump_s: float) -> None:
 
 
 def test_other_endings_and_existing_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"ends in \.mkv or \.avi or \.mp4"):
-        VideoWriter(tmp_path / "o.webm", fps=30)
+    with pytest.raises(OutputError, match=r"ends in \.mkv or \.webm"):
+        VideoWriter(tmp_path / "o.mov", fps=30)
     path = tmp_path / "o.mkv"
     path.write_bytes(b"old")
     with pytest.raises(OutputError, match="--overwrite"):
@@ -117,12 +119,50 @@ def test_other_endings_and_existing_files_are_refused(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "p.mkv", fps=0)
 
 
+def test_two_videos_of_one_name_have_a_file_each(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "o.mkv"
+    with VideoWriter(path, fps=10) as first, VideoWriter(path, fps=10) as second:
+        for level in (20, 40):
+            first.write(_picture(level))
+            second.write(_picture(level + 100))
+    assert "o-2.mkv" in caplog.text
+    assert _levels(path) == [20, 40]
+    assert _levels(tmp_path / "o-2.mkv") == [120, 140]
+
+
+def test_a_video_that_was_cut_is_told(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "o.mkv", fps=30)
+    rng = np.random.default_rng(0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        for _ in range(20):
+            writer.write(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8))
+        with pytest.raises(OutputError, match=r"holds \d+ of 20 frames"):
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_video_that_was_replaced_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "o.mkv"
+    writer = VideoWriter(path, fps=30)
+    writer.write(_picture(20))
+    path.unlink()
+    path.write_bytes(b"of somebody else")
+    with pytest.raises(OutputError, match="removed or replaced"):
+        writer.close()
+    assert path.read_bytes() == b"of somebody else"
+
+
 def test_a_folder_that_vanished_is_one_clear_error(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     writer = VideoWriter(folder / "o.mkv", fps=30)
     folder.rmdir()
-    with pytest.raises(OutputError, match="cannot write 64x48"):
+    with pytest.raises(OutputError, match="cannot write"):
         writer.write(_picture(0))
     writer.close()
 
