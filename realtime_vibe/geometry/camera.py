@@ -55,7 +55,13 @@ def transl_from_weak_camera(
 
 
 def project(points: FloatArray, image_size: tuple[int, int], focal_px: float) -> FloatArray:
-    """Pixels (..., 2) of camera-frame points (..., 3) [m]; points behind the camera give NaN."""
+    """Pixels (..., 2) of points; those behind the camera give NaN.
+
+    Args:
+        points: (..., 3) camera frame [m].
+        image_size: (width, height) [px]; the principal point is its middle.
+        focal_px: focal length [px].
+    """
     depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
     middle = 0.5 * np.array(image_size, np.float32)
     return (points[..., :2] / depth * focal_px + middle).astype(np.float32)

@@ -111,7 +111,12 @@ def rotmat_from_quat_wxyz(quat: FloatingArray) -> FloatingArray:
 
 
 def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingArray:
-    """(..., 4) the rotation `second` followed by `first`, as `R_first @ R_second`."""
+    """(..., 4) the rotation `second` followed by `first`, as `R_first @ R_second`.
+
+    Args:
+        first: (..., 4) unit quaternions.
+        second: (..., 4) likewise.
+    """
     aw, ax, ay, az = np.moveaxis(first, -1, 0)
     bw, bx, by, bz = np.moveaxis(second, -1, 0)
     product: FloatingArray = np.stack(
@@ -134,7 +139,7 @@ def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray
 
     Args:
         first: (N, ..., 4) unit quaternions, neighbouring frames in one hemisphere.
-        second: likewise.
+        second: (N, ..., 4) likewise.
         share: (N,) from 0, `first`, to 1, `second`.
     """
     is_far = np.sum(first[:1] * second[:1], axis=-1, keepdims=True) < 0
@@ -169,6 +174,10 @@ def smallest_rotation(from_vector: FloatingArray, to_vector: FloatingArray) -> N
     """(3, 3) rotation of least angle that turns one direction into another.
 
     For opposite directions, where any half turn across them is smallest, one of those.
+
+    Args:
+        from_vector: (3,), not zero.
+        to_vector: (3,) in the same frame, not zero.
     """
     first = from_vector / np.linalg.norm(from_vector)
     second = to_vector / np.linalg.norm(to_vector)

@@ -104,7 +104,12 @@ class PositionSmoother:
         self._velocity: FloatArray = np.zeros(3, np.float32)
 
     def update(self, position: FloatArray, dt_s: float) -> FloatArray:
-        """The smoothed position; the first call, and `dt_s` <= 0, return the input."""
+        """The smoothed position (3,); the first call, and `dt_s` <= 0, return the input.
+
+        Args:
+            position: (3,) camera frame, z away from the camera [m].
+            dt_s: since the last call [s].
+        """
         if self._value is None or dt_s <= 0:
             self._value = position
             self._velocity = np.zeros(3, np.float32)

@@ -86,11 +86,11 @@ class BodyHeight:
         self._growth = np.asarray(model.shapedirs[:, 1], np.float64)
 
     def of(self, betas: FloatArray) -> float:
-        """Height [m] of the rest pose, from sole to crown."""
+        """Height [m] of the rest pose of `betas` (10,), from sole to crown."""
         return float(np.ptp(self._heights + self._growth @ betas))
 
     def fitted(self, betas: FloatArray, height_m: float) -> FloatArray:
-        """The shape (10,) nearest to `betas` that is `height_m` tall.
+        """The shape (10,) nearest to `betas` (10,) that is `height_m` tall [m].
 
         Shape and not a scale factor: every file format can say betas, none of them can say that a
         body of these betas is 4 % larger.

@@ -74,7 +74,11 @@ class BodyCorrections:
         return params, transl
 
     def stand_on(self, T_world_camera: FloatArray | None) -> None:
-        """Sets the world whose floor is at z = 0; None where it is not known."""
+        """Sets the world whose floor is at z = 0.
+
+        Args:
+            T_world_camera: (4, 4) takes camera to world [m]; None where it is not known.
+        """
         self._T_world_camera = T_world_camera
         self._up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
         self.reset()
@@ -84,7 +88,7 @@ class BodyCorrections:
         self._people.pop(track_id, None)
 
     def turn_to(self, up: FloatArray) -> None:
-        """Sets which way (3,) is away from the floor, camera frame, where the floor is not known."""
+        """Sets the unit vector `up` (3,) away from the floor, camera frame, where the floor is not known."""
         if self._T_world_camera is None:
             self._up = up
 

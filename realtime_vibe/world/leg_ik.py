@@ -35,7 +35,7 @@ class Leg:
 
 
 def out_of_reach(leg: Leg, target: FloatArray) -> FloatArray:
-    """(3,) by how much the hip must move so that the straight leg reaches `target` [m]."""
+    """(3,) [m] by which the hip must move for the straight leg to reach `target` (3,), in the leg's frame."""
     away = target - leg.hip
     distance = length_of(away)
     missing_m = distance - _STRAIGHTEST * _length(leg)
@@ -47,7 +47,7 @@ def out_of_reach(leg: Leg, target: FloatArray) -> FloatArray:
 def reach(leg: Leg, target: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Rotations of thigh and shin (3, 3) that bring the ankle to `target`, or as near as it goes.
 
-    The knee bends in the plane in which it is bent, a straight one forward.
+    `target` (3,) [m] and the rotations are in the leg's frame. The knee bends in the plane in which it is bent, a straight one forward.
     """
     upper, lower = leg.knee - leg.hip, leg.ankle - leg.knee
     upper_m, lower_m = length_of(upper), length_of(lower)

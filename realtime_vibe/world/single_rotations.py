@@ -10,7 +10,7 @@ _SMALLEST_SINE = 1e-6
 
 
 def vector_of(rotmat: FloatArray) -> FloatArray:
-    """Axis times angle (3,) [rad] of a rotation below half a turn; near half a turn, too short."""
+    """Axis times angle (3,) [rad] of a rotation (3, 3) below half a turn; near half a turn, too short."""
     (a, b, c), (d, e, f), (g, h, i) = rotmat.tolist()
     x, y, z = 0.5 * (h - f), 0.5 * (c - g), 0.5 * (d - b)
     sine = math.sqrt(x * x + y * y + z * z)
@@ -31,7 +31,7 @@ def rotation_about(vector: FloatArray) -> FloatArray:
 
 
 def rotation_between(start: FloatArray, end: FloatArray) -> FloatArray:
-    """The smallest rotation (3, 3) from one direction to another; identity for opposite ones."""
+    """The smallest rotation (3, 3) from one direction (3,) to another; identity for opposite ones."""
     ax, ay, az = start.tolist()
     bx, by, bz = end.tolist()
     size = math.sqrt((ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz))
@@ -47,14 +47,14 @@ def rotation_between(start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 def cross_product(first: FloatArray, second: FloatArray) -> FloatArray:
-    """(3,) as `np.cross`, which takes twenty times as long for one pair."""
+    """(3,) of two (3,) as `np.cross`, which takes twenty times as long for one pair."""
     ax, ay, az = first.tolist()
     bx, by, bz = second.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], np.float32)
 
 
 def length_of(vector: FloatArray) -> float:
-    """Of (3,)."""
+    """Euclidean length of (3,), in its unit."""
     x, y, z = vector.tolist()
     return math.sqrt(x * x + y * y + z * z)
 

@@ -33,7 +33,7 @@ class Soles:
         self._directions = np.asarray(model.shapedirs[rows], np.float32)
 
     def rest(self, betas: FloatArray) -> FloatArray:
-        """(2, 2, 3) in the rest pose [m]."""
+        """(2, 2, 3) in the rest pose of `betas` (10,), body frame: y up, z forward [m]."""
         points: FloatArray = self._rest + self._directions @ betas
         return points
 

@@ -41,7 +41,7 @@ def look_at(result: FrameResult) -> Stance:
 
 
 def has_moved(joints: FloatArray, before: FloatArray) -> bool:
-    """Whether somebody moved between two looks, by (24, 3) joints [m].
+    """Whether somebody moved between two looks, by (24, 3) joints of both, camera frame [m].
 
     The picture alone is asked: how far away the body seems to be wanders also when nobody moves.
     """

@@ -28,7 +28,7 @@ _ADVICE = "in Blender, leave the rest pose as it was imported: no 'Apply Pose as
 
 
 class Skeleton(NamedTuple):
-    """A motion and the skeleton it is told of."""
+    """A motion and the skeleton it is of."""
 
     rotmats: Array
     """(N, 24, 3, 3) relative to the parent."""
@@ -39,7 +39,7 @@ class Skeleton(NamedTuple):
 
 
 def with_smpl_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
-    """The same motion, told of a skeleton that rests as SMPL's does: every joint stays where it was.
+    """The same motion of a skeleton that rests as SMPL's does: every joint stays where it was.
 
     Axes are exchanged where the trunk stands along others, and arms and legs that rest elsewhere than in SMPL's
     T-pose are turned there by the smallest rotation, which leaves their twist.
