@@ -17,6 +17,7 @@ _LINES = {
     "network_outputs": "what VMC, VRChat and web outputs cost, and how late they arrive",
     "recorders": "what recording every format costs, and how long takes need to become files",
     "stillness": "how fast the joints of somebody who stands still seem to move",
+    "faults": "everything that may go wrong, injected, and recorders killed",
     "report": "one HTML page and plots of a run; measures what is missing",
     "compare": "two results files, case by case, with a noise band",
 }

@@ -148,6 +148,7 @@ class OverflowingSession(CountingSession):
         return out
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "name", ["rotmat", "betas", "weak_camera", "next_hidden", "infinite scale"]
 )
@@ -179,6 +180,7 @@ def test_close_reaches_the_tracker():
     assert tracker_pipeline._tracker.closed
 
 
+@pytest.mark.fault
 def test_close_leaves_a_network_alone_that_never_returns(monkeypatch, caplog):
     monkeypatch.setattr("realtime_vibe.pipeline._LAST_STEP_S", 0.01)
     inside, released = threading.Event(), threading.Event()

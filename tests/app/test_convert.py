@@ -152,6 +152,7 @@ def test_a_named_body_has_the_recorded_shape(tmp_path: Path) -> None:
     assert convert(source, tmp_path / "o.glb", settings)[0].stat().st_size > 500_000
 
 
+@pytest.mark.fault
 def test_unfit_arrays_are_named(tmp_path: Path, subtests: pytest.Subtests) -> None:
     for changes, message in [
         ({"trans": None}, "trans has shape"),
@@ -170,6 +171,7 @@ def test_unfit_arrays_are_named(tmp_path: Path, subtests: pytest.Subtests) -> No
             assert not (tmp_path / "o.csv").exists()
 
 
+@pytest.mark.fault
 def test_foreign_files_are_one_clear_error(tmp_path: Path, subtests: pytest.Subtests) -> None:
     for content in [None, b"", b"PK\x03\x04rubbish", b"HIERARCHY\nROOT x\n{\nMOTION\n"]:
         for name in ["a.npz", "a.bvh", "a.npz.part", "a.fbx", "a"]:
@@ -183,6 +185,7 @@ def test_foreign_files_are_one_clear_error(tmp_path: Path, subtests: pytest.Subt
                     convert(source, tmp_path / "o.csv", PLAIN)
 
 
+@pytest.mark.fault
 def test_a_damaged_bvh_never_crashes(tmp_path: Path, recorded: Path) -> None:
     (good, _) = convert(recorded, tmp_path / "a.bvh", PLAIN)
     text = good.read_text()
@@ -264,6 +267,7 @@ def test_recover_makes_everything_that_was_asked_for(tmp_path: Path) -> None:
     assert "JOINT leftUpperLeg" in (tmp_path / "o.bvh").read_text()
 
 
+@pytest.mark.fault
 def test_recover_keeps_what_was_complete_and_the_spool_with_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -305,6 +309,7 @@ def _damage_one_row(part: Path) -> None:
     part.write_bytes(content)
 
 
+@pytest.mark.fault
 def test_damage_costs_the_row_it_hits_and_the_spool_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -317,6 +322,7 @@ def test_damage_costs_the_row_it_hits_and_the_spool_is_kept(
         assert motion["frame_index"].tolist() == [0, 1, 2, 3, 5, 6, 7]
 
 
+@pytest.mark.fault
 def test_damage_while_recording_is_told_and_the_spool_is_kept(tmp_path: Path) -> None:
     recorder = MotionRecorder(tmp_path / "o.csv", body=posed_takes.real_body())
     for frame in posed_takes.results(np.arange(8) / 30):
@@ -329,6 +335,7 @@ def test_damage_while_recording_is_told_and_the_spool_is_kept(tmp_path: Path) ->
     assert part.exists()
 
 
+@pytest.mark.fault
 def test_a_spool_goes_only_when_an_npz_holds_all_of_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -342,6 +349,7 @@ def test_a_spool_goes_only_when_an_npz_holds_all_of_it(
     assert not part.exists()
 
 
+@pytest.mark.fault
 def test_a_spool_of_elsewhere_does_not_choose_where_files_go(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -358,6 +366,7 @@ def test_a_spool_of_elsewhere_does_not_choose_where_files_go(
     assert "another folder" in caplog.text
 
 
+@pytest.mark.fault
 def test_two_recoveries_at_once_are_one_clear_error(tmp_path: Path) -> None:
     part = _cut_off(tmp_path, (".npz",))
     with open_spool(part, alone=True), pytest.raises(OutputError, match="or recovered"):

@@ -101,6 +101,7 @@ def test_each_take_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.csv"))) == 4
 
 
+@pytest.mark.fault
 def test_a_taken_name_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     takes, live = _takes(), LiveList()
@@ -166,6 +167,7 @@ def test_a_video_that_breaks_ends_alone(
         assert len(motion["poses"]) == 5
 
 
+@pytest.mark.fault
 def test_a_full_disk_ends_the_take_and_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_full_disk_ends_the_take_and_nothing_else(
         assert len((tmp_path / "o.csv").read_text().splitlines()) == len(motion["poses"]) + 1
 
 
+@pytest.mark.fault
 def test_a_disk_full_at_the_end_keeps_the_spool(tmp_path: Path) -> None:
     paths = (tmp_path / "o.glb", tmp_path / "o.csv")
     recorder = MotionRecorder(*paths, body=posed_takes.real_body())
@@ -207,6 +210,7 @@ def test_a_disk_full_at_the_end_keeps_the_spool(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.csv", "o.glb", "o.glb.part"]
 
 
+@pytest.mark.fault
 def test_a_folder_removed_while_recording_comes_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -223,6 +227,7 @@ def test_a_folder_removed_while_recording_comes_back(
     assert sorted(path.name for path in folder.iterdir()) == ["o.bvh", "o.npz"]
 
 
+@pytest.mark.fault
 def test_a_folder_that_cannot_come_back_leaves_the_rows_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +249,7 @@ def test_a_folder_that_cannot_come_back_leaves_the_rows_elsewhere(
         assert len(motion["poses"]) == 60
 
 
+@pytest.mark.fault
 def test_nobody_in_view_makes_the_files_that_can_say_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,8 @@ from realtime_vibe.errors import BodyModelError
 from tests import official_smpl, python2_pickle
 from tests.official_smpl import partial_pickle
 
+pytestmark = pytest.mark.fault
+
 pytest.importorskip("open3d", reason="open3d, which simplifies the test body, is not installed")
 
 

@@ -42,7 +42,7 @@ from realtime_vibe.models.darknet_weights import load_yolov3  # noqa: E402
 from realtime_vibe.training.checkpoint import read_checkpoint  # noqa: E402
 from realtime_vibe.training.network import load_network  # noqa: E402
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(30)]
 
 DEEP = 20_000
 DIGITS = "9" * 5000

@@ -150,6 +150,7 @@ def _take_for_ever(live):
         live.take(1.0)
 
 
+@pytest.mark.fault
 def test_an_error_in_the_inference_thread_reaches_the_main_thread():
     built = build_pipeline(_config())
     source = open_source(str(demo_clip_path()), paced=False)
@@ -167,6 +168,7 @@ def test_an_error_in_the_inference_thread_reaches_the_main_thread():
     assert writer.closed
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_flush_the_recording(tmp_path, number, code):
     record = tmp_path / "o.npz"

@@ -11,6 +11,8 @@ from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.placing import create_beside, move_beside, write_atomically
 from realtime_vibe.system.file_lock import try_lock
 
+pytestmark = pytest.mark.fault
+
 
 def _write(path: Path, content: bytes, *, overwrite: bool) -> Path:
     return write_atomically(path, lambda file: file.write(content), overwrite=overwrite)

@@ -18,6 +18,7 @@ from realtime_vibe.sources import webcam
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.webcam import CameraOpener, CameraRequest, Freshness
 
+pytestmark = pytest.mark.fault
 MakeCamera = Callable[..., Any]
 
 

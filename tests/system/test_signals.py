@@ -9,6 +9,8 @@ import pytest
 
 from realtime_vibe.system.signals import ENDING, EndingSignals, Interrupted
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.mark.parametrize("number", ENDING)
 def test_while_something_opens_a_signal_ends_the_wait(number):

@@ -167,6 +167,7 @@ def test_people_have_memories_of_their_own_in_any_order(session, rows):
     assert stage.step((), np.zeros((0, FEATURES), np.float32), 9.0) == ()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("mode", ["stream", "window", "demo"])
 def test_one_persons_numbers_that_are_not_finite_are_not_kept(session, rows, mode):
     stage, calm = (_stage(session, mode=mode, smooth=0.5) for _ in range(2))

@@ -121,6 +121,7 @@ def test_nobody_gives_an_empty_answer_and_one_detection_a_frame() -> None:
     assert (detector.calls, landmarks.calls) == (3, 0)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_no_person(bad: float) -> None:
     tracker, _, _ = _tracker([(100, 200, 60)], 0.9, bad, bad, 0.9)

@@ -17,6 +17,7 @@ from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_p
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, row_type
 from realtime_vibe.packets import FrameResult
 
+pytestmark = pytest.mark.fault
 Make = Callable[..., FrameResult]
 
 

@@ -132,6 +132,7 @@ BAD = [
 ]
 
 
+@pytest.mark.fault
 def test_malformed_messages_are_answered_and_ignored(stream: WebStream) -> None:
     with _client(stream) as client:
         client.recv(5)
@@ -144,6 +145,7 @@ def test_malformed_messages_are_answered_and_ignored(stream: WebStream) -> None:
         assert parse(client.recv(5))[0]["index"] == 3
 
 
+@pytest.mark.fault
 @given(st.text() | st.binary() | st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda inner: st.dictionaries(st.sampled_from(["type", "format", "rate", "vertices", "x"]), inner),
@@ -153,6 +155,7 @@ def test_no_message_breaks_the_reader(message: str | bytes) -> None:
         assert isinstance(_from_message(message, Subscription()), Subscription)
 
 
+@pytest.mark.fault
 def test_a_huge_message_ends_that_client_alone(stream: WebStream) -> None:
     with _client(stream) as loud, _client(stream) as calm:
         calm.recv(5)
@@ -176,6 +179,7 @@ def _raw(stream: WebStream, query: str = "") -> socket.socket:
     return raw
 
 
+@pytest.mark.fault
 def test_clients_that_never_read_lose_their_places(stream: WebStream, monkeypatch) -> None:
     monkeypatch.setattr("realtime_vibe.outputs.stream.websocket_stream._SEND_S", 0.3)
     deaf = [_raw(stream, "?vertices=float32") for _ in range(2)]
@@ -189,6 +193,7 @@ def test_clients_that_never_read_lose_their_places(stream: WebStream, monkeypatc
         client.close()
 
 
+@pytest.mark.fault
 def test_pings_of_a_client_that_is_gone_are_answered_with_nothing(stream, caplog) -> None:
     client = _raw(stream)
     _joined(stream)
@@ -198,6 +203,7 @@ def test_pings_of_a_client_that_is_gone_are_answered_with_nothing(stream, caplog
     assert "socket.send" not in caplog.text
 
 
+@pytest.mark.fault
 def test_a_connection_that_says_nothing_does_not_hold_up_the_end(stream: WebStream) -> None:
     idle = socket.create_connection(("127.0.0.1", int(stream.url.rsplit(":", 1)[1].strip("/"))))
     with _client(stream) as client:  # accepted after the idle one
@@ -208,6 +214,7 @@ def test_a_connection_that_says_nothing_does_not_hold_up_the_end(stream: WebStre
     idle.close()
 
 
+@pytest.mark.fault
 def test_a_client_that_never_reads_costs_no_memory_and_no_time(stream: WebStream) -> None:
     deaf = _raw(stream, "?vertices=float32")
     _joined(stream)
@@ -318,6 +325,7 @@ def test_too_many_clients_and_then_fewer(stream: WebStream) -> None:
             client.recv(5)
 
 
+@pytest.mark.fault
 def test_garbage_on_the_port_disturbs_nobody(stream: WebStream, capfd) -> None:
     port = int(stream.url.rsplit(":", 1)[1].strip("/"))
     for junk in (b"\x16\x03\x01\x02\x00\x01", b"\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"", b"POST / HTTP/1.1\r\n\r\n"):  # fmt: skip
