@@ -6,6 +6,8 @@ PYTHON ?=
 ARGS ?=
 WORKERS ?= auto
 PY := $(VENV)/bin/python
+OLD := import sys; sys.exit("Python 3.11 or newer is needed, $(VENV) has %d.%d: remove it and run make again" \
+  % sys.version_info[:2] if sys.version_info < (3, 11) else 0)
 PIP := $(PY) -m pip --disable-pip-version-check -qq
 
 .PHONY: live setup test setup-test lint format types imports pytest bench export wheel clean help
@@ -28,6 +30,7 @@ $(VENV)/bin/python:
 	@sh scripts/make_venv.sh $(VENV) $(PYTHON)
 
 $(VENV)/.live: pyproject.toml | $(VENV)/bin/python
+	@$(PY) -c '$(OLD)'
 	@sh scripts/system_packages.sh
 	@echo "installing the live app into $(VENV)"
 	@$(PIP) install -e '.[cpu,viewer]'
@@ -35,6 +38,7 @@ $(VENV)/.live: pyproject.toml | $(VENV)/bin/python
 
 # torch by itself first: where pip knows a CPU build of that release, it is taken, not the CUDA one.
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	@$(PY) -c '$(OLD)'
 	@sh scripts/system_packages.sh test
 	@echo "installing everything the checks need into $(VENV); this takes minutes"
 	@$(PIP) install 'torch==2.13.0'

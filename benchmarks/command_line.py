@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.results import Collected, append, default_path
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
+from realtime_vibe.system.install_hint import install_command
 
 
 def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -83,6 +84,4 @@ def require_matplotlib(option: str) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ConfigError(
-            f"{option} needs matplotlib: pip install 'realtime-vibe[benchmarks]'"
-        ) from error
+        raise ConfigError(f"{option} needs matplotlib: {install_command('benchmarks')}") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_vibe.errors import ConfigError, OutputError
+from realtime_vibe.system.install_hint import install_command
 
 
 def check_figure_files(json_path: Path | None, plot_path: Path | None) -> None:
@@ -21,7 +22,7 @@ def check_figure_files(json_path: Path | None, plot_path: Path | None) -> None:
             import matplotlib  # noqa: F401
         except ImportError as error:
             raise ConfigError(
-                "--plot needs matplotlib: pip install 'realtime-vibe[benchmarks]'"
+                f"--plot needs matplotlib: {install_command('benchmarks')}"
             ) from error
     for path in (json_path, plot_path):
         if path is not None and not path.resolve().parent.is_dir():

@@ -53,6 +53,7 @@ from realtime_vibe.backends.factory import open_session
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.tracking.choices import BLAZEPOSE, TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import (
@@ -234,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     if importlib.util.find_spec("mediapipe") is None:
-        raise ConfigError("MediaPipe is not installed: pip install 'realtime-vibe[mediapipe]'")
+        raise ConfigError(f"MediaPipe is not installed: {install_command('mediapipe')}")
     collected = Collected(NAME)
     if options.agreement:
         _agreement(options, collected)

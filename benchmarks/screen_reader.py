@@ -22,6 +22,7 @@ from benchmarks.frame_code import CodePlace, find, read
 from benchmarks.results import thinned
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.system.install_hint import install_command
 
 _REST_S = 0.0005
 """Between looks: a reader that never rests takes a core from what it measures."""
@@ -154,7 +155,7 @@ def require_mss() -> None:
         import mss  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "reading the screen needs mss: pip install 'realtime-vibe[benchmarks]'"
+            f"reading the screen needs mss: {install_command('benchmarks')}"
         ) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from export.blazepose_source import BlazePoseFiles
 from realtime_vibe.errors import BackendUnavailableError
+from realtime_vibe.system.install_hint import install_command
 
 
 def write_task(files: BlazePoseFiles, path: Path) -> None:
@@ -41,7 +42,7 @@ def _with_normalisation(path: Path, *, mean: float, std: float) -> bytes:
         from mediapipe.tasks.metadata import schema_py_generated as tflite_schema
     except ImportError as error:
         raise BackendUnavailableError(
-            f"MediaPipe is not installed ({error}): pip install 'realtime-vibe[mediapipe]'"
+            f"MediaPipe is not installed ({error}): {install_command('mediapipe')}"
         ) from error
 
     model = tflite_schema.ModelT.InitFromObj(

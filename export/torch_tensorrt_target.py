@@ -18,8 +18,9 @@ from export.tensorrt_compiler import HALF_ONLY_REASONS, gpu_of_this_machine
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, ExportError
+from realtime_vibe.system.install_hint import install_command
 
-_INSTALL = "pip install 'realtime-vibe[torch-tensorrt]'"
+_INSTALL = install_command("torch-tensorrt")
 _EXAMPLE_PEOPLE = 2
 """torch.export takes sizes of 0 and 1 for special cases."""
 

@@ -4,7 +4,14 @@
 loads nothing heavy: what it offers is imported when it is first used.
 """
 
+import sys
 from typing import TYPE_CHECKING
+
+if sys.version_info < (3, 11):  # noqa: UP036 - a checkout runs without pip, which would have said so
+    raise ImportError(
+        f"realtime-vibe needs Python 3.11 or newer, this is {sys.version_info[0]}.{sys.version_info[1]}: "
+        "make a virtual environment with a newer one"
+    )
 
 if TYPE_CHECKING:
     from realtime_vibe.app.api import LiveStream, process_image, stream

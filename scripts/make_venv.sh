@@ -20,7 +20,8 @@ if [ -z "$python" ]; then
         fi
     done
 fi
-if [ -z "$python" ]; then
+if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    [ -z "$python" ] || "$python" --version >&2
     echo "Python 3.11 or newer is needed: install it (apt-get install python3.11), or say make PYTHON=..." >&2
     exit 1
 fi

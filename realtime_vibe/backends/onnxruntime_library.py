@@ -9,6 +9,7 @@ from typing import Any
 
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.errors import BackendUnavailableError, EngineError
+from realtime_vibe.system.install_hint import install_command
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ _DTYPES = {
 }
 
 _CURES = {
-    "CUDA": "pip uninstall onnxruntime && pip install 'realtime-vibe[gpu]'",
-    "CoreML": "use it on macOS with pip install 'realtime-vibe[cpu]'",
+    "CUDA": f"pip uninstall -y onnxruntime && {install_command('gpu')}",
+    "CoreML": f"use it on macOS with {install_command('cpu')}",
 }
 
 
@@ -50,8 +51,7 @@ def load_onnxruntime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise BackendUnavailableError(
-            "onnxruntime is not installed: pip install 'realtime-vibe[cpu]' "
-            "(or 'realtime-vibe[gpu]' for CUDA, never both)"
+            f"onnxruntime is not installed: {install_command('cpu')} (or [gpu] for CUDA, never both)"
         ) from error
     return onnxruntime
 

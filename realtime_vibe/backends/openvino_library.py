@@ -14,9 +14,10 @@ from typing import Any
 
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, EngineError
+from realtime_vibe.system.install_hint import install_command
 
 _TELEMETRY = "openvino_telemetry"
-INSTALL_OPENVINO = "pip install 'realtime-vibe[openvino]'"
+INSTALL_OPENVINO = install_command("openvino")
 
 
 def is_openvino_installed() -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_vibe.errors import BackendUnavailableError
+from realtime_vibe.system.install_hint import install_command
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def load_tensorrt_rtx() -> TensorRt:
 
 def _imported(backend: str, modules: tuple[str, ...]) -> Any:
     found = [name for name in modules if importlib.util.find_spec(name) is not None]
-    advice = f"pip install 'realtime-vibe[{backend}]'"
+    advice = install_command(backend)
     if not found:
         raise BackendUnavailableError(f"{backend} is not installed: {advice}")
     try:

@@ -26,6 +26,7 @@ from realtime_vibe.errors import (
     OutputError,
     RealtimeVibeError,
 )
+from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.system.machine import machine_facts, package_version
 
 OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
@@ -170,7 +171,7 @@ def check_packages() -> Iterable[Finding]:
         if found:
             yield Finding(OK, f"{', '.join(found)}: {adds}")
         else:
-            yield Finding(ABSENT, f"no {extra}: pip install 'realtime-vibe[{extra}]' adds {adds}")
+            yield Finding(ABSENT, f"no {extra}: {install_command(extra)} adds {adds}")
 
 
 def check_clashes() -> Iterable[Finding]:

@@ -15,13 +15,14 @@ from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.folders import cache_folder
+from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.tracking.base import MAX_GAP_S
 from realtime_vibe.tracking.blazepose_models import make_command
 from realtime_vibe.tracking.blazepose_tracker import landmark_box
 from realtime_vibe.tracking.choices import FULL
 
 logger = logging.getLogger(__name__)
-_INSTALL = "pip install 'realtime-vibe[mediapipe]'"
+_INSTALL = install_command("mediapipe")
 
 
 def default_task_path(model: str = FULL) -> Path:

@@ -64,7 +64,7 @@ def test_the_difference_is_a_share_of_the_longer_side() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is not None, reason="it is installed")
 def test_without_mediapipe_the_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--source", "x.mp4"]) == 2
-    assert "realtime-vibe[mediapipe]" in capsys.readouterr().err
+    assert "[mediapipe]" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mediapipe") is None, reason="needs MediaPipe")

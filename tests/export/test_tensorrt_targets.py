@@ -21,13 +21,14 @@ from realtime_vibe.backends.graph_folder import Engine, file_sha256
 from realtime_vibe.backends.tensorrt_library import is_installed, load_tensorrt_rtx
 from realtime_vibe.errors import BackendUnavailableError, EngineError, ExportError
 from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
 GRAPHS = ("blazepose-gru/step", "blazepose/landmarks", "blazepose/landmarks_heat")
 needs_rtx = pytest.mark.skipif(
     not is_installed("tensorrt-rtx"),
-    reason="TensorRT-RTX is not installed: pip install 'realtime-vibe[tensorrt-rtx]'",
+    reason="TensorRT-RTX is not installed",
 )
 
 
@@ -144,7 +145,7 @@ def test_the_whole_engine_with_its_tracker(tmp_path, capsys):
 
 def test_tensorrt_compiles_on_a_gpu(tmp_path):
     if not is_installed("tensorrt"):
-        pytest.skip("TensorRT is not installed: pip install 'realtime-vibe[tensorrt]'")
+        pytest.skip("TensorRT is not installed")
     if not has_gpu():
         pytest.skip("there is no NVIDIA GPU here")
     spec = spec_of("blazepose-gru/step")
@@ -179,6 +180,6 @@ def test_a_missing_library_is_one_line_with_the_cure(target, module, extra, tmp_
     arguments = ["--target", target, "--precision", "fp16", "--out", str(tmp_path / "out")]
     assert main([str(ENGINES / "blazepose-gru"), *arguments]) == 2
     said = capsys.readouterr().err
-    assert f"pip install 'realtime-vibe[{extra}]'" in said
+    assert install_command(extra) in said
     assert said.count("\n") == 1
     assert not (tmp_path / "out").exists()

@@ -21,6 +21,7 @@ from realtime_vibe.outputs.view.screen import (
 )
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
@@ -223,7 +224,7 @@ def _import_open3d() -> ModuleType:
     except ModuleNotFoundError as error:
         raise OutputError(
             f"the 3D window needs Open3D ({error.name} is not installed): "
-            'pip install "realtime-vibe[viewer]", or use --view preview'
+            f"{install_command('viewer')}, or use --view preview"
         ) from error
     except (ImportError, OSError) as error:
         raise OutputError(

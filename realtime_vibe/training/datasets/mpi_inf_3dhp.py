@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
+from realtime_vibe.system.install_hint import install_command
 
 FloatArray = NDArray[np.float32]
 
@@ -93,9 +94,7 @@ def _read_hdf5(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
     try:
         h5py = import_module("h5py")
     except ModuleNotFoundError as error:
-        raise DatasetError(
-            "a MATLAB 7.3 file needs h5py: pip install 'realtime-vibe[train]'"
-        ) from error
+        raise DatasetError(f"a MATLAB 7.3 file needs h5py: {install_command('train')}") from error
     with open_regular(path) as opened, h5py.File(opened, "r") as file:
         return {key: _dataset(file, key) for key in keys}
 

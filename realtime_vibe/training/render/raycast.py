@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.training.render.backdrop import random_color
 from realtime_vibe.training.render.clothing import Surface
 from realtime_vibe.training.render.figure import Figure
@@ -125,7 +126,7 @@ def require_open3d() -> ModuleType:
         import open3d
     except (ImportError, OSError) as error:
         raise ConfigError(
-            f'rendering needs Open3D ({error}): pip install "realtime-vibe[viewer]"'
+            f"rendering needs Open3D ({error}): {install_command('viewer')}"
         ) from error
     module: ModuleType = open3d
     return module
