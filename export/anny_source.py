@@ -43,8 +43,6 @@ class AnnyBodies:
     """(N, V, 3) [m]."""
     bone_heads: Array
     """(N, B, 3) [m]."""
-    bone_tails: Array
-    """(N, B, 3) [m]."""
     bone_labels: tuple[str, ...]
     """B names, left and right end with `.L` and `.R`."""
     bone_weights: Array
@@ -86,7 +84,6 @@ def sample_bodies(num_people: int, seed: int) -> AnnyBodies:
         **{name: torch.from_numpy(values) for name, values in phenotypes.items()}
     )
     heads = _shaped(model.template_bone_heads, model.bone_heads_blendshapes, coefficients)
-    tails = _shaped(model.template_bone_tails, model.bone_tails_blendshapes, coefficients)
     vertices = _shaped(model.template_vertices, model.blendshapes, coefficients)
     segments = _face_segments(model)
     hidden = np.any([segments[name] for name in HIDDEN_PARTS], axis=0)
@@ -103,7 +100,6 @@ def sample_bodies(num_people: int, seed: int) -> AnnyBodies:
     return AnnyBodies(
         vertices=vertices[:, kept],
         bone_heads=heads,
-        bone_tails=tails,
         bone_labels=tuple(model.bone_labels),
         bone_weights=model.dense_vertex_bone_weights.numpy().astype(np.float64)[kept],
         faces=_triangles(renumbered[quads[~hidden]], vertices[0, kept]),

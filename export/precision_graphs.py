@@ -116,16 +116,6 @@ def sums_for_small_products(model: onnx.ModelProto) -> onnx.ModelProto:
     return changed
 
 
-def num_half_products(model: onnx.ModelProto) -> int:
-    """How many products multiply in half."""
-    halves = {
-        value.name
-        for value in model.graph.initializer
-        if value.data_type == onnx.TensorProto.FLOAT16
-    }
-    return sum(node.op_type in _PRODUCTS and node.input[1] in halves for node in model.graph.node)
-
-
 def constants_of(graph: onnx.GraphProto) -> Constants:
     """The graph's weights by name."""
     return {value.name: numpy_helper.to_array(value) for value in graph.initializer}

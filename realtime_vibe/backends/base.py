@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.closing import Closable, ClosedByWith
 
 AnyArray = NDArray[Any]
 
@@ -22,7 +21,7 @@ class TensorSpec:
     """NumPy's name: float32, uint8, int64."""
 
 
-class InferenceSession(Protocol):
+class InferenceSession(Closable, Protocol):
     """An exported graph that is ready to run."""
 
     @property
@@ -50,19 +49,6 @@ class InferenceSession(Protocol):
             One array per output; the caller owns them.
         """
         ...
-
-    def close(self) -> None:
-        """Frees the graph; may be called twice."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class OpenSession(ClosedByWith):

@@ -4,12 +4,12 @@ import contextlib
 import errno
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.placing import remove_leftovers
 from realtime_vibe.packets import FrameResult
+from realtime_vibe.system.closing import Closable
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
 
 _RESERVED_BYTES = 40
@@ -18,7 +18,7 @@ _RANDOM_BYTES = 8
 """What `tempfile` adds to a prefix."""
 
 
-class ResultSink(Protocol):
+class ResultSink(Closable, Protocol):
     """Takes the pipeline's results, one frame after the other."""
 
     def write(self, result: FrameResult) -> None:
@@ -36,15 +36,6 @@ class ResultSink(Protocol):
             OutputError: the output cannot be finished.
         """
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +23,27 @@ def run_all(*steps: Callable[[], object]) -> None:
         except Exception as error:  # noqa: BLE001 - the other steps must still be carried out
             errors.append(error)
     is_travelling = sys.exc_info()[1] is not None
-    for told in errors if is_travelling else errors[1:]:
-        logger.error("%s", told)
+    for other in errors if is_travelling else errors[1:]:
+        logger.error("%s", other)
     if errors and not is_travelling:
         raise errors[0]
+
+
+class Closable(Protocol):
+    """What a `with` block closes."""
+
+    def close(self) -> None:
+        """Frees what is held; may be called twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 class ClosedByWith(ABC):

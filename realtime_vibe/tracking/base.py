@@ -1,11 +1,11 @@
 """What every person tracker and every person detector offers."""
 
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
+from realtime_vibe.system.closing import Closable
 
 MAX_GAP_S = 1.0
 """A person who is back after a longer gap gets a new identity."""
@@ -41,7 +41,7 @@ class PersonDetector(Protocol):
         ...
 
 
-class PersonTracker(Protocol):
+class PersonTracker(Closable, Protocol):
     """Finds people and keeps their identities over frames."""
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
@@ -58,16 +58,3 @@ class PersonTracker(Protocol):
     def reset(self) -> None:
         """Forgets all tracks, as after a change of source; identities are not used again."""
         ...
-
-    def close(self) -> None:
-        """Frees the networks; may be called twice."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

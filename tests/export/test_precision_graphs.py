@@ -9,7 +9,6 @@ from onnx import TensorProto, helper, numpy_helper
 from export.precision_graphs import (
     fold_constants,
     in_half,
-    num_half_products,
     single_first,
     sums_for_small_products,
 )
@@ -91,13 +90,11 @@ def test_all_big_products_are_in_half_but_the_last_convolutions(subtests):
             ]
             weights = {value.name: value for value in half.graph.initializer}
             products = [node for node in products if node.input[1] in weights]
-            single = [
-                node
-                for node in products
-                if weights[node.input[1]].data_type != TensorProto.FLOAT16
-                and int(np.prod(weights[node.input[1]].dims)) > 10
+            in_single = [
+                node for node in products if weights[node.input[1]].data_type != TensorProto.FLOAT16
             ]
-            assert num_half_products(half) > 0.9 * len(products)
+            single = [node for node in in_single if int(np.prod(weights[node.input[1]].dims)) > 10]
+            assert len(in_single) < 0.1 * len(products)
             assert all(node.op_type == "Conv" for node in single), "a matrix product stayed single"
 
 

@@ -126,11 +126,6 @@ def row_type(keypoint_names: tuple[str, ...] = ()) -> np.dtype[np.void]:
     return np.dtype([*fields, ("kp_3d", "<f4", (len(keypoint_names), 3))])
 
 
-def is_spool_start(content: bytes) -> bool:
-    """Whether a file begins as a spool does, readable or not."""
-    return content.startswith(_START)
-
-
 def spool_head(content: bytes) -> SpoolHead | None:
     """What the first bytes of a spool say, by whichever of its two lines is sound; None where neither is."""
     starts = [found.start() for found in re.finditer(re.escape(_START), content)][:2]

@@ -56,11 +56,6 @@ class NewestSender(ClosedByWith):
         self.num_failed = 0
         """Results the network did not take."""
 
-    @property
-    def num_left_out(self) -> int:
-        """Results that a newer one replaced before they were sent."""
-        return self._slot.overwritten
-
     def start(self) -> Self:
         """Starts the thread."""
         self._started = True
