@@ -23,6 +23,9 @@ _DRIFT = 0.03
 """Of a standing body [m/s^0.5]."""
 _NOISE, _NOISE_RATE_HZ = 0.15, 30.0
 """Standard deviation of log-depth in one frame at this rate: errors of a size last for many frames."""
+_FOLDED_S, _FOLDED_POWER, _MOST_FOLDED = 30.0, 6, 8.0
+"""Whoever squats or bows is seen too far away: noise grows with this power of the largest extent in this time [s]
+over that of now."""
 _JUMP = 0.1
 """Changes of log-depth beyond it within a frame count less: nobody moves so fast."""
 _WRONG, _WRONG_S = 0.15, 0.4
@@ -44,7 +47,7 @@ class DepthFilter:
         self._p_log = self._p_rate = self._p_both = 0.0
         self._between: FloatArray = np.zeros(3, np.float32)
         self._stepping_m_s = _STEPS_M_S
-        self._mean_error = 0.0
+        self._mean_error = self._extent_m = 0.0
 
     def update(self, joints: FloatArray, dt_s: float, *, feet_are_seen: bool) -> float:
         """The filtered depth of the pelvis [m]; the first call, and `dt_s` <= 0, give the measured one.
@@ -61,14 +64,15 @@ class DepthFilter:
             return depth_m
         freedom = self._freedom(between, dt_s) if feet_are_seen else 1.0
         self._predict(freedom, dt_s)
-        self._correct(math.log(depth_m), dt_s)
+        self._correct(math.log(depth_m), dt_s, _NOISE * self._folded(joints, dt_s))
         return math.exp(self._log)
 
     def _start(self, depth_m: float, between: FloatArray) -> None:
         self._log, self._rate = math.log(depth_m), 0.0
         self._p_log, self._p_both = _START_NOISE**2, 0.0
         self._p_rate = (_START_M_S / depth_m) ** 2
-        self._between, self._stepping_m_s, self._mean_error = between, _STEPS_M_S, 0.0
+        self._between, self._stepping_m_s = between, _STEPS_M_S
+        self._mean_error = self._extent_m = 0.0
 
     def _freedom(self, between: FloatArray, dt_s: float) -> float:
         """0: the body stays; 1: it walks."""
@@ -92,10 +96,16 @@ class DepthFilter:
         self._p_both = kept * (self._p_both + dt_s * self._p_rate) + density * dt_s**2 / 2.0
         self._p_rate = kept * kept * self._p_rate + density * dt_s
 
-    def _correct(self, measured: float, dt_s: float) -> None:
+    def _folded(self, joints: FloatArray, dt_s: float) -> float:
+        """From 1, by how much more a size errs because the body shows less of its own than before."""
+        extent_m = max(float(np.ptp(joints[:, 0])), float(np.ptp(joints[:, 1])), _NEAREST_M)
+        self._extent_m = max(extent_m, self._extent_m * math.exp(-dt_s / _FOLDED_S))
+        return min((self._extent_m / extent_m) ** _FOLDED_POWER, _MOST_FOLDED)
+
+    def _correct(self, measured: float, dt_s: float, noise: float) -> None:
         error = measured - self._log
         self._mean_error += dt_s / (dt_s + _WRONG_S) * (error - self._mean_error)
-        variance = _NOISE**2 / min(_NOISE_RATE_HZ * dt_s, 1.0)
+        variance = noise**2 / min(_NOISE_RATE_HZ * dt_s, 1.0)
         usual = 2.0 * math.hypot(math.sqrt(self._p_log), 0.5 * _JUMP)
         variance *= max(1.0, abs(error) / usual)
         gain = self._p_log / (self._p_log + variance)
