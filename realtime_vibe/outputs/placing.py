@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.system.file_boundary import open_regular
 from realtime_vibe.system.file_lock import try_lock
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def create_beside(path: Path, *, overwrite: bool) -> tuple[Path, IO[bytes]]:
     """
     try:
         if overwrite and path.exists():
-            with path.open("rb") as old:
+            with open_regular(path) as old:
                 if try_lock(old) is False:
                     raise OutputError(f"another run is writing {path}: choose another name")
             path.unlink()

@@ -168,13 +168,19 @@ def _clear_leftover(part: Path, *, move_aside: bool) -> None:
             f"{part} is left from a recording that was cut off: keep its motion with "
             f"'realtime-vibe recover {part}', or delete it"
         )
-    logger.warning("a recording that was cut off is kept as %s", move_beside(part))
+    try:
+        aside = move_beside(part)
+    except OSError as error:
+        raise OutputError(f"cannot move {part} aside: {error.strerror or error}") from error
+    logger.warning("a recording that was cut off is kept as %s", aside)
 
 
 def _is_empty(part: Path) -> bool:
     """Whether a spool was cut off before its first row."""
     try:
+        if part.stat().st_size == 0:
+            return True
         with open_spool(part) as spool:
             return len(spool.rows) + spool.num_damaged == 0
-    except OutputError:
+    except (OutputError, OSError):
         return False

@@ -30,6 +30,7 @@ from realtime_vibe.outputs.record.recording_spool import (
     spool_head,
 )
 from realtime_vibe.outputs.record.row_blocks import BLOCK, INDEX, Numbers, TakeRows, index_of
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 from realtime_vibe.system.file_lock import try_lock, unlock
 
 logger = logging.getLogger(__name__)
@@ -77,10 +78,8 @@ def open_spool(path: Path, *, alone: bool = False) -> Iterator[Spool]:
     Raises:
         OutputError: the file is missing or is not a spool of this version, or somebody else has it.
     """
-    try:
-        file = path.open("rb", buffering=0)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot read {path}: {getattr(error, 'strerror', error)}") from error
+    with file_boundary(path, OutputError):
+        file = open_regular(path)
     with file:
         if alone and (try_lock(file) is False or not is_same_file(file, path)):
             raise OutputError(f"{path} is still being written or recovered: end that run first")
@@ -102,7 +101,7 @@ def spool_of(writer: SpoolWriter) -> Spool:
 def is_being_written(path: Path) -> bool:
     """Whether another process (or thread) holds the spool open; False where locks are unknown."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return try_lock(file) is False
     except OSError:
         return False

@@ -1,6 +1,7 @@
 """Covers what survives a crash, a full disk, a second run and a damaged file; what exists is kept."""
 
 import logging
+import os
 import resource
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, row_type
 from realtime_vibe.packets import FrameResult
+from tests.outputs.record import posed_takes
 
 pytestmark = pytest.mark.fault
 Make = Callable[..., FrameResult]
@@ -117,6 +119,41 @@ def test_two_runs_cannot_record_to_one_file(tmp_path: Path, make_result: Make) -
     assert len(np.load(path)["valid"]) == 1
 
 
+def test_two_runs_that_share_an_output_have_one_each(tmp_path: Path) -> None:
+    frames = posed_takes.results([0.0, 0.1])
+    shared = tmp_path / "x.csv"
+    with (
+        MotionRecorder(tmp_path / "a.npz", shared) as first,
+        MotionRecorder(tmp_path / "b.npz", shared) as second,
+    ):
+        for frame in frames:
+            first.write(frame)
+        second.write(frames[0])
+    lines = {path.name: len(path.read_text().splitlines()) for path in tmp_path.glob("*.csv")}
+    assert lines == {"x.csv": 2, "x-2.csv": 3}
+
+
+def test_a_foreign_file_that_took_the_spools_name_stays(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz"
+    with MotionRecorder(path) as recorder:
+        recorder.write(make_result(0))
+        spool_path(path).unlink()
+        spool_path(path).write_text("of somebody else")
+    assert len(np.load(path)["valid"]) == 1
+    assert spool_path(path).read_text() == "of somebody else"
+
+
+@pytest.mark.parametrize("has_head", [True, False])
+def test_a_spool_without_a_row_stands_in_nobodys_way(tmp_path: Path, has_head: bool) -> None:
+    path = tmp_path / "o.npz"
+    if has_head:
+        SpoolWriter(spool_path(path), SpoolFacts()).close()
+    else:
+        spool_path(path).touch()
+    MotionRecorder(path).close()
+    assert list(tmp_path.iterdir()) == []
+
+
 @contextmanager
 def _largest_file(num_bytes: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -167,8 +204,10 @@ def test_foreign_files_are_not_recovered(tmp_path: Path, subtests: pytest.Subtes
 
 
 def test_recover_names_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot read"):
-        recover(tmp_path / "gone.npz.part")
+    os.mkfifo(tmp_path / "pipe.npz.part")
+    for name in ("gone.npz.part", "pipe.npz.part", "."):
+        with pytest.raises(OutputError, match="cannot be read"):
+            recover(tmp_path / name)
     facts = SpoolFacts()
     writer = SpoolWriter(tmp_path / "odd-name", facts)
     writer.append(np.zeros(1, row_type()))
