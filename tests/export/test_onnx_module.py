@@ -73,7 +73,7 @@ def test_the_half_graph_runs_in_half():
 def test_an_exported_program_takes_any_number_of_people():
     spec = spec_of("blazepose-gru/step")
     program = exported_program(onnx.load(str(spec.path)), spec, "cpu")
-    for people in (1, 2, 5):
+    for people in (1, 3):
         assert_same(spec, program.module(), people)
 
 
