@@ -8,6 +8,8 @@ import pytest
 
 from realtime_vibe.system.standard_streams import LenientStream
 
+pytestmark = pytest.mark.fault
+
 
 class _PipeWithoutReader(io.StringIO):
     def write(self, text):
@@ -46,8 +48,6 @@ def test_libraries_write_nowhere_and_a_closed_stderr_is_no_file(tmp_path):
     code = """
 import os, sys
 from realtime_vibe.system.standard_streams import make_lenient, silence_libraries
-
-pytestmark = pytest.mark.fault
 make_lenient()
 silence_libraries()
 with open(sys.argv[1], "w") as kept:
