@@ -44,7 +44,7 @@ _SURE_S = 6.0
 _BELIEVED_FROM_RAD = math.radians(2.0)
 _SOLVE_S = 0.5
 _FOLLOW_S, _FASTEST_RAD_S = 0.7, math.radians(8.0)
-_ARRIVED_RAD = math.radians(0.5)
+_ARRIVED_RAD, _RESTS_RAD = math.radians(0.5), math.radians(0.01)
 _GAP_S = 0.3
 _FEET = (27, 28)
 _SEEN = 0.5
@@ -97,6 +97,8 @@ class Leveler:
         self._target: FloatArray = np.zeros(2, np.float32)
         self._tilt: FloatArray = np.zeros(2, np.float32)
         self._last_s = self._solved_s = -math.inf
+        self.T_world_camera: FloatArray = T_WORLD_CAMERA
+        """(4, 4) from the camera's frame to the Z-up world, with the camera at the origin."""
 
     @property
     def state(self) -> str:
@@ -105,16 +107,6 @@ class Leveler:
             return ""
         left_rad = float(np.abs(self._target - self._tilt).max())
         return LEVEL if left_rad < _ARRIVED_RAD and sum(self._seconds) >= _SURE_S else LEVELLING
-
-    @property
-    def T_world_camera(self) -> FloatArray:  # noqa: N802 - field name of the literature
-        """(4, 4) from the camera's frame to the Z-up world, with the camera at the origin."""
-        if not self._tilt.any():
-            return T_WORLD_CAMERA
-        roll, pitch = np.tan(self._tilt)
-        transform = np.eye(4, dtype=np.float32)
-        transform[:3, :3] = level_rotation(np.array([roll, -1.0, pitch]))
-        return transform
 
     def update(self, people: tuple[PersonResult, ...], now_s: float) -> None:
         """Takes one frame.
@@ -132,10 +124,20 @@ class Leveler:
         if abs(now_s - self._solved_s) >= _SOLVE_S and self._is_enough():
             self._solved_s = now_s
             self._target = _believed(*_solved(self._samples))
-        step = (self._target - self._tilt) * (1.0 - math.exp(-dt_s / _FOLLOW_S))
-        length = float(np.linalg.norm(step))
-        most = _FASTEST_RAD_S * dt_s
-        self._tilt = self._tilt + step * (min(1.0, most / length) if length > 0 else 0.0)
+        self._turn(dt_s)
+
+    def _turn(self, dt_s: float) -> None:
+        """Towards the target, not faster than anybody minds."""
+        left = self._target - self._tilt
+        left_rad = float(np.linalg.norm(left))
+        if left_rad < _RESTS_RAD:
+            return
+        most_rad = _FASTEST_RAD_S * dt_s
+        step_rad = min(left_rad * (1.0 - math.exp(-dt_s / _FOLLOW_S)), most_rad)
+        self._tilt = self._tilt + left * (step_rad / left_rad)
+        roll, pitch = np.tan(self._tilt)
+        self.T_world_camera = np.eye(4, dtype=np.float32)
+        self.T_world_camera[:3, :3] = level_rotation(np.array([roll, -1.0, pitch]))
 
     def _is_enough(self) -> bool:
         return self._seconds[0] >= _ENOUGH_S[0] or sum(self._seconds) >= _ENOUGH_S[1]
