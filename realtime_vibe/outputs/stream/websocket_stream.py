@@ -1,11 +1,10 @@
 """Streams results to WebSocket clients and serves the page that draws them, all on one port.
 
 Every client has a task that waits for its own socket: one that is slow gets the newest frame when it is
-ready again, one that never reads holds a single frame and loses its place after seconds.
+ready again, one that never reads holds a single frame and loses its place after seconds (`websocket_connection.py`).
 """
 
 import asyncio
-import contextlib
 import errno
 import json
 import logging
@@ -25,6 +24,7 @@ from websockets.http11 import Request, Response
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S, NewestSender
+from realtime_vibe.outputs.stream.websocket_connection import BoundedConnection
 from realtime_vibe.outputs.stream.websocket_frames import (
     StreamedBody,
     Subscription,
@@ -45,27 +45,9 @@ MAX_CLIENTS = 16
 _MAX_MESSAGE_BYTES = 4096
 _WRITE_LIMIT_BYTES = 64 << 10
 _KEEP_ALIVE_S = 10.0
-_OPEN_S, _SEND_S, _CLOSE_S = 3.0, 3.0, 0.5
-"""How long a client may take to say what it wants, to take a frame, and to say goodbye [s]."""
+_OPEN_S, _CLOSE_S = 3.0, 0.5
+"""How long a client may take to say what it wants, and to say goodbye [s]."""
 _JOIN_S = 5.0
-
-
-class _Connection(ServerConnection):
-    """A connection that stops answering once the client is gone.
-
-    asyncio logs every write to a lost connection, and a client can ask for thousands of answers at once.
-    """
-
-    def send_data(self) -> None:
-        """Sends what the protocol has to say in one write, or drops it; an empty piece is the end."""
-        pieces = self.protocol.data_to_send()
-        if self.transport.is_closing():
-            return
-        if data := b"".join(pieces):
-            self.transport.write(data)
-        if b"" in pieces:
-            with contextlib.suppress(OSError, RuntimeError):
-                self.transport.write_eof()
 
 
 class WebStream(ClosedByWith):
@@ -185,22 +167,13 @@ class WebStream(ClosedByWith):
                 asyncio.get_running_loop().call_later(_CLOSE_S, self._drop, self._connections)
 
     def _accepted(self, *arguments: Any, **options: Any) -> ServerConnection:
-        connection = _Connection(*arguments, **options)
+        connection = BoundedConnection(*arguments, **options)
         self._connections.add(connection)
         return connection
 
     def _drop(self, connections: Iterable[ServerConnection]) -> None:
         for connection in list(connections):
             connection.transport.abort()
-
-    async def _send(self, connection: ServerConnection, message: bytes | str) -> None:
-        """Sends within `_SEND_S`, or drops the client: it keeps a place that others want."""
-        try:
-            async with asyncio.timeout(_SEND_S):
-                await connection.send(message)
-        except TimeoutError:
-            connection.transport.abort()
-            raise
 
     def _hand_over(self, result: FrameResult) -> None:
         with self._lock:
@@ -249,15 +222,15 @@ class WebStream(ClosedByWith):
         event = self._clients[connection] = asyncio.Event()
         event.set()  # whoever comes late gets the newest frame at once
         try:
-            await self._send(connection, greeting(self._body, wishes["now"]))
+            await connection.send(greeting(self._body, wishes["now"]))
             sender = asyncio.create_task(self._send_frames(connection, event, wishes))
             try:
                 async for message in connection:
-                    await self._send(connection, self._reply(message, wishes))
+                    await connection.send(self._reply(message, wishes))
             finally:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
-        except (ConnectionClosed, TimeoutError):
+        except ConnectionClosed:
             pass  # clients come and go
         finally:
             del self._clients[connection]
@@ -287,7 +260,7 @@ class WebStream(ClosedByWith):
             if newest is None or newest is sent:
                 continue
             started_s = loop.time()
-            await self._send(connection, self._frame(newest, wishes["now"]))
+            await connection.send(self._frame(newest, wishes["now"]))
             sent = newest
             due_s = max(due_s + self._period_s(wishes["now"]), started_s)
 

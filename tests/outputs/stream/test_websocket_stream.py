@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.errors import ConfigError, OutputError
+from realtime_vibe.outputs.stream import websocket_connection
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.websocket_frames import (
     StreamedBody,
@@ -181,7 +182,7 @@ def _raw(stream: WebStream, query: str = "") -> socket.socket:
 
 @pytest.mark.fault
 def test_clients_that_never_read_lose_their_places(stream: WebStream, monkeypatch) -> None:
-    monkeypatch.setattr("realtime_vibe.outputs.stream.websocket_stream._SEND_S", 0.3)
+    monkeypatch.setattr(websocket_connection, "READ_WITHIN_S", 0.3)
     deaf = [_raw(stream, "?vertices=float32") for _ in range(2)]
     _joined(stream, 2)
     deadline_s = time.monotonic() + 20
@@ -191,6 +192,17 @@ def test_clients_that_never_read_lose_their_places(stream: WebStream, monkeypatc
         time.sleep(0.005)
     for client in deaf:
         client.close()
+
+
+@pytest.mark.fault
+def test_a_client_that_pings_and_reads_no_answer_loses_its_place(stream, monkeypatch) -> None:
+    monkeypatch.setattr(websocket_connection, "MOST_UNREAD_BYTES", 100_000)
+    pings = (b"\x89\xfd" + bytes(4) + b"x" * 125) * 500_000
+    with _raw(stream) as client:
+        _joined(stream)
+        with pytest.raises(ConnectionError):
+            client.sendall(pings)
+    _joined(stream, 0)
 
 
 @pytest.mark.fault
