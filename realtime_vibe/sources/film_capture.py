@@ -19,6 +19,7 @@ BROKEN_SCAN = re.compile(rb"\xff[^\x00\xc4\xd0-\xd9\xda\xdd\xfe\xff]")
 SCAN = b"\xff\xda"
 END_OF_JPEG = b"\xff\xd9"
 
+PACKETS_AHEAD = 16
 BAD_PACKETS_AT_MOST = 300
 """Ten seconds at 30 fps; at a film's end so many grabs fail at once in less than a millisecond."""
 TRYING_S = 2.0
@@ -38,6 +39,7 @@ class FilmCapture:
         capture: open, nothing grabbed yet; owned from now on.
         is_recorded: read on past damage; a live stream tells its reader about every failed grab.
         reopen: opens the same medium once more; None where it can be read only once.
+        packets: opens the second capture that sizes are read from; None: they are taken as constant.
         clock: monotonic seconds.
     """
 
@@ -47,6 +49,7 @@ class FilmCapture:
         *,
         is_recorded: bool,
         reopen: Callable[[], Capture] | None = None,
+        packets: Callable[[], Capture] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._capture = capture
@@ -55,14 +58,15 @@ class FilmCapture:
         self._clock = clock
         self._shape = PictureShape.of(capture)
         self._turned = is_turned(capture)
-        self._is_jpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) in JPEG_TAGS and not self._turned
+        self._is_jpeg = is_jpeg(capture) and not self._turned
         self._fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))
         self._num_frames = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._watch: ShapeWatch | None = None
         if self._is_jpeg:
             capture.set(cv2.CAP_PROP_FORMAT, -1)  # encoded pictures
-        elif reopen is not None:
-            self._watch = ShapeWatch(reopen(), self._shape)
+        elif packets is not None:
+            ahead = 0 if reopen is None else PACKETS_AHEAD
+            self._watch = ShapeWatch(packets(), self._shape, ahead=ahead)
         self._image: ImageArray | None = None
         self._count = 0
         self._position_ms = 0.0
@@ -164,6 +168,11 @@ class FilmCapture:
                 self._count -= 1
         self._position_ms = last_ms
         return False
+
+
+def is_jpeg(capture: Capture) -> bool:
+    """Whether the film is a series of JPEGs."""
+    return int(capture.get(cv2.CAP_PROP_FOURCC)) in JPEG_TAGS
 
 
 def decoded_jpeg(packet: bytes) -> ImageArray | None:

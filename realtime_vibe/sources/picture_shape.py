@@ -87,9 +87,12 @@ class ShapeWatch:
     Args:
         packets: a capture of the same medium, nothing grabbed yet; closed by `close`.
         first: the shape of the first picture.
+        ahead: packets to read ahead of the decoder. It finds changes where pictures were lost
+            unnoticed; what comes live through a pipe is not there yet, and takes 0.
     """
 
-    def __init__(self, packets: Capture, first: PictureShape) -> None:
+    def __init__(self, packets: Capture, first: PictureShape, *, ahead: int) -> None:
+        self._ahead = ahead
         packets.set(cv2.CAP_PROP_FORMAT, -1)  # encoded packets instead of pictures
         self._packets: Capture | None = packets
         self._shape = self._newest = first
@@ -106,7 +109,7 @@ class ShapeWatch:
             position_ms: where the container places it. Where pictures were lost unnoticed, a change
                 is found by it before its index has come.
         """
-        while self._packets is not None and self._count <= index + DECODER_DELAY:
+        while self._packets is not None and self._count <= index + self._ahead:
             self._read(self._packets)
         while self._changes:
             at_index, at_ms, shape = self._changes[0]
@@ -151,10 +154,6 @@ class ShapeWatch:
         # interpreter's lock, and crashes.
         probe = open_contained(io.BytesIO(packet))
         return PictureShape.of(probe) if probe.isOpened() else None
-
-
-DECODER_DELAY = 16
-"""Pictures that a decoder may hold back [packets]; more than that were lost without a sign."""
 
 
 def vpx_size(packet: bytes) -> tuple[int, int] | None:

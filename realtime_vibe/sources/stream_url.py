@@ -57,7 +57,10 @@ def stream_source(url: str, *, paced: bool = False) -> LiveSource | StreamedVide
         if stop.is_set():
             raise SourceError(f"{name}: closed while it was being opened")
         # FFmpeg's own time-outs bound the call.
-        return FilmCapture(open_stream(url, name), is_recorded=is_recorded)
+        capture = open_stream(url, name)
+        if not is_recorded:
+            return FilmCapture(capture, is_recorded=False)
+        return FilmCapture(capture, is_recorded=True, reopen=lambda: open_stream(url, name))
 
     is_recorded = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
     if is_recorded:

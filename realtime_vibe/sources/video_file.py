@@ -14,7 +14,7 @@ from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
 from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
-from realtime_vibe.sources.opencv import plausible_count, plausible_fps
+from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
@@ -192,4 +192,8 @@ def open_video(path: Path) -> FilmCapture:
         capture.release()
         with path.open("rb") as file:
             raise SourceError(f"{path}: {what_is_no_film(file.read(SNIFFED_BYTES))}")
-    return FilmCapture(capture, is_recorded=True, reopen=lambda: open_file(path))
+
+    def reopen() -> Capture:
+        return open_file(path)
+
+    return FilmCapture(capture, is_recorded=True, reopen=reopen, packets=reopen)

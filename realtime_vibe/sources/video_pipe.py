@@ -2,6 +2,7 @@
 
 import logging
 import os
+import queue
 import select
 import stat
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import cv2
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.sources.film_capture import FilmCapture
+from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
 from realtime_vibe.sources.film_opening import open_contained
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
@@ -22,6 +23,7 @@ POLL_S = 0.1
 OPEN_LIMIT_S = 15.0
 JOIN_S = 1.5
 CHUNK_BYTES = 1 << 16
+MOST_CHUNKS = 1024
 
 
 def is_pipe(path: Path) -> bool:
@@ -70,29 +72,80 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
     """
     source = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     drain, feed = os.pipe()
+    copy = _PipeCopy(stop)
 
     def log_breakage(error: BaseException | None) -> None:
         # A broken pipe only says that the decoder left first.
         if error is not None and not isinstance(error, BrokenPipeError):
             logger.error("%s: the pipe broke: %s", path, error)
 
-    pump = Worker(f"pump {path}", lambda: _pump(source, feed, stop), log_breakage)
+    pump = Worker(f"pump {path}", lambda: _pump(source, feed, copy, stop), log_breakage)
     pump.start()
-    capture = _PipedCapture(open_contained(f"pipe:{drain}"), drain, pump)
+    capture = _PipedCapture(open_contained(f"pipe:{drain}"), drain, pump, copy)
     if not capture.is_open:
         capture.release()
         raise SourceError(
             f"{path}: what comes through the pipe is no streamable video; write MKV, "
             "MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
         )
-    return FilmCapture(capture, is_recorded=True)
+    if is_jpeg(capture):
+        copy.close()
+    return FilmCapture(
+        capture, is_recorded=True, packets=lambda: open_contained(f"pipe:{copy.drain}")
+    )
+
+
+class _PipeCopy:
+    """The same bytes for a second reader, which never asks for more than the first has had.
+
+    Args:
+        stop: ends everything.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.drain, self._feed = os.pipe()
+        self._stop = stop
+        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._is_over = False
+        self._is_closed = False
+        self._worker = Worker("copy of a pipe", self._write, lambda _: None)
+        self._worker.start()
+
+    def put(self, chunk: bytes) -> None:
+        """Hands on some bytes; none at all are the end."""
+        if self._chunks.qsize() > MOST_CHUNKS:  # nobody reads it
+            self._is_over = True
+        if not self._is_over:
+            self._chunks.put(chunk)
+
+    def close(self) -> None:
+        """Ends the copy; may be called twice."""
+        self._is_over = True
+        if not self._is_closed:
+            self._is_closed = True
+            self._chunks.put(b"")
+            os.close(self.drain)
+            self._worker.join(JOIN_S)
+
+    def _write(self) -> None:
+        try:
+            while chunk := self._chunks.get():
+                _feed(self._feed, chunk, self._stop)
+        except BrokenPipeError:  # closed
+            pass
+        finally:
+            self._is_over = True
+            os.close(self._feed)
 
 
 class _PipedCapture:
     """A capture that also owns the pipe it reads and the pump behind it."""
 
-    def __init__(self, capture: cv2.VideoCapture, drain: int, pump: Worker) -> None:
+    def __init__(
+        self, capture: cv2.VideoCapture, drain: int, pump: Worker, copy: _PipeCopy
+    ) -> None:
         self._capture = capture
+        self._copy = copy
         self._drain = drain
         self._pump = pump
         self.is_open = capture.isOpened()
@@ -105,10 +158,11 @@ class _PipedCapture:
         """Ends the decoder first: the pump may be waiting for room in the pipe."""
         self._capture.release()
         os.close(self._drain)
+        self._copy.close()
         self._pump.join(JOIN_S)
 
 
-def _pump(source: int, feed: int, stop: threading.Event) -> None:
+def _pump(source: int, feed: int, copy: _PipeCopy, stop: threading.Event) -> None:
     """Copies bytes until the writer has gone or `stop` is set; closes both ends.
 
     Before the first writer comes, a pipe opened without blocking reads as ended; `poll` tells the
@@ -123,8 +177,10 @@ def _pump(source: int, feed: int, stop: threading.Event) -> None:
             chunk = os.read(source, CHUNK_BYTES)
             if not chunk:
                 return
+            copy.put(chunk)
             _feed(feed, chunk, stop)
     finally:
+        copy.put(b"")
         os.close(source)
         os.close(feed)
 

@@ -78,6 +78,22 @@ def test_sizes_may_change_on_the_way(write_clip: WriteClip, tmp_path: Path, four
     assert found == sorted(found, reverse=True)
 
 
+def test_sizes_may_change_in_a_pipe(
+    write_clip: WriteClip, tmp_path: Path, stop: threading.Event
+) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    pieces = [write_clip(f"{size[0]}.ts", 13, size, fourcc="MPG2") for size in [(64, 48), (48, 64)]]
+    data = b"".join(piece.read_bytes() for piece in pieces)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(data))
+    writer.start()
+    with pipe_source(fifo) as source:
+        found = sizes(list(iter(lambda: source.read(stop), None)))
+    writer.join()
+    assert abs(found.index((48, 64)) - 13) <= 1
+    assert found == sorted(found, reverse=True)
+
+
 def test_sizes_in_the_headers_of_vpx() -> None:
     vp8 = bytes.fromhex("909b029d012a00028002")
     vp9 = bytes.fromhex("82498342001ff027f6")
