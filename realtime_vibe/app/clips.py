@@ -12,6 +12,7 @@ from typing import Any
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError, SourceError
 from realtime_vibe.sources.image_folder import SUFFIXES
+from realtime_vibe.system.file_boundary import file_boundary, make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +36,15 @@ def clips_of(words: Sequence[str]) -> tuple[str, ...]:
     """
     clips: list[str] = []
     for word in words:
-        if not glob.has_magic(word) or "://" in word or Path(word).exists():
-            clips.append(word)
-            continue
-        matches = glob.glob(word, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        found = sorted(path for path in matches if Path(path).is_file())
+        with file_boundary(word, SourceError, "expected a clip or a pattern of clips"):
+            if not glob.has_magic(word) or "://" in word or Path(word).exists():
+                clips.append(word)
+                continue
+            matches = glob.glob(word, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+            found = sorted(path for path in matches if Path(path).is_file())
+            if not found:
+                raise SourceError("no file matches this pattern")
         videos = [path for path in found if Path(path).suffix.lower() not in SUFFIXES]
-        if not found:
-            raise SourceError(f"{word}: no file matches this pattern")
         clips += videos or [word]
     if len(clips) > 1 and all(Path(clip).suffix.lower() in SUFFIXES for clip in clips):
         raise SourceError(
@@ -100,10 +102,7 @@ def named_after(config: LiveConfig, name: str) -> LiveConfig:
         return folder / f"{name}.{ending.strip().lstrip('.')}"
 
     record = tuple(path_of(ending) for value in config.record for ending in str(value).split(","))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror})") from None
+    make_folder(folder, OutputError)
     paths: dict[str, Any] = {option: path_of(str(value)) for option, value in singles.items()}
     return replace(config, record=record, record_dir=None, **paths)
 

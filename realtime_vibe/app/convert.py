@@ -28,7 +28,7 @@ from realtime_vibe.outputs.record.spool_reader import Spool, open_spool
 from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
-from realtime_vibe.system.file_boundary import file_boundary
+from realtime_vibe.system.file_boundary import check_regular, file_boundary
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +64,10 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
         BodyModelError: the body file is missing or damaged.
     """
     check_motion_path(target, overwrite=settings.overwrite)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"{target} is the input itself: choose another name")
+    with file_boundary(source, MotionFileError, f"expected .npz, .bvh or {_PART}"):
+        check_regular(source)
+        if target.exists() and target.samefile(source):
+            raise OutputError(f"{target} is the input itself: choose another name")
     with _opened(source, settings, with_mesh=target.suffix.lower() == ".glb") as take:
         if len(take.rows) == 0:
             raise MotionFileError(f"{source} holds no complete row: nothing to convert")
@@ -174,7 +176,7 @@ def _read(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
         logger.info("a .bvh file has no body shape: betas are zero")
         rows = TakeRows.of(rows_of_bvh(motion, rest_pelvis))
         return Take(rows=rows, facts=_facts(settings), skin=skin)
-    raise MotionFileError(f"cannot read {source}: expected .npz, .bvh or {_PART}")
+    raise MotionFileError(f"{source}: cannot be read: expected .npz, .bvh or {_PART}")
 
 
 def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:

@@ -76,7 +76,6 @@ def check_take(settings: TakeSettings) -> None:
     Raises:
         OutputError: an unknown ending, a name given twice, an existing file or an unusable folder.
     """
-    check_names(settings.paths)
     for path in settings.paths:
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
@@ -86,6 +85,7 @@ def check_take(settings: TakeSettings) -> None:
         else:
             expected = ", ".join((*MOTION_SUFFIXES, *VIDEO_SUFFIXES))
             raise OutputError(f"{path}: expected a name that ends in one of {expected}")
+    check_names(settings.paths)  # last: it looks up names that may not be looked up at all
 
 
 class TakeSink:

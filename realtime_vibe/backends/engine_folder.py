@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from realtime_vibe.errors import EngineError
+from realtime_vibe.errors import EngineError, one_line
+from realtime_vibe.system.file_boundary import file_boundary
 
 MANIFEST_NAME = "engine.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -19,13 +20,13 @@ def engine_folder(name_or_dir: str) -> Path:
     Raises:
         EngineError: there is no such folder; the message lists the names there are.
     """
-    folder = find_folder(name_or_dir)
-    if folder is not None:
-        return folder
-    raise EngineError(
-        f"no engine '{name_or_dir}': expected a folder with {MANIFEST_NAME}, or one of "
-        f"{', '.join(engine_names()) or 'none installed (reinstall the package)'}"
-    )
+    known = ", ".join(engine_names()) or "none installed (reinstall the package)"
+    expected = f"expected a folder with {MANIFEST_NAME}, or one of {known}"
+    with file_boundary(name_or_dir, EngineError, expected):
+        folder = find_folder(name_or_dir)
+    if folder is None:
+        raise EngineError(f"no engine '{one_line(name_or_dir, 1000)}': {expected}")
+    return folder
 
 
 def find_folder(name_or_dir: str) -> Path | None:

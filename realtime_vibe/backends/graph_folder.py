@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +11,11 @@ from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.engine_folder import MANIFEST_NAME, engine_folder
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.backends.graph import ONNX, Graph, described_graph
-from realtime_vibe.errors import EngineError
+from realtime_vibe.errors import EngineError, one_line
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 FORMAT_VERSION = 1
+_MAX_BYTES = 4 << 20
 
 
 class GraphFolder:
@@ -79,12 +81,10 @@ class GraphFolder:
         """
         if name in self._checked:
             return self._checked[name]
-        if name not in self.graph_names:
-            raise self._error(
-                f"{self.path / self.manifest} describes no graph '{name}' (it has "
-                f"{sorted(self.graph_names)})"
-            )
+        names = self.graph_names
         with self._parsing():
+            if name not in names:
+                raise self._error(f"describes no graph '{name}' (it has {one_line(sorted(names))})")
             entry = self.content["graphs"][name]
             if "weights" in entry:  # OpenVINO keeps them beside the graph
                 self._checked_file(entry["weights"])
@@ -113,48 +113,37 @@ class GraphFolder:
             if _signature(stated) != _signature(found):
                 session.close()
                 raise self._error(
-                    f"{graph.path.name}: {side} are {_signature(found)}, {self.manifest} says "
-                    f"{_signature(stated)}"
+                    f"{graph.path}: {side} are {one_line(str(_signature(found)))}, {self.manifest} says "
+                    f"{one_line(str(_signature(stated)))}"
                 )
         self.used[name] = session.backend
         return session
 
     def _read(self) -> dict[str, Any]:
-        path = self.path / self.manifest
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise self._error(f"{self.path} has no {self.manifest}") from error
-        except (OSError, ValueError) as error:
-            raise self._error(f"{path} cannot be read ({error})") from error
         with self._parsing():
-            version, content = content["format_version"], dict(content)
-        if version != FORMAT_VERSION:
-            raise self._error(f"{path} has format version {version}, expected {FORMAT_VERSION}")
-        return content
+            found = json.loads(read_regular(self.path / self.manifest, _MAX_BYTES))
+            version, content = found["format_version"], dict(found)
+            if version != FORMAT_VERSION:
+                raise self._error(
+                    f"has format version {one_line(version, 40)}, expected {FORMAT_VERSION}"
+                )
+            return content
 
     def _checked_file(self, entry: Mapping[str, Any]) -> Path:
         name, stated = str(entry["file"]), str(entry["sha256"])
         path = self.path / name
         if Path(name).name != name:
-            raise self._error(
-                f"{self.path / self.manifest} names '{name}', expected a file beside it"
-            )
+            raise self._error(f"names '{one_line(name, 80)}', expected a file beside it")
         if not path.is_file():
-            raise self._error(f"{self.path} lacks {name}")
+            raise self._error(f"the folder lacks {one_line(name, 80)}")
         found = file_sha256(path)
         if found != stated:
-            raise self._error(
-                f"{path} has sha256 {found[:12]}…, {self.manifest} says {stated[:12]}…"
-            )
+            raise self._error(f"{name} has sha256 {found[:12]}…, it says {one_line(stated[:12])}…")
         return path
 
-    @contextmanager
-    def _parsing(self) -> Iterator[None]:
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._error(f"{self.path / self.manifest} lacks or garbles {error}") from error
+    def _parsing(self) -> AbstractContextManager[None]:
+        """Around what reads the manifest: whatever is wrong with it is said with its name."""
+        return file_boundary(self.path / self.manifest, EngineError, self.advice)
 
     def _error(self, text: str) -> EngineError:
         return EngineError(f"{text}: {self.advice}")

@@ -91,7 +91,7 @@ def test_a_wrong_manifest_is_refused(engine, subtests):
         (lambda c: c.pop("graphs"), "graphs"),
         (lambda c: c.pop("features"), "features"),
         (lambda c: c["graphs"]["step"].update(file="../step.onnx"), "expected a file beside it"),
-        (lambda c: c.update(graphs=7), "garbles"),
+        (lambda c: c.update(graphs=7), "cannot be read"),
     ]:
         with subtests.test(message):
             (engine / "engine.json").write_text(intact)
@@ -102,7 +102,7 @@ def test_a_wrong_manifest_is_refused(engine, subtests):
 
 def test_garbage_json_is_refused(engine):
     (engine / "engine.json").write_text("{")
-    with pytest.raises(EngineError, match=r"engine\.json cannot be read"):
+    with pytest.raises(EngineError, match=r"engine\.json: cannot be read"):
         Engine(engine)
 
 
@@ -158,7 +158,7 @@ def test_what_it_was_built_for_is_read(engine):
     [
         ({"target": "coreml"}, r"target 'coreml' \(expected one of onnx, openvino, tensorrt"),
         ({"allowed_precisions": [16]}, r"\[16\] \(expected text or a list of texts\)"),
-        ({"built": {"versions": 7}}, "garbles"),
+        ({"built": {"versions": 7}}, "cannot be read"),
     ],
 )
 def test_a_wrong_build_is_refused(engine, change, message):
@@ -187,7 +187,7 @@ def test_unknown_engines_list_the_known(tmp_path):
     assert "blazepose-gru" in engine_names()
     with pytest.raises(EngineError, match=r"no engine 'nonsense'.*blazepose-gru"):
         Engine("nonsense")
-    with pytest.raises(EngineError, match=r"no engine\.json"):
+    with pytest.raises(EngineError, match=r"engine\.json: cannot be read .*No such file"):
         Engine(tmp_path)
 
 

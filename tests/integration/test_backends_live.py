@@ -84,7 +84,7 @@ def test_another_backend_than_it_was_built_for_is_refused(tmp_path):
 def test_the_tracker_beside_the_engine_is_the_one_that_is_used(tmp_path):
     folder = _built_for_openvino(tmp_path)
     (folder / "tracker" / "landmarks.bin").unlink()
-    with pytest.raises(EngineError, match=r"tracker lacks landmarks\.bin"):
+    with pytest.raises(EngineError, match=r"lacks landmarks\.bin"):
         build_pipeline(_config(engine=str(folder)))
 
 

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy_clips import load_truth
-from realtime_vibe.app.convert import ConvertSettings, convert
+from realtime_vibe.app.clips import clips_of
+from realtime_vibe.app.convert import ConvertSettings, convert, recover
 from realtime_vibe.app.settings_file import read_settings_file
 from realtime_vibe.backends.choice_cache import ChoiceCache
+from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.cli.settings_template import write_settings_template
-from realtime_vibe.errors import RealtimeVibeError
+from realtime_vibe.errors import EngineError, RealtimeVibeError, SourceError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_import import read_arrays
@@ -83,6 +85,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "network": (".pt", load_network),
     "truth": (".npz", load_truth),
     "video": (".mkv", _play),
+    "spool": (".part", recover),
+    "convert spool": (".part", _read_npz_anywhere),
 }
 
 
@@ -308,15 +312,30 @@ def _check_message(message: str, path: Path) -> None:
     assert len(message) < GREATEST_ERROR
 
 
-def test_a_checkpoint_to_resume_from_is_one_error_too(
-    tmp_path: Path, subtests: pytest.Subtests
+@pytest.mark.parametrize(
+    ("name", "read"), [("checkpoint.pt", read_checkpoint), ("engine.json", Engine)]
+)
+def test_files_that_are_found_by_their_folder_are_one_error_too(
+    name: str, read: Callable[[Path], object], tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    for case, make in CONTENTS.items():
+    places = {case: PLACES[case] for case in ("folder", "pipe", "device", "loop of links")}
+    for number, (case, make) in enumerate({**places, **CONTENTS}.items()):
         with subtests.test(case=case):
-            make(tmp_path / "checkpoint.pt")
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            make(folder / name)
             with pytest.raises(RealtimeVibeError) as caught:
-                read_checkpoint(tmp_path)
-            _check_message(str(caught.value), tmp_path / "checkpoint.pt")
+                read(folder)
+            _check_message(str(caught.value), folder / name)
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n\0", "~nosuchuser/engine", "\x1b[2J", "n/" * 3000])
+def test_a_name_that_names_nothing_is_one_error(name: str) -> None:
+    with pytest.raises(EngineError, match="blazepose-gru") as no_engine:
+        Engine(name)
+    with pytest.raises(SourceError, match="pattern") as no_clips:
+        clips_of((f"{name}*",))
+    assert (str(no_engine.value) + str(no_clips.value)).isprintable()
 
 
 @pytest.mark.parametrize(

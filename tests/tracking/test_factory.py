@@ -89,13 +89,13 @@ def test_a_built_engine_keeps_its_models_beside_its_tracker(engine: Path) -> Non
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"no blazepose\.json.*export\.blazepose"):
+    with pytest.raises(EngineError, match=r"blazepose\.json: cannot be read .*export\.blazepose"):
         make_blazepose_tracker(tmp_path)
 
 
 def test_a_damaged_manifest_is_refused(engine: Path) -> None:
     (engine / MANIFEST).write_text('{"format_version": 1, "graphs": ')
-    with pytest.raises(EngineError, match=r"blazepose\.json cannot be read .*export\.blazepose"):
+    with pytest.raises(EngineError, match=r"blazepose\.json: cannot be read .*export\.blazepose"):
         make_blazepose_tracker(engine)
 
 
@@ -108,9 +108,7 @@ def test_another_format_is_refused(engine: Path) -> None:
 def test_a_changed_graph_is_refused(engine: Path) -> None:
     with (engine / "detector.onnx").open("ab") as file:
         file.write(b"\0")
-    with pytest.raises(
-        EngineError, match=r"detector\.onnx has sha256 .*, blazepose\.json says .*rebuild"
-    ):
+    with pytest.raises(EngineError, match=r"detector\.onnx has sha256 .*, it says .*rebuild"):
         make_blazepose_tracker(engine)
 
 
@@ -220,14 +218,16 @@ def test_a_missing_detector_says_how_to_make_it(
     ):
         open_detector("none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(EngineError, match=r"has no detector\.json: .*export\.yolov3 --weights"):
+    with pytest.raises(
+        EngineError, match=r"detector\.json: cannot be read.*export\.yolov3 --weights"
+    ):
         open_detector("empty")
 
 
 def test_a_changed_detector_is_refused(boxes_folder: Path) -> None:
     with (boxes_folder / "yolov3.onnx").open("ab") as file:
         file.write(b"\0")
-    with pytest.raises(EngineError, match=r"yolov3\.onnx has sha256 .*detector\.json .*yolov3"):
+    with pytest.raises(EngineError, match=r"yolov3\.onnx has sha256 .*yolov3"):
         open_detector(str(boxes_folder))
 
 

@@ -92,7 +92,7 @@ def test_a_run_from_a_folder_to_a_network(motion, tmp_path, monkeypatch, caplog)
     ("options", "message"),
     [
         (["--resume"], "leave --resume out"),
-        (["--start-from", "missing.pt"], "missing.pt: not a readable checkpoint"),
+        (["--start-from", "missing.pt"], "missing.pt: cannot be read"),
         (["--body", "missing.npz"], "missing.npz"),
         (["--steps", "0"], "steps is 0"),
     ],

@@ -258,6 +258,6 @@ def _facts(line: bytes) -> tuple[SpoolFacts, int] | None:
         )
         is_ours: bool = version in {3, _VERSION} and json.loads(_header(facts, version)) == header
         is_sound = is_ours and facts.options.are_sound()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+    except Exception:  # noqa: BLE001 - whatever a damaged line makes of this: it is none
         return None
     return (facts, version) if is_sound else None

@@ -115,7 +115,7 @@ def test_numbers_out_of_range(motion_folder, tmp_path, caplog, subtests):
 def test_what_is_missing_is_named(motion_folder, tmp_path, subtests):
     for field, message in [
         ("motion", "expected one with AMASS"),
-        ("body", "cannot read the body file"),
+        ("body", "expected a body file"),
         ("tracker", "has no blazepose.json"),
         ("photos", "no readable .jpg or .png pictures in"),
     ]:
@@ -132,7 +132,7 @@ def test_a_worker_s_error_is_one_line_of_the_command(motion_folder, tmp_path, ca
     assert render.main([*words, "--shards", "1"]) == 2
     said = caplog.records[-1]
     assert said.levelno == logging.ERROR
-    assert "cannot read the body file" in said.getMessage()
+    assert "expected a body file" in said.getMessage()
     assert "\n" not in said.getMessage()
     assert list(out.iterdir()) == []
 

@@ -71,7 +71,7 @@ def test_mistakes_are_one_line(motion_folder, tmp_path, caplog, subtests):
         (["--clips", "0"], "--clips 0, expected at least 1"),
         (["--frames", "1"], "--frames 1, expected at least 2"),
         (["--kind", "walking"], "has a name that says walking"),
-        (["--body", "absent.npz"], "cannot read the body file absent.npz"),
+        (["--body", "absent.npz"], "absent.npz: cannot be read"),
     ]:
         with subtests.test(message=message, more=more):
             assert render_clips.main(words_of(motion_folder, tmp_path / "clips", *more)) == 2
