@@ -38,8 +38,9 @@ from numpy.typing import NDArray
 from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_camera, project_in_crop
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_rot6d
 from realtime_vibe.outputs.placing import write_atomically
+from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
-from realtime_vibe.outputs.record.row_blocks import TakeRows
+from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import measured_rate_hz
 
 NUM_AMASS_POSES = 156
@@ -71,19 +72,21 @@ def write_npz(path: Path, rows: TakeRows, facts: SpoolFacts, *, overwrite: bool)
             for name, array in columns.constants().items():
                 with archive.open(f"{name}.npy", "w") as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
-            for name, blocks in columns_of(rows, facts):
+            for name, column in _columns(facts).items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    _write_blocks(member, len(rows), blocks)
+                    _write_blocks(member, len(rows), columns.blocks(column))
 
     return write_atomically(path, write, overwrite=overwrite)
 
 
-def columns_of(rows: TakeRows, facts: SpoolFacts) -> Iterator[tuple[str, Iterator[NDArray[Any]]]]:
-    """The arrays with one entry a row: their names, and what they hold, block after block."""
-    columns = _Columns(rows, facts)
-    for name, column in COLUMNS.items():
-        if name not in _KEYPOINT_COLUMNS or facts.keypoint_names:
-            yield name, columns.blocks(column)
+def arrays_of(rows: TakeRows, facts: SpoolFacts) -> Iterator[dict[str, NDArray[Any]]]:
+    """What the arrays with one entry a row hold, block after block."""
+    return _Columns(rows, facts).all_blocks(_columns(facts))
+
+
+def _columns(facts: SpoolFacts) -> dict[str, "_Column"]:
+    has_keypoints = bool(facts.keypoint_names)
+    return {n: c for n, c in COLUMNS.items() if has_keypoints or n not in _KEYPOINT_COLUMNS}
 
 
 def _write_blocks(file: IO[bytes], count: int, blocks: Iterator[NDArray[Any]]) -> None:
@@ -93,7 +96,7 @@ def _write_blocks(file: IO[bytes], count: int, blocks: Iterator[NDArray[Any]]) -
             descr = np.lib.format.dtype_to_descr(block.dtype)
             head = {"descr": descr, "fortran_order": False, "shape": (count, *block.shape[1:])}
             np.lib.format.write_array_header_1_0(file, head)
-        file.write(np.ascontiguousarray(block).tobytes())
+        file.write(block.tobytes())
 
 
 class _Columns:
@@ -132,17 +135,32 @@ class _Columns:
         }
 
     def blocks(self, column: "_Column") -> Iterator[NDArray[Any]]:
-        """A column, block after block; zeros before the first valid row where values are held."""
-        if column.is_own:
-            yield from (column.make(rows, self) for rows in self._rows.blocks())
-            return
-        done = 0
-        for rows in self._rows.blocks(self._shown):
-            seen = self._seen[done : done + len(rows)]
-            done += len(rows)
-            made = np.array(column.make(rows, self))
-            made[~seen] = 0
-            yield made
+        """A column, block after block."""
+        for part in self._parts():
+            yield self._made(column, part, self._rows.load(self._numbers(column, part)))
+
+    def all_blocks(self, columns: dict[str, "_Column"]) -> Iterator[dict[str, NDArray[Any]]]:
+        """Several columns, block after block: rows are loaded once for all of them."""
+        for part in self._parts():
+            own, held = self._rows.load(part), self._rows.load(self._shown[part])
+            yield {
+                name: self._made(column, part, own if column.is_own else held)
+                for name, column in columns.items()
+            }
+
+    def _parts(self) -> Iterator[Numbers]:
+        for start in range(0, len(self._rows), row_blocks.BLOCK):
+            yield np.arange(start, min(start + row_blocks.BLOCK, len(self._rows)))
+
+    def _numbers(self, column: "_Column", part: Numbers) -> Numbers:
+        return part if column.is_own else self._shown[part]
+
+    def _made(self, column: "_Column", part: Numbers, rows: Rows) -> NDArray[Any]:
+        made = column.make(rows, self)
+        if not column.is_own and not self._seen[part].all():
+            made = np.array(made)
+            made[~self._seen[part]] = 0  # before the first valid row
+        return np.ascontiguousarray(made)
 
     def rest_pelvis(self, ids: NDArray[np.integer]) -> NDArray[np.float32]:
         """(n, 3) of each row's person; zero for nobody."""

@@ -4,13 +4,14 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.record.npz_motion import columns_of
+from realtime_vibe.outputs.record.npz_motion import arrays_of
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 
@@ -26,19 +27,19 @@ def check_npz(path: Path, rows: TakeRows, facts: SpoolFacts) -> None:
     """
 
     def check(file: IO[bytes]) -> None:
-        with zipfile.ZipFile(file) as archive:
-            for name, blocks in columns_of(rows, facts):
-                with archive.open(f"{name}.npy") as member:
-                    np.lib.format.read_magic(member)
-                    shape = np.lib.format.read_array_header_1_0(member)[0]
-                    if shape[0] != len(rows):
-                        raise ValueError(f"{name} has {shape[0]} rows instead of {len(rows)}")
-                    for block in blocks:
-                        content = np.ascontiguousarray(block).tobytes()
-                        if member.read(len(content)) != content:
-                            raise ValueError(f"{name} holds other numbers")
-                    if member.read():  # to its end, where the archive compares its own checksum
-                        raise ValueError(f"{name} is too long")
+        with zipfile.ZipFile(file) as archive, ExitStack() as opened:
+            members: dict[str, IO[bytes]] = {}
+            for arrays in arrays_of(rows, facts):
+                for name, array in arrays.items():
+                    if name not in members:
+                        members[name] = opened.enter_context(archive.open(f"{name}.npy"))
+                        _check_head(members[name], name, len(rows))
+                    content = array.tobytes()
+                    if members[name].read(len(content)) != content:
+                        raise ValueError(f"{name} holds other numbers")
+            for name, member in members.items():
+                if member.read():  # to its end, where the archive compares its own checksum
+                    raise ValueError(f"{name} is too long")
 
     _check(path, check)
 
@@ -64,6 +65,13 @@ def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
             check(file)
     except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, struct.error) as error:
         raise OutputError(f"{path} is not as it was written: {error}") from error
+
+
+def _check_head(member: IO[bytes], name: str, num_rows: int) -> None:
+    np.lib.format.read_magic(member)
+    shape = np.lib.format.read_array_header_1_0(member)[0]
+    if shape[0] != num_rows:
+        raise ValueError(f"{name} has {shape[0]} rows instead of {num_rows}")
 
 
 def _lines(file: IO[bytes], path: Path) -> int:
