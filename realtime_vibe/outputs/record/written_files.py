@@ -14,6 +14,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.record.npz_motion import arrays_of
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts
 from realtime_vibe.outputs.record.row_blocks import TakeRows
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 _LAST_HEAD_LINE = {".bvh": b"Frame Time:", ".csv": b"time_s,", ".trc": b"\t\tX1"}
 """How the line before the first frame begins."""
@@ -60,11 +61,11 @@ def check_frames(path: Path, num_frames: int) -> None:
 
 
 def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
-    try:
-        with path.open("rb") as file:
-            check(file)
-    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile, struct.error) as error:
-        raise OutputError(f"{path} is not as it was written: {error}") from error
+    with (
+        file_boundary(path, OutputError, fault="is not as it was written"),
+        open_regular(path) as file,
+    ):
+        check(file)
 
 
 def _check_head(member: IO[bytes], name: str, num_rows: int) -> None:
