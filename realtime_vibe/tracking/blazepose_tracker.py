@@ -1,7 +1,8 @@
 """Follows people with BlazePose: detect once, then look where the last landmarks were.
 
 The landmark network runs once a frame for everybody who is followed, the detector only while it may
-find somebody new. Landmarks come out unfiltered: the temporal network is trained on the raw stream,
+find somebody new or somebody is in doubt. Nobody exists before detector and frames are sure of it
+together (`plausibility.py`). Landmarks come out unfiltered: the temporal network is trained on the raw stream,
 and a filter would add delay.
 """
 
@@ -22,17 +23,27 @@ from realtime_vibe.tracking.base import (
 )
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
 from realtime_vibe.tracking.choices import DETECT_EVERY
+from realtime_vibe.tracking.plausibility import (
+    DOUBTFUL,
+    NOBODY,
+    SURE,
+    after_frame,
+    after_second_look,
+    first_log_odds,
+    frame_log_odds,
+)
 from realtime_vibe.tracking.regions import is_near, is_on, steadied
 
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
 _SPARE_TRIES = 3
 """Detections beyond the number of people that the landmark network is tried on in one frame."""
-_LOST_FACTOR = 5
-"""While somebody is lost the detector looks so many times more often."""
+_DOUBT_FACTOR = 5
+"""While somebody is lost or in doubt the detector looks so many times more often."""
 _TRIAL_FRAMES = 3
 """Newcomers beside others are shown after so many frames: half a body often passes for a small one,
 but not for long."""
+_NO_ID = -1
 _SAME_BODY = 0.07
 """Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
 
@@ -40,11 +51,28 @@ _SAME_BODY = 0.07
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Track:
     track_id: int
+    """`_NO_ID` for a newcomer who was not shown yet."""
     region: RotatedSquare
     last_seen_s: float
+    log_odds: float
+    """That this is a person, see `plausibility.py`."""
     is_lost: bool = False
     trial_left: int = 0
     """Frames in which the person must still be seen before being shown."""
+
+    @property
+    def is_shown(self) -> bool:
+        return self.track_id != _NO_ID
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the person is shown and keeps a place."""
+        return self.is_shown and self.log_odds >= SURE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nobody after all."""
+        return self.log_odds < (DOUBTFUL if self.is_shown else NOBODY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +89,14 @@ class _Search:
     """What a detector offers in one frame, and how often the landmark network may still be tried."""
 
     def __init__(self, detections: Sequence[DetectedPerson], tries: int) -> None:
-        self.regions = [found.region for found in detections if found.region.is_usable]
+        self.found = [found for found in detections if found.region.is_usable]
         self.tries = tries
 
-    def forget(self, taken: RotatedSquare) -> None:
-        """Leaves out what lies on somebody who is followed."""
-        self.regions = [region for region in self.regions if not is_on(region, taken)]
+    def take(self, taken: RotatedSquare) -> float:
+        """Leaves out what lies on somebody who is followed; gives its best score, 0 for none."""
+        on = [found for found in self.found if is_on(found.region, taken)]
+        self.found = [found for found in self.found if not is_on(found.region, taken)]
+        return max((found.score for found in on), default=0.0)
 
 
 class BlazePoseTracker(ClosedByWith):
@@ -108,18 +138,20 @@ class BlazePoseTracker(ClosedByWith):
         lost: list[_Track] = []
         for track in self._valid_tracks(frame.captured_at_s):
             pose = self._follow(frame, track)
-            if pose is None or _is_known(pose, seen):
-                if not track.trial_left:
-                    lost.append(track)
-            else:
-                seen.append(self._sight(frame, track, pose))
+            if pose is not None and not _is_known(pose, seen):
+                sight = self._sight(frame, track, pose)
+                if not sight.track.is_over:
+                    seen.append(sight)
+            elif track.is_sure:
+                lost.append(track)
         self._frames_since_search += 1
         if self._is_search_due(seen, lost):
-            lost = self._search(frame, seen, lost)
+            seen, lost = self._search(frame, seen, lost)
+        seen = [self._welcomed(sight) for sight in self._seated(seen)]
         kept = [replace(track, is_lost=True) for track in lost] if self._has_place(seen) else []
-        seen.sort(key=lambda sight: sight.track.track_id)
         self._tracks = [sight.track for sight in seen] + kept
-        return tuple(sight.person for sight in seen if not sight.track.trial_left)
+        people = [sight.person for sight in seen if sight.track.is_shown]
+        return tuple(sorted(people, key=lambda person: person.track_id))
 
     def reset(self) -> None:
         """Forgets everybody; whoever comes next gets a new identity."""
@@ -133,67 +165,115 @@ class BlazePoseTracker(ClosedByWith):
     def _valid_tracks(self, now_s: float) -> list[_Track]:
         """Tracks that can go on: time went on, and not for too long. The oldest comes first."""
         valid = [track for track in self._tracks if 0.0 <= now_s - track.last_seen_s <= MAX_GAP_S]
-        return sorted(valid, key=lambda track: track.track_id)
+        return sorted(valid, key=lambda track: (not track.is_shown, track.track_id))
 
     def _has_place(self, seen: Sequence[_Sight]) -> bool:
-        return len(seen) < self._max_people
+        """Who is in doubt keeps no place."""
+        return sum(sight.track.is_sure for sight in seen) < self._max_people
 
     def _follow(self, frame: Frame, track: _Track) -> RegionPose | None:
         if track.is_lost:
             return None
-        return self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
+        pose = self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
+        gap_s = frame.captured_at_s - track.last_seen_s
+        if pose is None or not is_near(pose.next_region, track.region, gap_s):
+            return None
+        return pose
 
     def _is_search_due(self, seen: Sequence[_Sight], lost: Sequence[_Track]) -> bool:
-        if not seen or any(not track.is_lost for track in lost):
+        shown = [sight.track for sight in seen if sight.track.is_shown]
+        if not shown or any(not track.is_lost for track in lost):
             return True
-        factor = _LOST_FACTOR if lost else 1
+        in_doubt = bool(lost) or not all(track.is_sure for track in shown)
+        factor = _DOUBT_FACTOR if in_doubt else 1
         return self._has_place(seen) and self._frames_since_search * factor >= self._detect_every
 
-    def _search(self, frame: Frame, seen: list[_Sight], lost: Sequence[_Track]) -> list[_Track]:
-        """Looks for the lost, then for newcomers, and adds them to `seen`; gives who stays lost."""
+    def _search(
+        self, frame: Frame, seen: Sequence[_Sight], lost: Sequence[_Track]
+    ) -> tuple[list[_Sight], list[_Track]]:
+        """Asks the detector about who is in doubt, the lost and newcomers; gives who is seen and who stays lost."""
         self._frames_since_search = 0
         search = _Search(
             self._detector.detect(frame.image_bgr), tries=self._max_people + _SPARE_TRIES
         )
-        for sight in seen:
-            search.forget(sight.track.region)
+        seen = [_confirmed(sight, search.take(sight.track.region)) for sight in seen]
+        seen = [sight for sight in seen if not sight.track.is_over]
         still_lost: list[_Track] = []
         num_kept_places = 0
         for track in lost:
             gap_s = frame.captured_at_s - track.last_seen_s
-            near = [region for region in search.regions if is_near(region, track.region, gap_s)]
-            near.sort(key=lambda region: _distance(region, track.region))
+            near = [found for found in search.found if is_near(found.region, track.region, gap_s)]
+            near.sort(key=lambda found: _distance(found.region, track.region))
             if not self._find(frame, search, near, seen, track):
                 still_lost.append(track)
                 num_kept_places += bool(near) or gap_s < NEWCOMER_WAIT_S
-        while len(seen) + num_kept_places < self._max_people:
+        num_taken = sum(sight.track.is_sure for sight in seen) + num_kept_places
+        num_free = 2 * (self._max_people - num_taken) - sum(not sight.track.is_shown for sight in seen)
+        for _ in range(num_free if num_taken < self._max_people else 0):
             # The best by score are tried, the largest of them first.
-            strangers = sorted(search.regions[: search.tries], key=lambda region: -region.side_px)
+            strangers = sorted(search.found[: search.tries], key=lambda found: -found.region.side_px)
             if not self._find(frame, search, strangers, seen, None):
                 break
-        return still_lost
+        return seen, still_lost
 
     def _find(
         self,
         frame: Frame,
         search: _Search,
-        regions: Sequence[RotatedSquare],
+        candidates: Sequence[DetectedPerson],
         seen: list[_Sight],
         track: _Track | None,
     ) -> bool:
-        """Adds the first person that the landmark network confirms in one of the regions."""
-        for region in regions:
+        """Adds the first person that the landmark network confirms at one of the candidates."""
+        for found in candidates:
             if search.tries == 0:
                 return False
             search.tries -= 1
-            search.regions.remove(region)
-            pose = self._estimate(frame, region, self._min_presence)
-            if pose is not None and not _is_known(pose, seen):
-                on_trial = track is None and bool(seen)
-                seen.append(self._sight(frame, track, pose, on_trial=on_trial))
-                search.forget(pose.next_region)
+            search.found.remove(found)
+            pose = self._estimate(frame, found.region, self._min_presence)
+            if pose is None or _is_known(pose, seen):
+                continue
+            sight = self._sight(frame, self._candidate(frame, found, track, is_alone=not seen), pose)
+            if sight.track.is_sure or not (track or sight.track.is_over):
+                seen.append(sight)
+                search.take(pose.next_region)
                 return True
         return False
+
+    def _candidate(
+        self, frame: Frame, found: DetectedPerson, lost: _Track | None, *, is_alone: bool
+    ) -> _Track:
+        """The track that a detection goes into if its landmarks are a person's."""
+        if lost is not None:
+            again = first_log_odds(found.score, is_known=True)
+            return replace(lost, log_odds=min(again, lost.log_odds))
+        return _Track(
+            track_id=_NO_ID,
+            region=found.region,
+            last_seen_s=frame.captured_at_s,
+            log_odds=first_log_odds(found.score),
+            is_lost=True,
+            trial_left=0 if is_alone else _TRIAL_FRAMES + 1,
+        )
+
+    def _seated(self, seen: list[_Sight]) -> list[_Sight]:
+        """Who keeps a track where more people are seen than there are places."""
+        ready = [sight for sight in seen if _is_ready(sight.track)]
+        excess = len(ready) - self._max_people
+        if excess <= 0:
+            return seen
+        ready.sort(key=lambda sight: (sight.track.is_sure, sight.track.log_odds))
+        out = [id(sight) for sight in ready[:excess]]
+        return [sight for sight in seen if id(sight) not in out]
+
+    def _welcomed(self, sight: _Sight) -> _Sight:
+        """Gives a newcomer who passed the trial an identity."""
+        if sight.track.is_shown or not _is_ready(sight.track):
+            return sight
+        track = replace(sight.track, track_id=self._next_id)
+        self._next_id += 1
+        person = replace(sight.person, track_id=track.track_id, dt_s=0.0)
+        return replace(sight, track=track, person=person)
 
     def _estimate(
         self, frame: Frame, region: RotatedSquare, min_presence: float
@@ -207,40 +287,41 @@ class BlazePoseTracker(ClosedByWith):
             return None
         return pose
 
-    def _sight(
-        self, frame: Frame, track: _Track | None, pose: RegionPose, *, on_trial: bool = False
-    ) -> _Sight:
-        """Puts a pose into its track, or into a new one when it is too far away."""
-        now_s = frame.captured_at_s
-        if track is not None and is_near(pose.next_region, track.region, now_s - track.last_seen_s):
-            dt_s = 0.0 if track.trial_left else now_s - track.last_seen_s
-            track = replace(
+    def _sight(self, frame: Frame, track: _Track, pose: RegionPose) -> _Sight:
+        """Puts a pose into its track."""
+        height, width = frame.image_bgr.shape[:2]
+        of_frame = frame_log_odds(pose.landmarks, (width, height))
+        return _Sight(
+            track=replace(
                 track,
                 region=_next_region(track, pose),
-                last_seen_s=now_s,
+                last_seen_s=frame.captured_at_s,
+                log_odds=after_frame(track.log_odds, of_frame),
                 is_lost=False,
                 trial_left=max(track.trial_left - 1, 0),
-            )
-        else:
-            dt_s = 0.0
-            track = _Track(
-                track_id=self._next_id,
-                region=pose.next_region,
-                last_seen_s=now_s,
-                trial_left=_TRIAL_FRAMES if on_trial else 0,
-            )
-            self._next_id += 1
-        return _Sight(
-            track=track,
+            ),
             person=TrackedPerson(
                 track_id=track.track_id,
                 bbox_xyxy=landmark_box(pose.landmarks),
                 score=pose.landmarks.presence,
-                dt_s=dt_s,
+                dt_s=frame.captured_at_s - track.last_seen_s,
                 landmarks=pose.landmarks,
             ),
             points_px=pose.landmarks.image_px[:, :2],
         )
+
+
+def _is_ready(track: _Track) -> bool:
+    """Whether somebody is shown already or can be from now on."""
+    return track.is_shown or (track.log_odds >= SURE and not track.trial_left)
+
+
+def _confirmed(sight: _Sight, score: float) -> _Sight:
+    """Somebody whom the detector looked at again; who is sure needs no second look: it misses real people, too."""
+    if sight.track.is_sure:
+        return sight
+    track = replace(sight.track, log_odds=after_second_look(sight.track.log_odds, score))
+    return replace(sight, track=track)
 
 
 def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
