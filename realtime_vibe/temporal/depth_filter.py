@@ -33,7 +33,7 @@ _WRONG, _WRONG_S = 0.15, 0.4
 _LOST = 0.4
 """The same from which the filter starts over."""
 _FADE_S = 0.2
-_START_NOISE, _START_M_S = 0.05, 0.5
+_START_NOISE, _START_M_S = _NOISE, 0.5
 _NEAREST_M = 0.1
 
 

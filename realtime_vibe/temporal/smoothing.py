@@ -18,6 +18,8 @@ _HELD_HZ = 0.1
 """Cut-off of a joint that nobody sees: it goes where the network guesses within seconds."""
 _KNOWN_S = 0.5
 """So long must a joint have been seen to be worth holding [s]."""
+_SETTLE_S = 0.3
+"""In so much time the filters close from their loosest: a wrong first frame must not be held [s]."""
 _POSITION_GAIN = 8.0
 """[Hz per m/s] above the floor."""
 _ACROSS_FLOOR, _DEPTH_FLOOR = 0.2, 0.6
@@ -38,6 +40,11 @@ def _share(cutoff_hz: FloatArray | float, dt_s: float) -> FloatArray:
     return share
 
 
+def _opening_hz(age_s: float) -> float:
+    """Cut-off below which a filter of this age does not go; nothing once it has settled."""
+    return _LOOSEST_HZ * max(0.0, 1.0 - age_s / _SETTLE_S)
+
+
 class RotationSmoother:
     """Smooths (K, 3, 3) rotations of one person.
 
@@ -50,6 +57,7 @@ class RotationSmoother:
 
     def __init__(self, strength: float) -> None:
         self._rest_hz = rest_cutoff_hz(strength)
+        self._age_s = 0.0
         self._value: FloatArray | None = None
         self._rate: FloatArray = np.zeros((1, 3, 3), np.float32)
         self._known: FloatArray | float = 0.0
@@ -68,6 +76,7 @@ class RotationSmoother:
             self._value = rotmat
             self._rate = np.zeros_like(rotmat)
             return rotmat
+        self._age_s += dt_s
         change = rotmat - self._value
         # The change is averaged with its direction: noise cancels, movement does not.
         self._rate = self._rate + _share(_SPEED_CUTOFF_HZ, dt_s) * (
@@ -78,7 +87,7 @@ class RotationSmoother:
         cutoff_hz = self._rest_hz + _ROTATION_GAIN * np.maximum(speed - _ROTATION_FLOOR, 0)
         if confidence is not None:
             cutoff_hz = _HELD_HZ + self._freedom(confidence, dt_s) * (cutoff_hz - _HELD_HZ)
-        share = _share(cutoff_hz, dt_s)
+        share = _share(np.maximum(cutoff_hz, _opening_hz(self._age_s)), dt_s)
         mixed = self._value + share[:, None, None] * change
         self._value = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
         return self._value
@@ -100,6 +109,7 @@ class PositionSmoother:
 
     def __init__(self, strength: float) -> None:
         self._rest_hz = rest_cutoff_hz(strength)
+        self._age_s = 0.0
         self._value: FloatArray | None = None
         self._velocity: FloatArray = np.zeros(3, np.float32)
 
@@ -114,6 +124,7 @@ class PositionSmoother:
             self._value = position
             self._velocity = np.zeros(3, np.float32)
             return position
+        self._age_s += dt_s
         velocity = (position - self._value) / np.float32(dt_s)
         self._velocity = self._velocity + _share(_SPEED_CUTOFF_HZ, dt_s) * (
             velocity - self._velocity
@@ -123,6 +134,8 @@ class PositionSmoother:
         depth = abs(float(self._velocity[2]))
         depth_hz = _DEPTH_REST_SHARE * self._rest_hz
         depth_hz += _POSITION_GAIN * max(depth - _DEPTH_FLOOR, 0.0)
+        open_hz = _opening_hz(self._age_s)
+        across_hz, depth_hz = max(across_hz, open_hz), max(depth_hz, open_hz)
         share = _share(np.array([across_hz, across_hz, depth_hz], np.float32), dt_s)
         self._value = (self._value + share * (position - self._value)).astype(np.float32)
         return self._value

@@ -44,6 +44,8 @@ _TRIAL_FRAMES = 3
 """Newcomers beside others are shown after so many frames: half a body often passes for a small one,
 but not for long."""
 _NO_ID = -1
+_LOOKS = 2
+"""Runs of the landmark network at a newcomer whose first landmarks are not a body's."""
 _SAME_BODY = 0.07
 """Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
 
@@ -208,10 +210,14 @@ class BlazePoseTracker(ClosedByWith):
                 still_lost.append(track)
                 num_kept_places += bool(near) or gap_s < NEWCOMER_WAIT_S
         num_taken = sum(sight.track.is_sure for sight in seen) + num_kept_places
-        num_free = 2 * (self._max_people - num_taken) - sum(not sight.track.is_shown for sight in seen)
+        num_free = 2 * (self._max_people - num_taken) - sum(
+            not sight.track.is_shown for sight in seen
+        )
         for _ in range(num_free if num_taken < self._max_people else 0):
             # The best by score are tried, the largest of them first.
-            strangers = sorted(search.found[: search.tries], key=lambda found: -found.region.side_px)
+            strangers = sorted(
+                search.found[: search.tries], key=lambda found: -found.region.side_px
+            )
             if not self._find(frame, search, strangers, seen, None):
                 break
         return seen, still_lost
@@ -228,17 +234,32 @@ class BlazePoseTracker(ClosedByWith):
         for found in candidates:
             if search.tries == 0:
                 return False
-            search.tries -= 1
-            search.found.remove(found)
-            pose = self._estimate(frame, found.region, self._min_presence)
+            search.found = [other for other in search.found if other is not found]
+            pose = self._looked_twice(frame, found.region, search)
             if pose is None or _is_known(pose, seen):
                 continue
-            sight = self._sight(frame, self._candidate(frame, found, track, is_alone=not seen), pose)
+            sight = self._sight(
+                frame, self._candidate(frame, found, track, is_alone=not seen), pose
+            )
             if sight.track.is_sure or not (track or sight.track.is_over):
                 seen.append(sight)
                 search.take(pose.next_region)
                 return True
         return False
+
+    def _looked_twice(
+        self, frame: Frame, region: RotatedSquare, search: _Search
+    ) -> RegionPose | None:
+        """The pose in a detector's region; where that is rough, in the region that its landmarks ask for."""
+        pose: RegionPose | None = None
+        for _ in range(_LOOKS):
+            if search.tries > 0:
+                search.tries -= 1
+                pose = self._estimate(frame, region, self._min_presence)
+            if pose is None or _of_frame(frame, pose) > 0.0:
+                break
+            region = pose.next_region
+        return pose
 
     def _candidate(
         self, frame: Frame, found: DetectedPerson, lost: _Track | None, *, is_alone: bool
@@ -289,14 +310,12 @@ class BlazePoseTracker(ClosedByWith):
 
     def _sight(self, frame: Frame, track: _Track, pose: RegionPose) -> _Sight:
         """Puts a pose into its track."""
-        height, width = frame.image_bgr.shape[:2]
-        of_frame = frame_log_odds(pose.landmarks, (width, height))
         return _Sight(
             track=replace(
                 track,
                 region=_next_region(track, pose),
                 last_seen_s=frame.captured_at_s,
-                log_odds=after_frame(track.log_odds, of_frame),
+                log_odds=after_frame(track.log_odds, _of_frame(frame, pose)),
                 is_lost=False,
                 trial_left=max(track.trial_left - 1, 0),
             ),
@@ -309,6 +328,11 @@ class BlazePoseTracker(ClosedByWith):
             ),
             points_px=pose.landmarks.image_px[:, :2],
         )
+
+
+def _of_frame(frame: Frame, pose: RegionPose) -> float:
+    height, width = frame.image_bgr.shape[:2]
+    return frame_log_odds(pose.landmarks, (width, height))
 
 
 def _is_ready(track: _Track) -> bool:

@@ -47,6 +47,8 @@ _SEGMENTS: tuple[tuple[tuple[int, ...], tuple[int, ...], float, float], ...] = (
 _IS_LEG = np.arange(len(_SEGMENTS)) >= 5
 _LENGTHS_M = np.array([segment[2] for segment in _SEGMENTS], np.float32)
 _WEIGHTS = np.array([segment[3] for segment in _SEGMENTS], np.float32)
+_MOST_SMALLER = 0.2
+"""Log of a grown body's size over that of a small one: world landmarks of children are a fifth shorter at most."""
 _SHORTEST_M = 0.01
 
 
@@ -73,7 +75,9 @@ def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int]) -> flo
         return -_MOST_OF_FRAME
     ways = _ENDS @ landmarks.world_m
     lengths = np.sqrt(np.square(ways).sum(axis=1)).clip(_SHORTEST_M)
-    missing = np.log(_LENGTHS_M / lengths).clip(0.0)
+    missing = np.log(_LENGTHS_M / lengths)
+    # A child is short in all parts alike.
+    missing = (missing - min(max(float(np.quantile(missing, 0.25)), 0.0), _MOST_SMALLER)).clip(0.0)
     shown = (float(landmarks.visibility[list(_LEGS)].max()) - _LEG_HIDDEN) / (
         _LEG_SHOWN - _LEG_HIDDEN
     )

@@ -64,7 +64,7 @@ class BodyCorrections:
         if self._rest_legs:
             params = state.legs.update(person.landmarks, params, (image_size, now_s), self._up)
         if self._foot_lock:
-            if state.legs.share > 0.0:
+            if state.legs.share > 0.0 or (self._rest_legs and not state.legs.were_seen):
                 # Nobody sees these feet: the lock starts over when they come back.
                 state.lock.reset()
             else:

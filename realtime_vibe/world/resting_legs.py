@@ -43,12 +43,14 @@ class RestingLegs:
     def __init__(self) -> None:
         self._unseen_s = 0.0
         self._seen_s = 0.0
-        self._bend_rad = 0.0
+        self._bend_rad = self._looked_s = 0.0
         self._last_s = -np.inf
         self._is_resting = False
         self._sits = False
         self.share = 0.0
         """0: the legs as seen; 1: at rest."""
+        self.were_seen = False
+        """Whether the legs were in view in any frame since the person is."""
 
     def update(
         self,
@@ -67,6 +69,7 @@ class RestingLegs:
         """
         image_size, now_s = frame
         if landmarks is None:
+            self.were_seen = True  # nobody says otherwise
             return params
         is_start = not 0.0 < now_s - self._last_s < _GAP_S
         dt_s = 0.0 if is_start else now_s - self._last_s
@@ -74,8 +77,8 @@ class RestingLegs:
         self._judge(landmarks, image_size, dt_s)
         self._look_for_posture(params, dt_s)
         if is_start:
-            # Somebody who comes into view at a desk has resting legs from the first frame on.
-            self.share = float(self._is_resting)
+            # The first frames are the least sure: legs rest after frames that agree, here as later.
+            self.share = 0.0
         step = dt_s / _BLEND_S
         self.share = float(np.clip(self.share + (step if self._is_resting else -step), 0.0, 1.0))
         if self.share == 0.0:
@@ -90,8 +93,9 @@ class RestingLegs:
         best = float(max(visible[0] * visible[2], visible[1] * visible[3])) ** 0.5
         self._unseen_s = self._unseen_s + dt_s if best < _UNSEEN else 0.0
         self._seen_s = self._seen_s + dt_s if best > _SEEN else 0.0
+        self.were_seen = (self.were_seen and dt_s > 0.0) or best >= _UNSEEN
         if dt_s == 0.0:
-            self._is_resting = best < _UNSEEN
+            self._unseen_s, self._seen_s, self._is_resting = 0.0, 0.0, False
         elif self._is_resting:
             self._is_resting = self._seen_s < _LEAVE_S
         else:
@@ -102,8 +106,10 @@ class RestingLegs:
         bends = [np.arccos(np.clip(params.body_pose[hip][1, 1], -1.0, 1.0)) for hip in _HIPS]
         bend_rad = float(np.mean(bends))
         if dt_s == 0.0:
-            self._bend_rad = bend_rad
-        self._bend_rad += dt_s / (dt_s + _POSTURE_S) * (bend_rad - self._bend_rad)
+            self._bend_rad, self._looked_s = bend_rad, 0.0
+        # At first a plain mean: no frame counts more than the others.
+        self._looked_s = min(self._looked_s + dt_s, _POSTURE_S)
+        self._bend_rad += dt_s / (dt_s + self._looked_s + 1e-9) * (bend_rad - self._bend_rad)
         self._sits = self._bend_rad > (_STAND_RAD if self._sits else _SIT_RAD)
 
     def _rested(self, params: SmplParams, up: FloatArray) -> SmplParams:

@@ -13,6 +13,7 @@ from realtime_vibe.packets import Frame
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector, anchor_centers
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.factory import make_blazepose_tracker
+from tests.tracking.standing_body import as_output, standing_body
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 SIZE = 400
@@ -81,7 +82,7 @@ class ScriptedLandmarks(ScriptedSession):
         presence = self.presence.pop(0) if len(self.presence) > 1 else self.presence[0]
         return {
             "landmarks": points.reshape(1, 195),
-            "world_landmarks": np.zeros((1, 117), np.float32),
+            "world_landmarks": as_output(standing_body()),
             "presence": np.array([[presence]], np.float32),
         }
 

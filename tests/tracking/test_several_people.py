@@ -14,6 +14,7 @@ from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.packets import Frame, TrackedPerson
 from realtime_vibe.tracking.base import DetectedPerson
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
+from tests.tracking.standing_body import as_output, standing_body
 from tests.tracking.textured_scene import detected
 
 SIZE = 600
@@ -58,7 +59,7 @@ class DiscLandmarks:
         points[34, 1] -= 256 / 2.5
         return {
             "landmarks": points.reshape(1, 195),
-            "world_landmarks": np.zeros((1, 117), np.float32),
+            "world_landmarks": as_output(standing_body()),
             "presence": np.array([[float(len(white) > 0)]], np.float32),
         }
 
