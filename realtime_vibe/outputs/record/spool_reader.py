@@ -78,7 +78,7 @@ def open_spool(path: Path, *, alone: bool = False) -> Iterator[Spool]:
     Raises:
         OutputError: the file is missing or is not a spool of this version, or somebody else has it.
     """
-    with file_boundary(path, OutputError):
+    with file_boundary(path, OutputError, "expected the .part of a recording"):
         file = open_regular(path)
     with file:
         if alone and (try_lock(file) is False or not is_same_file(file, path)):

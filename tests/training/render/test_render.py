@@ -116,7 +116,7 @@ def test_what_is_missing_is_named(motion_folder, tmp_path, subtests):
     for field, message in [
         ("motion", "expected one with AMASS"),
         ("body", "expected a body file"),
-        ("tracker", "has no blazepose.json"),
+        ("tracker", "blazepose.json: cannot be read"),
         ("photos", "no readable .jpg or .png pictures in"),
     ]:
         with subtests.test(message=message, field=field):
