@@ -395,27 +395,3 @@ def test_a_cache_of_nested_entries_is_written_anew(tmp_path: Path) -> None:
     cache.put("other", "openvino", "landmarks", {"openvino": 1.0})
     assert ChoiceCache(path).get("other") == "openvino"
     assert "[[" not in path.read_text()
-
-
-def test_a_chain_of_thousands_of_nodes_is_followed_once(tmp_path: Path) -> None:
-    bones = ["Hips", "Spine", "Head"] + [
-        side + bone
-        for side in ("Left", "Right")
-        for bone in ("UpperLeg", "LowerLeg", "Foot", "UpperArm", "LowerArm", "Hand")
-    ]
-    count = 3_000
-    nodes: list[dict[str, Any]] = [
-        {"children": [index + 1], "translation": [0, 3e-4, 0]} for index in range(count)
-    ]
-    nodes.append({"translation": [0, -1, 0]})
-    listed = [
-        {"bone": bone[0].lower() + bone[1:], "node": count - len(bones) + at}
-        for at, bone in enumerate(bones)
-    ]
-    listed[bones.index("LeftFoot")]["node"] = count
-    path = tmp_path / "a.vrm"
-    _vrm(
-        path,
-        json.dumps({"nodes": nodes, "extensions": {"VRM": {"humanoid": {"humanBones": listed}}}}),
-    )
-    assert read_avatar(path).hips_m[1] == pytest.approx(count * 3e-4, abs=0.01)

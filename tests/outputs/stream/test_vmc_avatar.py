@@ -129,3 +129,24 @@ def test_damage_anywhere_never_escapes_as_another_error(
     path.write_bytes(raw)
     with contextlib.suppress(OutputError):
         read_avatar(path)
+
+
+def test_a_chain_of_thousands_of_nodes_is_followed_once(tmp_path: Path) -> None:
+    bones = ["Hips", "Spine", "Head"] + [
+        side + bone
+        for side in ("Left", "Right")
+        for bone in ("UpperLeg", "LowerLeg", "Foot", "UpperArm", "LowerArm", "Hand")
+    ]
+    count = 3_000
+    nodes: list[dict] = [
+        {"children": [index + 1], "translation": [0, 3e-4, 0]} for index in range(count)
+    ]
+    nodes.append({"translation": [0, -1, 0]})
+    listed = [
+        {"bone": bone[0].lower() + bone[1:], "node": count - len(bones) + at}
+        for at, bone in enumerate(bones)
+    ]
+    listed[bones.index("LeftFoot")]["node"] = count
+    document = {"nodes": nodes, "extensions": {"VRM": {"humanoid": {"humanBones": listed}}}}
+    path = write_vrm(tmp_path / "a.vrm", document)
+    assert read_avatar(path).hips_m[1] == pytest.approx(count * 3e-4, abs=0.01)
