@@ -149,29 +149,29 @@ class OverflowingSession(CountingSession):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    "name", ["rotmat", "betas", "weak_camera", "next_hidden", "infinite scale"]
-)
-def test_who_cannot_be_computed_starts_over_and_others_go_on(name, caplog):
-    if name == "infinite scale":  # finite out of the graph, not as a place
+def test_who_cannot_be_computed_starts_over_and_others_go_on(caplog, subtests):
+    for name in ["rotmat", "betas", "weak_camera", "next_hidden", "infinite scale"]:
+        with subtests.test(name=name):
+            caplog.clear()
+            if name == "infinite scale":  # finite out of the graph, not as a place
 
-        class Session(OverflowingSession):
-            def run(self, feeds):
-                out = super().run(feeds)
-                if self.frame == 2:
-                    out["weak_camera"][0, 0] = 0.0
-                return out
+                class Session(OverflowingSession):
+                    def run(self, feeds):
+                        out = super().run(feeds)
+                        if self.frame == 2:
+                            out["weak_camera"][0, 0] = 0.0
+                        return out
 
-        session = Session("betas")
-    else:
-        session = OverflowingSession(name)
-    pipeline = _pipeline([(0, 1)] * 4, smooth=0.5, session=session)
-    results = [pipeline.step(_frame(index)) for index in range(4)]
-    assert [len(result.people) for result in results] == [2, 2, 1, 2]
-    assert results[2].people[0].person.track_id == 1
-    for person in results[3].people:
-        assert np.isfinite(person.mesh.joints).all()
-    assert "frame 2" in caplog.text
+                session = Session("betas")
+            else:
+                session = OverflowingSession(name)
+            pipeline = _pipeline([(0, 1)] * 4, smooth=0.5, session=session)
+            results = [pipeline.step(_frame(index)) for index in range(4)]
+            assert [len(result.people) for result in results] == [2, 2, 1, 2]
+            assert results[2].people[0].person.track_id == 1
+            for person in results[3].people:
+                assert np.isfinite(person.mesh.joints).all()
+            assert "frame 2" in caplog.text
 
 
 def test_close_reaches_the_tracker():

@@ -102,9 +102,8 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         assert getattr(config, field.name) != getattr(default, field.name), field.name
 
 
-@pytest.mark.parametrize(
-    ("settings", "locks"),
-    [
+def test_feet_are_locked_where_a_character_moves(subtests: pytest.Subtests) -> None:
+    for settings, locks in [
         ({}, False),
         ({"record": "o.npz"}, False),
         ({"record": ("o.npz", "o.BVH")}, True),
@@ -112,10 +111,9 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         ({"vmc": "127.0.0.1"}, True),
         ({"vrchat": "127.0.0.1", "foot_lock": False}, False),
         ({"foot_lock": True}, True),
-    ],
-)
-def test_feet_are_locked_where_a_character_moves(settings: dict[str, object], locks: bool) -> None:
-    assert build_config(settings).locks_feet is locks
+    ]:
+        with subtests.test(settings=settings, locks=locks):
+            assert build_config(settings).locks_feet is locks
 
 
 def test_an_old_name_is_understood_and_said_once(
@@ -220,19 +218,17 @@ def test_addresses_are_completed_and_checked() -> None:
             LiveConfig(**{name: value})
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
+def test_a_setting_of_an_output_that_is_off_is_refused(subtests: pytest.Subtests) -> None:
+    for options in [
         {"vmc_avatar": "a.vrm"},
         {"vmc_root": "both"},
         {"web_host": "::"},
         {"stream_rate": 30.0},
         {"mirror_avatar": True, "web": 8765},
-    ],
-)
-def test_a_setting_of_an_output_that_is_off_is_refused(given: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
-        LiveConfig(**given)
+    ]:
+        with subtests.test(options=options):
+            with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
+                LiveConfig(**options)
 
 
 def test_films_are_played_at_their_speed_whenever_somebody_watches():

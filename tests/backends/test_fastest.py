@@ -125,14 +125,17 @@ def test_bf16_is_taken_where_its_parity_is_stated(tmp_path):
     assert world.open(graph).backend == "openvino-bf16:CPU"
 
 
-@pytest.mark.parametrize("change", ["graph", "threads", "backends"])
-def test_another_situation_is_measured_anew(tmp_path, change):
-    World(tmp_path, onnxruntime=4.3, openvino=2.9).open()
-    installed = ("onnxruntime", "openvino", "onnxruntime-cuda") if change == "backends" else CPU
-    world = World(tmp_path, installed, onnxruntime=1.0, openvino=2.9, onnxruntime_cuda=9.0)
-    graph = _graph("def") if change == "graph" else _graph()
-    opened = world.open(graph, num_threads=1 if change == "threads" else 2)
-    assert opened.backend == "onnxruntime:CPU"
+def test_another_situation_is_measured_anew(tmp_path, subtests):
+    for change in ["graph", "threads", "backends"]:
+        with subtests.test(change=change):
+            World(tmp_path, onnxruntime=4.3, openvino=2.9).open()
+            installed = (
+                ("onnxruntime", "openvino", "onnxruntime-cuda") if change == "backends" else CPU
+            )
+            world = World(tmp_path, installed, onnxruntime=1.0, openvino=2.9, onnxruntime_cuda=9.0)
+            graph = _graph("def") if change == "graph" else _graph()
+            opened = world.open(graph, num_threads=1 if change == "threads" else 2)
+            assert opened.backend == "onnxruntime:CPU"
 
 
 def test_other_versions_are_another_situation(monkeypatch):

@@ -7,6 +7,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -273,18 +274,18 @@ EXCEPTIONS = {("settings", "empty"), ("video", "pipe")}
 """What is no fault: settings without a setting, and a pipe that another program writes a video into."""
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.timeout(120)
 def test_whatever_lies_there_is_one_error_that_names_the_file(
-    name: str, tmp_path: Path, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suffix, read = READERS[name]
     monkeypatch.chdir(tmp_path)
-    for number, (case, make) in enumerate({**PLACES, **CONTENTS}.items()):
+    pairs = product(READERS.items(), {**PLACES, **CONTENTS}.items())
+    for (name, (suffix, read)), (case, make) in pairs:
         if (name, case) in EXCEPTIONS:
             continue
-        with subtests.test(case=case):
-            folder = tmp_path / str(number)
-            folder.mkdir()
+        with subtests.test(name=name, case=case):
+            folder = tmp_path / name / case
+            folder.mkdir(parents=True)
             path = folder / f"file{suffix}"
             made = make(path)
             asked = made if case in PLACES and made is not None else path
@@ -312,51 +313,46 @@ def _check_message(message: str, path: Path) -> None:
     assert len(message) < GREATEST_ERROR
 
 
-@pytest.mark.parametrize(
-    ("name", "read"), [("checkpoint.pt", read_checkpoint), ("engine.json", Engine)]
-)
 def test_files_that_are_found_by_their_folder_are_one_error_too(
-    name: str, read: Callable[[Path], object], tmp_path: Path, subtests: pytest.Subtests
+    tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
+    readers: dict[str, Callable[[Path], object]]
+    readers = {"checkpoint.pt": read_checkpoint, "engine.json": Engine}
     places = {case: PLACES[case] for case in ("folder", "pipe", "device", "loop of links")}
-    for number, (case, make) in enumerate({**places, **CONTENTS}.items()):
-        with subtests.test(case=case):
-            folder = tmp_path / str(number)
-            folder.mkdir()
+    for (name, read), (case, make) in product(readers.items(), {**places, **CONTENTS}.items()):
+        with subtests.test(name=name, case=case):
+            folder = tmp_path / name / case
+            folder.mkdir(parents=True)
             make(folder / name)
             with pytest.raises(RealtimeVibeError) as caught:
                 read(folder)
             _check_message(str(caught.value), folder / name)
 
 
-@pytest.mark.parametrize("name", ["n" * 300, "n\0", "~nosuchuser/engine", "\x1b[2J", "n/" * 3000])
-def test_a_name_that_names_nothing_is_one_error(name: str) -> None:
-    with pytest.raises(EngineError, match="blazepose-gru") as no_engine:
-        Engine(name)
-    with pytest.raises(SourceError, match="pattern") as no_clips:
-        clips_of((f"{name}*",))
-    assert (str(no_engine.value) + str(no_clips.value)).isprintable()
+def test_a_name_that_names_nothing_is_one_error(subtests: pytest.Subtests) -> None:
+    for name in ["n" * 300, "n\0", "~nosuchuser/engine", "\x1b[2J", "n/" * 3000]:
+        with subtests.test(name=name):
+            with pytest.raises(EngineError, match="blazepose-gru") as no_engine:
+                Engine(name)
+            with pytest.raises(SourceError, match="pattern") as no_clips:
+                clips_of((f"{name}*",))
+            assert (str(no_engine.value) + str(no_clips.value)).isprintable()
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda path: check_output_path(path, overwrite=True, suffixes=(path.suffix,)),
-        write_settings_template,
-        lambda path: save_calibration(path / "inside.json", _calibration()),
-    ],
-    ids=["output", "settings", "calibration"],
-)
 def test_a_name_that_cannot_be_written_is_one_error(
-    write: Callable[[Path], object],
-    tmp_path: Path,
-    subtests: pytest.Subtests,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for case in ["folder", "pipe", "device", "loop of links", "long name", "long path", "nul"]:
-        with subtests.test(case=case):
-            path = tmp_path / f"{case}.npz"
+    writers: dict[str, Callable[[Path], object]] = {
+        "output": lambda path: check_output_path(path, overwrite=True, suffixes=(path.suffix,)),
+        "settings": write_settings_template,
+        "calibration": lambda path: save_calibration(path / "inside.json", _calibration()),
+    }
+    cases = ("folder", "pipe", "device", "loop of links", "long name", "long path", "nul")
+    for (name, write), case in product(writers.items(), cases):
+        with subtests.test(name=name, case=case):
+            path = tmp_path / name / f"{case}.npz"
+            path.parent.mkdir(exist_ok=True)
             made = PLACES[case](path)
             if case == "folder":
                 (path / "inside.json").mkdir()
@@ -376,14 +372,17 @@ def _calibration() -> Calibration:
     )
 
 
-@pytest.mark.parametrize("case", [name for name in CONTENTS if "torch" not in name])
-def test_a_damaged_cache_is_left_out_and_written_anew(case: str, tmp_path: Path) -> None:
-    path = tmp_path / "backends.json"
-    CONTENTS[case](path)
-    cache = ChoiceCache(path)
-    assert cache.get("key") is None
-    cache.put("key", "openvino", "landmarks", {"openvino": 1.0})
-    assert ChoiceCache(path).get("key") == "openvino"
+def test_a_damaged_cache_is_left_out_and_written_anew(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for case in [name for name in CONTENTS if "torch" not in name]:
+        with subtests.test(case=case):
+            path = tmp_path / "backends.json"
+            CONTENTS[case](path)
+            cache = ChoiceCache(path)
+            assert cache.get("key") is None
+            cache.put("key", "openvino", "landmarks", {"openvino": 1.0})
+            assert ChoiceCache(path).get("key") == "openvino"
 
 
 def test_a_cache_of_nested_entries_is_written_anew(tmp_path: Path) -> None:

@@ -35,20 +35,18 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         check_output_path(tmp_path / "o.npz", overwrite=True, suffixes=NPZ)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
+def test_names_that_would_fail_at_the_end(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for name, message in [
         ("x" * 239 + ".npz", "too long"),
         ("x" * 300 + ".npz", "too long"),
         ("\udcff.npz", "UTF-8"),
         ("\0.npz", "null"),
-    ],
-)
-def test_names_that_would_fail_at_the_end(tmp_path: Path, name: str, message: str) -> None:
-    with pytest.raises(OutputError, match=message):
-        check_output_path(tmp_path / name, overwrite=False, suffixes=NPZ)
-    check_output_path(tmp_path / ("ü" * 100 + ".npz"), overwrite=False, suffixes=NPZ)
-    assert list(tmp_path.iterdir()) == []
+    ]:
+        with subtests.test(name=name, message=message):
+            with pytest.raises(OutputError, match=message):
+                check_output_path(tmp_path / name, overwrite=False, suffixes=NPZ)
+            check_output_path(tmp_path / ("ü" * 100 + ".npz"), overwrite=False, suffixes=NPZ)
+            assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -92,12 +92,11 @@ def test_one_clear_line_for_nonsense(subtests: pytest.Subtests) -> None:
             assert "expected" in str(caught.value) or "give" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("size", "fps"), [((0, 1), None), (None, 0.0), (None, float("nan")), ((640, -480), None)]
-)
-def test_impossible_requests(size: tuple[int, int] | None, fps: float | None) -> None:
-    with pytest.raises(SourceError, match="expected"):
-        open_source("0", paced=False, size=size, fps=fps)
+def test_impossible_requests(subtests: pytest.Subtests) -> None:
+    for size, fps in [((0, 1), None), (None, 0.0), (None, float("nan")), ((640, -480), None)]:
+        with subtests.test(size=size, fps=fps):
+            with pytest.raises(SourceError, match="expected"):
+                open_source("0", paced=False, size=size, fps=fps)
 
 
 def test_requests_reach_the_source(image: Path, stop: threading.Event) -> None:

@@ -36,18 +36,19 @@ def jpeg_of(size: tuple[int, int], pixel_aspect: tuple[int, int] = (1, 1)) -> by
     return bytes(data)
 
 
-@pytest.mark.parametrize(
-    ("aspect", "shown"),
-    [((4, 3), (64, 48)), ((2, 1), (96, 48)), ((1, 2), (48, 96)), ((1, 1), (48, 48))],
-)
-def test_pixels_become_square(
-    tmp_path: Path, aspect: tuple[int, int], shown: tuple[int, int]
-) -> None:
-    path = tmp_path / "a.mjpeg"
-    path.write_bytes(jpeg_of((48, 48), aspect) * 2)
-    with VideoFile(path) as source:
-        assert (source.info.width, source.info.height) == shown
-    assert sizes(frames_of(path)) == [shown] * 2
+def test_pixels_become_square(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for aspect, shown in [
+        ((4, 3), (64, 48)),
+        ((2, 1), (96, 48)),
+        ((1, 2), (48, 96)),
+        ((1, 1), (48, 48)),
+    ]:
+        with subtests.test(aspect=aspect, shown=shown):
+            path = tmp_path / "a.mjpeg"
+            path.write_bytes(jpeg_of((48, 48), aspect) * 2)
+            with VideoFile(path) as source:
+                assert (source.info.width, source.info.height) == shown
+            assert sizes(frames_of(path)) == [shown] * 2
 
 
 def test_pixels_of_mpeg_become_square(ffmpeg: Callable[..., Path]) -> None:

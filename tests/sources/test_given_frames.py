@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,11 +24,10 @@ def test_one_frame_a_picture_at_the_stated_rate(stop: threading.Event) -> None:
     np.testing.assert_allclose([frame.captured_at_s for frame in frames], [0, 0.02, 0.04])
 
 
-@pytest.mark.parametrize(
-    "pictures", [[], [None], [[1, 2]], ["a.png"], [np.zeros((4, 6, 2))], [np.zeros(3)], 5]
-)
-def test_what_is_no_picture_is_said(pictures: Any) -> None:
-    with pytest.raises(SourceError, match="frames: "):
-        GivenFrames(pictures).open()
-    with pytest.raises(SourceError, match="rate of -1"):
-        GivenFrames([], fps=-1)
+def test_what_is_no_picture_is_said(subtests: pytest.Subtests) -> None:
+    for pictures in [[], [None], [[1, 2]], ["a.png"], [np.zeros((4, 6, 2))], [np.zeros(3)], 5]:
+        with subtests.test(pictures=pictures):
+            with pytest.raises(SourceError, match="frames: "):
+                GivenFrames(pictures).open()
+            with pytest.raises(SourceError, match="rate of -1"):
+                GivenFrames([], fps=-1)

@@ -36,9 +36,13 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
+def test_every_answer_has_its_words(
+    server: str, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    # A proxy must not come between this program and its own machine.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    for path, message in [
         ("404", "404 Not Found; there is nothing at this path"),
         ("404.mp4", "404 Not Found"),
         ("401", "asks for a name and a password"),
@@ -47,17 +51,11 @@ def server() -> Iterator[str]:
         ("500", "500"),
         ("image/jpeg", "is a single picture"),
         ("text/html", "is a web page"),
-    ],
-)
-def test_every_answer_has_its_words(
-    server: str, path: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A proxy must not come between this program and its own machine.
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "")
-    with pytest.raises(SourceError, match=message) as caught:
-        stream_source(f"http://{server}/{path}?token=secret").open()
-    assert "secret" not in str(caught.value)
+    ]:
+        with subtests.test(path=path, message=message):
+            with pytest.raises(SourceError, match=message) as caught:
+                stream_source(f"http://{server}/{path}?token=secret").open()
+            assert "secret" not in str(caught.value)
 
 
 def test_a_refused_log_in_and_a_proxy_are_named(
@@ -73,9 +71,8 @@ def test_a_refused_log_in_and_a_proxy_are_named(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_no_error_shows_a_password(subtests: pytest.Subtests) -> None:
+    for text in [
         "rtsp://me:SECRET@host/a",
         "rtsp:/me:SECRET@host/a",
         "'http://me:SEC/RET@x@host:80/a?b=c'",
@@ -84,17 +81,18 @@ def test_a_refused_log_in_and_a_proxy_are_named(
         "http://host/a?user=me&password=SECRET&x=1",
         "http://host/a?auth_token=SECRET",
         "x (rtsp://a:SECRET@h/1, rtsp://b:SECRET@h/2)",
-    ],
-)
-def test_no_error_shows_a_password(text: str) -> None:
-    for shown in (
-        without_secrets(text),
-        str(RealtimeVibeError(text)),
-        str(SourceError(f"no {text}")),
-    ):
-        assert not {"SECRET", "SEC", "RET"} & set(shown.replace("/", " ").replace("=", " ").split())
-        assert "SEC" not in shown
-        assert "h" in shown
+    ]:
+        with subtests.test(text=text):
+            for shown in (
+                without_secrets(text),
+                str(RealtimeVibeError(text)),
+                str(SourceError(f"no {text}")),
+            ):
+                assert not {"SECRET", "SEC", "RET"} & set(
+                    shown.replace("/", " ").replace("=", " ").split()
+                )
+                assert "SEC" not in shown
+                assert "h" in shown
 
 
 def test_ordinary_text_stays() -> None:

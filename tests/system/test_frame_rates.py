@@ -8,9 +8,10 @@ from realtime_vibe.system.frame_rates import measured_rate, nearest_standard_rat
 FRAMES = np.arange(94)
 
 
-@pytest.mark.parametrize("fps", [24000 / 1001, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0])
-def test_rounded_times_give_the_standard_rate(fps: float) -> None:
-    assert measured_rate(np.round(FRAMES / fps, 3)) == fps
+def test_rounded_times_give_the_standard_rate(subtests: pytest.Subtests) -> None:
+    for fps in [24000 / 1001, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0]:
+        with subtests.test(fps=fps):
+            assert measured_rate(np.round(FRAMES / fps, 3)) == fps
 
 
 def test_lost_frames_and_gaps_do_not_lower_the_rate() -> None:

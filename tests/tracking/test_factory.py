@@ -166,23 +166,19 @@ def _frame(time_s: float) -> Frame:
     return Frame(image_bgr=image, index=0, captured_at_s=time_s, grabbed_at_s=time_s)
 
 
-@pytest.mark.parametrize(
-    ("tracker", "needs_landmarks", "expected"),
-    [
+def test_blazepose_as_detector_starts_either_tracker(subtests: pytest.Subtests) -> None:
+    for tracker, needs_landmarks, expected in [
         ("auto", True, BlazePoseTracker),
         ("auto", False, BlazePoseTracker),
         ("blazepose", True, BlazePoseTracker),
         ("blazepose", False, BlazePoseTracker),
         ("boxes", False, BoxTracker),
-    ],
-)
-def test_blazepose_as_detector_starts_either_tracker(
-    tracker: str, needs_landmarks: bool, expected: type
-) -> None:
-    choice = TrackerChoice(tracker=tracker, max_people=2)
-    with make_tracker(choice, needs_landmarks=needs_landmarks) as made:
-        assert type(made) is expected
-        assert made.update(_frame(0.0)) == ()
+    ]:
+        with subtests.test(tracker=tracker, needs_landmarks=needs_landmarks, expected=expected):
+            choice = TrackerChoice(tracker=tracker, max_people=2)
+            with make_tracker(choice, needs_landmarks=needs_landmarks) as made:
+                assert type(made) is expected
+                assert made.update(_frame(0.0)) == ()
 
 
 def test_another_detector_gives_boxes_to_engines_of_crops(boxes_folder: Path) -> None:
@@ -231,19 +227,17 @@ def test_a_changed_detector_is_refused(boxes_folder: Path) -> None:
         open_detector(str(boxes_folder))
 
 
-@pytest.mark.parametrize(
-    ("choice", "message"),
-    [
+def test_parts_that_do_not_go_together_are_refused(subtests: pytest.Subtests) -> None:
+    for choice, message in [
         (TrackerChoice(tracker="boxes"), "needs landmarks: expected auto, blazepose or mediapipe"),
         (TrackerChoice(tracker="mediapipe", detector="yolov3"), "mediapipe has its own"),
         (TrackerChoice(tracker="mediapipe", max_people=2), "mediapipe follows one person"),
         (TrackerChoice(tracker="sort"), "expected one of auto, blazepose, mediapipe, boxes"),
-    ],
-)
-def test_parts_that_do_not_go_together_are_refused(choice: TrackerChoice, message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        make_tracker(choice, needs_landmarks=True)
-    assert "\n" not in str(caught.value)
+    ]:
+        with subtests.test(choice=choice, message=message):
+            with pytest.raises(ConfigError, match=message) as caught:
+                make_tracker(choice, needs_landmarks=True)
+            assert "\n" not in str(caught.value)
 
 
 def test_boxes_have_nothing_to_refine(boxes_folder: Path) -> None:

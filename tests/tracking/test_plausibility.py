@@ -35,14 +35,16 @@ def _turned(world_m: np.ndarray, rad: float) -> np.ndarray:
     return (world_m @ turn.T).astype(np.float32)
 
 
-@pytest.mark.parametrize("rad", [0.0, 1.6, 3.1])
-def test_a_body_is_one_however_it_lies(rad: float) -> None:
-    assert _log_odds(_turned(standing_body(), rad)) > 1.0
+def test_a_body_is_one_however_it_lies(subtests: pytest.Subtests) -> None:
+    for rad in [0.0, 1.6, 3.1]:
+        with subtests.test(rad=rad):
+            assert _log_odds(_turned(standing_body(), rad)) > 1.0
 
 
-@pytest.mark.parametrize("scale", [0.85, 1.0, 1.15])
-def test_small_and_tall_people_are_people(scale: float) -> None:
-    assert _log_odds(standing_body() * np.float32(scale)) > 0.0
+def test_small_and_tall_people_are_people(subtests: pytest.Subtests) -> None:
+    for scale in [0.85, 1.0, 1.15]:
+        with subtests.test(scale=scale):
+            assert _log_odds(standing_body() * np.float32(scale)) > 0.0
 
 
 def test_a_body_folded_onto_a_table_is_none() -> None:

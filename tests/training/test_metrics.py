@@ -35,13 +35,14 @@ def test_equal_poses_have_no_error(pose):
     assert accel_error(pose, pose).max() == 0
 
 
-@pytest.mark.parametrize("scale", [0.1, 1.0, 1.7])
-@pytest.mark.parametrize("axis_angle", [(0.0, 0.0, 0.0), (0.4, -1.2, 2.0), (0.0, np.pi, 0.0)])
-def test_a_similarity_transform_has_no_aligned_error(pose, scale, axis_angle):
-    turn = rotmat_from_axis_angle(np.array(axis_angle))
-    moved = scale * pose @ turn.T + np.array([1.0, 2.0, 3.0])
-    assert pa_mpjpe(moved, pose).max() < 1e-9
-    np.testing.assert_allclose(similarity_aligned(moved, pose), pose, atol=1e-9)
+def test_a_similarity_transform_has_no_aligned_error(pose, subtests):
+    for axis_angle in [(0.0, 0.0, 0.0), (0.4, -1.2, 2.0), (0.0, np.pi, 0.0)]:
+        for scale in [0.1, 1.0, 1.7]:
+            with subtests.test(scale=scale, axis_angle=axis_angle):
+                turn = rotmat_from_axis_angle(np.array(axis_angle))
+                moved = scale * pose @ turn.T + np.array([1.0, 2.0, 3.0])
+                assert pa_mpjpe(moved, pose).max() < 1e-9
+                np.testing.assert_allclose(similarity_aligned(moved, pose), pose, atol=1e-9)
 
 
 def test_a_turned_pose_has_an_error_before_alignment(pose):
@@ -110,9 +111,11 @@ def test_accel_of_a_parabola_is_its_acceleration_and_of_a_line_none():
     np.testing.assert_allclose(accel_error(fall + line, fall + still), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("num_frames", [0, 1, 2])
-def test_too_few_frames_have_no_acceleration(num_frames):
-    assert accel_error(np.zeros((num_frames, 3, 3)), np.zeros((num_frames, 3, 3))).shape == (0,)
+def test_too_few_frames_have_no_acceleration(subtests):
+    for num_frames in [0, 1, 2]:
+        with subtests.test(num_frames=num_frames):
+            still = np.zeros((num_frames, 3, 3))
+            assert accel_error(still, still).shape == (0,)
 
 
 def test_pck_counts_what_is_below_the_threshold():

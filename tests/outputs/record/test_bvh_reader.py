@@ -101,41 +101,51 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("everything_moves", [True, False])
-@pytest.mark.parametrize(
-    ("axes", "order", "scale"),
-    [(Z_UP, "XYZ", 1.0), (Y_UP, "ZXY", 100.0), (Z_UP @ HALF_TURN, "YZX", 1.0)],
-)
 def test_what_blender_exports_is_the_motion_it_imported(
-    written: Path, axes: np.ndarray, order: str, scale: float, everything_moves: bool
+    written: Path, subtests: pytest.Subtests
 ) -> None:
-    before = read_bvh(written)
-    text = _through_blender(
-        written.read_text(), axes=axes, order=order, scale=scale, everything_moves=everything_moves
-    )
-    written.write_text(text)
-    after = read_bvh(written)
-    np.testing.assert_allclose(after.rotmats, before.rotmats, atol=1e-5)
-    np.testing.assert_allclose(after.offsets, before.offsets, atol=1e-5)
-    np.testing.assert_allclose(after.pelvis, before.pelvis, atol=1e-5)
+    imported, before = written.read_text(), read_bvh(written)
+    for axes, order, scale in [
+        (Z_UP, "XYZ", 1.0),
+        (Y_UP, "ZXY", 100.0),
+        (Z_UP @ HALF_TURN, "YZX", 1.0),
+    ]:
+        for everything_moves in [True, False]:
+            with subtests.test(
+                everything_moves=everything_moves, axes=axes, order=order, scale=scale
+            ):
+                text = _through_blender(
+                    imported, axes=axes, order=order, scale=scale, everything_moves=everything_moves
+                )
+                written.write_text(text)
+                after = read_bvh(written)
+                np.testing.assert_allclose(after.rotmats, before.rotmats, atol=1e-5)
+                np.testing.assert_allclose(after.offsets, before.offsets, atol=1e-5)
+                np.testing.assert_allclose(after.pelvis, before.pelvis, atol=1e-5)
 
 
-@pytest.mark.parametrize("everything_moves", [True, False])
-def test_an_a_pose_applied_as_rest_is_taken_back(written: Path, everything_moves: bool) -> None:
-    before = read_bvh(written)
-    written.write_text(
-        _through_blender(written.read_text(), lowered_deg=45.0, everything_moves=everything_moves)
-    )
-    after = read_bvh(written)
-    np.testing.assert_allclose(_joints(after), _joints(before), atol=1e-4)
-    # All but the twist comes back: up to how far the shape's arms are from the usual one's.
-    off = Rotation.from_matrix(
-        (np.swapaxes(after.rotmats, -1, -2) @ before.rotmats).reshape(-1, 3, 3)
-    )
-    assert np.degrees(off.magnitude()).max() < 5
-    usual = bone_offsets(REST_JOINTS_M)[18]
-    along = after.offsets[18] @ usual / np.linalg.norm(usual) / np.linalg.norm(after.offsets[18])
-    assert along == pytest.approx(1, abs=1e-4)
+def test_an_a_pose_applied_as_rest_is_taken_back(written: Path, subtests: pytest.Subtests) -> None:
+    imported, before = written.read_text(), read_bvh(written)
+    for everything_moves in [True, False]:
+        with subtests.test(everything_moves=everything_moves):
+            written.write_text(
+                _through_blender(imported, lowered_deg=45.0, everything_moves=everything_moves)
+            )
+            after = read_bvh(written)
+            np.testing.assert_allclose(_joints(after), _joints(before), atol=1e-4)
+            # All but the twist comes back: up to how far the shape's arms are from the usual one's.
+            off = Rotation.from_matrix(
+                (np.swapaxes(after.rotmats, -1, -2) @ before.rotmats).reshape(-1, 3, 3)
+            )
+            assert np.degrees(off.magnitude()).max() < 5
+            usual = bone_offsets(REST_JOINTS_M)[18]
+            along = (
+                after.offsets[18]
+                @ usual
+                / np.linalg.norm(usual)
+                / np.linalg.norm(after.offsets[18])
+            )
+            assert along == pytest.approx(1, abs=1e-4)
 
 
 def test_bones_that_change_in_length_are_read_back(tmp_path: Path) -> None:
@@ -149,9 +159,11 @@ def test_bones_that_change_in_length_are_read_back(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    ("changes", "advice"),
-    [
+def test_what_cannot_be_taken_back_is_refused_with_what_to_set(
+    written: Path, subtests: pytest.Subtests
+) -> None:
+    imported = written.read_text()
+    for changes, advice in [
         (
             {"axes": Z_UP @ Rotation.from_euler("x", 20, degrees=True).as_matrix()},
             "rest pose as it was imported",
@@ -162,14 +174,11 @@ def test_bones_that_change_in_length_are_read_back(tmp_path: Path) -> None:
         ),
         ({"scale": 7.0}, "Scale 1"),
         ({"scale": 0.01}, "Scale 1"),
-    ],
-)
-def test_what_cannot_be_taken_back_is_refused_with_what_to_set(
-    written: Path, changes: dict[str, object], advice: str
-) -> None:
-    written.write_text(_through_blender(written.read_text(), **changes))  # type: ignore[arg-type]
-    with pytest.raises(MotionFileError, match=advice):
-        read_bvh(written)
+    ]:
+        with subtests.test(changes=changes, advice=advice):
+            written.write_text(_through_blender(imported, **changes))  # type: ignore[arg-type]
+            with pytest.raises(MotionFileError, match=advice):
+                read_bvh(written)
 
 
 def test_positions_that_come_on_top_of_the_offsets_are_refused(written: Path) -> None:

@@ -84,17 +84,21 @@ def _write(folder: Path, **options: str) -> tuple[Path, np.ndarray]:
     return path, posed_takes.joints_yup(frames)
 
 
-@pytest.mark.parametrize(("names", "unit"), [("smpl", "m"), ("mixamo", "cm"), ("vrm", "m")])
-def test_forward_kinematics_gives_the_live_joints(tmp_path: Path, names: str, unit: str) -> None:
-    path, joints = _write(tmp_path, bvh_names=names, bvh_unit=unit)
-    plain = PlainBvh(path)
-    assert plain.frame_time_s == pytest.approx(1 / 25)
-    known = list(BVH_NAMES[names])
-    # Where the names end at the wrist, its end site is the knuckle.
-    known += [f"{known[wrist]} end" for wrist in (20, 21)][: 24 - len(known)]
-    order = [plain.names.index(name) for name in known]
-    positions = plain.positions()[:, order] / BVH_UNITS[unit]
-    assert np.linalg.norm(positions - joints, axis=-1).max() < ONE_MM / 50
+def test_forward_kinematics_gives_the_live_joints(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for names, unit in [("smpl", "m"), ("mixamo", "cm"), ("vrm", "m")]:
+        with subtests.test(names=names, unit=unit):
+            (tmp_path / names).mkdir()
+            path, joints = _write(tmp_path / names, bvh_names=names, bvh_unit=unit)
+            plain = PlainBvh(path)
+            assert plain.frame_time_s == pytest.approx(1 / 25)
+            known = list(BVH_NAMES[names])
+            # Where the names end at the wrist, its end site is the knuckle.
+            known += [f"{known[wrist]} end" for wrist in (20, 21)][: 24 - len(known)]
+            order = [plain.names.index(name) for name in known]
+            positions = plain.positions()[:, order] / BVH_UNITS[unit]
+            assert np.linalg.norm(positions - joints, axis=-1).max() < ONE_MM / 50
 
 
 def test_pybvh_gets_the_live_joints(tmp_path: Path) -> None:
@@ -117,19 +121,19 @@ def test_angles_do_not_jump_where_a_body_turns_round_and_round(tmp_path: Path) -
     assert np.ptp(plain.table[:, 3:6], axis=0).max() > 600
 
 
-@pytest.mark.parametrize("axis", range(3))
-def test_bends_far_beyond_a_right_angle_are_smooth(tmp_path: Path, axis: int) -> None:
-    # A knee bends about x, an elbow about y, an arm rises about z: up to 150 degrees, each alone.
+def test_bends_far_beyond_a_right_angle_are_smooth(subtests: pytest.Subtests) -> None:
     from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
     from realtime_vibe.outputs.record.bvh_writer import _Angles
 
-    joint = (4, 18, 16)[axis]
-    bend = np.linspace(0, np.deg2rad(150), 40)
-    vectors = np.zeros((40, 3), np.float32)
-    vectors[:, axis] = bend
-    vectors += np.random.default_rng(0).normal(0, 0.02, (40, 3)).astype(np.float32)
-    angles = _Angles(24).of(joint, rotmat_from_axis_angle(vectors))
-    assert np.abs(np.diff(angles, axis=0)).max() < 15
+    # A knee bends about x, an elbow about y, an arm rises about z: up to 150 degrees, each alone.
+    for axis, joint in enumerate((4, 18, 16)):
+        with subtests.test(axis=axis):
+            bend = np.linspace(0, np.deg2rad(150), 40)
+            vectors = np.zeros((40, 3), np.float32)
+            vectors[:, axis] = bend
+            vectors += np.random.default_rng(0).normal(0, 0.02, (40, 3)).astype(np.float32)
+            angles = _Angles(24).of(joint, rotmat_from_axis_angle(vectors))
+            assert np.abs(np.diff(angles, axis=0)).max() < 15
 
 
 def test_reading_back_is_exact(tmp_path: Path) -> None:

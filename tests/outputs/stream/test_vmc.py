@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -130,63 +131,66 @@ def test_who_carries_the_body() -> None:
     assert 0.5 < hips["root"][1] < 1.2  # the standing height
 
 
-@pytest.mark.parametrize("version", [0, 1])
-@pytest.mark.parametrize("without", [(), ("UpperChest",), ("Chest", "UpperChest", "LeftToes")])
-@pytest.mark.parametrize("rotated", [None, 8])
-def test_an_avatar_turns_as_the_body_does(
-    tmp_path: Path, version: int, without: tuple[str, ...], rotated: int | None
-) -> None:
-    document, turns = vrm_document(version, without=without, rotated=rotated)
-    avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
-    person = random_person(3)
-    expected = HumanoidRoom().pose(person, 0.0).rotations()
-    bones, _ = _sent(VmcSink(NOWHERE, avatar=avatar), result_of(0, person))
-    assert set(bones) == set(BONES) - set(without)
-    names = [node["name"] for node in document["nodes"]]
-    parent_of = {names[child]: node["name"] for node in document["nodes"]
-                 for child in node.get("children", ())}  # fmt: skip
-    flip = np.diag([-1.0, 1, 1]) if version else np.diag([1.0, 1, -1])
-    posed: dict[str, np.ndarray] = {}
-    for node in sorted(document["nodes"], key=lambda node: _depth(node["name"], parent_of)):
-        name = node["name"]
-        above = posed.get(parent_of.get(name, ""), np.eye(3))
-        stored = Rotation.from_quat(node.get("rotation", (0, 0, 0, 1))).as_matrix()
-        local = Rotation.from_quat(bones[name][3:]).as_matrix() if name in bones else (
-            flip @ stored @ flip
-        )  # fmt: skip
-        posed[name] = above @ local
-    top = [name for name in ("Spine", "Chest", "UpperChest") if name in bones][-1]
-    for index, bone in enumerate(BONES):
-        if bone not in bones:
-            continue
-        source = BONES.index("UpperChest") if bone == top else index
-        # From the T-pose of the avatar each bone turned as the tracked body did from its own.
-        np.testing.assert_allclose(posed[bone] @ turns[bone].T, expected[source], atol=1e-5)
+def test_an_avatar_turns_as_the_body_does(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    skeletons = product(
+        (0, 1), ((), ("UpperChest",), ("Chest", "UpperChest", "LeftToes")), (None, 8)
+    )
+    for version, without, rotated in skeletons:
+        with subtests.test(version=version, without=without, rotated=rotated):
+            document, turns = vrm_document(version, without=without, rotated=rotated)
+            avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
+            person = random_person(3)
+            expected = HumanoidRoom().pose(person, 0.0).rotations()
+            bones, _ = _sent(VmcSink(NOWHERE, avatar=avatar), result_of(0, person))
+            assert set(bones) == set(BONES) - set(without)
+            names = [node["name"] for node in document["nodes"]]
+            parent_of = {names[child]: node["name"] for node in document["nodes"]
+                         for child in node.get("children", ())}  # fmt: skip
+            flip = np.diag([-1.0, 1, 1]) if version else np.diag([1.0, 1, -1])
+            posed: dict[str, np.ndarray] = {}
+            for node in sorted(document["nodes"], key=lambda node: _depth(node["name"], parent_of)):
+                name = node["name"]
+                above = posed.get(parent_of.get(name, ""), np.eye(3))
+                stored = Rotation.from_quat(node.get("rotation", (0, 0, 0, 1))).as_matrix()
+                local = Rotation.from_quat(bones[name][3:]).as_matrix() if name in bones else (
+                    flip @ stored @ flip
+                )  # fmt: skip
+                posed[name] = above @ local
+            top = [name for name in ("Spine", "Chest", "UpperChest") if name in bones][-1]
+            for index, bone in enumerate(BONES):
+                if bone not in bones:
+                    continue
+                # From the T-pose of the avatar each bone turned as the tracked body did from its own.
+                source = BONES.index("UpperChest") if bone == top else index
+                np.testing.assert_allclose(posed[bone] @ turns[bone].T, expected[source], atol=1e-5)
 
 
 def _depth(name: str, parent_of: dict[str, str]) -> int:
     return 1 + _depth(parent_of[name], parent_of) if name in parent_of else 0
 
 
-@pytest.mark.parametrize("root_mode", ROOT_MODES)
-def test_an_avatar_keeps_its_bones_and_stands_on_the_floor(tmp_path: Path, root_mode: str) -> None:
-    document, turns = vrm_document(1, rotated=2)
-    avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
-    sink = VmcSink(NOWHERE, avatar=avatar, root_mode=root_mode)
-    standing, still = _sent(sink, random_result(0, spread=0.0))
-    np.testing.assert_allclose(
-        [standing[name][:3] for name in BONES[1:]], avatar.local_positions[1:], atol=1e-5
-    )
-    above, place = turns["armature"], np.array([0.02, 0.1, 0.3])
-    hips = above @ standing["Hips"][:3] + place + still
-    np.testing.assert_allclose(hips, rest_positions()[0], atol=1e-4)
-    # A step of the body is a step of the avatar, in proportion to its legs.
-    moved, root = _sent(sink, random_result(1, spread=0.0))
-    step = above @ moved["Hips"][:3] + place + root - hips
-    live = (_live(random_result(1, spread=0.0)) - _live(random_result(0, spread=0.0)))[0]
-    scale = step[[0, 2]] / live[[0, 2]]
-    assert scale[0] == pytest.approx(scale[1], rel=1e-3)
-    assert 0.5 < scale[0] < 1.5
+def test_an_avatar_keeps_its_bones_and_stands_on_the_floor(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for root_mode in ROOT_MODES:
+        with subtests.test(root_mode=root_mode):
+            document, turns = vrm_document(1, rotated=2)
+            avatar = read_avatar(write_vrm(tmp_path / "a.vrm", document))
+            sink = VmcSink(NOWHERE, avatar=avatar, root_mode=root_mode)
+            standing, still = _sent(sink, random_result(0, spread=0.0))
+            np.testing.assert_allclose(
+                [standing[name][:3] for name in BONES[1:]], avatar.local_positions[1:], atol=1e-5
+            )
+            above, place = turns["armature"], np.array([0.02, 0.1, 0.3])
+            hips = above @ standing["Hips"][:3] + place + still
+            np.testing.assert_allclose(hips, rest_positions()[0], atol=1e-4)
+            # A step of the body is a step of the avatar, in proportion to its legs.
+            moved, root = _sent(sink, random_result(1, spread=0.0))
+            step = above @ moved["Hips"][:3] + place + root - hips
+            live = (_live(random_result(1, spread=0.0)) - _live(random_result(0, spread=0.0)))[0]
+            scale = step[[0, 2]] / live[[0, 2]]
+            assert scale[0] == pytest.approx(scale[1], rel=1e-3)
+            assert 0.5 < scale[0] < 1.5
 
 
 def test_quaternions_do_not_jump_in_sign() -> None:

@@ -9,7 +9,8 @@ from realtime_vibe.outputs.view.raster import MeshRasterizer, PinholeView, Shade
 from realtime_vibe.outputs.view.shading import VertexNormals, color_ramp
 
 VIEW = PinholeView(width=640, height=480, focal_px=600.0)
-BOTH_PATHS = pytest.mark.parametrize("max_pairs", [10**9, 0], ids=["pairs", "polygons"])
+BOTH_PATHS = (10**9, 0)
+"""Values of `MAX_PAIRS`: always pairs of pixel and face, always polygons."""
 
 
 def placed(shape, at, radius=1.0):
@@ -34,16 +35,17 @@ def analytic_silhouette(center, radius, view=VIEW):
     return distance <= radius
 
 
-@BOTH_PATHS
-def test_the_silhouette_of_a_sphere_is_the_analytic_one(sphere, monkeypatch, max_pairs):
-    monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    for center, radius in [
-        ((0, 0, 4), 1.0), ((1.3, -0.7, 5), 0.8), ((-2.2, 0.5, 4), 1.0), ((0, 0, 2.5), 1.0),
-    ]:  # fmt: skip
-        region = MeshRasterizer(sphere.faces).render(placed(sphere, center, radius), VIEW)
-        got, expected = full_mask(region), analytic_silhouette(center, radius)
-        assert abs(got.sum() / expected.sum() - 1) < 0.03, center
-        assert (got & expected).sum() / (got | expected).sum() > 0.96, center
+def test_the_silhouette_of_a_sphere_is_the_analytic_one(sphere, monkeypatch, subtests):
+    for max_pairs in BOTH_PATHS:
+        with subtests.test(max_pairs=max_pairs):
+            monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
+            for center, radius in [
+                ((0, 0, 4), 1.0), ((1.3, -0.7, 5), 0.8), ((-2.2, 0.5, 4), 1.0), ((0, 0, 2.5), 1.0),
+            ]:  # fmt: skip
+                region = MeshRasterizer(sphere.faces).render(placed(sphere, center, radius), VIEW)
+                got, expected = full_mask(region), analytic_silhouette(center, radius)
+                assert abs(got.sum() / expected.sum() - 1) < 0.03, center
+                assert (got & expected).sum() / (got | expected).sum() > 0.96, center
 
 
 def test_small_triangles_leave_no_pinholes(sphere):
@@ -52,23 +54,24 @@ def test_small_triangles_leave_no_pinholes(sphere):
     assert mask[expected].all()
 
 
-@BOTH_PATHS
-def test_the_nearer_surface_wins_whatever_the_order_of_the_faces(sphere, monkeypatch, max_pairs):
-    monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    num_vertices = len(sphere.vertices)
-    near, far = placed(sphere, (0, 0, 4), 0.5), placed(sphere, (0.2, 0, 8), 1.5)
-    alone = MeshRasterizer(sphere.faces).render(near, VIEW)
-    rows, columns = np.nonzero(full_mask(alone))
-    for vertices in ((near, far), (far, near)):
-        both = MeshRasterizer(np.concatenate([sphere.faces, sphere.faces + num_vertices])).render(
-            np.concatenate(vertices), VIEW
-        )
-        shade = np.zeros((480, 640), np.uint8)
-        height, width = both.shade.shape
-        shade[both.y : both.y + height, both.x : both.x + width] = both.shade
-        inner = alone.shade[rows - alone.y, columns - alone.x]
-        same = np.abs(shade[rows, columns].astype(int) - inner) <= 2
-        assert same.mean() > 0.99
+def test_the_nearer_surface_wins_whatever_the_order_of_the_faces(sphere, monkeypatch, subtests):
+    for max_pairs in BOTH_PATHS:
+        with subtests.test(max_pairs=max_pairs):
+            monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
+            num_vertices = len(sphere.vertices)
+            near, far = placed(sphere, (0, 0, 4), 0.5), placed(sphere, (0.2, 0, 8), 1.5)
+            alone = MeshRasterizer(sphere.faces).render(near, VIEW)
+            rows, columns = np.nonzero(full_mask(alone))
+            for vertices in ((near, far), (far, near)):
+                both = MeshRasterizer(
+                    np.concatenate([sphere.faces, sphere.faces + num_vertices])
+                ).render(np.concatenate(vertices), VIEW)
+                shade = np.zeros((480, 640), np.uint8)
+                height, width = both.shade.shape
+                shade[both.y : both.y + height, both.x : both.x + width] = both.shade
+                inner = alone.shade[rows - alone.y, columns - alone.x]
+                same = np.abs(shade[rows, columns].astype(int) - inner) <= 2
+                assert same.mean() > 0.99
 
 
 def test_a_known_vertex_lands_on_the_right_pixel():
@@ -100,23 +103,25 @@ def test_faces_seen_from_behind_are_not_drawn(sphere):
     assert single.render(triangle[[0, 2, 1]], VIEW).is_empty
 
 
-@BOTH_PATHS
-def test_out_of_view_gives_an_empty_region(sphere, monkeypatch, max_pairs):
-    monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    for center in [(0, 0, -4), (40, 0, 4), (0, -30, 4), (0, 0, 1e6), (0, 0, 0)]:
-        region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
-        assert region.is_empty, center
-        assert region.shade.shape == (0, 0), center
+def test_out_of_view_gives_an_empty_region(sphere, monkeypatch, subtests):
+    for max_pairs in BOTH_PATHS:
+        with subtests.test(max_pairs=max_pairs):
+            monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
+            for center in [(0, 0, -4), (40, 0, 4), (0, -30, 4), (0, 0, 1e6), (0, 0, 0)]:
+                region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
+                assert region.is_empty, center
+                assert region.shade.shape == (0, 0), center
 
 
-@BOTH_PATHS
-def test_partly_outside_or_around_the_lens_stays_inside_the_image(sphere, monkeypatch, max_pairs):
-    monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
-    for center in [(1.4, 0, 2.6), (0, 0, 1.2), (-1.5, 1.2, 2.2), (0.3, 0.2, 0.9)]:
-        region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
-        height, width = region.mask.shape
-        assert 0 <= region.x <= region.x + width <= 640, center
-        assert 0 <= region.y <= region.y + height <= 480, center
+def test_partly_outside_or_around_the_lens_stays_inside_the_image(sphere, monkeypatch, subtests):
+    for max_pairs in BOTH_PATHS:
+        with subtests.test(max_pairs=max_pairs):
+            monkeypatch.setattr(raster, "MAX_PAIRS", max_pairs)
+            for center in [(1.4, 0, 2.6), (0, 0, 1.2), (-1.5, 1.2, 2.2), (0.3, 0.2, 0.9)]:
+                region = MeshRasterizer(sphere.faces).render(placed(sphere, center), VIEW)
+                height, width = region.mask.shape
+                assert 0 <= region.x <= region.x + width <= 640, center
+                assert 0 <= region.y <= region.y + height <= 480, center
 
 
 def test_both_paths_draw_the_same_large_triangles(sphere, monkeypatch):

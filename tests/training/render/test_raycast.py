@@ -54,34 +54,38 @@ def box(mask):
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_picture_agrees_with_the_truth(body_model, seed):
-    rng = np.random.default_rng(seed)
-    betas = rng.normal(size=10).astype(np.float32)
-    rotmat, transl = a_pose(seed), np.array([0.1, 0.1, 3.2], np.float32)
-    mesh = SmplBody(body_model).forward(rotmat[0], rotmat[1:], betas, transl)
-    pixels = project(mesh.vertices, (CAMERA.width, CAMERA.height), CAMERA.focal_px)
-    figure = bare_figure(body_model, betas)
-    drawn = draw(figure, figure.posed(rotmat, transl), make_paint(rng), make_light(rng), CAMERA)
-    expected = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
-    expected = np.clip(expected, 0, [CAMERA.width, CAMERA.height] * 2)
-    np.testing.assert_allclose(box(drawn_mask(drawn)), expected, atol=2.0)
+def test_the_picture_agrees_with_the_truth(body_model, subtests):
+    for seed in range(3):
+        with subtests.test(seed=seed):
+            rng = np.random.default_rng(seed)
+            betas = rng.normal(size=10).astype(np.float32)
+            rotmat, transl = a_pose(seed), np.array([0.1, 0.1, 3.2], np.float32)
+            mesh = SmplBody(body_model).forward(rotmat[0], rotmat[1:], betas, transl)
+            pixels = project(mesh.vertices, (CAMERA.width, CAMERA.height), CAMERA.focal_px)
+            figure = bare_figure(body_model, betas)
+            drawn = draw(
+                figure, figure.posed(rotmat, transl), make_paint(rng), make_light(rng), CAMERA
+            )
+            expected = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+            expected = np.clip(expected, 0, [CAMERA.width, CAMERA.height] * 2)
+            np.testing.assert_allclose(box(drawn_mask(drawn)), expected, atol=2.0)
 
 
-@pytest.mark.parametrize(("seed", "depth_m"), [(0, 3.2), (1, 1.1), (2, 0.7)])
-def test_no_pixel_of_the_figure_is_missed(body_model, seed, depth_m):
-    rng = np.random.default_rng(seed)
-    figure = make_figure(body_model, np.zeros(10, np.float32), rng)
-    vertices = figure.posed(a_pose(seed), np.array([0, 0, depth_m], np.float32))
-    drawn = drawn_mask(draw(figure, vertices, make_paint(rng), make_light(rng), CAMERA))
-    ahead = (vertices[:, 2] > 0.15)[figure.faces].all(axis=1)
-    filled = filled_mask(vertices, figure.faces[ahead])
-    # Filled triangles cover every pixel they touch: nothing may lie outside, a rim may be missing.
-    kernel = np.ones((3, 3), np.uint8)
-    core = cv2.erode(filled.astype(np.uint8), kernel).astype(bool)
-    assert (drawn & ~filled).mean() < 0.002
-    assert (core & ~drawn).mean() < 0.002
-    assert drawn.sum() > 500
+def test_no_pixel_of_the_figure_is_missed(body_model, subtests):
+    for seed, depth_m in [(0, 3.2), (1, 1.1), (2, 0.7)]:
+        with subtests.test(seed=seed, depth_m=depth_m):
+            rng = np.random.default_rng(seed)
+            figure = make_figure(body_model, np.zeros(10, np.float32), rng)
+            vertices = figure.posed(a_pose(seed), np.array([0, 0, depth_m], np.float32))
+            drawn = drawn_mask(draw(figure, vertices, make_paint(rng), make_light(rng), CAMERA))
+            ahead = (vertices[:, 2] > 0.15)[figure.faces].all(axis=1)
+            filled = filled_mask(vertices, figure.faces[ahead])
+            # Filled triangles cover every pixel they touch: nothing may lie outside, a rim may be missing.
+            kernel = np.ones((3, 3), np.uint8)
+            core = cv2.erode(filled.astype(np.uint8), kernel).astype(bool)
+            assert (drawn & ~filled).mean() < 0.002
+            assert (core & ~drawn).mean() < 0.002
+            assert drawn.sum() > 500
 
 
 def test_who_is_out_of_view_is_not_drawn(body_model):

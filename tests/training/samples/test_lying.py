@@ -1,7 +1,6 @@
 """Bodies laid down lie, near the floor, and move on as before."""
 
 import numpy as np
-import pytest
 
 from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
 from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
@@ -10,12 +9,15 @@ from realtime_vibe.training.samples.lying import FLESH_M, laid_down
 from tests.training.samples.still_people import sitting, standing
 
 
-@pytest.mark.parametrize("clip", [standing(), sitting()], ids=lambda clip: clip.name)
-@pytest.mark.parametrize("seed", range(5))
-def test_the_trunk_is_level_and_the_lowest_joint_on_the_floor(clip, seed):
-    quats, trans = laid_down(clip.quats, clip.trans, np.random.default_rng(seed))
-    turns = rotmat_from_quat_wxyz(quats.astype(np.float64))
-    assert np.abs(turns[:, 0, 2, 1]).max() < np.sin(np.deg2rad(50))
-    joints = joint_positions(turns, bone_offsets(REST_JOINTS_M), trans.astype(np.float64))
-    np.testing.assert_allclose(joints[..., 2].min(1), FLESH_M, atol=1e-4)
-    np.testing.assert_array_equal(quats[:, 1:], clip.quats[:, 1:])
+def test_the_trunk_is_level_and_the_lowest_joint_on_the_floor(subtests):
+    for seed in range(5):
+        for clip in [standing(), sitting()]:
+            with subtests.test(clip=clip.name, seed=seed):
+                quats, trans = laid_down(clip.quats, clip.trans, np.random.default_rng(seed))
+                turns = rotmat_from_quat_wxyz(quats.astype(np.float64))
+                assert np.abs(turns[:, 0, 2, 1]).max() < np.sin(np.deg2rad(50))
+                joints = joint_positions(
+                    turns, bone_offsets(REST_JOINTS_M), trans.astype(np.float64)
+                )
+                np.testing.assert_allclose(joints[..., 2].min(1), FLESH_M, atol=1e-4)
+                np.testing.assert_array_equal(quats[:, 1:], clip.quats[:, 1:])

@@ -1,26 +1,22 @@
 """Postures come from joint angles; weights bring them to their shares."""
 
 import numpy as np
-import pytest
 
 from realtime_vibe.geometry.rotation import quat_product_wxyz
 from realtime_vibe.training.samples.posture import Posture, posture_weights, postures
 from tests.training.samples.still_people import about_x, person, sitting, standing, walking
 
 
-@pytest.mark.parametrize(
-    ("clip", "expected"),
-    [
+def test_a_posture_is_read_from_angles_and_speed(subtests):
+    for clip, expected in [
         (standing(), Posture.STANDING),
         (sitting(), Posture.SITTING),
         (walking(), Posture.OTHER),
         (person("strides", speed=1.0), Posture.OTHER),
         (person("crouches", hip_rad=0.7, knee_rad=1.4), Posture.OTHER),
-    ],
-    ids=lambda value: getattr(value, "name", None),
-)
-def test_a_posture_is_read_from_angles_and_speed(clip, expected):
-    assert np.all(postures(clip.quats, clip.trans) == expected)
+    ]:
+        with subtests.test(clip=clip.name, expected=expected):
+            assert np.all(postures(clip.quats, clip.trans) == expected)
 
 
 def test_whoever_lies_neither_stands_nor_sits():
