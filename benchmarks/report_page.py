@@ -1,7 +1,6 @@
 """A report as one HTML page: pictures and style inside, nothing from anywhere else."""
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -36,6 +35,8 @@ ul { font-size:14px; margin:10px 0; padding-left:20px }
 dl { display:grid; grid-template-columns:max-content 1fr; gap:2px 18px; margin:0; font-size:14px }
 dt { color:var(--dim) } dd { margin:0 }
 """
+
+_NUMBERS = ("p50", "p25", "p75", "p95", "p99", "n")
 
 _SECTIONS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "latency": (
@@ -83,24 +84,40 @@ _SECTIONS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     ),
 }
 
+_CARDS = (
+    ("latency", "every frame", "step", "track to mesh, median"),
+    ("latency", "camera", "end_to_end", "grab to mesh, median"),
+    ("glass", "preview", "grab to pixels", "grab to pixels on the screen, median"),
+)
+"""Benchmark, part of the case, metric, text: the first record of each, never the one of the best figure."""
 
 _RIVALS = (
     (
+        "peers",
         "ours, track to mesh",
         "MediaPipe, landmarks alone",
         "MediaPipe's landmarks alone against our whole step",
     ),
     (
+        "peers",
         "our landmark network alone",
         "MediaPipe, landmarks alone",
         "MediaPipe's landmarks against the same network on our backend",
     ),
     (
+        "peers",
         "our ResNet-50 engine, crop to parameters",
         "the reference's way, crop to parameters",
         "the reference's way against our ResNet-50 engine",
     ),
+    (
+        "streaming",
+        ", stream,",
+        ", window,",
+        "re-running a window of 16 against the carried state",
+    ),
 )
+"""Benchmark, what in ours is exchanged for what to have theirs, text."""
 
 
 def page(
@@ -113,11 +130,10 @@ def page(
         pictures: PNG files by the names that the sections use.
         missing: benchmarks without values, and why.
     """
-    sections = "".join(
-        _section(name, [record for record in records if record.benchmark == name], pictures)
-        for name in _SECTIONS
-        if any(record.benchmark == name for record in records)
-    )
+    by_name = {
+        name: [record for record in records if record.benchmark == name] for name in _SECTIONS
+    }
+    sections = "".join(_section(name, found, pictures) for name, found in by_name.items() if found)
     gaps = "".join(
         f'<p class="missing">{escape(name)}: {escape(why)}</p>' for name, why in missing.items()
     )
@@ -127,7 +143,7 @@ def page(
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>realtime-vibe: benchmarks {escape(where.commit)}</title><style>{_STYLE}</style></head>"
         "<body><main><h1>realtime-vibe benchmarks</h1>"
-        f'<p class="lead">{escape(_one_line(where))}</p>{_cards(records)}{_busy(records)}{gaps}{sections}'
+        f'<p class="lead">{_one_line(where)}</p>{_cards(records)}{_busy(records)}{gaps}{sections}'
         f"{_environment(records)}</main></body></html>\n"
     )
 
@@ -147,24 +163,18 @@ def _section(name: str, records: Sequence[Record], pictures: Mapping[str, bytes]
 
 
 def _table(records: Sequence[Record]) -> str:
-    head = "".join(
-        f'<th class="n">{name}</th>' for name in ("p50", "p25", "p75", "p95", "p99", "n")
-    )
-    rows = "".join(_row(record) for record in records)
-    return (
-        '<div class="wide"><table><tr><th>case</th><th></th><th>backend</th><th>precision</th>'
-        f"<th>unit</th>{head}<th>note</th></tr>{rows}</table></div>"
-    )
+    words = "".join(f"<th>{name}</th>" for name in ("case", "", "backend", "precision", "unit"))
+    numbers = "".join(f'<th class="n">{name}</th>' for name in _NUMBERS)
+    rows = "".join(map(_row, records))
+    return f'<div class="wide"><table><tr>{words}{numbers}<th>note</th></tr>{rows}</table></div>'
 
 
 def _row(record: Record) -> str:
-    summary = record.summary
-    if summary is None:
-        cells = '<td class="n">-</td>' * 6
-    else:
-        values = (summary.p50, summary.p25, summary.p75, summary.p95, summary.p99)
-        cells = "".join(f'<td class="n">{ms_text(value)}</td>' for value in values)
-        cells += f'<td class="n">{summary.n}</td>'
+    values = ["-"] * len(_NUMBERS)
+    if record.summary is not None:
+        values = [ms_text(getattr(record.summary, name)) for name in _NUMBERS[:-1]]
+        values.append(str(record.summary.n))
+    cells = "".join(f'<td class="n">{value}</td>' for value in values)
     words = (record.case, record.metric, record.backend, record.precision, record.unit)
     texts = "".join(f"<td>{escape(word)}</td>" for word in words)
     return f"<tr>{texts}{cells}<td>{escape(record.note)}</td></tr>"
@@ -173,30 +183,16 @@ def _row(record: Record) -> str:
 def _cards(records: Sequence[Record]) -> str:
     """The few numbers that everybody asks for."""
     cards = []
-    for benchmark, case_part, metric, label in (
-        ("latency", "every frame", "step", "track to mesh, median"),
-        ("latency", "camera", "end_to_end", "grab to mesh, median"),
-        ("glass", "preview", "grab to pixels", "grab to pixels on the screen, median"),
-    ):
-        # The first one: of several engines or windows none is picked for its figure.
-        found = next(
-            (
-                record
-                for record in records
-                if record.benchmark == benchmark
-                and case_part in record.case
-                and record.metric == metric
-                and record.summary is not None
-            ),
-            None,
-        )
-        if found is not None and found.summary is not None:
-            p50, p95 = ms_text(found.summary.p50), ms_text(found.summary.p95)
-            cards.append((f"{p50} ms", f"{label}; p95 {p95} ms ({found.case})"))
-    cards += _ratios(records)
+    for benchmark, case_part, metric, label in _CARDS:
+        for record in records:
+            is_it = (record.benchmark, record.metric) == (benchmark, metric)
+            if is_it and case_part in record.case and record.summary is not None:
+                p50, p95 = ms_text(record.summary.p50), ms_text(record.summary.p95)
+                cards.append((f"{p50} ms", f"{label}; p95 {p95} ms ({record.case})"))
+                break
     items = "".join(
         f'<div class="card"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
-        for value, text in cards
+        for value, text in cards + _ratios(records)
     )
     return f'<div class="cards">{items}</div>' if items else ""
 
@@ -209,23 +205,14 @@ def _ratios(records: Sequence[Record]) -> list[tuple[str, str]]:
         if record.summary is not None
     }
     found = []
-    for ours, theirs, text in _RIVALS:
-        ratios = [
-            medians[benchmark, case, theirs] / value
-            for (benchmark, case, metric), value in medians.items()
-            if metric == ours and (benchmark, case, theirs) in medians
-        ]
+    for benchmark, ours, theirs, text in _RIVALS:
+        ratios = []
+        for (measured_by, case, metric), median in medians.items():
+            other = measured_by, case.replace(ours, theirs), metric.replace(ours, theirs)
+            if measured_by == benchmark and other != (measured_by, case, metric):
+                ratios += [medians[other] / median] if other in medians else []
         if ratios:
             found.append((f"{min(ratios):.1f}x", text))
-    gains = [
-        medians[benchmark, case.replace(", stream,", ", window,"), metric] / value
-        for (benchmark, case, metric), value in medians.items()
-        if benchmark == "streaming"
-        and ", stream," in case
-        and (benchmark, case.replace(", stream,", ", window,"), metric) in medians
-    ]
-    if gains:
-        found.append((f"{min(gains):.1f}x", "re-running a window of 16 against the carried state"))
     return found
 
 
@@ -272,14 +259,12 @@ def _environment(records: Sequence[Record]) -> str:
     entries = "".join(
         f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()
     )
-    machines = {json.dumps(dict(record.environment.machine), sort_keys=True) for record in records}
-    warning = "" if len(machines) == 1 else '<p class="missing">Records of several machines.</p>'
+    is_one = all(record.environment.machine == where.machine for record in records)
+    warning = "" if is_one else '<p class="missing">Records of several machines.</p>'
     return f'<section id="environment"><h2>Machine and versions</h2>{warning}<dl>{entries}</dl></section>'
 
 
 def _one_line(where: Environment) -> str:
-    machine = where.machine
-    return (
-        f"{machine.get('cpu')}, {machine.get('cores')} cores, {machine.get('system')} · commit "
-        f"{where.commit} · {where.date[:16].replace('T', ' ')} UTC"
-    )
+    cpu, cores, system = (where.machine.get(name) for name in ("cpu", "cores", "system"))
+    date = where.date[:16].replace("T", " ")
+    return escape(f"{cpu}, {cores} cores, {system} · commit {where.commit} · {date} UTC")

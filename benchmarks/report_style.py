@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
-from numpy.typing import NDArray
 
 from benchmarks.results import Record, Summary
 
@@ -28,8 +27,6 @@ _BACKEND_COLOURS = (
     ("mediapipe", GREY),
 )
 _DPI = 150
-
-LegendPlace = Literal["upper left", "upper right"]
 
 
 def backend_colour(name: str) -> str:
@@ -58,23 +55,25 @@ def panels(
     return figure, list(grid[:count])
 
 
-def plain(axes: Axes, title: str, *, grid: str = "y") -> None:
-    """Title to the left, no box, a faint grid."""
+def plain(axes: Axes, title: str, x_label: str, y_label: str = "", *, grid: str = "y") -> None:
+    """Title to the left, no box, a faint grid, small words at the axes."""
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999999")
     axes.tick_params(labelsize=8.5, colors=INK, length=3)
-    if grid:
-        axes.grid(axis=grid, color=FAINT, linewidth=0.7)  # type: ignore[arg-type]
+    axes.grid(axis=grid, color=FAINT, linewidth=0.7)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+    axes.set_xlabel(x_label, fontsize=9)
+    axes.set_ylabel(y_label, fontsize=9)
 
 
-def log_ms(axes: Axes, which: str) -> None:
-    """A logarithmic axis with plain numbers at its powers of ten."""
-    axis = axes.yaxis if which == "y" else axes.xaxis
-    (axes.set_yscale if which == "y" else axes.set_xscale)("log")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    axis.set_minor_formatter(NullFormatter())
+def logarithmic(axes: Axes) -> None:
+    """Both axes logarithmic, with plain numbers at their powers of ten."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def as_png(figure: Figure) -> bytes:
@@ -90,6 +89,11 @@ def ms_text(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def p50_p95(summary: Summary) -> str:
+    """Both as words for a legend, in ms."""
+    return f"p50 {ms_text(summary.p50)}, p95 {ms_text(summary.p95)} ms"
+
+
 def horizontal_bars(
     axes: Axes, rows: Sequence[tuple[str, Record, str]], *, tells_p95: bool = False
 ) -> None:
@@ -100,7 +104,7 @@ def horizontal_bars(
         rows: label, record with values, colour.
         tells_p95: write the 95th percentile behind the median.
     """
-    summaries = [_summary(record) for _, record, _ in rows]
+    summaries = [summary_of(record) for _, record, _ in rows]
     longest = max(summary.p50 for summary in summaries)
     # One wild series must not make slivers of all the others' bars.
     end = min(max(summary.p75 for summary in summaries), 1.6 * longest)
@@ -121,18 +125,13 @@ def horizontal_bars(
     axes.tick_params(axis="y", length=0)
 
 
-def legend(axes: Axes, place: LegendPlace) -> None:
+def legend(axes: Axes, place: Literal["upper left", "upper right"]) -> None:
     """Names of the series on white, so that no line runs through them."""
     box = axes.legend(fontsize=8.5, loc=place, framealpha=1.0, edgecolor="white")
     box.set_zorder(5)
 
 
-def ecdf(values: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sorted values and the share [%] of all that are no larger."""
-    ordered = np.sort(np.asarray(values, np.float64))
-    return ordered, np.arange(1, ordered.size + 1) / ordered.size * 100
-
-
-def _summary(record: Record) -> Summary:
+def summary_of(record: Record) -> Summary:
+    """The summary of a record with values."""
     assert record.summary is not None
     return record.summary

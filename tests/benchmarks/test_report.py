@@ -1,5 +1,7 @@
 """Reports: every picture and the page are written, the page needs nothing else, gaps are named."""
 
+import contextlib
+import io
 import re
 from dataclasses import replace
 
@@ -93,20 +95,28 @@ def records():
     return [record for make in makers for record in make(rng)]
 
 
-def test_page_and_pictures_are_written(records, tmp_path, capsys):
-    append(tmp_path / "results.jsonl", records)
-    out = tmp_path / "new" / "report"
-    assert main(["--out", str(out), "--from", str(tmp_path / "results.jsonl")]) == 0
-    names = {path.name for path in out.iterdir()}
+@pytest.fixture(scope="module")
+def report(records, tmp_path_factory):
+    """The folder that the command wrote, which the tests below only read."""
+    folder = tmp_path_factory.mktemp("report")
+    append(folder / "results.jsonl", records)
+    out = folder / "new" / "report"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["--out", str(out), "--from", str(folder / "results.jsonl")]) == 0
+    assert str(out / PAGE_NAME) in said.getvalue()
+    return out
+
+
+def test_page_and_pictures_are_written(report):
+    names = {path.name for path in report.iterdir()}
     assert names == {PAGE_NAME, *(f"{name}.png" for name in DRAWINGS)}
-    assert str(out / PAGE_NAME) in capsys.readouterr().out
     for name in DRAWINGS:
-        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (report / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_page_needs_nothing_from_elsewhere(records, tmp_path):
-    write_report(records, tmp_path)
-    text = (tmp_path / PAGE_NAME).read_text()
+def test_the_page_needs_nothing_from_elsewhere(report):
+    text = (report / PAGE_NAME).read_text()
     assert not re.search(
         r"https?:|//\w|<link|<script|@import|url\(", re.sub(r"base64,[^\"]*", "", text)
     )
@@ -115,9 +125,8 @@ def test_the_page_needs_nothing_from_elsewhere(records, tmp_path):
     assert all(source.startswith("data:image/png;base64,") for source in sources)
 
 
-def test_the_page_says_where_and_what(records, tmp_path):
-    write_report(records, tmp_path)
-    text = (tmp_path / PAGE_NAME).read_text()
+def test_the_page_says_where_and_what(records, report):
+    text = (report / PAGE_NAME).read_text()
     where = records[0].environment
     for word in (where.commit, str(where.machine["cpu"]), where.versions["numpy"], where.date):
         assert word in text
