@@ -3,6 +3,8 @@
 Legend: P people, F features.
 """
 
+import math
+
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray
@@ -63,7 +65,7 @@ class TemporalStage:
             features: (P, F), or whatever the model reads, one row a person.
             now_s: the frame's capture time [s].
         """
-        states = [self._state(person.track_id, now_s) for person in people]
+        states = [self._state(person, now_s) for person in people]
         self._forget_lost(now_s)
         if not states:
             return ()
@@ -169,9 +171,11 @@ class TemporalStage:
             out = self._model.step(window[row : row + 1], out.hidden)
         return out
 
-    def _state(self, track_id: int, now_s: float) -> TemporalState:
-        state = self._states.get(track_id)
-        if state is None or now_s - state.last_seen_s > MAX_GAP_S:
+    def _state(self, person: TrackedPerson, now_s: float) -> TemporalState:
+        state = self._states.get(person.track_id)
+        gap_s = math.inf if state is None else now_s - state.last_seen_s
+        # Somebody found again elsewhere, as after a cut, begins a track without time before it.
+        if state is None or gap_s > MAX_GAP_S or (person.dt_s == 0.0 < gap_s):
             state = TemporalState(
                 hidden=self._model.initial_hidden(1),
                 ring=None,
@@ -181,7 +185,7 @@ class TemporalStage:
                 depth=DepthFilter() if self._smooth > 0 else None,
                 last_seen_s=now_s,
             )
-            self._states[track_id] = state
+            self._states[person.track_id] = state
         return state
 
     def _forget_lost(self, now_s: float) -> None:

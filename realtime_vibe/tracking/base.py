@@ -8,7 +8,7 @@ from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
 from realtime_vibe.system.closing import Closable
 
 MAX_GAP_S = 1.0
-"""A person who is back after a longer gap gets a new identity."""
+"""A person who is back after a longer gap is looked for everywhere, and starts with an empty memory."""
 NEWCOMER_WAIT_S = 0.5
 """Right after a loss only the lost person is accepted, so that a bystander does not take over."""
 

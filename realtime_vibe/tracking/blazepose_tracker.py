@@ -7,7 +7,7 @@ and a filter would add delay.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.tracking.appearance import look_at
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
     NEWCOMER_WAIT_S,
@@ -23,16 +24,15 @@ from realtime_vibe.tracking.base import (
 )
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
 from realtime_vibe.tracking.choices import DETECT_EVERY
+from realtime_vibe.tracking.landmark_track import NO_ID, Home, Search, Sight, Track, holder_of
+from realtime_vibe.tracking.person_memory import PersonMemory
 from realtime_vibe.tracking.plausibility import (
-    DOUBTFUL,
-    NOBODY,
-    SURE,
     after_frame,
     after_second_look,
     first_log_odds,
     frame_log_odds,
 )
-from realtime_vibe.tracking.regions import is_near, is_on, steadied
+from realtime_vibe.tracking.regions import has_jumped, is_near, is_on, steadied
 
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
@@ -43,62 +43,11 @@ _DOUBT_FACTOR = 5
 _TRIAL_FRAMES = 3
 """Newcomers beside others are shown after so many frames: half a body often passes for a small one,
 but not for long."""
-_NO_ID = -1
 _LOOKS = 2
 """Runs of the landmark network at a newcomer whose first landmarks are not a body's."""
-_SAME_BODY = 0.07
-"""Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Track:
-    track_id: int
-    """`_NO_ID` for a newcomer who was not shown yet."""
-    region: RotatedSquare
-    last_seen_s: float
-    log_odds: float
-    """That this is a person, see `plausibility.py`."""
-    is_lost: bool = False
-    trial_left: int = 0
-    """Frames in which the person must still be seen before being shown."""
-
-    @property
-    def is_shown(self) -> bool:
-        return self.track_id != _NO_ID
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether the person is shown and keeps a place."""
-        return self.is_shown and self.log_odds >= SURE
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is nobody after all."""
-        return self.log_odds < (DOUBTFUL if self.is_shown else NOBODY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
-    """Somebody seen in the present frame."""
-
-    track: _Track
-    person: TrackedPerson
-    points_px: FloatArray
-    """(33, 2)."""
-
-
-class _Search:
-    """What a detector offers in one frame, and how often the landmark network may still be tried."""
-
-    def __init__(self, detections: Sequence[DetectedPerson], tries: int) -> None:
-        self.found = [found for found in detections if found.region.is_usable]
-        self.tries = tries
-
-    def take(self, taken: RotatedSquare) -> float:
-        """Leaves out what lies on somebody who is followed; gives its best score, 0 for none."""
-        on = [found for found in self.found if is_on(found.region, taken)]
-        self.found = [found for found in self.found if not is_on(found.region, taken)]
-        return max((found.score for found in on), default=0.0)
+_JUMP_BEFORE_S = 0.1
+_COVERED_S = 3.0
+"""So long is somebody who was covered by another body searched, also while all places are taken [s]."""
 
 
 class BlazePoseTracker(ClosedByWith):
@@ -127,7 +76,8 @@ class BlazePoseTracker(ClosedByWith):
         self._max_people = max_people
         self._detect_every = detect_every
         self._min_presence = min_presence
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
+        self._memory = PersonMemory()
         self._next_id = 0
         self._frames_since_search = 0
 
@@ -136,44 +86,56 @@ class BlazePoseTracker(ClosedByWith):
 
         See `PersonTracker.update`.
         """
-        seen: list[_Sight] = []
-        lost: list[_Track] = []
-        for track in self._valid_tracks(frame.captured_at_s):
+        now_s = frame.captured_at_s
+        seen: list[Sight] = []
+        lost: list[Track] = []
+        for track in self._valid_tracks(now_s):
             pose = self._follow(frame, track)
-            if pose is not None and not _is_known(pose, seen):
-                sight = self._sight(frame, track, pose)
-                if not sight.track.is_over:
-                    seen.append(sight)
-            elif track.is_sure:
-                lost.append(track)
+            sight = None if pose is None else self._sight(frame, track, pose)
+            left: Track | None = track
+            if sight is not None:
+                left = self._left_out(sight, seen)
+            if left is not None and left.is_sure:
+                lost.append(left)
+        lost += self._taken_over(frame, seen)
         self._frames_since_search += 1
         if self._is_search_due(seen, lost):
             seen, lost = self._search(frame, seen, lost)
-        seen = [self._welcomed(sight) for sight in self._seated(seen)]
-        kept = [replace(track, is_lost=True) for track in lost] if self._has_place(seen) else []
-        self._tracks = [sight.track for sight in seen] + kept
+        seen = self._welcomed(self._seated(seen), now_s)
+        back = {sight.track.track_id for sight in seen}
+        has_place = self._has_place(seen)
+        self._tracks = [sight.track for sight in seen] + [
+            replace(track, is_lost=True)
+            for track in lost
+            if (has_place or track.is_covered) and track.track_id not in back
+        ]
         people = [sight.person for sight in seen if sight.track.is_shown]
         return tuple(sorted(people, key=lambda person: person.track_id))
 
     def reset(self) -> None:
         """Forgets everybody; whoever comes next gets a new identity."""
         self._tracks = []
+        self._memory.reset()
 
     def close(self) -> None:
         """Frees both networks; may be called twice."""
         self._detector.close()
         self._landmarks.close()
 
-    def _valid_tracks(self, now_s: float) -> list[_Track]:
+    def _valid_tracks(self, now_s: float) -> list[Track]:
         """Tracks that can go on: time went on, and not for too long. The oldest comes first."""
-        valid = [track for track in self._tracks if 0.0 <= now_s - track.last_seen_s <= MAX_GAP_S]
+        valid = [
+            track
+            for track in self._tracks
+            if 0.0 <= now_s - track.last_seen_s <= (_COVERED_S if track.is_covered else MAX_GAP_S)
+        ]
         return sorted(valid, key=lambda track: (not track.is_shown, track.track_id))
 
-    def _has_place(self, seen: Sequence[_Sight]) -> bool:
+    def _has_place(self, seen: Sequence[Sight]) -> bool:
         """Who is in doubt keeps no place."""
         return sum(sight.track.is_sure for sight in seen) < self._max_people
 
-    def _follow(self, frame: Frame, track: _Track) -> RegionPose | None:
+    def _follow(self, frame: Frame, track: Track) -> RegionPose | None:
         if track.is_lost:
             return None
         pose = self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
@@ -182,31 +144,79 @@ class BlazePoseTracker(ClosedByWith):
             return None
         return pose
 
-    def _is_search_due(self, seen: Sequence[_Sight], lost: Sequence[_Track]) -> bool:
+    def _left_out(self, sight: Sight, seen: list[Sight]) -> Track | None:
+        """Adds a sight to `seen`; gives who has no body then.
+
+        Of two tracks on one body the older stays, unless it looks like the other.
+        """
+        holder = holder_of(sight, seen)
+        if holder is None:
+            seen += [] if sight.track.is_over else [sight]
+            return None
+        ids = sight.track.track_id, holder.track.track_id
+        if not (sight.track.is_shown and self._memory.is_rather(*ids, sight.looks)):
+            return replace(sight.track, is_covered=True)
+        seen[:] = [sight if other is holder else other for other in seen]
+        return replace(holder.track, is_covered=True)
+
+    def _taken_over(self, frame: Frame, seen: list[Sight]) -> list[Track]:
+        """Makes newcomers of bodies that are somebody else's by now; gives whom they cover."""
+        now_s = frame.captured_at_s
+        covered: list[Track] = []
+        for place, sight in enumerate(seen):
+            track = sight.track
+            if not track.is_shown:
+                continue
+            home = track.home or sight.home(now_s)
+            has_other_colors = self._memory.is_other(track.track_id, sight.looks, now_s)
+            if has_other_colors and self._has_second_sign(frame, track, home):
+                self._memory.lose(track.track_id)
+                covered.append(
+                    replace(track, region=home.region, last_seen_s=home.time_s, is_covered=True)
+                )
+                track = replace(track, track_id=NO_ID, home=None)
+            elif self._memory.is_certain(track.track_id):
+                track = replace(track, home=sight.home(now_s))
+            seen[place] = replace(sight, track=track)
+        return covered
+
+    def _has_second_sign(self, frame: Frame, track: Track, home: Home) -> bool:
+        """Whether a body jumped when its colours changed, or the person is seen again where it came from."""
+        if track.jumped_s >= home.time_s - _JUMP_BEFORE_S:
+            return True
+        is_away = not is_on(track.region, home.region)
+        return is_away and self._memory.is_same(
+            track.track_id, look_at(frame.image_bgr, home.landmarks)
+        )
+
+    def _is_search_due(self, seen: Sequence[Sight], lost: Sequence[Track]) -> bool:
         shown = [sight.track for sight in seen if sight.track.is_shown]
         if not shown or any(not track.is_lost for track in lost):
             return True
         in_doubt = bool(lost) or not all(track.is_sure for track in shown)
         factor = _DOUBT_FACTOR if in_doubt else 1
-        return self._has_place(seen) and self._frames_since_search * factor >= self._detect_every
+        is_wanted = self._has_place(seen) or bool(lost)
+        return is_wanted and self._frames_since_search * factor >= self._detect_every
 
     def _search(
-        self, frame: Frame, seen: Sequence[_Sight], lost: Sequence[_Track]
-    ) -> tuple[list[_Sight], list[_Track]]:
+        self, frame: Frame, seen: Sequence[Sight], lost: Sequence[Track]
+    ) -> tuple[list[Sight], list[Track]]:
         """Asks the detector about who is in doubt, the lost and newcomers; gives who is seen and who stays lost."""
         self._frames_since_search = 0
-        search = _Search(
+        search = Search(
             self._detector.detect(frame.image_bgr), tries=self._max_people + _SPARE_TRIES
         )
         seen = [_confirmed(sight, search.take(sight.track.region)) for sight in seen]
         seen = [sight for sight in seen if not sight.track.is_over]
-        still_lost: list[_Track] = []
+        still_lost: list[Track] = []
         num_kept_places = 0
         for track in lost:
             gap_s = frame.captured_at_s - track.last_seen_s
             near = [found for found in search.found if is_near(found.region, track.region, gap_s)]
             near.sort(key=lambda found: _distance(found.region, track.region))
-            if not self._find(frame, search, near, seen, track):
+            found = self._find(frame, search, near, seen, track)
+            search.put_back()
+            if not found:
                 still_lost.append(track)
                 num_kept_places += bool(near) or gap_s < NEWCOMER_WAIT_S
         num_taken = sum(sight.track.is_sure for sight in seen) + num_kept_places
@@ -214,6 +224,10 @@ class BlazePoseTracker(ClosedByWith):
             not sight.track.is_shown for sight in seen
         )
         for _ in range(num_free if num_taken < self._max_people else 0):
+            if sum(sight.track.is_ready and not sight.track.is_shown for sight in seen) >= (
+                self._max_people - num_taken
+            ):
+                break
             # The best by score are tried, the largest of them first.
             strangers = sorted(
                 search.found[: search.tries], key=lambda found: -found.region.side_px
@@ -225,30 +239,34 @@ class BlazePoseTracker(ClosedByWith):
     def _find(
         self,
         frame: Frame,
-        search: _Search,
+        search: Search,
         candidates: Sequence[DetectedPerson],
-        seen: list[_Sight],
-        track: _Track | None,
+        seen: list[Sight],
+        track: Track | None,
     ) -> bool:
         """Adds the first person that the landmark network confirms at one of the candidates."""
         for found in candidates:
             if search.tries == 0:
                 return False
-            search.found = [other for other in search.found if other is not found]
+            search.leave_out(found)
             pose = self._looked_twice(frame, found.region, search)
-            if pose is None or _is_known(pose, seen):
+            if pose is None:
                 continue
-            sight = self._sight(
-                frame, self._candidate(frame, found, track, is_alone=not seen), pose
-            )
-            if sight.track.is_sure or not (track or sight.track.is_over):
+            is_alone = not any(sight.track.is_shown for sight in seen)
+            candidate = self._candidate(frame, found, track, is_alone=is_alone)
+            sight = self._sight(frame, candidate, pose)
+            if holder_of(sight, seen) is not None:
+                continue
+            if track is not None and self._memory.differs(track.track_id, sight.looks):
+                search.others.append(found)
+            elif sight.track.is_sure or not (track or sight.track.is_over):
                 seen.append(sight)
                 search.take(pose.next_region)
                 return True
         return False
 
     def _looked_twice(
-        self, frame: Frame, region: RotatedSquare, search: _Search
+        self, frame: Frame, region: RotatedSquare, search: Search
     ) -> RegionPose | None:
         """The pose in a detector's region; where that is rough, in the region that its landmarks ask for."""
         pose: RegionPose | None = None
@@ -262,14 +280,14 @@ class BlazePoseTracker(ClosedByWith):
         return pose
 
     def _candidate(
-        self, frame: Frame, found: DetectedPerson, lost: _Track | None, *, is_alone: bool
-    ) -> _Track:
+        self, frame: Frame, found: DetectedPerson, lost: Track | None, *, is_alone: bool
+    ) -> Track:
         """The track that a detection goes into if its landmarks are a person's."""
         if lost is not None:
             again = first_log_odds(found.score, is_known=True)
             return replace(lost, log_odds=min(again, lost.log_odds))
-        return _Track(
-            track_id=_NO_ID,
+        return Track(
+            track_id=NO_ID,
             region=found.region,
             last_seen_s=frame.captured_at_s,
             log_odds=first_log_odds(found.score),
@@ -277,24 +295,30 @@ class BlazePoseTracker(ClosedByWith):
             trial_left=0 if is_alone else _TRIAL_FRAMES + 1,
         )
 
-    def _seated(self, seen: list[_Sight]) -> list[_Sight]:
+    def _seated(self, seen: list[Sight]) -> list[Sight]:
         """Who keeps a track where more people are seen than there are places."""
-        ready = [sight for sight in seen if _is_ready(sight.track)]
-        excess = len(ready) - self._max_people
-        if excess <= 0:
-            return seen
-        ready.sort(key=lambda sight: (sight.track.is_sure, sight.track.log_odds))
-        out = [id(sight) for sight in ready[:excess]]
+        ready = [sight for sight in seen if sight.track.is_ready]
+        # Who was here first stays, unless in doubt.
+        ready.sort(key=lambda sight: sight.track.rank, reverse=True)
+        out = [id(sight) for sight in ready[self._max_people :]]
         return [sight for sight in seen if id(sight) not in out]
 
-    def _welcomed(self, sight: _Sight) -> _Sight:
-        """Gives a newcomer who passed the trial an identity."""
-        if sight.track.is_shown or not _is_ready(sight.track):
-            return sight
-        track = replace(sight.track, track_id=self._next_id)
-        self._next_id += 1
-        person = replace(sight.person, track_id=track.track_id, dt_s=0.0)
-        return replace(sight, track=track, person=person)
+    def _welcomed(self, seen: list[Sight], now_s: float) -> list[Sight]:
+        """Gives newcomers who passed the trial an identity, their own if they were here before."""
+        taken = {sight.track.track_id for sight in seen if sight.track.is_shown}
+        for place, sight in enumerate(seen):
+            if sight.track.is_shown or not sight.track.is_ready:
+                continue
+            track_id = self._memory.recall(sight.looks, now_s, taken)
+            if track_id is None:
+                track_id = self._next_id
+                self._next_id += 1
+            taken.add(track_id)
+            track = replace(sight.track, track_id=track_id, home=sight.home(now_s))
+            person = replace(sight.person, track_id=track_id, dt_s=0.0)
+            seen[place] = replace(sight, track=track, person=person)
+            self._memory.is_other(track_id, sight.looks, now_s)
+        return seen
 
     def _estimate(
         self, frame: Frame, region: RotatedSquare, min_presence: float
@@ -308,15 +332,20 @@ class BlazePoseTracker(ClosedByWith):
             return None
         return pose
 
-    def _sight(self, frame: Frame, track: _Track, pose: RegionPose) -> _Sight:
+    def _sight(self, frame: Frame, track: Track, pose: RegionPose) -> Sight:
         """Puts a pose into its track."""
-        return _Sight(
+        now_s = frame.captured_at_s
+        gap_s = now_s - track.last_seen_s
+        has_jumped_now = not track.is_lost and has_jumped(pose.next_region, track.region, gap_s)
+        return Sight(
             track=replace(
                 track,
                 region=_next_region(track, pose),
                 last_seen_s=frame.captured_at_s,
                 log_odds=after_frame(track.log_odds, _of_frame(frame, pose)),
                 is_lost=False,
+                is_covered=False,
+                jumped_s=now_s if has_jumped_now else track.jumped_s,
                 trial_left=max(track.trial_left - 1, 0),
             ),
             person=TrackedPerson(
@@ -326,7 +355,8 @@ class BlazePoseTracker(ClosedByWith):
                 dt_s=frame.captured_at_s - track.last_seen_s,
                 landmarks=pose.landmarks,
             ),
-            points_px=pose.landmarks.image_px[:, :2],
+            landmarks=pose.landmarks,
+            looks=look_at(frame.image_bgr, pose.landmarks),
         )
 
 
@@ -335,12 +365,7 @@ def _of_frame(frame: Frame, pose: RegionPose) -> float:
     return frame_log_odds(pose.landmarks, (width, height))
 
 
-def _is_ready(track: _Track) -> bool:
-    """Whether somebody is shown already or can be from now on."""
-    return track.is_shown or (track.log_odds >= SURE and not track.trial_left)
-
-
-def _confirmed(sight: _Sight, score: float) -> _Sight:
+def _confirmed(sight: Sight, score: float) -> Sight:
     """Somebody whom the detector looked at again; who is sure needs no second look: it misses real people, too."""
     if sight.track.is_sure:
         return sight
@@ -354,18 +379,8 @@ def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
     return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
 
 
-def _next_region(track: _Track, pose: RegionPose) -> RotatedSquare:
+def _next_region(track: Track, pose: RegionPose) -> RotatedSquare:
     return pose.next_region if track.is_lost else steadied(track.region, pose.next_region)
-
-
-def _is_known(pose: RegionPose, seen: Sequence[_Sight]) -> bool:
-    """Whether a pose is of a body that is seen already: regions of neighbours slide together."""
-    points = pose.landmarks.image_px[:, :2]
-    limit_px = _SAME_BODY * pose.next_region.side_px
-    return any(
-        float(np.median(np.linalg.norm(points - sight.points_px, axis=1))) < limit_px
-        for sight in seen
-    )
 
 
 def _distance(region: RotatedSquare, last: RotatedSquare) -> float:

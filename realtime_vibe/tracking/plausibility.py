@@ -24,7 +24,7 @@ _SHARE_OF_FRAME = 0.5
 """Frames that follow each other err alike: each counts half."""
 _MOST_OF_FRAME = 2.0
 _PRIOR, _PRIOR_OF_KNOWN = -1.0, 1.0
-_MOST_OF_DETECTOR = 3.0
+_MOST_OF_DETECTOR, _MOST_OF_LOOK = 2.5, 1.0
 _LEAST_INSIDE = 5
 """Landmarks inside the picture below which nobody can be seen; a head alone has eleven."""
 _BIAS = 1.0
@@ -114,7 +114,8 @@ def after_second_look(log_odds: float, score: float) -> float:
         log_odds: before.
         score: of the detection that lies on the track; 0 where there is none.
     """
-    return min(log_odds + _SHARE_OF_FRAME * max(_logit(score), _PRIOR), _MOST)
+    look = min(max(_logit(score), -_MOST_OF_LOOK), _MOST_OF_LOOK)
+    return min(log_odds + _SHARE_OF_FRAME * look, _MOST)
 
 
 def _logit(chance: float) -> float:

@@ -18,6 +18,8 @@ _SLACK_WAY = 0.01
 _SLACK_GROWTH = 0.02
 _SLACK_TURN_RAD = math.radians(1.5)
 
+_JUMP, _JUMP_PER_S = 0.03, 1.0
+"""Of the side, which is some 2.2 m."""
 _SAME_MIDDLE = 0.14
 """Of the smaller side."""
 
@@ -88,6 +90,20 @@ def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool
     )
     size_ratio = candidate.side_px / last.side_px
     return way_px <= last.side_px * (0.25 + gap_s) and 0.5 <= size_ratio <= 2.0
+
+
+def has_jumped(region: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:
+    """Whether a followed region moved faster than a body does: some 0.07 m and 2 m/s.
+
+    Args:
+        region: in this frame.
+        last: in the last one.
+        gap_s: time between the two [s].
+    """
+    way_px = math.hypot(
+        region.center_x_px - last.center_x_px, region.center_y_px - last.center_y_px
+    )
+    return way_px > last.side_px * (_JUMP + _JUMP_PER_S * gap_s)
 
 
 def is_on(candidate: RotatedSquare, person: RotatedSquare) -> bool:

@@ -74,7 +74,7 @@ def _stage(session, **options):
 
 def _person(track_id):
     box = np.array([0, 0, 10, 20], np.float32)
-    return TrackedPerson(track_id=track_id, bbox_xyxy=box, score=1.0, dt_s=0.0)
+    return TrackedPerson(track_id=track_id, bbox_xyxy=box, score=1.0, dt_s=1 / 30)
 
 
 def _step(stage, rows_of_people, now_s):

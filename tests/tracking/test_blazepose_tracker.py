@@ -55,6 +55,7 @@ class ScriptedDetector(ScriptedSession):
     def __init__(self) -> None:
         super().__init__()
         self.people: list[tuple[float, float, float]] = []
+        self.logit = 5.0
 
     def answer(self) -> dict[str, Any]:
         boxes = np.zeros((1, 2254, 12), np.float32)
@@ -65,7 +66,7 @@ class ScriptedDetector(ScriptedSession):
             top = np.array([x, y - radius]) / SIZE
             points = np.concatenate([hips, top, hips, top]) - np.tile(centers[row], 4)
             boxes[0, row] = np.concatenate([hips - centers[row], [0.01, 0.01], points]) * 224
-            scores[0, row] = 5.0
+            scores[0, row] = self.logit
         return {"boxes": boxes, "scores": scores}
 
 
@@ -75,6 +76,7 @@ class ScriptedLandmarks(ScriptedSession):
     def __init__(self, *presence: float) -> None:
         super().__init__()
         self.presence = list(presence)
+        self.world_m = standing_body()
 
     def answer(self) -> dict[str, Any]:
         points = np.full((39, 5), 128.0, np.float32)
@@ -82,7 +84,7 @@ class ScriptedLandmarks(ScriptedSession):
         presence = self.presence.pop(0) if len(self.presence) > 1 else self.presence[0]
         return {
             "landmarks": points.reshape(1, 195),
-            "world_landmarks": as_output(standing_body()),
+            "world_landmarks": as_output(self.world_m),
             "presence": np.array([[presence]], np.float32),
         }
 
@@ -160,22 +162,53 @@ def test_after_a_loss_the_nearest_wins_over_the_largest() -> None:
 
 def test_a_bystander_must_wait_and_then_gets_another_identity() -> None:
     tracker, detector, _ = _tracker([(60, 200, 50)], 0.9, 0.1, 0.9)
-    tracker.update(_frame(0.0))
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    image[:, :200], image[:, 200:] = (200, 40, 40), (30, 30, 220)
+    tracker.update(_frame(0.0, image))
     detector.people = [(340, 200, 50)]
-    assert tracker.update(_frame(0.1)) == ()
-    assert tracker.update(_frame(0.4)) == ()
-    (person,) = tracker.update(_frame(0.6))
+    assert tracker.update(_frame(0.1, image)) == ()
+    assert tracker.update(_frame(0.4, image)) == ()
+    (person,) = tracker.update(_frame(0.6, image))
     assert (person.track_id, person.dt_s) == (1, 0.0)
 
 
-def test_a_person_back_after_more_than_a_second_is_a_new_one() -> None:
+@pytest.mark.parametrize(("gap_s", "track_id"), [(3.0, 0), (30.0, 1)])
+def test_a_person_back_after_seconds_keeps_the_identity_but_not_the_time(
+    gap_s: float, track_id: int
+) -> None:
     tracker, detector, _ = _tracker([(100, 200, 50)], 0.9, 0.1, 0.9)
     tracker.update(_frame(0.0))
     detector.people = []
     assert tracker.update(_frame(0.2)) == ()
-    detector.people = [(100, 200, 50)]
-    (person,) = tracker.update(_frame(1.3))
-    assert (person.track_id, person.dt_s) == (1, 0.0)
+    detector.people = [(300, 200, 50)]
+    (person,) = tracker.update(_frame(gap_s))
+    assert (person.track_id, person.dt_s) == (track_id, 0.0)
+
+
+def test_a_clear_person_shows_at_once_and_a_doubtful_one_after_frames_that_agree() -> None:
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9)
+    detector.logit = 0.2
+    counts = [len(tracker.update(_frame(index / 30))) for index in range(6)]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, 1)
+
+
+def test_a_folded_body_is_nobody_and_leaves_the_place_to_a_newcomer() -> None:
+    tracker, detector, landmarks = _tracker([(100, 200, 60)], 0.97)
+    landmarks.world_m = standing_body() * np.float32([0.3, 0.4, 1.0])
+    assert not any(tracker.update(_frame(index / 30)) for index in range(20))
+    landmarks.world_m = standing_body()
+    detector.people = [(300, 200, 60)]
+    (person,) = tracker.update(_frame(20 / 30))
+    assert person.track_id == 0
+
+
+def test_who_becomes_a_folded_body_is_let_go() -> None:
+    tracker, detector, landmarks = _tracker([(100, 200, 60)], 0.97)
+    assert tracker.update(_frame(0.0))
+    detector.people = []
+    landmarks.world_m = standing_body() * np.float32([0.3, 0.4, 1.0])
+    assert not [tracker.update(_frame(index / 30)) for index in range(1, 10)][-1]
 
 
 def test_time_that_goes_back_starts_a_new_track() -> None:

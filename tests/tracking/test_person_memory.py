@@ -1,0 +1,89 @@
+"""Who is who by colours, on flat pictures of people."""
+
+import numpy as np
+import pytest
+
+from realtime_vibe.packets import PoseLandmarks
+from realtime_vibe.tracking.appearance import Appearance, difference, look_at
+from realtime_vibe.tracking.person_memory import FORGET_S, MOST_PEOPLE, PersonMemory
+from tests.tracking.standing_body import standing_body
+
+GREY, BLACK, RED = (130, 130, 130), (20, 15, 15), (40, 40, 200)
+
+
+def _looks(bgr: tuple[int, int, int], *, gain: float = 1.0, hidden: bool = False) -> Appearance:
+    image = np.full((480, 640, 3), np.array(bgr) * gain, np.uint8)
+    body = standing_body()
+    return look_at(
+        image,
+        PoseLandmarks(
+            image_px=(body * 200 + [1000.0 if hidden else 320.0, 240, 0]).astype(np.float32),
+            world_m=body,
+            visibility=np.ones(33, np.float32),
+            presence=1.0,
+        ),
+    )
+
+
+def _seen(memory: PersonMemory, track_id: int, looks: Appearance, frames: range) -> list[bool]:
+    return [memory.is_other(track_id, looks, index / 30) for index in frames]
+
+
+def test_a_cloud_changes_less_than_other_clothes() -> None:
+    cloud = difference(_looks(GREY), _looks(GREY, gain=0.85))
+    other = difference(_looks(GREY), _looks(BLACK))
+    assert cloud is not None
+    assert other is not None
+    assert 2 * cloud < other
+
+
+def test_who_is_out_of_the_picture_has_no_colours() -> None:
+    assert difference(_looks(GREY), _looks(GREY, hidden=True)) is None
+    assert PersonMemory().recall(_looks(GREY, hidden=True), 0.0, set()) is None
+
+
+def test_other_colours_that_stay_are_somebody_else_and_a_flash_is_not() -> None:
+    memory = PersonMemory()
+    assert not any(_seen(memory, 0, _looks(GREY), range(30)))
+    assert not any(_seen(memory, 0, _looks(RED), range(30, 32)))
+    assert not any(_seen(memory, 0, _looks(GREY), range(32, 60)))
+    taken_over = _seen(memory, 0, _looks(BLACK), range(60, 75))
+    assert any(taken_over)
+    assert not any(taken_over[:4])
+    assert memory.recall(_looks(GREY), 2.6, set()) == 0  # the colours of the covered one are kept
+
+
+def test_slow_changes_are_learnt() -> None:
+    memory = PersonMemory()
+    for index, gain in enumerate(np.linspace(0.5, 1.5, 300)):
+        assert not memory.is_other(0, _looks(GREY, gain=gain), index / 30)
+
+
+@pytest.mark.parametrize(("now_s", "taken", "expected"), [
+    (1.0, set(), 1),
+    (1.0, {1}, None),
+    (0.5 + 2 * FORGET_S, set(), None),
+])  # fmt: skip
+def test_people_are_known_again_for_a_while(
+    now_s: float, taken: set[int], expected: int | None
+) -> None:
+    memory = PersonMemory()
+    memory.is_other(0, _looks(GREY), 0.0)
+    memory.is_other(1, _looks(BLACK), 0.5)
+    assert memory.recall(_looks(BLACK, gain=1.1), now_s, taken) == expected
+
+
+def test_memory_is_bounded() -> None:
+    memory = PersonMemory()
+    for track_id in range(3 * MOST_PEOPLE):
+        memory.is_other(track_id, _looks((track_id, 0, 0)), track_id / 30)
+    known = [memory.is_certain(track_id) for track_id in range(3 * MOST_PEOPLE)]
+    assert sum(known) <= MOST_PEOPLE + 1
+
+
+def test_who_turns_keeps_the_identity_in_other_colours() -> None:
+    memory = PersonMemory()
+    assert not any(_seen(memory, 0, _looks(GREY), range(30)))
+    _seen(memory, 0, _looks(RED), range(30, 90))
+    assert memory.is_certain(0)
+    assert memory.is_same(0, _looks(RED))
