@@ -15,7 +15,7 @@ from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
-from realtime_vibe.tracking.appearance import look_at
+from realtime_vibe.tracking.appearance import Appearance, look_at
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
     NEWCOMER_WAIT_S,
@@ -45,6 +45,8 @@ _TRIAL_FRAMES = 3
 but not for long."""
 _LOOKS = 2
 """Runs of the landmark network at a newcomer whose first landmarks are not a body's."""
+_LOOK_S = 0.06
+"""Time between two looks at somebody's colours [s]."""
 _JUMP_BEFORE_S = 0.1
 _COVERED_S = 3.0
 """So long is somebody who was covered by another body searched, also while all places are taken [s]."""
@@ -94,14 +96,14 @@ class BlazePoseTracker(ClosedByWith):
             sight = None if pose is None else self._sight(frame, track, pose)
             left: Track | None = track
             if sight is not None:
-                left = self._left_out(sight, seen)
+                left = self._left_out(frame, sight, seen)
             if left is not None and left.is_sure:
                 lost.append(left)
         lost += self._taken_over(frame, seen)
         self._frames_since_search += 1
         if self._is_search_due(seen, lost):
             seen, lost = self._search(frame, seen, lost)
-        seen = self._welcomed(self._seated(seen), now_s)
+        seen = self._welcomed(frame, self._seated(seen))
         back = {sight.track.track_id for sight in seen}
         has_place = self._has_place(seen)
         self._tracks = [sight.track for sight in seen] + [
@@ -144,7 +146,7 @@ class BlazePoseTracker(ClosedByWith):
             return None
         return pose
 
-    def _left_out(self, sight: Sight, seen: list[Sight]) -> Track | None:
+    def _left_out(self, frame: Frame, sight: Sight, seen: list[Sight]) -> Track | None:
         """Adds a sight to `seen`; gives who has no body then.
 
         Of two tracks on one body the older stays, unless it looks like the other.
@@ -154,7 +156,7 @@ class BlazePoseTracker(ClosedByWith):
             seen += [] if sight.track.is_over else [sight]
             return None
         ids = sight.track.track_id, holder.track.track_id
-        if not (sight.track.is_shown and self._memory.is_rather(*ids, sight.looks)):
+        if not (sight.track.is_shown and self._memory.is_rather(*ids, _looks(frame, sight))):
             return replace(sight.track, is_covered=True)
         seen[:] = [sight if other is holder else other for other in seen]
         return replace(holder.track, is_covered=True)
@@ -165,10 +167,11 @@ class BlazePoseTracker(ClosedByWith):
         covered: list[Track] = []
         for place, sight in enumerate(seen):
             track = sight.track
-            if not track.is_shown:
+            if not track.is_shown or 0.0 <= now_s - track.looked_s < _LOOK_S:
                 continue
+            track = replace(track, looked_s=now_s)
             home = track.home or sight.home(now_s)
-            has_other_colors = self._memory.is_other(track.track_id, sight.looks, now_s)
+            has_other_colors = self._memory.is_other(track.track_id, _looks(frame, sight), now_s)
             if has_other_colors and self._has_second_sign(frame, track, home):
                 self._memory.lose(track.track_id)
                 covered.append(
@@ -257,7 +260,7 @@ class BlazePoseTracker(ClosedByWith):
             sight = self._sight(frame, candidate, pose)
             if holder_of(sight, seen) is not None:
                 continue
-            if track is not None and self._memory.differs(track.track_id, sight.looks):
+            if track is not None and self._memory.differs(track.track_id, _looks(frame, sight)):
                 search.others.append(found)
             elif sight.track.is_sure or not (track or sight.track.is_over):
                 seen.append(sight)
@@ -303,13 +306,15 @@ class BlazePoseTracker(ClosedByWith):
         out = [id(sight) for sight in ready[self._max_people :]]
         return [sight for sight in seen if id(sight) not in out]
 
-    def _welcomed(self, seen: list[Sight], now_s: float) -> list[Sight]:
+    def _welcomed(self, frame: Frame, seen: list[Sight]) -> list[Sight]:
         """Gives newcomers who passed the trial an identity, their own if they were here before."""
+        now_s = frame.captured_at_s
         taken = {sight.track.track_id for sight in seen if sight.track.is_shown}
         for place, sight in enumerate(seen):
             if sight.track.is_shown or not sight.track.is_ready:
                 continue
-            track_id = self._memory.recall(sight.looks, now_s, taken)
+            looks = _looks(frame, sight)
+            track_id = self._memory.recall(looks, now_s, taken)
             if track_id is None:
                 track_id = self._next_id
                 self._next_id += 1
@@ -317,7 +322,7 @@ class BlazePoseTracker(ClosedByWith):
             track = replace(sight.track, track_id=track_id, home=sight.home(now_s))
             person = replace(sight.person, track_id=track_id, dt_s=0.0)
             seen[place] = replace(sight, track=track, person=person)
-            self._memory.is_other(track_id, sight.looks, now_s)
+            self._memory.is_other(track_id, looks, now_s)
         return seen
 
     def _estimate(
@@ -356,8 +361,11 @@ class BlazePoseTracker(ClosedByWith):
                 landmarks=pose.landmarks,
             ),
             landmarks=pose.landmarks,
-            looks=look_at(frame.image_bgr, pose.landmarks),
         )
+
+
+def _looks(frame: Frame, sight: Sight) -> Appearance:
+    return look_at(frame.image_bgr, sight.landmarks)
 
 
 def _of_frame(frame: Frame, pose: RegionPose) -> float:

@@ -8,7 +8,6 @@ import numpy as np
 
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, PoseLandmarks, TrackedPerson
-from realtime_vibe.tracking.appearance import Appearance
 from realtime_vibe.tracking.base import DetectedPerson
 from realtime_vibe.tracking.plausibility import DOUBTFUL, NOBODY, SURE
 from realtime_vibe.tracking.regions import is_on
@@ -42,6 +41,8 @@ class Track:
     """Whether somebody else's body is where this person was."""
     home: Home | None = None
     """Where this person surely was last."""
+    looked_s: float = -math.inf
+    """When the colours were last compared [s]."""
     jumped_s: float = -math.inf
     """When the body last moved faster than people do [s]."""
     trial_left: int = 0
@@ -80,7 +81,6 @@ class Sight:
     track: Track
     person: TrackedPerson
     landmarks: PoseLandmarks
-    looks: Appearance
 
     def home(self, now_s: float) -> Home:
         """The present place."""

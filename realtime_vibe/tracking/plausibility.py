@@ -29,7 +29,7 @@ _LEAST_INSIDE = 5
 """Landmarks inside the picture below which nobody can be seen; a head alone has eleven."""
 _BIAS = 1.0
 _PRESENCE_WEIGHT = 0.3
-_LEGS = (25, 26, 27, 28)
+_LEGS = slice(25, 29)
 _LEG_HIDDEN, _LEG_SHOWN = 0.2, 0.6
 """Visibility of the best seen leg landmark: the length of legs out of view is a guess."""
 _SEGMENTS: tuple[tuple[tuple[int, ...], tuple[int, ...], float, float], ...] = (
@@ -71,16 +71,17 @@ def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int]) -> flo
         image_size: (width, height) [px].
     """
     points = landmarks.image_px[:, :2]
-    if np.count_nonzero(((points > 0) & (points < image_size)).all(axis=1)) < _LEAST_INSIDE:
+    x, y = points[:, 0], points[:, 1]
+    inside = (x > 0) & (y > 0) & (x < image_size[0]) & (y < image_size[1])
+    if np.count_nonzero(inside) < _LEAST_INSIDE:
         return -_MOST_OF_FRAME
     ways = _ENDS @ landmarks.world_m
     lengths = np.sqrt(np.square(ways).sum(axis=1)).clip(_SHORTEST_M)
     missing = np.log(_LENGTHS_M / lengths)
     # A child is short in all parts alike.
-    missing = (missing - min(max(float(np.quantile(missing, 0.25)), 0.0), _MOST_SMALLER)).clip(0.0)
-    shown = (float(landmarks.visibility[list(_LEGS)].max()) - _LEG_HIDDEN) / (
-        _LEG_SHOWN - _LEG_HIDDEN
-    )
+    lower_quartile = sorted(missing.tolist())[len(_SEGMENTS) // 4]
+    missing = (missing - min(max(lower_quartile, 0.0), _MOST_SMALLER)).clip(0.0)
+    shown = (float(landmarks.visibility[_LEGS].max()) - _LEG_HIDDEN) / (_LEG_SHOWN - _LEG_HIDDEN)
     weights = np.where(_IS_LEG, min(max(shown, 0.0), 1.0), 1.0) * _WEIGHTS
     log_odds = _BIAS + _PRESENCE_WEIGHT * _logit(landmarks.presence) - float(weights @ missing)
     return min(max(log_odds, -_MOST_OF_FRAME), _MOST_OF_FRAME)
