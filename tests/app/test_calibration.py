@@ -149,12 +149,11 @@ def test_a_run_that_ends_first_says_so(model, body, caplog):
     assert caplog.text.count("the run ended before the calibration: hold still") == 1
 
 
-@pytest.mark.parametrize(
-    "settings", [{"person_height": 0.2}, {"person_height": 17.5}, {"distance": 0.0}]
-)
-def test_absurd_numbers_are_refused(settings):
-    with pytest.raises(ConfigError):
-        LiveConfig(**settings)
+def test_absurd_numbers_are_refused(subtests):
+    for settings in [{"person_height": 0.2}, {"person_height": 17.5}, {"distance": 0.0}]:
+        with subtests.test(settings=settings):
+            with pytest.raises(ConfigError):
+                LiveConfig(**settings)
 
 
 def test_the_log_has_its_start_and_its_end_alone(model, body, caplog):

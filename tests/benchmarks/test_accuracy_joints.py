@@ -63,9 +63,10 @@ def test_every_set_is_found_in_a_truth_that_has_everything(subtests):
             assert set(weighted) == set(chosen.root)
 
 
-@pytest.mark.parametrize(("name", "count"), [("lsp14", 14), ("h36m14", 14), ("mpi17", 17)])
-def test_published_sets_have_their_size(name, count):
-    assert len(choose_joint_set(name, KNOWN_JOINTS).joints) == count
+def test_published_sets_have_their_size(subtests):
+    for name, count in [("lsp14", 14), ("h36m14", 14), ("mpi17", 17)]:
+        with subtests.test(name=name, count=count):
+            assert len(choose_joint_set(name, KNOWN_JOINTS).joints) == count
 
 
 def test_a_root_outside_the_scored_joints_is_gathered_after_them():

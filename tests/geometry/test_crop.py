@@ -77,12 +77,13 @@ def test_outside_the_image_is_black() -> None:
     assert not crop_square(image, square, 32).any()
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 1, 3), (2160, 3840, 3)])
-def test_any_size_of_image_can_be_cropped(shape: tuple[int, int, int]) -> None:
-    image = np.full(shape, 200, np.uint8)
-    crop = crop_square(image, letterbox_square(shape[1], shape[0]), 224)
-    assert crop.shape == (224, 224, 3)
-    assert crop[112, 112].min() > 0
+def test_any_size_of_image_can_be_cropped(subtests: pytest.Subtests) -> None:
+    for shape in [(1, 1, 3), (3, 1, 3), (2160, 3840, 3)]:
+        with subtests.test(shape=shape):
+            image = np.full(shape, 200, np.uint8)
+            crop = crop_square(image, letterbox_square(shape[1], shape[0]), 224)
+            assert crop.shape == (224, 224, 3)
+            assert crop[112, 112].min() > 0
 
 
 def test_degenerate_squares_are_not_usable(subtests: pytest.Subtests) -> None:

@@ -184,10 +184,11 @@ def test_every_size_has_its_number_of_anchors(tiny, size):
     assert scores.shape == (1, 3 * cells)
 
 
-@pytest.mark.parametrize("size", [0, 400, -32])
-def test_a_size_that_does_not_fit_is_refused(tiny, size):
-    with pytest.raises(ExportError, match="multiple of 32"):
-        PersonDetection(tiny, size)
+def test_a_size_that_does_not_fit_is_refused(tiny, subtests):
+    for size in [0, 400, -32]:
+        with subtests.test(size=size):
+            with pytest.raises(ExportError, match="multiple of 32"):
+                PersonDetection(tiny, size)
 
 
 def test_an_empty_map_puts_a_box_of_its_anchors_size_into_the_middle_of_each_cell():

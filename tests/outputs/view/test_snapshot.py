@@ -20,15 +20,13 @@ def test_round_trip_and_replacement(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize(
-    ("name", "image", "message"),
-    [
+def test_refusals_are_clear_and_leave_nothing(tmp_path, subtests):
+    for name, image, message in [
         ("picture.jpg", IMAGE, "ends in .png"),
         ("missing/picture.png", IMAGE, "cannot write"),
         ("picture.png", IMAGE[:0], "no picture"),
-    ],
-)
-def test_refusals_are_clear_and_leave_nothing(tmp_path, name, image, message):
-    with pytest.raises(OutputError, match=message):
-        save_image(tmp_path / name, image)
-    assert not list(tmp_path.iterdir())
+    ]:
+        with subtests.test(name=name, image=image, message=message):
+            with pytest.raises(OutputError, match=message):
+                save_image(tmp_path / name, image)
+            assert not list(tmp_path.iterdir())
