@@ -27,7 +27,7 @@ from realtime_vibe.cli.options import (
 )
 from realtime_vibe.errors import RealtimeVibeError, one_line, without_secrets
 from realtime_vibe.system.signals import EndingSignals, Interrupted
-from realtime_vibe.system.standard_streams import make_lenient, silence_libraries
+from realtime_vibe.system.standard_streams import LenientStream, make_lenient, silence_libraries
 from realtime_vibe.system.threads import is_any_worker_running
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def set_up_logging(level: str) -> None:
     Args:
         level: as `--log-level`; other libraries stay at warnings.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(LenientStream(sys.stderr))
     handler.setFormatter(_PlainFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("realtime_vibe").setLevel(level.upper())

@@ -80,7 +80,7 @@ def test_mistakes_are_refused_before_anything_starts(tmp_path: Path) -> None:
         NetworkOutputs(LiveConfig(vrchat=("127.0.0.1", "no-such-host.invalid")))
     with pytest.raises(OutputError, match=r"--vmc 127\.0\.0\.1:39539 is given twice"):
         NetworkOutputs(LiveConfig(vmc=("127.0.0.1", "127.0.0.1:39539")))
-    with pytest.raises(OutputError, match=r"a\.vrm is not a usable VRM avatar"):
+    with pytest.raises(OutputError, match=r"a\.vrm: is not a usable VRM avatar"):
         NetworkOutputs(LiveConfig(vmc="127.0.0.1", vmc_avatar=damaged))
     with pytest.raises(OutputError, match="no such address, leave --web-host out"):
         NetworkOutputs(LiveConfig(web=free_port(), web_host="192.0.2.1"))

@@ -146,7 +146,7 @@ def test_mistakes_are_one_line_and_exit_2(
         (["*.nothing"], "no file matches"),
         (["doctor", "--no-such"], "--no-such"),
         (["recover"], "OUT.npz.part"),
-        (["recover", "gone.npz.part"], "cannot read gone.npz.part"),
+        (["recover", "gone.npz.part"], "gone.npz.part: cannot be read"),
     ]:
         with subtests.test(message=message, words=words):
             try:

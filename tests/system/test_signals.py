@@ -14,6 +14,7 @@ pytestmark = pytest.mark.fault
 
 @pytest.mark.parametrize("number", ENDING)
 def test_while_something_opens_a_signal_ends_the_wait(number):
+    inherited = signal.signal(number, signal.SIG_DFL)  # nohup has SIGHUP ignored
     before = signal.getsignal(number)
     timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
     with EndingSignals() as signals:
@@ -22,6 +23,7 @@ def test_while_something_opens_a_signal_ends_the_wait(number):
             time.sleep(30)
     assert caught.value.exit_code == 128 + number
     assert signal.getsignal(number) == before
+    signal.signal(number, inherited)
 
 
 def test_otherwise_it_is_noted_and_a_second_one_falls_through():
