@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -141,7 +142,10 @@ class LiveStream(ClosedByWith):
 
 
 def stream(
-    source: int | str | None = None, *, frames: Iterable[Any] | None = None, **settings: object
+    source: int | str | Path | None = None,
+    *,
+    frames: Iterable[Any] | None = None,
+    **settings: object,
 ) -> LiveStream:
     """Results of a camera, a file, a stream or given pictures, one after the other.
 

@@ -13,6 +13,7 @@ from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
+from realtime_vibe.outputs.base import check_inputs_stay
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_import import (
     is_ours,
@@ -66,8 +67,7 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
     check_motion_path(target, overwrite=settings.overwrite)
     with file_boundary(source, MotionFileError, f"expected .npz, .bvh or {_PART}"):
         check_regular(source)
-        if target.exists() and target.samefile(source):
-            raise OutputError(f"{target} is the input itself: choose another name")
+    check_inputs_stay([target], [source, *filter(None, [settings.body])])
     with _opened(source, settings, with_mesh=target.suffix.lower() == ".glb") as take:
         if len(take.rows) == 0:
             raise MotionFileError(f"{source} holds no complete row: nothing to convert")
@@ -111,6 +111,7 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
     for path in missing:
         check_motion_path(path, overwrite=settings.overwrite)
     with_mesh = any(path.suffix.lower() == ".glb" for path in missing)
+    check_inputs_stay(missing, [part, *filter(None, [settings.body])])
     take = _take_of(spool, settings, with_mesh=with_mesh)
     report = write_all(missing, take, overwrite=settings.overwrite)
     if spool.num_damaged:

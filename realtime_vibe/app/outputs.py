@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from realtime_vibe.app.takes import (
     take_options,
 )
 from realtime_vibe.app.view_files import ViewFiles
-from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.base import check_inputs_stay, check_output_path
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES, VideoWriter
@@ -83,11 +83,15 @@ class VideoSink:
         self._writer.write(self._renderer.draw(result), at_s=result.frame.captured_at_s)
 
 
-def check_outputs(config: LiveConfig) -> TakeSettings:
+def check_outputs(config: LiveConfig, clips: Sequence[str] = ()) -> TakeSettings:
     """Makes sure that every output can be written, without touching anything; gives the take's.
 
+    Args:
+        config: checked settings.
+        clips: the sources of a whole batch.
+
     Raises:
-        OutputError: a file exists and `overwrite` is off, or its folder cannot be written.
+        OutputError: a file exists and `overwrite` is off or it is an input, or its folder cannot be written.
     """
     for path, suffixes in (
         (config.save_video, VIDEO_SUFFIXES),
@@ -102,8 +106,10 @@ def check_outputs(config: LiveConfig) -> TakeSettings:
         overwrite=config.overwrite,
     )
     check_take(take)
-    given = (*config.record, config.save_video, config.snapshot, config.stats)
-    check_names([path for path in given if path is not None])
+    named = (*config.record, config.save_video, config.snapshot, config.stats)
+    given = [path for path in named if path is not None]
+    check_names(given)
+    check_inputs_stay(given, [config.source, *clips, *filter(None, [config.vmc_avatar])])
     return take
 
 

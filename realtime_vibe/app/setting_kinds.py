@@ -83,6 +83,8 @@ PORT = whole_number(1, 65535, "PORT", "a port from 1 to 65535, such as 8765")
 def _source(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)  # `source = 0` in a file means the first camera
+    if isinstance(value, Path):
+        return str(value)
     return _text(value)
 
 

@@ -35,7 +35,7 @@ class JointArray(np.ndarray[Any, Any]):
         if not isinstance(key, str):
             return np.asarray(self)[key]
         if key not in SMPL_JOINT_NAMES:
-            close = difflib.get_close_matches(key, SMPL_JOINT_NAMES, n=1)
+            close = difflib.get_close_matches(key.lower(), SMPL_JOINT_NAMES, n=1)
             hint = (
                 f"did you mean '{close[0]}'?"
                 if close
@@ -43,6 +43,9 @@ class JointArray(np.ndarray[Any, Any]):
             )
             raise UnknownJointError(f"there is no joint '{key}': {hint}")
         return np.asarray(self)[SMPL_JOINT_NAMES.index(key)]
+
+    def __contains__(self, key: Any) -> bool:
+        return key in SMPL_JOINT_NAMES if isinstance(key, str) else key in np.asarray(self)
 
     def keys(self) -> tuple[str, ...]:
         """The names, in order."""

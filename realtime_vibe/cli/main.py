@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -85,9 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_live(words: list[str]) -> int:
     parser = live_parser()
-    given = vars(parser.parse_intermixed_args(words))
+    end = words.index("--") if "--" in words else len(words)
+    # argparse forgets the mark between the two rounds of intermixed parsing.
+    given = vars(parser.parse_intermixed_args(words[:end]))
     settings_file = given.pop("config", None)
-    clips = given.pop("clips", [])
+    clips = [*given.pop("clips", []), *words[end + 1 :]]
     if clips:
         _refuse_doubtful_clips(parser, clips, given)
         given["source"] = clips[0]
@@ -107,7 +110,8 @@ def _run_live(words: list[str]) -> int:
         return run(configs[0])
     from realtime_vibe.app.outputs import check_outputs
 
-    return run_clips(configs, run, check_outputs)
+    sources = [config.source for config in configs]
+    return run_clips(configs, run, partial(check_outputs, clips=sources))
 
 
 def _refuse_doubtful_clips(

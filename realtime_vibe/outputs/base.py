@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -63,6 +65,24 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
         if not path.parent.is_dir():
             raise OutputError(f"the folder {path.parent} does not exist, create it first")
         _try_folder(path.parent, name_bytes)
+
+
+def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Makes sure that no output replaces what is read, whatever may be overwritten.
+
+    Args:
+        outputs: files a run is going to write.
+        inputs: files it reads, or folders of images; what is no path counts as none.
+
+    Raises:
+        OutputError: an output is one of the inputs, or an image in a folder among them.
+    """
+    read = [Path(path) for path in inputs if os.path.exists(path)]  # noqa: PTH110 - never raises
+    for output in filter(Path.exists, outputs):
+        # A folder is a film of its images.
+        place = output.parent if output.suffix.lower() == ".png" else output
+        if any(path.samefile(output) or path.samefile(place) for path in read):
+            raise OutputError(f"{output} is the input itself: choose another name")
 
 
 def _try_folder(folder: Path, name_bytes: int) -> None:

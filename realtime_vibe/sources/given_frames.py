@@ -44,6 +44,11 @@ class GivenFrames(OpenedByWith):
             raise SourceError(
                 f"frames: got {type(frames).__name__}, expected pictures one after the other"
             )
+        shape: tuple[int, ...] = getattr(frames, "shape", ())
+        if len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4):
+            raise SourceError(
+                f"frames: got one array of shape {shape}, expected pictures one after the other: [array]"
+            )
         self._frames: Iterator[Any] = iter(frames)
         self._clock = clock
         self._closed = threading.Event()

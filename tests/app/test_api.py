@@ -67,7 +67,7 @@ def test_given_pictures_and_a_single_one(tmp_path):
 
 
 def test_names_lead_to_the_arrays():
-    with realtime_vibe.stream(CLIP, max_frames=3) as frames:
+    with realtime_vibe.stream(Path(CLIP), max_frames=3) as frames:
         faces = frames.faces
         frame = list(frames)[-1]
     person = frame.people[0]
@@ -81,8 +81,11 @@ def test_names_lead_to_the_arrays():
     assert frame.time_s > 0
     assert frame.T_world_camera.shape == (4, 4)
     assert dict(person.joints.items()).keys() == set(person.joints.keys())
-    with pytest.raises(KeyError, match="did you mean 'left_wrist'"):
-        person.joints["left_wrst"]
+    assert "left_wrist" in person.joints
+    assert "left_wrst" not in person.joints
+    for typed in ("left_wrst", "L_Wrist"):
+        with pytest.raises(KeyError, match="did you mean 'left_wrist'"):
+            person.joints[typed]
 
 
 def test_arrays_with_smplx_names_pose_the_same_body():

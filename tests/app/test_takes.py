@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.app.convert import recover
-from realtime_vibe.app.outputs import LiveOutputs
+from realtime_vibe.app.outputs import LiveOutputs, check_outputs
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.app.takes import TakeContent, Takes, TakeSettings, TakeSink, check_take
 from realtime_vibe.errors import OutputError
@@ -141,6 +141,22 @@ def test_one_video_is_not_written_twice(tmp_path: Path) -> None:
     for other in (path, tmp_path / "link" / "o.mkv", tmp_path / "O.MKV"):
         with pytest.raises(OutputError, match="given twice"):
             LiveOutputs(LiveConfig(view="none", record=(path,), save_video=other))
+
+
+def test_inputs_are_never_replaced(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    film, picture = tmp_path / "o.mkv", tmp_path / "o.png"
+    for path in (film, picture):
+        path.touch()
+    free = LiveConfig(view="none", overwrite=True, source=str(film), snapshot=picture)
+    check_outputs(free)
+    for config, clips in [
+        (replace(free, save_video=film), ()),
+        (replace(free, source="synthetic", record=(film,)), ("0", "x.mkv", str(film))),
+        (replace(free, source=str(tmp_path)), ()),
+        (replace(free, vmc="127.0.0.1", vmc_avatar=picture), ()),
+    ]:
+        with subtests.test(config=config), pytest.raises(OutputError, match="input itself"):
+            check_outputs(config, clips)
 
 
 @pytest.mark.parametrize("breaks", ["write", "close"])

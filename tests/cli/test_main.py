@@ -165,7 +165,9 @@ def test_clips_stand_anywhere_among_the_options(runs: list[LiveConfig]) -> None:
     for words in (["a.mp4", "--view", "none"], ["--view", "none", "a.mp4"]):
         assert main.main(words) == 0
     assert main.main(["a.mp4", "--view", "none", "b.mp4"]) == 0
-    assert [config.source for config in runs] == ["a.mp4", "a.mp4", "a.mp4", "b.mp4"]
+    assert main.main(["--view", "none", "--", "-c.mp4", "--web"]) == 0
+    sources = [config.source for config in runs]
+    assert sources == ["a.mp4", "a.mp4", "a.mp4", "b.mp4", "-c.mp4", "--web"]
     assert {config.view for config in runs} == {"none"}
 
 

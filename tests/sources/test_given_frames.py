@@ -9,6 +9,8 @@ import pytest
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.given_frames import GivenFrames
 
+PICTURE = np.zeros((4, 6, 3), np.uint8)
+
 
 def test_one_frame_a_picture_at_the_stated_rate(stop: threading.Event) -> None:
     def pictures() -> Iterator[np.ndarray]:
@@ -25,7 +27,17 @@ def test_one_frame_a_picture_at_the_stated_rate(stop: threading.Event) -> None:
 
 
 def test_what_is_no_picture_is_said(subtests: pytest.Subtests) -> None:
-    for pictures in [[], [None], [[1, 2]], ["a.png"], [np.zeros((4, 6, 2))], [np.zeros(3)], 5]:
+    for pictures in [
+        [],
+        [None],
+        [[1, 2]],
+        ["a.png"],
+        [np.zeros((4, 6, 2))],
+        [np.zeros(3)],
+        5,
+        PICTURE,
+        PICTURE[..., 0],
+    ]:
         with subtests.test(pictures=pictures):
             with pytest.raises(SourceError, match="frames: "):
                 GivenFrames(pictures).open()
