@@ -20,6 +20,9 @@ JUMP_M = 2.5
 _JUMP_S = 1.0
 """After a gap this long, or when time runs back, everything starts afresh [s]."""
 
+_ANKLES, _SEEN = (27, 28), 0.5
+"""Landmarks, and the visibility from which they are believed."""
+
 
 def smoothing_share(dt_s: float, time_constant_s: float) -> float:
     """Share in [0, 1] of the new value in a first-order low-pass; 1 means take it as it is."""
@@ -29,14 +32,16 @@ def smoothing_share(dt_s: float, time_constant_s: float) -> float:
 
 
 class GroundLevel:
-    """Floor height from the lowest vertices, quick to go down and slow to come up.
+    """Floor height below the feet that are in view, quick to go down and slow to come up.
 
-    y is that of the OpenCV camera frame: larger is lower.
+    Who was not there before stands on a floor of their own. y is that of the OpenCV camera frame: larger is
+    lower.
     """
 
     def __init__(self) -> None:
         self._level_m = math.nan
         self._last_s = math.nan
+        self._of: frozenset[int] = frozenset()
 
     @property
     def is_known(self) -> bool:
@@ -47,6 +52,18 @@ class GroundLevel:
     def level_m(self) -> float:
         """Y of the floor [m]; NaN before the first `update`."""
         return self._level_m
+
+    def follow(self, result: FrameResult) -> None:
+        """Takes in everybody in view whose feet are in the picture; of others the first guess alone."""
+        ids = frozenset(person.person.track_id for person in result.people)
+        if not ids & self._of:
+            self._level_m = math.nan
+        self._of = ids
+        standing = [person for person in result.people if _feet_are_in_view(person, result)]
+        people = standing if standing or self.is_known else result.people
+        if people:
+            lowest_m = max(float(person.mesh.vertices[:, 1].max()) for person in people)
+            self.update(lowest_m, result.frame.captured_at_s)
 
     def update(self, lowest_m: float, now_s: float) -> float:
         """Takes in the lowest vertex (largest y [m]) at `now_s` [s] and returns the floor's y."""
@@ -63,6 +80,17 @@ class GroundLevel:
     def move(self, down_m: float) -> None:
         """Moves the floor with the world's axes, which turned."""
         self._level_m += down_m
+
+
+def _feet_are_in_view(person: PersonResult, result: FrameResult) -> bool:
+    """Whether an ankle, or without landmarks the lower edge of the box, lies inside the picture and is seen."""
+    height = result.frame.image_bgr.shape[0]
+    marks = person.person.landmarks
+    if marks is None:
+        return float(person.person.bbox_xyxy[3]) < height
+    ankles = list(_ANKLES)
+    is_inside = marks.image_px[ankles, 1] < height
+    return bool((is_inside & (marks.visibility[ankles] > _SEEN)).any())
 
 
 class LevelView:

@@ -6,9 +6,9 @@ import numpy as np
 
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.outputs.ground import LevelView
+from realtime_vibe.outputs.ground import GroundLevel, LevelView
 from realtime_vibe.outputs.stream.humanoid import HumanoidRoom
-from realtime_vibe.packets import FrameResult
+from realtime_vibe.packets import BodyMesh, FrameResult, PoseLandmarks
 from tests.outputs.record.posed_takes import results
 
 
@@ -46,3 +46,33 @@ def test_the_pelvis_rests_while_the_world_turns() -> None:
         sent.append(pose.positions[0, [0, 2]])
     np.testing.assert_allclose(shown, np.broadcast_to(shown[0], (9, 3)), atol=1e-4)
     np.testing.assert_allclose(sent, np.zeros((9, 2)), atol=1e-4)
+
+
+def _standing(at_s: float, track_id: int, lowest_m: float, feet_y_px: float) -> FrameResult:
+    """Somebody whose lowest vertex and whose ankles in the picture lie at stated places."""
+    (result,) = results([at_s])
+    person = result.people[0]
+    image_px = np.full((33, 3), 10.0, np.float32)
+    image_px[27:29, 1] = feet_y_px
+    marks = PoseLandmarks(
+        image_px=image_px,
+        world_m=np.zeros((33, 3), np.float32),
+        visibility=np.ones(33, np.float32),
+        presence=1.0,
+    )
+    mesh = BodyMesh.of(
+        np.array([[0, lowest_m, 3]], np.float32), person.mesh.joints, person.mesh.transl
+    )
+    tracked = replace(person.person, track_id=track_id, landmarks=marks)
+    return replace(result, people=(replace(person, person=tracked, mesh=mesh),))
+
+
+def test_only_feet_in_view_set_the_floor_and_a_newcomer_has_one_of_their_own() -> None:
+    ground = GroundLevel()
+    height = results([0.0])[0].frame.image_bgr.shape[0]
+    ground.follow(_standing(0.0, 0, 1.6, height - 1))
+    assert ground.level_m == np.float32(1.6)
+    ground.follow(_standing(0.03, 0, 4.0, height + 50))  # legs that nobody sees
+    assert ground.level_m == np.float32(1.6)
+    ground.follow(_standing(0.06, 1, 0.9, height - 1))
+    assert ground.level_m == np.float32(0.9)

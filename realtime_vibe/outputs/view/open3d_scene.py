@@ -98,8 +98,7 @@ class MeshScene:
     def _follow(self, result: FrameResult) -> None:
         """Keeps the people over the origin: the grid moves below them instead."""
         now_s = result.frame.captured_at_s
-        lowest_m = max(float(person.mesh.vertices[:, 1].max()) for person in result.people)
-        self._ground.update(lowest_m, now_s)
+        self._ground.follow(result)
         pelvis = np.stack([person.mesh.joints[0, [0, 2]] for person in result.people])
         self._center = self._aim.update(0.5 * (pelvis.min(axis=0) + pelvis.max(axis=0)), now_s)
         if not self._has_grid:

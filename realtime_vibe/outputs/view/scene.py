@@ -150,13 +150,12 @@ class SceneRenderer:
 
     def _follow(self, result: FrameResult) -> None:
         now_s = result.frame.captured_at_s
-        lowest_m = max(float(person.mesh.vertices[:, 1].max()) for person in result.people)
-        self._ground.update(lowest_m, now_s)
+        self._ground.follow(result)
         pelvis = np.stack([person.mesh.joints[0] for person in result.people])
         low, high = pelvis[:, [0, 2]].min(axis=0), pelvis[:, [0, 2]].max(axis=0)
         spread_m = 0.5 * float(np.linalg.norm(high - low))
         # By hips, not by hands: the view must not rise with every raised arm.
-        height_m = lowest_m - float(pelvis[:, 1].min()) + _ABOVE_HIPS_M
+        height_m = self._ground.level_m - float(pelvis[:, 1].min()) + _ABOVE_HIPS_M
         wanted = np.array([*(0.5 * (low + high)), spread_m, height_m])
         self._look_at = self._aim.update(wanted, now_s)
 
