@@ -87,7 +87,7 @@ def _feet_are_in_view(person: PersonResult, result: FrameResult) -> bool:
     height = result.frame.image_bgr.shape[0]
     marks = person.person.landmarks
     if marks is None:
-        return float(person.person.bbox_xyxy[3]) < height
+        return bool(person.person.bbox_xyxy[3] < height)
     ankles = list(_ANKLES)
     is_inside = marks.image_px[ankles, 1] < height
     return bool((is_inside & (marks.visibility[ankles] > _SEEN)).any())
