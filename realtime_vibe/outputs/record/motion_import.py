@@ -49,10 +49,12 @@ def _check_shapes(arrays: Arrays) -> None:
     for name, shape in wanted.items():
         array = arrays.get(name, np.zeros(0))
         fits = array.shape == shape or (name == "poses" and array.shape[1:] >= shape[1:])
-        if not count or not fits or not np.isfinite(array).all():
-            raise MotionFileError(
-                f"{name} has shape {array.shape}, expected finite numbers of shape {shape}"
-            )
+        if not fits:
+            raise MotionFileError(f"{name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise MotionFileError(f"{name} holds numbers that are not finite")
+    if not count:
+        raise MotionFileError("it holds no row of motion")
 
 
 def is_ours(arrays: Arrays) -> bool:
