@@ -24,6 +24,7 @@ from realtime_vibe.packets import (
     SmplParams,
     TrackedPerson,
 )
+from realtime_vibe.system.few_warnings import FewWarnings
 from realtime_vibe.system.timing import StageTimer
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.base import PersonTracker
@@ -37,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 _LAST_STEP_S = 1.0
 """How long closing waits for a step that is still under way."""
-MOST_SAID = 3
-"""Warnings of one kind: a folder of pictures may have another size in each."""
 
 
 class MotionCapturePipeline:
@@ -79,8 +78,13 @@ class MotionCapturePipeline:
         self._calibration: Calibration | None = None
         self._shape_is_fixed = False
         self._picture_size: tuple[int, int] | None = None
-        self._size_changes = 0
-        self._non_finite = 0
+        self._size_changes = FewWarnings(
+            __name__, "the picture is now %dx%d px, was %dx%d: people are found anew"
+        )
+        self._started_over = FewWarnings(
+            __name__,
+            "frame %d: a network gave numbers that no body has; %d of %d people start over",
+        )
         self._at_work = threading.Lock()
 
     @property
@@ -96,6 +100,11 @@ class MotionCapturePipeline:
         if self._calibration is not None:
             return "calibrated"
         return "" if self._leveler is None else self._leveler.state
+
+    @property
+    def num_started_over(self) -> int:
+        """Frames in which somebody was left out because a network's numbers were no body's."""
+        return self._started_over.count
 
     def use_calibration(self, calibration: Calibration | None, *, fix_shape: bool = True) -> None:
         """Takes a calibration for all frames from the next one on.
@@ -133,7 +142,7 @@ class MotionCapturePipeline:
                 ]
         results = tuple(result for result in posed if result is not None)
         if len(results) < len(people):
-            self._say_non_finite(len(people) - len(results), frame)
+            self._started_over.add(frame.index, len(people) - len(results), len(people))
         if self._leveler is not None:
             self._leveler.update(results, frame.captured_at_s)
         return FrameResult(
@@ -174,20 +183,10 @@ class MotionCapturePipeline:
         if before is None or before == size:
             return
         self.reset()
-        says = logging.WARNING if self._size_changes < MOST_SAID else logging.DEBUG
-        self._size_changes += 1
-        logger.log(
-            says, "the picture is now %dx%d px, was %dx%d: people are found anew", *size, *before
-        )
+        self._size_changes.add(*size, *before)
         if self._calibration is not None and not same_aspect(size, before):
             self.use_calibration(None)
             logger.warning("the calibration was for another shape of picture: calibrate again")
-
-    def _say_non_finite(self, people: int, frame: Frame) -> None:
-        self._non_finite += people
-        says = logging.WARNING if self._non_finite <= MOST_SAID else logging.DEBUG
-        text = "frame %d: a network gave numbers that are not finite; the person starts over (%d so far)"
-        logger.log(says, text, frame.index, self._non_finite)
 
     def _focal_px(self, width: int, height: int) -> float:
         if self._calibration is not None and self._calibration.focal_share is not None:

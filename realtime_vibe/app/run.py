@@ -189,6 +189,7 @@ def write_reports(
     facts = RunFacts(
         frames_grabbed=live.frames_grabbed,
         frames_dropped=live.rates.dropped,
+        frames_started_over=live.pipeline.num_started_over,
         engine=built.engine,
         backend=built.backend,
         backends=built.backends,

@@ -24,6 +24,8 @@ class RunFacts:
     """Frames the source delivered."""
     frames_dropped: int
     """Frames that a newer one replaced before they were processed."""
+    frames_started_over: int = 0
+    """Frames in which somebody was left out because a network's numbers were no body's."""
     engine: str
     backend: str
     """What really ran the graphs, such as `onnxruntime:CPU`."""
@@ -92,6 +94,7 @@ class StatsCollector:
                 "grabbed": facts.frames_grabbed,
                 "processed": self.num_processed,
                 "dropped": facts.frames_dropped,
+                "started_over": facts.frames_started_over,
             },
             "warmup_frames": min(self._warmup, self.num_processed),
             "engine": facts.engine,

@@ -12,6 +12,10 @@ from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.packets import FloatArray
 
 STEP_INPUTS = ("features", "hidden")
+LARGEST_BETA = 50.0
+"""Larger coefficients of shape are a network's overflow [standard deviations]: bodies lie within 5."""
+LARGEST_CAMERA = 1e4
+"""The same for a body's place in its crop [m]."""
 STEP_OUTPUTS = ("rotmat", "betas", "weak_camera", "next_hidden")
 
 
@@ -28,12 +32,14 @@ class StepOutput(NamedTuple):
     """(L, P, H)."""
 
     @property
-    def is_finite(self) -> NDArray[np.bool_]:
-        """(P,) of whom every number is one: a graph in half may overflow."""
+    def is_sound(self) -> NDArray[np.bool_]:
+        """(P,) of whom every number is finite, and shape and place can be a body's: a graph in half may overflow."""
         people = (self.rotmat, self.betas, self.weak_camera, self.hidden.swapaxes(0, 1))
         flat = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in people]
-        is_finite: NDArray[np.bool_] = np.logical_and.reduce(flat)
-        return is_finite
+        flat.append((np.abs(self.betas) <= LARGEST_BETA).all(axis=1))
+        flat.append((np.abs(self.weak_camera) <= LARGEST_CAMERA).all(axis=1))
+        is_sound: NDArray[np.bool_] = np.logical_and.reduce(flat)
+        return is_sound
 
 
 class MotionModel:

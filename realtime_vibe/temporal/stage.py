@@ -56,7 +56,7 @@ class TemporalStage:
     def step(
         self, people: tuple[TrackedPerson, ...], features: AnyArray, now_s: float
     ) -> tuple[SmplParams | None, ...]:
-        """Parameters of the people in one frame; None for whom the network gave numbers that are not finite.
+        """Parameters of the people in one frame; None for whom the network gave numbers that are not finite or no body's.
 
         Such a person starts over with an empty memory in the next frame; nobody else is touched.
 
@@ -72,10 +72,10 @@ class TemporalStage:
         if self._mode == "demo":
             self._forget_at_chunks(states)
         out = (self._window if self._mode == "window" else self._stream)(states, features)
-        is_finite = out.is_finite
+        is_sound = out.is_sound
         params: list[SmplParams | None] = []
         for index, state in enumerate(states):
-            if not is_finite[index]:
+            if not is_sound[index]:
                 self.start_over(people[index].track_id)
                 params.append(None)
                 continue

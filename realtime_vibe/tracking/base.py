@@ -11,6 +11,7 @@ MAX_GAP_S = 1.0
 """A person who is back after a longer gap is looked for everywhere, and starts with an empty memory."""
 NEWCOMER_WAIT_S = 0.5
 """Right after a loss only the lost person is accepted, so that a bystander does not take over."""
+OVERFLOW = "frame %d: the landmark network gave numbers that are not finite; nobody is seen there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

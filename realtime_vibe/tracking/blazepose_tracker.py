@@ -15,10 +15,12 @@ from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.few_warnings import FewWarnings
 from realtime_vibe.tracking.appearance import Appearance, look_at
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
     NEWCOMER_WAIT_S,
+    OVERFLOW,
     DetectedPerson,
     PersonDetector,
 )
@@ -82,6 +84,7 @@ class BlazePoseTracker(ClosedByWith):
         self._memory = PersonMemory()
         self._next_id = 0
         self._frames_since_search = 0
+        self._overflows = FewWarnings(__name__, OVERFLOW)
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame; people come in the order of their first sight.
@@ -331,9 +334,10 @@ class BlazePoseTracker(ClosedByWith):
         if not region.is_usable:
             return None
         pose = self._landmarks.estimate(frame.image_bgr, region)
-        if not (pose.landmarks.is_finite and pose.next_region.is_usable):
+        if not pose.landmarks.is_finite:
+            self._overflows.add(frame.index)
             return None
-        if pose.landmarks.presence < min_presence:
+        if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:
             return None
         return pose
 

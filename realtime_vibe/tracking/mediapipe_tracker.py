@@ -14,9 +14,10 @@ import numpy as np
 from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.few_warnings import FewWarnings
 from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.install_hint import install_command
-from realtime_vibe.tracking.base import MAX_GAP_S
+from realtime_vibe.tracking.base import MAX_GAP_S, OVERFLOW
 from realtime_vibe.tracking.blazepose_models import make_command
 from realtime_vibe.tracking.blazepose_tracker import landmark_box
 from realtime_vibe.tracking.choices import FULL
@@ -101,6 +102,7 @@ class MediaPipeTracker(ClosedByWith):
         self._last_stamp_ms = -1
         self._last_seen_s: float | None = None
         self._track_id = -1
+        self._overflows = FewWarnings(__name__, OVERFLOW)
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame; see `PersonTracker.update`."""
@@ -117,6 +119,7 @@ class MediaPipeTracker(ClosedByWith):
         height, width = frame.image_bgr.shape[:2]
         landmarks = _landmarks(result, width, height)
         if not landmarks.is_finite:
+            self._overflows.add(frame.index)
             return ()
         dt_s = self._identify(frame.captured_at_s)
         return (

@@ -15,6 +15,7 @@ Make = Callable[..., FrameResult]
 FACTS = RunFacts(
     frames_grabbed=130,
     frames_dropped=30,
+    frames_started_over=1,
     engine="blazepose-gru",
     backend="onnxruntime:CPU",
     precision="fp32",
@@ -47,7 +48,12 @@ def test_the_document_has_the_agreed_form(tmp_path: Path, make_result: Make) -> 
     assert document["stages"]["end_to_end"]["p50_ms"] == pytest.approx(8.0)
     assert document["stages"]["step"]["p99_ms"] == pytest.approx(5.0)
     assert document["fps"] == pytest.approx(50.0)
-    assert document["frames"] == {"grabbed": 130, "processed": 100, "dropped": 30}
+    assert document["frames"] == {
+        "grabbed": 130,
+        "processed": 100,
+        "dropped": 30,
+        "started_over": 1,
+    }
     assert document["warmup_frames"] == 30
     assert document["engine"] == "blazepose-gru"
     assert document["backend"] == "onnxruntime:CPU"

@@ -126,10 +126,11 @@ def test_nobody_gives_an_empty_answer_and_one_detection_a_frame() -> None:
 
 @pytest.mark.fault
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_no_person(bad: float) -> None:
+def test_numbers_that_are_not_finite_are_no_person(bad: float, caplog) -> None:
     tracker, _, _ = _tracker([(100, 200, 60)], 0.9, bad, bad, 0.9)
     seen = [tracker.update(_frame(time_s)) for time_s in (0.0, 0.1, 0.2)]
     assert [[person.track_id for person in people] for people in seen] == [[0], [], [0]]
+    assert "not finite" in caplog.text
 
 
 def test_a_detection_without_presence_is_not_a_person() -> None:
