@@ -12,11 +12,9 @@ from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.packets import FloatArray
 
 STEP_INPUTS = ("features", "hidden")
-LARGEST_BETA = 50.0
-"""Larger coefficients of shape are a network's overflow [standard deviations]: bodies lie within 5."""
-LARGEST_CAMERA = 1e4
-"""The same for a body's place in its crop [m]."""
 STEP_OUTPUTS = ("rotmat", "betas", "weak_camera", "next_hidden")
+LIMITS = (2.0, 50.0, 1e4, float(np.finfo(np.float32).max))
+"""Larger rotations [1], shapes [standard deviations], places [m] and states are a network's overflow, not a body."""
 
 
 class StepOutput(NamedTuple):
@@ -35,10 +33,11 @@ class StepOutput(NamedTuple):
     def is_sound(self) -> NDArray[np.bool_]:
         """(P,) of whom every number is finite, and shape and place can be a body's: a graph in half may overflow."""
         people = (self.rotmat, self.betas, self.weak_camera, self.hidden.swapaxes(0, 1))
-        flat = [np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in people]
-        flat.append((np.abs(self.betas) <= LARGEST_BETA).all(axis=1))
-        flat.append((np.abs(self.weak_camera) <= LARGEST_CAMERA).all(axis=1))
-        is_sound: NDArray[np.bool_] = np.logical_and.reduce(flat)
+        within = [
+            (np.abs(part) <= limit).reshape(len(part), -1).all(axis=1)  # NaN is within none
+            for part, limit in zip(people, LIMITS, strict=True)
+        ]
+        is_sound: NDArray[np.bool_] = np.logical_and.reduce(within)
         return is_sound
 
 
