@@ -63,7 +63,7 @@ imports: setup-test ## the architecture
 
 # A worker takes up to 2 GB, torch and three inference engines in it: eight at most.
 pytest: setup-test ## the tests alone, on every core; WORKERS=0 in one process
-	$(VENV)/bin/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
+	$(VENV)/bin/pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --durations 25 --durations-min 3 $(ARGS)
 
 bench: setup-test ## every benchmark, short, and the report of it
 	$(PY) -m benchmarks report --out out/report

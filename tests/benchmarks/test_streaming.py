@@ -37,7 +37,7 @@ class _Model:
 
 
 @dataclass
-class _Manifest:
+class _Engine:
     name: str = "fake"
     precision: str = "fp32"
 
@@ -47,7 +47,7 @@ class _Stages:
     """What `measure` asks of an engine."""
 
     model: _Model = field(default_factory=_Model)
-    manifest: _Manifest = field(default_factory=_Manifest)
+    engine: _Engine = field(default_factory=_Engine)
     backend: str = "fake"
 
     def temporal(self, mode="stream"):

@@ -105,7 +105,7 @@ def test_a_graph_that_differs_replaces_nothing(exported, tiny_weights, tmp_path,
     ("arguments", "message"),
     [
         (["--size", "400"], "expected a multiple of 32"),
-        (["--weights", "missing.weights"], "missing.weights cannot be read"),
+        (["--weights", "missing.weights"], "missing.weights: cannot be read"),
     ],
 )
 def test_the_command_answers_mistakes_with_one_line(
