@@ -12,7 +12,10 @@ from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 FALL_S = 0.08
 """Time constant when somebody reaches below the floor: feet must not sink in [s]."""
 RISE_S = 3.0
-"""Time constant when the lowest point is above the floor: a jump must show as a jump [s]."""
+"""Time constant when the lowest point is above the floor: a jump must show as a jump [s].
+
+A floor that is younger than this rises within its age: who comes in is rarely placed well in the first frames.
+"""
 FOLLOW_S = 0.5
 """Time constant of the point looked at [s]."""
 JUMP_M = 2.5
@@ -41,6 +44,7 @@ class GroundLevel:
     def __init__(self) -> None:
         self._level_m = math.nan
         self._last_s = math.nan
+        self._since_s = math.nan
         self._of: frozenset[int] = frozenset()
 
     @property
@@ -69,8 +73,10 @@ class GroundLevel:
         """Takes in the lowest vertex (largest y [m]) at `now_s` [s] and returns the floor's y."""
         if math.isfinite(lowest_m):
             dt_s = now_s - self._last_s if self.is_known else math.inf
-            constant_s = FALL_S if lowest_m > self._level_m else RISE_S
-            share = smoothing_share(dt_s, constant_s)
+            if not 0.0 <= dt_s < _JUMP_S:
+                self._since_s = now_s
+            rise_s = min(max(now_s - self._since_s, FALL_S), RISE_S)
+            share = smoothing_share(dt_s, FALL_S if lowest_m > self._level_m else rise_s)
             self._level_m = (
                 lowest_m if share == 1.0 else (self._level_m + share * (lowest_m - self._level_m))
             )
