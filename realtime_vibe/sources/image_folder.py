@@ -2,7 +2,6 @@
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,10 @@ import cv2
 import numpy as np
 
 from realtime_vibe.errors import RealtimeVibeError, SourceError
-from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
 from realtime_vibe.sources.pacing import Pacer
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.sources.picture_sequence import PictureSequence
 from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
@@ -26,7 +24,7 @@ SUFFIXES = frozenset(
 DEFAULT_FPS = 30.0
 
 
-class ImageFolder(OpenedByWith):
+class ImageFolder(PictureSequence):
     """Images as the frames of a film, in natural order (`2.png` before `10.png`).
 
     An image that cannot be read is skipped with a warning and counted; the next one keeps its time.
@@ -58,21 +56,11 @@ class ImageFolder(OpenedByWith):
             raise SourceError(
                 f"{name}: holds no images, expected at least one of {', '.join(sorted(SUFFIXES))}"
             )
-        self._name = name
+        super().__init__(name, fps, clock, Pacer(clock) if paced else None)
         self._paths = sorted(paths, key=natural_key)
-        self._fps = fps
-        self._clock = clock
-        self._pacer = Pacer(clock) if paced else None
-        self._closed = threading.Event()
-        self._position = 0
-        self._index = 0
+        self._frame_count = len(paths)  # unreadable ones included
+        self._number = 0
         self._skipped = 0
-        self._pending: ImageArray | None = None
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the images are like; valid after `open`. The count includes unreadable ones."""
-        return self._info
 
     @property
     def status(self) -> str:
@@ -91,53 +79,27 @@ class ImageFolder(OpenedByWith):
             SourceError: not one of the images can be read.
         """
         quiet_opencv()
-        self._pending = self._next_image()
-        if self._pending is None:
-            raise SourceError(
-                f"{self._name}: not one of {len(self._paths)} images can be read; "
-                "they are empty, damaged or not images"
-            )
-        self._info = SourceInfo(
-            name=self._name,
-            width=self._pending.shape[1],
-            height=self._pending.shape[0],
-            fps=self._fps,
-            frame_count=len(self._paths),
-            is_live=False,
-        )
-
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next image that can be read; None at the end, after `close` or when `stop` is set."""
-        if stop.is_set() or self._closed.is_set():
-            return None
-        image, self._pending = self._pending, None
-        if image is None:
-            image = self._next_image()
-        if image is None:
-            return None
-        time_s = (self._position - 1) / self._fps
-        if self._pacer is not None and not self._pacer.wait(time_s, stop, self._closed):
-            return None
-        frame = Frame(
-            image_bgr=image, index=self._index, captured_at_s=time_s, grabbed_at_s=self._clock()
-        )
-        self._index += 1
-        return frame
-
-    def close(self) -> None:
-        """Ends a waiting `read`."""
-        self._closed.set()
+        super().open()
 
     def _next_image(self) -> ImageArray | None:
-        while self._position < len(self._paths) and not self._closed.is_set():
-            path = self._paths[self._position]
-            self._position += 1
+        while self._number < len(self._paths) and not self._closed.is_set():
+            path = self._paths[self._number]
+            self._number += 1
             image = read_image(path)
             if image is not None:
                 return image
             self._skipped += 1
             logger.warning("%s: cannot be read as an image; skipped", path)
         return None
+
+    def _nothing(self) -> str:
+        return (
+            f"{self._name}: not one of {len(self._paths)} images can be read; "
+            "they are empty, damaged or not images"
+        )
+
+    def _position(self) -> int:
+        return self._number - 1
 
 
 def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:
