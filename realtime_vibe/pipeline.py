@@ -136,6 +136,8 @@ class MotionCapturePipeline:
             with timer.stage("temporal"):
                 params = self._temporal.step(people, features, frame.captured_at_s)
             with timer.stage("body"):
+                if self._corrections is not None:
+                    self._corrections.turn_to(self.T_world_camera[2, :3])
                 posed = [
                     None if smpl is None else self._posed(person, smpl, frame, focal_px)
                     for person, smpl in zip(people, params, strict=True)
@@ -215,7 +217,6 @@ class MotionCapturePipeline:
             transl = (transl + nearer * joints[0]).astype(np.float32)
         if self._corrections is not None:
             now_s = frame.captured_at_s
-            self._corrections.turn_to(self.T_world_camera[2, :3])
             params, transl = self._corrections.correct(
                 person, params, transl, (width, height), now_s
             )

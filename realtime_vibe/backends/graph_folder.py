@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +19,7 @@ FORMAT_VERSION = 1
 _MAX_BYTES = 4 << 20
 
 
-class GraphFolder:
+class GraphFolder(ABC):
     """A folder whose manifest lists graphs; each graph's file is checked when it is first asked for.
 
     Args:
@@ -45,9 +46,9 @@ class GraphFolder:
         """The manifest."""
 
     @property
+    @abstractmethod
     def advice(self) -> str:
         """What to do when something is wrong with the folder, as the end of an error message."""
-        raise NotImplementedError
 
     @property
     def target(self) -> str:
