@@ -20,6 +20,7 @@ import numpy as np
 
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.packets import FloatArray, PersonResult
+from realtime_vibe.temporal.confidence import feet_are_seen
 from realtime_vibe.world.calibration import level_rotation
 from realtime_vibe.world.foot_contact import FootContact
 from realtime_vibe.world.standing import is_upright
@@ -46,8 +47,6 @@ _SOLVE_S = 0.5
 _FOLLOW_S, _FASTEST_RAD_S = 0.7, math.radians(8.0)
 _ARRIVED_RAD, _RESTS_RAD = math.radians(0.5), math.radians(0.01)
 _GAP_S = 0.3
-_FEET = (27, 28)
-_SEEN = 0.5
 
 LEVELLING, LEVEL = "levelling", "level"
 
@@ -144,7 +143,7 @@ class Leveler:
 
     def _look_at(self, result: PersonResult, now_s: float) -> None:
         marks = result.person.landmarks
-        if marks is not None and marks.visibility[list(_FEET)].min() < _SEEN:
+        if marks is not None and not feet_are_seen(marks.visibility):
             self._people.pop(result.person.track_id, None)
             return
         person = self._people.setdefault(result.person.track_id, _Person())
