@@ -121,7 +121,7 @@ def test_a_page_for_streamers_has_nothing_but_the_body(chromium, waving_stream) 
 
 def test_the_page_waits_for_a_program_that_comes_back(chromium) -> None:
     address = Address(host="127.0.0.1", port=free_port())
-    status = "document.getElementById('status').textContent"
+    status = "document.getElementById('status')?.textContent"  # none yet while a page loads
     with WebStream(address, streamed_body()).start() as server:
         server.write(_waving(0))
         chromium.open("about:blank")
