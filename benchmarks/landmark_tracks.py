@@ -19,6 +19,8 @@ from benchmarks.landmark_errors import JOINTS
 from benchmarks.tracked_clips import TrackedClip
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import BodyModel, load_body
+from realtime_vibe.features.landmark_features import CROP_CENTER
+from realtime_vibe.geometry.line_of_sight import sight_from_camera
 
 FloatArray = NDArray[np.float64]
 
@@ -35,9 +37,9 @@ class LandmarkTrack:
     """One clip or stream at about 30 frames a second; NaN where nobody was found."""
 
     truth_m: FloatArray
-    """(F, K, 3) camera frame."""
+    """(F, K, 3) axes of the line of sight to the hips' middle."""
     seen_m: FloatArray
-    """(F, K, 3) the tracker's world landmarks."""
+    """(F, K, 3) the tracker's world landmarks, in the same axes."""
     error_percent: FloatArray
     """(F, K, 2) of the image landmarks, in % of the person's standing height in the image."""
     visibility: FloatArray
@@ -65,7 +67,7 @@ def real_track(clip: TrackedClip, body: BodyModel) -> LandmarkTrack:
         errors = 100 * (image_px - truth.intrinsics.project(joints)) / height_px[:, None, None]
     step = slice(None, None, accel_stride(truth.fps))
     return LandmarkTrack(
-        truth_m=joints[step],
+        truth_m=sight_from_camera(joints, _sight(joints))[step],
         seen_m=clip.frames.world_m[rows][step, LANDMARKS].astype(np.float64),
         error_percent=errors[step],
         visibility=clip.frames.visibility[rows][step, LANDMARKS].astype(np.float64),
@@ -97,6 +99,14 @@ def standing_height_m(joints: FloatArray) -> float:
     trunk = np.linalg.norm(shoulders.mean(1) - hips.mean(1), axis=-1)
     legs = np.linalg.norm(hips - knees, axis=-1) + np.linalg.norm(knees - ankles, axis=-1)
     return float(_HEIGHT_PER_CHAIN * np.nanmedian(trunk + legs.mean(1)))
+
+
+def _sight(joints: FloatArray) -> FloatArray:
+    """(F, 2) where the line of sight to the hips' middle meets the image plane [focal lengths]."""
+    hips = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
+    middle = joints[:, hips].mean(axis=1)
+    center: FloatArray = middle[:, :2] / middle[:, 2:]
+    return center
 
 
 def _depth_m(joints: FloatArray) -> FloatArray:
@@ -147,10 +157,13 @@ def simulated_tracks(
     # The crop's half side over the person's scale: metres for a unit of the crop.
     crop_m = 1.0 / batch.weak_camera[..., 0].numpy().astype(np.float64)
     joints = batch.landmarks.numpy().astype(np.float64)[:, :, LANDMARKS]
+    # The features had the world landmarks turned into the camera's axes.
+    sight = features[..., CROP_CENTER]
+    truth_m, seen_m = sight_from_camera(joints, sight), sight_from_camera(world, sight)
     return [
         LandmarkTrack(
-            truth_m=joints[:, stream],
-            seen_m=world[:, stream],
+            truth_m=truth_m[:, stream],
+            seen_m=seen_m[:, stream],
             error_percent=100
             * (seen - true)[:, stream]
             * crop_m[:, stream, None, None]

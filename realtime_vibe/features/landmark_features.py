@@ -17,6 +17,7 @@ import numpy as np
 
 from realtime_vibe.errors import ShapeError
 from realtime_vibe.geometry.boxes import SquareBox, square_of_bbox
+from realtime_vibe.geometry.line_of_sight import camera_from_sight
 from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
 
 FEATURE_LAYOUT = "blazepose-landmarks"
@@ -44,7 +45,7 @@ def landmark_features(
 
     Args:
         image_px: (..., 33, 2+) x, y [px]; further columns are not used.
-        world_m: (..., 33, 3).
+        world_m: (..., 33, 3) axes of the line of sight, as a tracker gives them.
         visibility: (..., 33).
         view: (..., 7): crop centre x, y and side [px], principal point x, y [px], focal length
             [px], dt [s].
@@ -56,10 +57,12 @@ def landmark_features(
     half = 0.5 * side[..., None]
     lead = view.shape[:-1]
     out = np.empty((*lead, FEATURE_SIZE), np.float32)
+    line_of_sight = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
+    world_m = camera_from_sight(world_m, line_of_sight)
     out[..., CROP_POINTS] = ((image_px[..., :2] - center) / half).reshape(*lead, 2 * _L)
     out[..., WORLD_POINTS] = world_m.reshape(*lead, 3 * _L)
     out[..., VISIBILITY] = visibility
-    out[..., CROP_CENTER] = (view[..., 0:2] - view[..., 3:5]) / view[..., 5:6]
+    out[..., CROP_CENTER] = line_of_sight
     out[..., CROP_SIDE] = view[..., 2:3] / view[..., 5:6]
     out[..., 201] = np.clip(view[..., 6], 0.0, MAX_DT_S)
     return out

@@ -111,7 +111,7 @@ def refine(raw: FloatArray, heat: FloatArray) -> FloatArray:
 def decode(
     raw: FloatArray, raw_world: FloatArray, presence: float, region: RotatedSquare
 ) -> RegionPose:
-    """Maps the network's numbers from the region to the image and to camera axes.
+    """Maps the network's numbers from the region to the image, and upright.
 
     Args:
         raw: (39, 5) x, y, z in input pixels, then the logits of visibility and presence.

@@ -9,6 +9,7 @@ from realtime_vibe.features.landmark_features import (
     LandmarkFeatures,
     landmark_features,
 )
+from realtime_vibe.geometry.line_of_sight import camera_from_sight
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 
 
@@ -44,7 +45,9 @@ def test_layout(frame, image_px):
     person = _person(image_px)
     row = LandmarkFeatures(1.1).extract(frame, (person,), 800.0)[0]
     assert row.shape == (FEATURE_SIZE,)
-    np.testing.assert_allclose(row[66:165].reshape(33, 3), person.landmarks.world_m)
+    center = row[198:200]
+    world_m = camera_from_sight(person.landmarks.world_m, center)
+    np.testing.assert_allclose(row[66:165].reshape(33, 3), world_m, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(row[165:198], person.landmarks.visibility)
     assert row[201] == pytest.approx(0.04)
     # The crop is 1.1 times the box: its longer side spans -1/1.1 to 1/1.1.
@@ -57,7 +60,8 @@ def test_moving_in_the_image_changes_only_the_view(frame, image_px):
     there = extractor.extract(
         frame, (_person(image_px + np.array([50, 20, 0], np.float32)),), 800.0
     )[0]
-    np.testing.assert_allclose(here[:198], there[:198], atol=1e-5)
+    np.testing.assert_allclose(here[:66], there[:66], atol=1e-5)
+    np.testing.assert_allclose(here[165:198], there[165:198], atol=1e-5)
     np.testing.assert_allclose(there[198:200] - here[198:200], [50 / 800, 20 / 800], atol=1e-6)
 
 

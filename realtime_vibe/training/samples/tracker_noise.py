@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from realtime_vibe.geometry.line_of_sight import sight_from_camera
 from realtime_vibe.training.samples.bone_noise import (
     NUM_BONES,
     BoneTurns,
@@ -29,6 +30,7 @@ _RIGHT = (4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32)
 _ARMS_LEFT, _ARMS_RIGHT = (13, 15, 17, 19, 21), (14, 16, 18, 20, 22)
 _LEGS_LEFT, _LEGS_RIGHT = (25, 27, 29, 31), (26, 28, 30, 32)
 _SHOULDERS, _HIPS = (11, 12), (23, 24)
+_LEAST_DEPTH_M = 0.2
 _FAR = (15, 16, 17, 18, 19, 20, 21, 22, 27, 28, 29, 30, 31, 32)
 """Hands and feet: at the end of a chain errors add up."""
 
@@ -68,7 +70,7 @@ class NoisyLandmarks(NamedTuple):
     image_m: Tensor
     """(S, B, 33, 2) image position, as metres at the body's depth."""
     world_m: Tensor
-    """(S, B, 33, 3) relative to the hips' middle."""
+    """(S, B, 33, 3) relative to the hips' middle, axes of the line of sight to it."""
     visibility: Tensor
     """(S, B, 33)."""
 
@@ -86,6 +88,7 @@ def corrupt(
         levels: strengths.
     """
     size, streams = dt_s.shape
+    landmarks = _as_looked_at(landmarks)
     # Some sequences are clean, some terrible: the network must judge for itself.
     strength = torch.exp(0.3 * torch.randn(1, streams, 1, 1))
     hidden = _hidden(landmarks) | ~in_frame
@@ -118,6 +121,13 @@ def corrupt(
     world = world - world[:, :, _HIPS].mean(2, keepdim=True)
     world = world * (torch.rand(1, streams, 1, 1) >= levels.no_world_share)
     return NoisyLandmarks(image, world, _visibility(softened, in_frame, dt_s))
+
+
+def _as_looked_at(landmarks: Tensor) -> Tensor:
+    """(S, B, 33, 3) in the axes of the line of sight to the hips' middle: all a crop can show."""
+    middle = landmarks[:, :, _HIPS].mean(2)
+    center = middle[..., :2] / middle[..., 2:].clamp_min(_LEAST_DEPTH_M)
+    return torch.from_numpy(sight_from_camera(landmarks.numpy(), center.numpy()))
 
 
 def _visibility(hidden: Tensor, in_frame: Tensor, dt_s: Tensor) -> Tensor:
