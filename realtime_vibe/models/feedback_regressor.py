@@ -3,9 +3,11 @@
 HMR's regressor (Kanazawa et al. 2018) sees the same features in every iteration. Here each iteration is
 also given where the landmarks of its estimate project against where they were seen, so that it corrects
 instead of guessing again (Song et al. 2020, "Human Body Model Fitting by Learned Gradient Descent"; Choutas
-et al. 2022, "Learning to Fit Morphable Models"; Wang and Daniilidis 2023, "ReFit").
+et al. 2022, "Learning to Fit Morphable Models"; Wang and Daniilidis 2023, "ReFit"). Each iteration corrects by the
+mean of what it says of the person and of the mirrored person (`mirror`).
 
-Legend: `...` any batch axes, E encoded features, F raw landmark features, K = 33 landmarks.
+Legend: `...` any batch axes, E encoded features, F raw landmark features, K = 33 landmarks, 2 sides: as
+seen, and as a mirror shows it.
 """
 
 from typing import NamedTuple
@@ -23,6 +25,13 @@ from realtime_vibe.features.landmark_features import (
 )
 from realtime_vibe.models.crop_camera import crop_points
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, PosedSkeleton
+from realtime_vibe.models.mirror import (
+    ESTIMATE,
+    LANDMARK_RESIDUALS,
+    LANDMARK_VISIBILITY,
+    SIDES,
+    Mirror,
+)
 from realtime_vibe.models.precision import linear
 from realtime_vibe.models.regressor import (
     CAMERA_SIZE,
@@ -89,6 +98,9 @@ class FeedbackRegressor(nn.Module):
         nn.init.xavier_uniform_(self.head.weight, gain=0.01)
         self.num_iterations = num_iterations
         self.dropout = dropout
+        self.mirror_estimate = Mirror(ESTIMATE)
+        self.mirror_residual = Mirror(LANDMARK_RESIDUALS)
+        self.mirror_visibility = Mirror(LANDMARK_VISIBILITY)
         start = [mean_params.pose, mean_params.shape, mean_params.camera]
         self.register_buffer("init_estimate", torch.cat([part.flatten() for part in start]))
 
@@ -96,7 +108,7 @@ class FeedbackRegressor(nn.Module):
         """The last iteration's parameters.
 
         Args:
-            encoded: (..., E) from the temporal encoder.
+            encoded: (..., 2 E) from the temporal encoder, one side after the other.
             features: (..., F) raw, layout of `features.landmark_features`.
         """
         estimate, seen, observed = self._begin(encoded, features)
@@ -127,15 +139,23 @@ class FeedbackRegressor(nn.Module):
 
     def _begin(self, encoded: Tensor, features: Tensor) -> tuple[Tensor, Tensor, "Observed"]:
         observed = Observed(features)
-        known = torch.cat([encoded, observed.visibility, observed.has_world], dim=-1)
+        sides = encoded.unflatten(-1, (SIDES, -1))
+        has_world = observed.has_world[..., None, :].expand(*sides.shape[:-1], 1)
+        visibility = self.mirror_visibility.both(observed.visibility)
+        known = torch.cat([sides, visibility, has_world], dim=-1)
         seen = linear(known, self.fc_seen.weight, self.fc_seen.bias)
-        return self.init_estimate.expand(*encoded.shape[:-1], ESTIMATE_SIZE), seen, observed
+        # Mean parameters of recorded motion lean a little to one side.
+        start = self.mirror_estimate.both(self.init_estimate).mean(-2)
+        return start.expand(*encoded.shape[:-1], ESTIMATE_SIZE), seen, observed
 
     def _corrected(self, estimate: Tensor, seen: Tensor, residual: Tensor) -> Tensor:
-        x = torch.cat([estimate, residual], dim=-1)
+        """(..., 157) after one iteration; `seen` is (..., 2, hidden)."""
+        sides = self.mirror_estimate.both(estimate), self.mirror_residual.both(residual)
+        x = torch.cat(sides, dim=-1)
         x = self._activated(seen + linear(x, self.fc_estimate.weight))
         x = self._activated(linear(x, self.fc2.weight, self.fc2.bias))
-        return estimate + linear(x, self.head.weight, self.head.bias)
+        change = linear(x, self.head.weight, self.head.bias)
+        return estimate + 0.5 * (change[..., 0, :] + self.mirror_estimate(change[..., 1, :]))
 
     def _activated(self, x: Tensor) -> Tensor:
         return functional.dropout(functional.relu(x), self.dropout, self.training)

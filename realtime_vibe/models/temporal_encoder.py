@@ -33,12 +33,15 @@ class TemporalEncoder(nn.Module):
         residual: add the input; needs an output of size F.
         retention: largest share of the old state that an update gate keeps. Below 1 whatever happened
             long ago fades, so that a stream of hours ends where a fresh one does; the paper's is 1.
+        sides: views of every person that are encoded with the same weights and know nothing of each
+            other; features and state hold them one after the other in their last axis, which is
+            `sides` times F or H.
 
     Raises:
         ValueError: `residual` with an output size other than F.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the paper's network has as many choices
         self,
         feature_size: int = 2048,
         hidden_size: int = 1024,
@@ -47,9 +50,11 @@ class TemporalEncoder(nn.Module):
         add_linear: bool = True,
         residual: bool = True,
         retention: float = 1.0,
+        sides: int = 1,
     ) -> None:
         super().__init__()
         self.retention = retention
+        self.sides = sides
         self.gru = nn.GRU(feature_size, hidden_size, num_layers)
         self.linear = nn.Linear(hidden_size, feature_size) if add_linear else None
         self.residual = residual
@@ -62,7 +67,8 @@ class TemporalEncoder(nn.Module):
     def initial_hidden(self, num_people: int) -> Tensor:
         """Zeros (L, P, H): the state before the first frame."""
         weight = next(self.gru.parameters())
-        return weight.new_zeros(self.gru.num_layers, num_people, self.gru.hidden_size)
+        size = self.sides * self.gru.hidden_size
+        return weight.new_zeros(self.gru.num_layers, num_people, size)
 
     def forward(self, features: Tensor, hidden: Tensor) -> EncoderOutput:
         """Runs a sequence.
@@ -71,11 +77,14 @@ class TemporalEncoder(nn.Module):
             features: (T, P, F).
             hidden: (L, P, H).
         """
+        features, hidden = self._apart(features), self._apart(hidden)
         if self.retention == 1.0:
             recurrent, hidden = self.gru(features, hidden)
         else:
             recurrent, hidden = self._fading(features, hidden)
-        return EncoderOutput(self._head(recurrent, features), hidden)
+        return EncoderOutput(
+            self._together(self._head(recurrent, features)), self._together(hidden)
+        )
 
     def step(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one frame, (P, F) and (L, P, H) in and out, spelled out as matrix products.
@@ -83,11 +92,29 @@ class TemporalEncoder(nn.Module):
         Exporters turn `nn.GRU` into a loop node that TensorRT runs slowly and that old exporters got
         wrong; plain products export the same everywhere. Equal to `forward` on one frame.
         """
-        hidden = self.next_hidden(features, hidden)
-        return self._head(hidden[-1], features), hidden
+        features, hidden = self._apart(features), self._apart(hidden)
+        hidden = self._stepped(features, hidden)
+        return self._together(self._head(hidden[-1], features)), self._together(hidden)
 
     def next_hidden(self, features: Tensor, hidden: Tensor) -> Tensor:
         """The recurrent part of `step` alone: (P, F) and (L, P, H) to (L, P, H)."""
+        return self._together(self._stepped(self._apart(features), self._apart(hidden)))
+
+    def _apart(self, x: Tensor) -> Tensor:
+        """Sides become people of their own: (..., P, sides * X) to (..., P * sides, X)."""
+        if self.sides == 1:
+            return x
+        apart: Tensor = x.unflatten(-1, (self.sides, -1)).flatten(-3, -2)
+        return apart
+
+    def _together(self, x: Tensor) -> Tensor:
+        """Undoes `_apart`."""
+        if self.sides == 1:
+            return x
+        together: Tensor = x.unflatten(-2, (-1, self.sides)).flatten(-2)
+        return together
+
+    def _stepped(self, features: Tensor, hidden: Tensor) -> Tensor:
         current = features
         states = []
         for layer in range(self.gru.num_layers):

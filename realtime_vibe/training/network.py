@@ -13,6 +13,7 @@ from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.feedback_regressor import FeedbackRegressor
 from realtime_vibe.models.landmark_embedding import LandmarkEmbedding
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArrays, blank_arrays
+from realtime_vibe.models.mirror import SIDES
 from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
@@ -59,7 +60,9 @@ def build_network(
         mean_params: where the regressor's iteration starts.
         skeleton: of the body that the engine carries.
     """
-    encoder = TemporalEncoder(size.embedded, size.hidden, size.layers, retention=size.retention)
+    encoder = TemporalEncoder(
+        size.embedded, size.hidden, size.layers, retention=size.retention, sides=SIDES
+    )
     if encoder.linear is not None:
         # The recurrent branch starts silent: the network first learns each frame, then its past.
         torch.nn.init.zeros_(encoder.linear.weight)

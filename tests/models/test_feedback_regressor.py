@@ -19,6 +19,7 @@ from realtime_vibe.models.regressor import MeanParams
 from realtime_vibe.training.losses import image_points
 
 ENCODED = 12
+"""Of one side; a person has two."""
 WEAK_CAMERA = torch.tensor([[0.8, 0.1, -0.2]])
 VIEW = torch.tensor([[350.0, 200.0, 300.0, 320.0, 240.0, 800.0, 0.03]])
 """Crop centre, side, principal point, focal length [px]; time step [s]."""
@@ -80,7 +81,7 @@ def test_without_world_landmarks_there_is_no_residual_of_them(landmarks):
 @pytest.mark.parametrize("batch", [(3,), (2, 4)])
 def test_training_and_running_give_the_same(regressor, batch):
     torch.manual_seed(1)
-    encoded, features = torch.randn(*batch, ENCODED), torch.rand(*batch, FEATURE_SIZE)
+    encoded, features = torch.randn(*batch, 2 * ENCODED), torch.rand(*batch, FEATURE_SIZE)
     estimates = regressor.train().iterations(encoded, features)
     alone = regressor.eval()(encoded, features)
     assert len(estimates.early) == 2
@@ -90,7 +91,7 @@ def test_training_and_running_give_the_same(regressor, batch):
 
 
 def test_the_loss_of_the_last_iteration_reaches_all_layers(regressor):
-    encoded = torch.randn(5, ENCODED, requires_grad=True)
+    encoded = torch.randn(5, 2 * ENCODED, requires_grad=True)
     estimates = regressor.train().iterations(encoded, torch.rand(5, FEATURE_SIZE))
     estimates.posed.landmarks.square().sum().backward()
     for name, parameter in regressor.named_parameters():
