@@ -21,17 +21,21 @@ MIN_SCALE = 1e-3
 """Smaller scales would put the body beyond a kilometre; clamped to stay finite."""
 
 
+_USUAL_DIAGONALS = 0.75
+"""Focal length over the picture's diagonal where nobody says: 67 degrees across it. Webcams' data sheets say 60
+to 78; the six cameras of known focal length in our clips, phones and action cameras, have 0.56 to 0.80."""
+
+
 def nominal_focal_px(width: int, height: int, fov_deg: float | None = None) -> float:
     """Focal length for an image.
 
     Args:
         width: image width [px].
         height: image height [px].
-        fov_deg: horizontal field of view [deg]; None assumes the image diagonal as focal length
-            (53 degrees over the diagonal), the usual guess for an unknown camera.
+        fov_deg: horizontal field of view [deg]; None assumes 67 degrees over the diagonal.
     """
     if fov_deg is None:
-        return float(np.hypot(width, height))
+        return _USUAL_DIAGONALS * float(np.hypot(width, height))
     return 0.5 * width / float(np.tan(0.5 * np.deg2rad(fov_deg)))
 
 

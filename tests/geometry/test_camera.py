@@ -41,8 +41,8 @@ def test_points_behind_the_camera_have_no_pixel():
     assert np.isnan(camera.project(np.array([[0.0, 0.0, -1.0]], np.float32), (64, 48), 50.0)).all()
 
 
-def test_nominal_focal_is_the_diagonal_and_fov_is_horizontal():
-    assert camera.nominal_focal_px(640, 480) == pytest.approx(800.0)
+def test_nominal_focal_is_of_the_diagonal_and_fov_is_horizontal():
+    assert camera.nominal_focal_px(640, 480) == pytest.approx(600.0)
     assert camera.nominal_focal_px(640, 480, fov_deg=90.0) == pytest.approx(320.0)
 
 

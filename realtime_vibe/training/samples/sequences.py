@@ -13,6 +13,7 @@ from torch import Tensor
 
 from realtime_vibe.features.landmark_features import landmark_features
 from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import nominal_focal_px
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.streams import MotionDraw, StreamSettings, rotmat_from_quat
@@ -180,7 +181,7 @@ class SequenceSampler:
         rng = self._rng
         portrait = rng.random(streams) < 0.3
         half = np.where(portrait[:, None], [[360.0, 480.0]], [[480.0, 360.0]])
-        nominal = 2 * np.linalg.norm(half, axis=1)
+        nominal = np.array([nominal_focal_px(*(2 * size)) for size in half])
         true = nominal * np.exp(rng.normal(0.0, 0.28, streams))
         low, high = np.log(self._settings.span)
         span = np.exp(rng.uniform(low, high, streams))
