@@ -88,11 +88,12 @@ class OverlayDistances:
             return
         height, width = result.frame.image_bgr.shape[:2]
         size, focal_px = (width, height), result.focal_px
-        points = project(self._landmarks.of(person.mesh), size, focal_px)
+        points = project(person.in_picture(self._landmarks.of(person.mesh)), size, focal_px)
         distances = np.linalg.norm(points - tracked.image_px[:, :2], axis=-1).astype(np.float64)
         distances[tracked.visibility <= VISIBLE] = np.nan
         self._distances_px.append(distances)
-        self._heights_px.append(extent_px(project(person.mesh.vertices, size, focal_px)))
+        vertices = person.in_picture(person.mesh.vertices)
+        self._heights_px.append(extent_px(project(vertices, size, focal_px)))
 
     def finished(self) -> Overlay | None:
         """All frames together; None when there was none."""

@@ -6,7 +6,7 @@ arrived in a packet. The shape checks cost under a microsecond and stay on.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -55,7 +55,8 @@ class PoseLandmarks:
     image_px: FloatArray
     """(33, 3) x, y [px] in the full image; z in the same scale, relative to the hips' middle."""
     world_m: FloatArray
-    """(33, 3) [m], camera axes, origin at the middle of the hips."""
+    """(33, 3) [m], origin at the middle of the hips, axes of the line of sight to the person: z along it, x to the
+    right, y down; see `geometry.line_of_sight`."""
     visibility: FloatArray
     """(33,) chance in [0, 1] that the landmark is in view and not hidden."""
     presence: float
@@ -149,9 +150,17 @@ class PersonResult:
     mesh: BodyMesh
     square_px: FloatArray
     """(3,) centre x, y and side [px] of the square that `params.weak_camera` is of, margin included."""
+    nearer_m: FloatArray = field(default_factory=lambda: np.zeros(3, np.float32))
+    """(3,) camera frame [m], from where the mesh is to where this frame alone shows it, along the line of
+    sight: the mesh's distance is filtered over time, so that its size in the picture is not exact."""
 
     def __post_init__(self) -> None:
         _check("PersonResult.square_px", self.square_px, (3,))
+        _check("PersonResult.nearer_m", self.nearer_m, (3,))
+
+    def in_picture(self, points: FloatArray) -> FloatArray:
+        """Points (..., 3) of the mesh where they are to be drawn over the picture [m]."""
+        return points + self.nearer_m
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ No threads and no input or output here: `app/run.py` builds the stages and feeds
 import contextlib
 import logging
 import threading
-from functools import partial
 
 import numpy as np
 
@@ -204,17 +203,14 @@ class MotionCapturePipeline:
             params = self._calibration.applied(params)
         transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
-        steady_depth = partial(self._temporal.depth, person.track_id)
         if self._fit is not None and person.landmarks is not None:
             size = (width, height)
-            params, transl = self._fit.fitted(
-                person.landmarks, params, transl, size, focal_px, steady_depth
-            )
-        else:
-            joints = self._body.joints(params.global_orient, params.body_pose, params.betas, transl)
-            # Along the line of sight, so that the pelvis stays where it is in the picture.
-            nearer = steady_depth(joints) / max(float(joints[0, 2]), 1e-6) - 1.0
-            transl = (transl + nearer * joints[0]).astype(np.float32)
+            params, transl = self._fit.fitted(person.landmarks, params, transl, size, focal_px)
+        # Along the line of sight, so that the pelvis stays where it is in the picture.
+        joints = self._body.joints(params.global_orient, params.body_pose, params.betas, transl)
+        steady_m = self._temporal.depth(person.track_id, joints)
+        farther = (steady_m / max(float(joints[0, 2]), 1e-6) - 1.0) * joints[0]
+        transl = (transl + farther).astype(np.float32)
         if self._corrections is not None:
             now_s = frame.captured_at_s
             params, transl = self._corrections.correct(
@@ -227,7 +223,11 @@ class MotionCapturePipeline:
                 self._corrections.start_over(person.track_id)
             return None
         return PersonResult(
-            person=person, params=params, mesh=mesh, square_px=np.array(square, np.float32)
+            person=person,
+            params=params,
+            mesh=mesh,
+            square_px=np.array(square, np.float32),
+            nearer_m=-farther.astype(np.float32),
         )
 
 

@@ -98,6 +98,29 @@ def _frame(index, at_s=None, size=(640, 480)):
     return Frame(image_bgr=image, index=index, captured_at_s=at_s, grabbed_at_s=at_s)
 
 
+class BreathingSession(CountingSession):
+    """A model that takes the person for larger and smaller in turn."""
+
+    def run(self, feeds):
+        out = super().run(feeds)
+        out["weak_camera"][:, 0] += 0.1 * (-1.0) ** feeds["hidden"][0, :, 0]
+        return out
+
+
+def test_the_mesh_is_drawn_at_the_distance_of_its_own_frame():
+    steady = _pipeline([(0,)] * 6, smooth=0.9, session=BreathingSession())
+    raw = _pipeline([(0,)] * 6, session=BreathingSession())
+    offsets = []
+    for index in range(6):
+        person = steady.step(_frame(index)).people[0]
+        pelvis = person.mesh.joints[0]
+        np.testing.assert_allclose(np.cross(pelvis, person.nearer_m), 0.0, atol=1e-5)
+        offsets.append(person.in_picture(pelvis)[2] - pelvis[2])
+        assert not raw.step(_frame(index)).people[0].nearer_m.any()
+    assert min(offsets) < -0.01
+    assert max(offsets) > 0.01
+
+
 def test_nobody_in_view_is_no_error():
     result = _pipeline([()]).step(_frame(0))
     assert result.people == ()

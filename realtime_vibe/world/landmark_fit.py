@@ -13,7 +13,7 @@ Legend: K = 33 landmarks, L limbs.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -151,7 +151,6 @@ class LandmarkFit:
         transl: FloatArray,
         image_size: tuple[int, int],
         focal_px: float,
-        steady_depth: Callable[[FloatArray], float] | None = None,
     ) -> tuple[SmplParams, FloatArray]:
         """Pose and translation (3,) [m] whose landmarks lie nearer to the seen ones.
 
@@ -161,8 +160,6 @@ class LandmarkFit:
             transl: (3,) camera frame [m].
             image_size: (width, height) [px].
             focal_px: of the camera [px].
-            steady_depth: from the (24, 3) joints as they are measured, camera frame [m], to the depth [m] that
-                the pelvis is to have; limbs are then fitted there. None takes the measured one.
         """
         pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
         marks = self._points.posed(pose.rotations, pose.joints, params.betas)
@@ -173,16 +170,9 @@ class LandmarkFit:
         plane, depth = _complex(points), points[:, 2]
         whole = _similarity(plane[NUM_SMPL_JOINTS:], depth[NUM_SMPL_JOINTS:], seen, count * _WHOLE)
         turned, root = (plane - plane[0]) * whole.turn, plane[0] + whole.shift_m
-        growth = whole.growth
-        if steady_depth is not None:
-            joints = slice(NUM_SMPL_JOINTS)
-            measured = turned[joints] + root / growth
-            measured_depth = depth[joints] + depth[0] * (1.0 / growth - 1.0)
-            place = np.stack([measured.real, measured.imag, measured_depth], axis=1)
-            growth = float(depth[0]) / steady_depth(place)
         posed = _Posed(
-            plane=(turned + root / growth).astype(np.complex64),
-            depth=depth + depth[0] * np.float32(1.0 / growth - 1.0),
+            plane=(turned + root / whole.growth).astype(np.complex64),
+            depth=depth + depth[0] * np.float32(1.0 / whole.growth - 1.0),
             rows=(_complex(pose.rotations.transpose(0, 2, 1)) * whole.turn).astype(np.complex64),
             depth_rows=pose.rotations[:, 2],
         )

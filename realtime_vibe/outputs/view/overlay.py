@@ -66,7 +66,8 @@ class OverlayRenderer:
             opacity=_OPACITY * share,
             outline_px=outline_px,
         )
-        blend_mesh(image, self._rasterizer.render(person.mesh.vertices, view), style)
+        vertices = person.in_picture(person.mesh.vertices)
+        blend_mesh(image, self._rasterizer.render(vertices, view), style)
 
 
 def resized_to_height(image: ImageArray, height: int | None) -> ImageArray:
