@@ -22,6 +22,7 @@ from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
 from benchmarks.figure_files import check_figure_files, write_json, writing
+from benchmarks.turned_clips import turned_clip
 from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.temporal.modes import MODES
@@ -42,12 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
             smooth=options.smooth,
             tracker_model=options.tracker_model,
             refine=options.refine,
+            fov_deg=options.fov_deg,
             view="none",
         )
         _check_outputs(options.json, options.plot)
         if options.folder is None and not options.overlay:
             raise ConfigError("nothing to measure: expected a folder of clips, or --overlay FILE")
         clips = () if options.folder is None else _READERS[options.dataset](options.folder)
+        if options.beside is not None:
+            clips = tuple(turned_clip(clip, options.beside) for clip in clips)
         evaluation = evaluate(clips, config, options.joints)
         evaluation = with_overlays(evaluation, options.overlay)
         print(as_table(evaluation))
@@ -95,6 +99,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=MODES, default="stream")
     parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
+    parser.add_argument(
+        "--beside",
+        type=float,
+        metavar="DEG",
+        help="the clips as a wide webcam sees them that is turned so far that the person stands beside "
+        "the middle; to the right above 0",
+    )
+    parser.add_argument(
+        "--fov-deg", type=float, help="horizontal field of view; a usual one if left out"
+    )
     parser.add_argument("--joints", choices=SET_NAMES, default=AUTO, help="which joints to score")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
     parser.add_argument("--plot", type=Path, help="also draw each joint's error to this PNG")
