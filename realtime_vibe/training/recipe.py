@@ -35,7 +35,7 @@ class Stage:
 
     name: str
     hours: float
-    """On two cores without a GPU, one for each training; estimated from measured rates."""
+    """On two cores without a GPU; estimated from measured rates."""
     module: str
     """Run as `python -m module`."""
     arguments: tuple[str, ...]
@@ -60,17 +60,29 @@ class Scale:
 
     frame_steps: int
     sequence_steps: int
+    last_steps: int
     train: tuple[str, ...]
-    hours: tuple[float, float]
-    """Of the two trainings."""
+    hours: tuple[float, float, float]
+    """Of the trainings."""
+    processes: int
+    """Of the last training, each with data of its own."""
 
 
-FULL = Scale(frame_steps=7_000, sequence_steps=6_000, train=(), hours=(0.6, 0.8))
+FULL = Scale(
+    frame_steps=7_000,
+    sequence_steps=6_000,
+    last_steps=5_000,
+    train=(),
+    hours=(1.0, 1.6, 1.5),
+    processes=2,
+)
 QUICK = Scale(
     frame_steps=40,
     sequence_steps=40,
+    last_steps=4,
     train=("--streams", "8", "--frames", "64", "--pool-sequences", "16", "--pool-frames", "400"),
-    hours=(0.0, 0.0),
+    hours=(0.0, 0.0, 0.0),
+    processes=1,
 )
 
 
@@ -83,10 +95,11 @@ def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[St
         out: folder for everything the stages make.
         scale: how much.
     """
-    frames, sequences = out / "frames", out / "sequences"
+    frames, sequences, last = out / "frames", out / "sequences", out / "last"
     engine = out / "engine" / "blazepose-gru"
     data = ("--motion", str(motion), "--body", str(body))
     train = "realtime_vibe.training.train_landmarks"
+    sequence_losses = ("--adversarial-weight", "0.3", "--velocity-weight", "20")
     return (
         Stage(
             name="train on single frames behind a simulated tracker",
@@ -106,17 +119,30 @@ def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[St
             arguments=(
                 *data, "--out", str(sequences), "--steps", str(scale.sequence_steps),
                 "--start-from", str(frames / "network.pt"), "--per-frame-share", "0",
-                "--learning-rate", "6e-4", "--adversarial-weight", "0.3",
-                "--velocity-weight", "20", "--seed", str(_SEED + 1), *scale.train,
+                "--learning-rate", "6e-4", *sequence_losses,
+                "--seed", str(_SEED + 1), *scale.train,
             ),
             folder=sequences,
+        ),
+        Stage(
+            name="go on with larger batches, the learning rate falling to nothing once more",
+            hours=scale.hours[2],
+            module="torch.distributed.run",
+            arguments=(
+                "--standalone", "--nproc-per-node", str(scale.processes), "-m", train,
+                *data, "--out", str(last), "--steps", str(scale.last_steps),
+                "--start-from", str(sequences / "network.pt"), "--per-frame-share", "0",
+                "--learning-rate", "5e-4", *sequence_losses,
+                "--seed", str(_SEED + 2), *scale.train,
+            ),
+            folder=last,
         ),
         Stage(
             name="export the engine and compare it with torch",
             hours=0.0,
             module="export.engine",
             arguments=(
-                "--checkpoint", str(sequences / "network.pt"), "--body", str(body),
+                "--checkpoint", str(last / "network.pt"), "--body", str(body),
                 "--out", str(engine),
             ),
             folder=engine,

@@ -52,7 +52,7 @@ def test_quick_recipe_makes_an_engine_that_runs(tmp_path: Path) -> None:
     assert result.people == ()
     again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert again.returncode == 0
-    assert again.stderr.count("done before") == 3
+    assert again.stderr.count("done before") == 4
 
 
 def stage(folder: Path, code: str) -> Stage:
@@ -82,8 +82,8 @@ def test_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_every_stage_starts_from_the_one_before(tmp_path: Path, scale: object) -> None:
     stages = blazepose_gru(tmp_path, BODY, tmp_path / "out", scale)  # type: ignore[arg-type]
     assert [one.module.rsplit(".", 1)[1] for one in stages] == [
-        "train_landmarks", "train_landmarks", "engine",
+        "train_landmarks", "train_landmarks", "run", "engine",
     ]  # fmt: skip
     for before, after in itertools.pairwise(stages):
         assert str(before.folder / "network.pt") in after.arguments
-    assert all(one.hours > 0 for one in stages[:2]) == (scale is FULL)
+    assert all(one.hours > 0 for one in stages[:3]) == (scale is FULL)
