@@ -69,14 +69,13 @@ def write_report(
         OutputError: a file cannot be written.
     """
     from benchmarks.report_page import page
-    from benchmarks.report_plots import DRAWINGS
-    from benchmarks.report_style import as_png
+    from benchmarks.report_plots import DRAWINGS, picture
 
     pictures = {}
     for name, (benchmark, draw) in DRAWINGS.items():
         found = [record for record in records if record.benchmark == benchmark and record.summary]
         if found:
-            pictures[name] = as_png(draw(found))
+            pictures[name] = picture(draw, found)
     missing = {
         name: (reasons or {}).get(name, "not measured")
         for name in SHORT_VERSIONS

@@ -1,207 +1,250 @@
-"""The pictures of a report, each from the records of one benchmark that have values."""
+"""The pictures of a report, each from the records of one benchmark that have values.
 
-from collections import defaultdict
+One look for all: colours with fixed meanings, few lines, values written beside the marks.
+"""
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Literal
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
-from benchmarks.report_style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    GREY,
-    INK,
-    MODE_COLOURS,
-    ORANGE,
-    STAGE_COLOURS,
-    backend_colour,
-    horizontal_bars,
-    legend,
-    logarithmic,
-    ms_text,
-    p50_p95,
-    panels,
-    plain,
-    summary_of,
-)
-from benchmarks.results import Record
+from benchmarks.results import Record, Summary
+from realtime_vibe.packets import FloatArray
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+# Okabe and Ito's colours: distinct for colour-blind eyes.
+_BLUE, _SKY, _GREEN, _ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
+_RED, _PURPLE, _GREY = "#D55E00", "#CC79A7", "#8C8C8C"
+_INK, _FAINT = "#222222", "#E2E2E2"
+_STAGES = {"track": _BLUE, "features": _SKY, "temporal": _ORANGE, "body": _GREEN}
+_MODES = {
+    "stream": (_BLUE, "stream"),
+    "window": (_ORANGE, "window of 16"),
+    "whole": (_RED, "whole sequence"),
+}
+_BACKENDS = {
+    "onnxruntime": _BLUE,
+    "openvino": _GREEN,
+    "tensorrt": _ORANGE,
+    "torch": _GREY,
+    "mediapipe": _GREY,
+}
 _FRAME_PERIODS_MS = {"60 fps": 1000 / 60, "30 fps": 1000 / 30}
-_SERIES = (BLUE, ORANGE, GREEN, GREY)
-_MODES = {"stream": "stream", "window": "window of 16", "whole": "whole sequence"}
+_STYLE: "dict[RcKeyType, Any]" = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#999999",
+    "axes.labelsize": 9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": _INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "font.size": 8.5,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.7,
+    "legend.edgecolor": "white",
+    "legend.framealpha": 1.0,
+    "savefig.dpi": 150,
+}
+
+Draw = Callable[[Sequence[Record]], Figure]
+
+
+def picture(draw: Draw, records: Sequence[Record]) -> bytes:
+    """A PNG, without a word on who drew it or when."""
+    buffer = BytesIO()
+    with mpl.rc_context(_STYLE):
+        draw(records).savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def ms_text(value: float) -> str:
+    """Three figures: `0.29`, `7.01`, `69.4`, `181`."""
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{digits}f}"
 
 
 def draw_latency(records: Sequence[Record]) -> Figure:
     """ECDF of step and grab-to-mesh: what share of the frames was done in a given time."""
-    figure, (axes,) = panels(1, height=3.8)
-    shown = [
-        record
+    figure, axes = _figure(1, height=3.8)
+    shown = {("step", False): "step", ("end_to_end", True): "grab to mesh"}
+    found = [
+        (what, record)
         for record in records
-        if (record.metric, "camera" in record.case) in {("step", False), ("end_to_end", True)}
+        if (what := shown.get((record.metric, "camera" in record.case))) is not None
     ]
-    end_ms = 1.15 * max(summary_of(record).p99 for record in shown)
-    for number, record in enumerate(shown):
-        colour = _SERIES[number % len(_SERIES)]
-        what = "step" if record.metric == "step" else "grab to mesh"
-        summary = summary_of(record)
-        share = np.arange(1, len(record.samples) + 1) / len(record.samples) * 100
-        label = f"{what}, {record.case}: {p50_p95(summary)}"
-        axes.plot(np.sort(record.samples), share, color=colour, linewidth=2, label=label)
-        axes.plot([summary.p50, summary.p95], [50, 95], "o", color=colour, markersize=5)
+    end_ms = 1.15 * max(_summary(record).p99 for _, record in found)
+    for number, (what, record) in enumerate(found):
+        colour = (_BLUE, _ORANGE, _GREEN, _GREY)[number % 4]
+        summary = _summary(record)
+        label = f"{what}, {record.case}: {_p50_p95(summary)}"
+        axes[0].ecdf(record.samples, color=colour, linewidth=2, label=label)
+        axes[0].plot([summary.p50, summary.p95], [0.5, 0.95], "o", color=colour, markersize=5)
     for name, period_ms in _FRAME_PERIODS_MS.items():
         if period_ms < end_ms:
-            axes.axvline(period_ms, color="#BBBBBB", linewidth=1, linestyle="--")
-            text = f"a frame at {name}"
-            axes.text(period_ms, 102, text, fontsize=8, color="#777777", ha="center")
-    plain(axes, "Share of frames done within a time [%]\n", "ms", grid="both")
-    axes.set_xlim(0, end_ms)
-    axes.set_ylim(0, 101)
-    figure.legend(loc="outside lower center", fontsize=8.5, frameon=False)
+            axes[0].axvline(period_ms, color="#BBBBBB", linewidth=1, linestyle="--")
+            axes[0].text(period_ms, 1.02, f"a frame at {name}", color="#777777", ha="center")
+    _label(axes[0], "Share of frames done within a time\n", "ms", grid="both")
+    axes[0].set(xlim=(0, end_ms), ylim=(0, 1.01))
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.legend(loc="outside lower center", frameon=False)
     return figure
 
 
 def draw_stages(records: Sequence[Record]) -> Figure:
     """Where a step's time goes: each stage's median begins where the one before ended."""
     shown = [record for record in records if "camera" not in record.case]
-    figure, drawn = _by("case", shown, columns=1, height=2.6)
-    for axes, case, found in drawn:
-        medians = {record.metric: summary_of(record) for record in found}
-        step_ms, begin_ms = medians["step"].p50, 0.0
-        rows = [*STAGE_COLOURS, "step"]
-        for place, stage in zip(range(len(rows), 0, -1), rows, strict=True):
-            summary, share = medians[stage], ""
-            if stage == "step":
-                begin_ms = 0.0
-            else:
-                share = f", {summary.p50 / step_ms:.0%}"
-            colour = STAGE_COLOURS.get(stage, GREY)
-            axes.barh(place, summary.p50, 0.62, left=begin_ms, color=colour)
-            low, high = begin_ms + summary.p25, begin_ms + summary.p95
-            axes.hlines(place, low, high, color=INK, linewidth=1)
-            text = f"{ms_text(summary.p50)} ms{share}"
-            axes.text(high + 0.01 * step_ms, place, text, va="center", fontsize=8.5, color=INK)
-            begin_ms += summary.p50
-        axes.set_yticks(range(len(rows), 0, -1), rows)
+    figure, panels = _panels("case", shown, columns=1, height=2.6)
+    for axes, case, found in panels:
+        by_metric = {record.metric: _summary(record) for record in found}
+        step = by_metric["step"]
+        medians = np.array([by_metric[stage].p50 for stage in _STAGES])
+        rows = [
+            (stage, by_metric[stage], colour, f", {by_metric[stage].p50 / step.p50:.0%}")
+            for stage, colour in _STAGES.items()
+        ]
+        begins_ms = np.append(np.cumsum(medians) - medians, 0.0)
+        _draw_bars(axes, [*rows, ("step", step, _GREY, "")], begins_ms, until="p95")
         title = f"{case}: medians, whiskers p25 to p95"
-        plain(axes, title, "ms since the frame was taken up", grid="x")
-        axes.set_xlim(0, 1.25 * medians["step"].p95)
+        _label(axes, title, "ms since the frame was taken up", grid="x")
+        axes.set_xlim(0, 1.25 * step.p95)
     return figure
 
 
 def draw_backends(records: Sequence[Record]) -> Figure:
     """Every graph on every backend: medians with their interquartile ranges, fastest on top."""
     most = max(map(len, _grouped("case", records).values()))
-    figure, drawn = _by("case", records, height=0.9 + 0.36 * most)
-    for axes, case, found in drawn:
-        found.sort(key=lambda record: summary_of(record).p50)
-        plain(axes, case, "ms, median and interquartile range", grid="x")
-        horizontal_bars(
-            axes, [(record.metric, record, backend_colour(record.backend)) for record in found]
-        )
-        # All panels have room for as many bars, so that bars are equally thick.
-        axes.set_ylim(len(found) - most - 0.6, len(found) - 0.4)
+    figure, panels = _panels("case", records, height=0.9 + 0.36 * most)
+    for axes, case, found in panels:
+        rows = [
+            (record.metric, _summary(record), _backend_colour(record.backend), "")
+            for record in sorted(found, key=lambda record: _summary(record).p50)
+        ]
+        _draw_bars(axes, rows)
+        _label(axes, case, "ms, median and interquartile range", grid="x")
+        axes.set_ylim(most - 0.4, -0.6)  # room for as many bars: all are equally thick
     return figure
 
 
 def draw_peers(records: Sequence[Record]) -> Figure:
     """Ours beside the others."""
     shown = [record for record in records if record.unit == "ms"]
-    figure, drawn = _by("case", shown, columns=1, height=2.5)
-    for axes, case, found in drawn:
+    figure, panels = _panels("case", shown, columns=1, height=2.5)
+    for axes, case, found in panels:
         rows = [
-            (record.metric, record, BLUE if record.metric.startswith("our") else GREY)
+            (
+                record.metric,
+                _summary(record),
+                _BLUE if record.metric.startswith("our") else _GREY,
+                f"  (p95 {ms_text(_summary(record).p95)})",
+            )
             for record in found
         ]
+        _draw_bars(axes, rows)
         title = f"{case[0].upper()}{case[1:]}"
-        plain(axes, title, "ms a frame, median and interquartile range", grid="x")
-        horizontal_bars(axes, rows, tells_p95=True)
+        _label(axes, title, "ms a frame, median and interquartile range", grid="x")
     return figure
 
 
 def draw_streaming(records: Sequence[Record]) -> Figure:
     """Cost of a frame against the frames before it."""
-    figure, drawn = _by("engine", records, height=3.8)
-    for axes, engine, found in drawn:
+    figure, panels = _panels("engine", records, height=3.8)
+    for axes, engine, found in panels:
         lengths = sorted({record.length or 0 for record in found})
-        for mode in MODE_COLOURS:
+        for mode in _MODES:
             points = [record for record in found if f", {mode}, " in record.case]
             if points:
                 _draw_mode(axes, mode, points, lengths[-1])
         title = f"{engine}: temporal part of one frame"
-        plain(axes, title, "frames of the stream so far", "ms", grid="both")
-        logarithmic(axes)
-        axes.set_xlim(12, lengths[-1] * 7)
+        _label(axes, title, "frames of the stream so far", "ms", grid="both")
+        axes.set(xscale="log", yscale="log", xlim=(12, lengths[-1] * 7))
+        axes.yaxis.set_major_formatter("{x:,.10g}")
+        axes.yaxis.set_minor_formatter("")
         texts = [f"{length}" if length < 1000 else f"{length // 1000}k" for length in lengths]
-        axes.set_xticks(lengths, texts, minor=False)
-        axes.tick_params(axis="x", which="minor", length=0)
+        axes.set_xticks(lengths, texts)
+        axes.set_xticks([], minor=True)
     return figure
+
+
+def _draw_mode(axes: Axes, mode: str, points: Sequence[Record], longest: int) -> None:
+    colour, name = _MODES[mode]
+    lengths = [record.length or 0 for record in points]
+    p25, medians, p75 = zip(*((s.p25, s.p50, s.p75) for s in map(_summary, points)), strict=True)
+    axes.fill_between(lengths, p25, p75, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(lengths, medians, "o-", color=colour, linewidth=2, markersize=5)
+    end = longest if mode == "window" else lengths[-1]
+    axes.plot([lengths[-1], end], [medians[-1]] * 2, ":", color=colour, linewidth=1.5)
+    axes.annotate(
+        f"{name}\n{ms_text(medians[-1])} ms", (end, medians[-1]), xytext=(7, 0),
+        textcoords="offset points", va="center", color=colour, fontweight="bold",
+    )  # fmt: skip
 
 
 def draw_people(records: Sequence[Record]) -> Figure:
     """Cost of a frame with more people, by stage."""
-    figure, drawn = _by("engine", records, height=3.6)
-    for axes, engine, found in drawn:
+    figure, panels = _panels("engine", records, height=3.6)
+    for axes, engine, found in panels:
         numbers = sorted({record.people for record in found})
-        medians = {(record.people, record.metric): summary_of(record).p50 for record in found}
-        base = np.zeros(len(numbers))
+        medians = {(record.people, record.metric): _summary(record).p50 for record in found}
+        tops = np.zeros(len(numbers))
         for stage in ("features", "temporal", "body"):
             heights = np.array([medians[number, stage] for number in numbers])
-            axes.bar(numbers, heights, 0.7, bottom=base, color=STAGE_COLOURS[stage], label=stage)
-            base += heights
-        for number, top in zip(numbers, base, strict=True):
-            text = ms_text(medians[number, "frame"] / number)
-            axes.text(number, top, text, ha="center", va="bottom", fontsize=8, color=INK)
+            bars = axes.bar(numbers, heights, 0.7, bottom=tops, color=_STAGES[stage], label=stage)
+            tops += heights
+        axes.bar_label(bars, [ms_text(medians[number, "frame"] / number) for number in numbers])
         title = f"{engine}: above the bars ms a person"
-        plain(axes, title, "people in the frame, tracker left out", "ms a frame")
-        axes.set_xticks(numbers)
-        axes.set_ylim(0, 1.12 * float(base.max()))
-        legend(axes, "upper left")
+        _label(axes, title, "people in the frame, tracker left out", "ms a frame")
+        axes.set(xticks=numbers, ylim=(0, 1.12 * tops.max()))
+        axes.legend(loc="upper left")
     return figure
 
 
 def draw_glass(records: Sequence[Record]) -> Figure:
     """Grab to mesh and grab to pixels, as distributions."""
-    figure, drawn = _by("case", records, columns=1, height=2.6)
-    for axes, case, found in drawn:
+    figure, panels = _panels("case", records, columns=1, height=2.6)
+    for axes, case, found in panels:
         shown = {record.metric: record for record in found}
-        series = (shown["grab to mesh"], GREY), (shown["grab to pixels"], BLUE)
-        end_ms = 1.05 * max(summary_of(record).p99 for record, _ in series)
-        bins = np.linspace(0, end_ms, 60).tolist()
+        series = (shown["grab to mesh"], _GREY), (shown["grab to pixels"], _BLUE)
+        end_ms = 1.05 * max(_summary(record).p99 for record, _ in series)
         for record, colour in series:
-            summary = summary_of(record)
-            label = f"{record.metric}: {p50_p95(summary)}"
-            axes.hist(record.samples, bins=bins, color=colour, alpha=0.75, label=label)
+            summary = _summary(record)
+            label = f"{record.metric}: {_p50_p95(summary)}"
+            axes.hist(record.samples, 60, range=(0, end_ms), color=colour, alpha=0.75, label=label)
             axes.axvline(summary.p50, color=colour, linewidth=1.5)
             axes.axvline(summary.p95, color=colour, linewidth=1.2, linestyle=":")
-        title = f"{case[0].upper()}{case[1:]}: lines at p50, dotted at p95"
-        plain(axes, title, "ms", "frames")
+        _label(axes, f"{case[0].upper()}{case[1:]}: lines at p50, dotted at p95", "ms", "frames")
         axes.set_xlim(0, end_ms)
-        legend(axes, "upper right")
+        axes.legend(loc="upper right").set_zorder(5)
     return figure
 
 
 def draw_soak(records: Sequence[Record]) -> Figure:
     """Memory and step time over a long run."""
     cases = _grouped("case", records)
-    figure, all_axes = panels(2 * len(cases), width=10, height=2.6)
-    for left, right, (case, found) in zip(
-        all_axes[::2], all_axes[1::2], cases.items(), strict=True
-    ):
+    figure, all_axes = _figure(2 * len(cases), height=2.6)
+    for number, (case, found) in enumerate(cases.items()):
+        left, right = all_axes[2 * number : 2 * number + 2]
         by_metric = {record.metric: record for record in found}
         memory, step = by_metric["memory"], by_metric["step"]
-        grown = memory.samples[-1] - memory.samples[0]
-        _over_frames(left, memory, BLUE, f"{case}: memory, {grown:+.1f} MB")
-        left.set_ylim(0, 1.15 * summary_of(memory).max)
-        step_ms = summary_of(step).p50
-        _over_frames(right, step, ORANGE, f"step, median {ms_text(step_ms)} ms")
-        right.set_ylim(0, 1.3 * summary_of(step).p99)
-        right.axhline(step_ms, color=INK, linewidth=1)
+        step_ms, grown = _summary(step).p50, memory.samples[-1] - memory.samples[0]
+        _draw_over_frames(left, memory, _BLUE, f"{case}: memory, {grown:+.1f} MB")
+        left.set_ylim(0, 1.15 * _summary(memory).max)
+        _draw_over_frames(right, step, _ORANGE, f"step, median {ms_text(step_ms)} ms")
+        right.set_ylim(0, 1.3 * _summary(step).p99)
+        right.axhline(step_ms, color=_INK, linewidth=1)
     return figure
 
 
-DRAWINGS: Mapping[str, tuple[str, Callable[[Sequence[Record]], Figure]]] = {
+DRAWINGS: Mapping[str, tuple[str, Draw]] = {
     "latency": ("latency", draw_latency),
     "stages": ("latency", draw_stages),
     "backends": ("backends", draw_backends),
@@ -214,47 +257,84 @@ DRAWINGS: Mapping[str, tuple[str, Callable[[Sequence[Record]], Figure]]] = {
 """By the picture's name: the benchmark it is of, and who draws it."""
 
 
-def _draw_mode(axes: Axes, mode: str, points: Sequence[Record], longest: int) -> None:
-    colour = MODE_COLOURS[mode]
-    lengths = [record.length or 0 for record in points]
-    p25, medians, p75 = zip(*((s.p25, s.p50, s.p75) for s in map(summary_of, points)), strict=True)
-    axes.fill_between(lengths, p25, p75, color=colour, alpha=0.2, linewidth=0)
-    axes.plot(lengths, medians, "o-", color=colour, linewidth=2, markersize=5)
-    end = lengths[-1]
-    if mode == "window" and end < longest:
-        axes.plot([end, longest], [medians[-1]] * 2, ":", color=colour, linewidth=1.5)
-        end = longest
-    axes.annotate(
-        f"{_MODES[mode]}\n{ms_text(medians[-1])} ms",
-        (end, medians[-1]),
-        xytext=(7, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
-        color=colour,
-        fontweight="bold",
-    )
+def _figure(count: int, *, columns: int = 2, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels and nothing else; the height is a row's [inches]."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(10.0 if columns == 2 else 9.0, rows * height))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    return figure, list(grid[:count])
 
 
-def _over_frames(axes: Axes, record: Record, colour: str, title: str) -> None:
-    frames = np.linspace(0, record.length or len(record.samples), len(record.samples))
-    axes.plot(frames, record.samples, color=colour, linewidth=0.9)
-    axes.axhline(0, color=FAINT)
-    plain(axes, title, "frames", record.unit)
-
-
-def _by(
+def _panels(
     key: str, records: Sequence[Record], *, columns: int = 2, height: float
 ) -> tuple[Figure, Iterator[tuple[Axes, str, list[Record]]]]:
     """A figure, and for each value of a field its panel, the value and its records."""
     groups = _grouped(key, records)
-    width = 9.0 if columns == 1 else 10.0
-    figure, all_axes = panels(len(groups), columns=columns, width=width, height=height)
+    figure, all_axes = _figure(len(groups), columns=columns, height=height)
     return figure, zip(all_axes, groups.keys(), groups.values(), strict=True)
 
 
 def _grouped(key: str, records: Sequence[Record]) -> dict[str, list[Record]]:
-    groups: defaultdict[str, list[Record]] = defaultdict(list)
+    groups: dict[str, list[Record]] = {}
     for record in records:
-        groups[getattr(record, key)].append(record)
-    return dict(groups)
+        groups.setdefault(getattr(record, key), []).append(record)
+    return groups
+
+
+def _label(
+    axes: Axes, title: str, x: str, y: str = "", *, grid: Literal["x", "y", "both"] = "y"
+) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.grid(axis=grid)
+
+
+def _draw_bars(
+    axes: Axes,
+    rows: Sequence[tuple[str, Summary, str, str]],
+    begins_ms: FloatArray | float = 0.0,
+    *,
+    until: Literal["p75", "p95"] = "p75",
+) -> None:
+    """Medians as bars, first row on top, whiskers from p25 on, the median written behind them.
+
+    Args:
+        axes: where.
+        rows: label, what was measured, colour, words behind the median.
+        begins_ms: of each bar.
+        until: where the whiskers end.
+    """
+    low, medians, high = np.array([(s.p25, s.p50, getattr(s, until)) for _, s, _, _ in rows]).T
+    # One wild series must not make slivers of all the others' bars.
+    end_ms = min(high.max(), 1.6 * medians.max())
+    whiskers = (medians - low, np.minimum(high, end_ms) - medians)
+    places, colours = range(len(rows)), [colour for _, _, colour, _ in rows]
+    bars = axes.barh(places, medians, 0.62, left=begins_ms, xerr=whiskers, color=colours, capsize=3)
+    texts = [f"{ms_text(summary.p50)} ms{more}" for _, summary, _, more in rows]
+    axes.bar_label(bars, texts, padding=5)
+    axes.set_yticks(places, [label for label, _, _, _ in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.3 * end_ms)
+
+
+def _draw_over_frames(axes: Axes, record: Record, colour: str, title: str) -> None:
+    frames = np.linspace(0, record.length or len(record.samples), len(record.samples))
+    axes.plot(frames, record.samples, color=colour, linewidth=0.9)
+    _label(axes, title, "frames", record.unit)
+
+
+def _backend_colour(backend: str) -> str:
+    """Of a library, whatever the provider or the precision."""
+    return next((own for name, own in _BACKENDS.items() if backend.startswith(name)), _PURPLE)
+
+
+def _p50_p95(summary: Summary) -> str:
+    return f"p50 {ms_text(summary.p50)}, p95 {ms_text(summary.p95)} ms"
+
+
+def _summary(record: Record) -> Summary:
+    assert record.summary is not None
+    return record.summary

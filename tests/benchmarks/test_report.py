@@ -152,7 +152,9 @@ def test_a_busy_machine_is_said_on_the_page(records, subtests):
         with subtests.test(warns=warns, load=load):
             from benchmarks.report_page import page
 
-            where = replace(records[0].environment, load=load, machine={"cores": 2, "cpu": "x"})
+            where = replace(
+                records[0].environment, load=load, machine={"cores": 2, "cpu": "x", "system": "y"}
+            )
             busy = [replace(record, environment=where) for record in records]
             assert ("worth quoting" in page(busy, {}, {})) is warns
 
