@@ -9,6 +9,11 @@ PY := $(VENV)/bin/python
 OLD := import sys; sys.exit("Python 3.11 or newer is needed, $(VENV) has %d.%d: remove it and run make again" \
   % sys.version_info[:2] if sys.version_info < (3, 11) else 0)
 PIP := $(PY) -m pip --disable-pip-version-check -qq
+# Targets that run side by side keep their lines together, where make knows how to.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+# Tests start a hundred processes: none of them should compile again what another one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: live setup test setup-test lint format types imports pytest bench export wheel clean help
 
@@ -21,10 +26,12 @@ live: setup ## set up and run the live app (no torch)
 	else echo "no display here: running without windows (--view files)"; \
 	  exec $(PY) run_live.py --view files $(ARGS); fi
 
-test: setup-test lint types imports pytest ## set up and run every check; pytest comes last
+test: $(VENV)/.test ## set up and run every check; pytest comes last
+	@$(MAKE) --no-print-directory -j $(SYNC) lint types imports $(VENV)/.bundle
+	@$(MAKE) --no-print-directory pytest
 
 setup: $(VENV)/.live ## install what the live app needs
-setup-test: $(VENV)/.test ## install what every check needs
+setup-test: $(VENV)/.test $(VENV)/.bundle ## install what every check needs
 
 $(VENV)/bin/python:
 	@sh scripts/make_venv.sh $(VENV) $(PYTHON)
@@ -37,28 +44,32 @@ $(VENV)/.live: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 # torch by itself first: where pip knows a CPU build of that release, it is taken, not the CUDA one.
+# A third of the packages' 15,000 files is ever imported, and compiled then: pip takes a minute for all.
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	@$(PY) -c '$(OLD)'
 	@sh scripts/system_packages.sh test
 	@echo "installing everything the checks need into $(VENV); this takes minutes"
-	@$(PIP) install 'torch==2.13.0'
-	@$(PIP) install -e '.[all]'
-	@{ $(PY) -m export.blazepose --task && $(PY) -m export.blazepose --model lite --task; } >/dev/null \
-	  || echo "MediaPipe's bundle was not built: comparisons with MediaPipe are skipped"
+	@$(PIP) install --no-compile 'torch==2.13.0'
+	@$(PIP) install --no-compile -e '.[all]'
 	@touch $@ $(VENV)/.live
 
-lint: setup-test ## style and names
+$(VENV)/.bundle: $(VENV)/.test
+	@{ $(PY) -m export.blazepose --task && $(PY) -m export.blazepose --model lite --task; } >/dev/null \
+	  || echo "MediaPipe's bundle was not built: comparisons with MediaPipe are skipped"
+	@touch $@
+
+lint: $(VENV)/.test ## style and names
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-format: setup-test ## let ruff rewrite the files
+format: $(VENV)/.test ## let ruff rewrite the files
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-types: setup-test ## mypy, strict
+types: $(VENV)/.test ## mypy, strict
 	$(VENV)/bin/mypy
 
-imports: setup-test ## the architecture
+imports: $(VENV)/.test ## the architecture
 	$(VENV)/bin/lint-imports
 
 # A worker takes up to 2 GB, torch and three inference engines in it: eight at most.
