@@ -30,8 +30,7 @@ from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 from realtime_vibe.training.trainer import Start, Trainer, TrainingData, train
 import realtime_vibe.training.trainer as trainer
 
-out, resume = Path(sys.argv[1]), sys.argv[2] == "resume"
-torch.manual_seed(0)
+folder = Path(sys.argv[1])
 quats = np.random.default_rng(0).normal(size=(200, 24, 4)).astype(np.float32)
 clip = MotionClip(name="any", quats=quats, trans=np.zeros((200, 3), np.float32))
 skeleton = skeleton_arrays(load_body(Path("engines/blazepose-gru/body.npz")))
@@ -41,36 +40,38 @@ settings = TrainSettings(
     discriminator=DiscriminatorSettings(hidden=8, num_windows=2),
     size=NetworkSize(embedded=16, hidden=16, regressor=16),
 )
-with joined_processes("cpu") as process:
+kept = []
+advance, interruption, wrote = Trainer.advance, trainer.Interruption, trainer.write_checkpoint
+
+
+class Asked(interruption):
+    steps = 0
+
+    @property
+    def requested(self):
+        Asked.steps += 1
+        return Asked.steps > 3
+
+
+def noted(self):
+    kept[:] = [self]
+    return advance(self)
+
+
+Trainer.advance = noted
+
+
+def learn(process, out, as_name, resume=False):
     pool = MotionPool([clip], 2, 300, np.random.default_rng(process.seed(1)))
     source = SequenceSampler(
         pool, body, SequenceSettings(num_frames=34, num_streams=3), NoiseLevels(), process.seed(1)
     )
-    if sys.argv[2] == "stop" and process.rank == 1:
-        # Only this process gets the signal, yet both must stop at the same step.
-        class Asked(trainer.Interruption):
-            steps = 0
-
-            @property
-            def requested(self):
-                Asked.steps += 1
-                return Asked.steps > 3
-
-        trainer.Interruption = Asked
-    kept = []
-    advance = Trainer.advance
-
-    def noted(self):
-        kept[:] = [self]
-        return advance(self)
-
-    Trainer.advance = noted
-    wrote = trainer.write_checkpoint
     trainer.write_checkpoint = lambda folder, content: (
         (folder / f"written_by_{process.rank}_{len(content['ranks'])}").touch(), wrote(folder, content)
     )
     data = TrainingData(source=source, pool=pool, skeleton=skeleton)
     train(settings, data, out, process, Start(resume=resume))
+    process.any_rank(False)  # the first process has written
     state = kept[0]
     torch.save(
         {
@@ -79,18 +80,29 @@ with joined_processes("cpu") as process:
             "average": state._averaged.values,
             "hidden": state._hidden,
             "gradients": [p.grad for p in state._network.parameters()],
+            "step": state._step,
         },
-        out.parent / f"{out.name}_rank{process.rank}.pt",
+        folder / f"{as_name}_rank{process.rank}.pt",
     )
+
+
+with joined_processes("cpu") as process:
+    learn(process, folder / "whole", "whole")
+    # Only one process gets the signal, yet both must stop at the same step.
+    trainer.Interruption = Asked if process.rank == 1 else interruption
+    learn(process, folder / "parts", "stopped")
+    trainer.Interruption = interruption
+    learn(process, folder / "parts", "resumed", resume=True)
 """
 
 
-def _torchrun(tmp_path, out, mode):
+def _torchrun(tmp_path):
+    """What both processes hold after each of three runs: name -> by rank."""
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*command, str(worker), str(out), mode],
+        [*command, str(worker), str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -99,9 +111,10 @@ def _torchrun(tmp_path, out, mode):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return [
-        torch.load(tmp_path / f"{out.name}_rank{rank}.pt", weights_only=True) for rank in (0, 1)
-    ]
+    return {
+        name: [torch.load(tmp_path / f"{name}_rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+        for name in ("whole", "stopped", "resumed")
+    }
 
 
 def _assert_equal(first, second, *parts):
@@ -111,23 +124,19 @@ def _assert_equal(first, second, *parts):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # three starts of two processes; a busy machine takes minutes
+@pytest.mark.timeout(300)  # a busy machine takes minutes
 def test_two_processes_learn_one_network(tmp_path):
-    whole = tmp_path / "whole"
-    ranks = _torchrun(tmp_path, whole, "new")
+    runs = _torchrun(tmp_path)
+    ranks = runs["whole"]
     _assert_equal(*ranks, "network", "discriminator", "average")
     for first, second in zip(ranks[0]["gradients"], ranks[1]["gradients"], strict=True):
         assert torch.equal(first, second)
     assert not torch.equal(ranks[0]["hidden"], ranks[1]["hidden"]), "both saw the same data"
-    assert {path.name for path in whole.iterdir()} == {
+    assert {path.name for path in (tmp_path / "whole").iterdir()} == {
         "network.pt", "checkpoint.pt", "curve.csv", "written_by_0_2",
     }  # fmt: skip
-
-    parts = tmp_path / "parts"
-    _torchrun(tmp_path, parts, "stop")
-    assert torch.load(parts / "checkpoint.pt", weights_only=True)["step"] == 3
-    resumed = _torchrun(tmp_path, parts, "resume")
-    for before, after in zip(ranks, resumed, strict=True):
+    assert [rank["step"] for rank in runs["stopped"]] == [3, 3]
+    for before, after in zip(ranks, runs["resumed"], strict=True):
         _assert_equal(before, after, "network", "discriminator", "average")
         assert torch.equal(before["hidden"], after["hidden"])
 

@@ -108,20 +108,30 @@ def test_errors_are_one_line_and_status_2(motion, tmp_path, monkeypatch, caplog,
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_sigterm_saves_and_resuming_finishes(motion, tmp_path):
+def test_sigterm_saves_and_resuming_finishes(motion, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    options = ["--motion", str(motion), "--out", str(out), *SMALL, "--steps", "120"]
+    options = ["--motion", str(motion), "--out", str(out), *SMALL, "--per-frame-share", "0"]
     command = [sys.executable, "-m", "realtime_vibe.training.train_landmarks", *options]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [*command, "--steps", "9999"],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     curve = out / "curve.csv"
-    while process.poll() is None and not (curve.is_file() and curve.read_text().count("\n") > 1):
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
+    try:
+        while process.poll() is None and not (
+            curve.is_file() and curve.read_text().count("\n") > 1
+        ):
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
+    finally:
+        process.kill()
     assert process.returncode == 3
     assert "--resume goes on" in errors
-    assert 0 < torch.load(out / "checkpoint.pt", weights_only=True)["step"] < 120
-    done = subprocess.run([*command, "--resume"], cwd=ROOT, env=environment, check=False)
-    assert done.returncode == 0
-    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 120
+    checkpoint = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert 0 < checkpoint["step"] < 9999
+    # As if the run had been to end two steps later.
+    checkpoint["settings"]["steps"] = last = checkpoint["step"] + 2
+    torch.save(checkpoint, out / "checkpoint.pt")
+    assert _main(monkeypatch, *options, "--steps", last, "--resume") == 0
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == last

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from realtime_vibe.errors import ConfigError, DatasetError
+from realtime_vibe.models.checkpoint import DISCRIMINATOR_KEY
+from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.training.distributed import joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, Objective
 from realtime_vibe.training.network import NetworkSize, num_features, read_network
@@ -22,7 +24,6 @@ from realtime_vibe.training.settings import (
     TrainSettings,
 )
 from realtime_vibe.training.trainer import Start, TrainingData, train
-from tests.official_vibe import random_vibe, vibe_checkpoint
 
 SETTINGS = TrainSettings(
     steps=6,
@@ -163,14 +164,14 @@ def test_the_released_recipe_runs(tmp_path, data):
 
 
 def test_the_released_discriminator_goes_on_learning(tmp_path, data):
-    released = vibe_checkpoint(random_vibe())
+    released = {DISCRIMINATOR_KEY: MotionDiscriminator().state_dict()}
     torch.save(released, tmp_path / "vibe.pth.tar")
     # So slow that the weights it begins with are still to be seen.
     slow = replace(RELEASED_DISCRIMINATOR, learning_rate=1e-9, weight_decay=0.0, num_windows=2)
     settings = replace(SETTINGS, steps=3, discriminator=slow)
     source = {"discriminator": tmp_path / "vibe.pth.tar"}
     assert _train(tmp_path / "run", data(), settings, **source).finished
-    found, expected = _weights(tmp_path / "run"), released["disc_motion_state_dict"]
+    found, expected = _weights(tmp_path / "run"), released[DISCRIMINATOR_KEY]
     for name in ("gru.weight_ih_l0", "attention.attention.6.weight", "fc.bias"):
         torch.testing.assert_close(found[f"discriminator {name}"], expected[name])
     with pytest.raises(ConfigError, match="other sizes"):
