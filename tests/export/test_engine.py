@@ -30,7 +30,7 @@ from realtime_vibe.training.network import (
 def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
     mean = MeanParams(torch.randn(144), torch.zeros(10), torch.tensor([0.9, 0.0, 0.0]))
-    size = NetworkSize(embedded=24, hidden=24, regressor=24)
+    size = NetworkSize(embedded=24, hidden=24, regressor=24, iterations=1)  # of each operator one
     statistics = FeatureStatistics(torch.zeros(FEATURE_SIZE), torch.ones(FEATURE_SIZE))
     body = load_body(engine_folder("blazepose-gru") / "body.npz")
     network = build_network(size, statistics, mean, skeleton_arrays(body))
