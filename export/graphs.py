@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx.utils
 import torch
 from torch import Tensor, nn
 
@@ -88,6 +89,20 @@ def write_graph(
     if program is None:
         raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
     program.save(str(path))
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+def write_part(whole: Path, outputs: Sequence[str], path: Path) -> None:
+    """Writes what leads to some of a graph's outputs, with all of its inputs.
+
+    Args:
+        whole: an `.onnx` file.
+        outputs: names of those to keep.
+        path: the `.onnx` file to write.
+    """
+    model = onnx.load(str(whole))
+    inputs = [value.name for value in model.graph.input]
+    onnx.save(onnx.utils.Extractor(model).extract_model(inputs, list(outputs)), str(path))
     onnx.checker.check_model(str(path), full_check=True)
 
 

@@ -30,7 +30,7 @@ from export.backbone import (
     folded,
 )
 from export.body import SMPL_NOTICE, import_smpl, is_our_body, write_npz
-from export.graphs import graph_entry, replace_text, write_graph, write_step
+from export.graphs import graph_entry, replace_text, write_graph, write_part, write_step
 from export.parity import Parity, compared, fused_parity, random_features, stream_parity
 from realtime_vibe.backends.engine_folder import MANIFEST_NAME
 from realtime_vibe.backends.graph_folder import FORMAT_VERSION, file_sha256
@@ -141,7 +141,10 @@ def _write_graphs(
             entries["frame"] = graph_entry(path, session)
             parities["frame"] = fused_parity(network, session, random_crops(), body)
     if options.fused:
-        write_graph(fused, inputs, STEP_OUTPUTS, folder / "fused.onnx")
+        if options.whole_frame:
+            write_part(folder / "frame.onnx", STEP_OUTPUTS, folder / "fused.onnx")
+        else:
+            write_graph(fused, inputs, STEP_OUTPUTS, folder / "fused.onnx")
         with OnnxRuntimeSession(folder / "fused.onnx") as session:
             entries["fused"] = graph_entry(folder / "fused.onnx", session)
             parities["fused"] = fused_parity(network, session, random_crops())

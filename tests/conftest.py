@@ -71,6 +71,28 @@ def made_once(tmp_path_factory, name, make):
 
 
 @pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory):
+    """`yolov3-tiny.weights` with random numbers."""
+    return _yolo_weights(tmp_path_factory, "yolov3-tiny", tiny=True)
+
+
+@pytest.fixture(scope="session")
+def full_weights(tmp_path_factory):
+    """`yolov3.weights` with random numbers."""
+    return _yolo_weights(tmp_path_factory, "yolov3", tiny=False)
+
+
+def _yolo_weights(tmp_path_factory, name, *, tiny):
+    from tests.official_yolo import write_yolo_weights
+
+    file = f"{name}.weights"
+    folder = made_once(
+        tmp_path_factory, name, lambda folder: write_yolo_weights(folder / file, tiny=tiny)
+    )
+    return folder / file
+
+
+@pytest.fixture(scope="session")
 def official_files(tmp_path_factory):
     """Stand-ins for the licensed files, by the names of `VibeFiles`; random weights of full size."""
     from export.vibe import VibeFiles
@@ -106,10 +128,10 @@ def official_engine(official_files, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def official_fused_engine(official_files, tmp_path_factory):
-    """The same engine as one graph from crop to parameters, with another margin."""
+    """The same engine in half precision as one graph from crop to parameters, one to the mesh, with another margin."""
     from export.vibe import VibeOptions, export_vibe
 
-    options = VibeOptions(fused=True, crop_scale=1.2)
+    options = VibeOptions(fused=True, whole_frame=True, precision="fp16", crop_scale=1.2)
     return made_once(
         tmp_path_factory, "fused", lambda out: export_vibe(official_files, out, options)
     )

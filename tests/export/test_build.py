@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from export.build import main
 from export.build_attempts import Comparison, first_within
@@ -14,12 +15,16 @@ from export.build_source import opened, read_source
 from export.built_folder import check_replaceable, written_aside
 from export.calibration import record_clips
 from export.clip_replay import replayed_joints
+from export.graphs import graph_entry, write_graph
 from export.int8_graphs import in_int8
 from export.parity_report import JointError, compare_joints
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
+from realtime_vibe.features.image_crops import CROP_LAYOUT, CROP_LAYOUT_VERSION, CROP_SIZE
+from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.temporal.motion_model import STEP_OUTPUTS
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"
@@ -159,11 +164,33 @@ def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_graph_that_the_app_does_not_run_is_compared_as_well(official_fused_engine, tmp_path):
+class SmallFusedStep(torch.nn.Module):
+    """From crop to parameters, as the published network's one graph, of one product."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(4 * 4 * 3, 24 * 9 + 10 + 3)
+
+    def forward(self, crop, hidden):
+        means = crop.float().reshape(-1, 4, 56, 4, 56, 3).mean((2, 4)) / 255
+        rotmat, betas, camera = self.head(means.flatten(1)).split([24 * 9, 10, 3], -1)
+        return torch.eye(3) + rotmat.reshape(-1, 24, 3, 3), betas, camera + 1.0, 0.5 * hidden
+
+
+def test_a_graph_that_the_app_does_not_run_is_compared_as_well(tmp_path):
     single, out = tmp_path / "single", tmp_path / "half"
-    shutil.copytree(official_fused_engine, single)
-    content = json.loads((single / "engine.json").read_text())
-    content["graphs"]["frame"] = content["graphs"]["fused"]  # takes the same, gives less
+    single.mkdir()
+    shutil.copy(ENGINES / "blazepose-gru" / "body.npz", single)
+    crop, hidden = torch.zeros(2, 224, 224, 3, dtype=torch.uint8), torch.zeros(2, 2, 8)
+    path = single / "fused.onnx"
+    write_graph(SmallFusedStep(), {"crop": crop, "hidden": hidden}, STEP_OUTPUTS, path)
+    with OnnxRuntimeSession(path, num_threads=1) as session:
+        entry = graph_entry(path, session)
+    content = json.loads((ENGINES / "blazepose-gru" / "engine.json").read_text())
+    content["family"] = "vibe-resnet50"
+    content["graphs"] = {"fused": entry, "frame": entry}  # takes the same, gives less
+    layout = {"layout": CROP_LAYOUT, "version": CROP_LAYOUT_VERSION, "size": CROP_SIZE**2 * 3}
+    content["features"] = {**layout, "crop_scale": CROP_SCALE}
     (single / "engine.json").write_text(json.dumps(content))
     assert build(str(single), "onnx", "fp16", out, "--frames", "3") == 0
     graphs = json.loads((out / "engine.json").read_text())["measured"]["parity_build"]["graphs"]

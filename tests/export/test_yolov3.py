@@ -12,17 +12,13 @@ from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
 from realtime_vibe.models.darknet_weights import load_yolov3
+from realtime_vibe.packets import Frame
+from realtime_vibe.tracking.box_tracker import BoxTracker
+from realtime_vibe.tracking.choices import TrackerChoice
+from realtime_vibe.tracking.factory import make_tracker
 from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
-from tests.official_yolo import write_yolo_weights
 
 SIZE = 128
-
-
-@pytest.fixture(scope="module")
-def tiny_weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "yolov3-tiny.weights"
-    write_yolo_weights(path, tiny=True)
-    return path
 
 
 def export(weights, out, **settings):
@@ -85,6 +81,11 @@ def test_the_detector_runs_it(exported):
             (person.score for person in found), reverse=True
         )
         assert YoloV3Detector(session).detect(image) == ()  # random weights see nobody
+    choice = TrackerChoice(detector=str(report.folder), max_people=2)
+    with make_tracker(choice, needs_landmarks=False) as tracker:
+        assert type(tracker) is BoxTracker
+        frame = Frame(image_bgr=image, index=0, captured_at_s=0.0, grabbed_at_s=0.0)
+        assert len(tracker.update(frame)) <= 2
 
 
 def test_a_graph_that_differs_replaces_nothing(exported, tiny_weights, tmp_path, monkeypatch):
@@ -121,11 +122,9 @@ def test_the_command_answers_mistakes_with_one_line(
 
 
 @pytest.mark.slow
-def test_the_full_network_exports_with_its_three_maps(tmp_path):
+def test_the_full_network_exports_with_its_three_maps(full_weights, tmp_path):
     assert yolov3_export.DEFAULT_SIZE == 416
-    weights = tmp_path / "yolov3.weights"
-    write_yolo_weights(weights, tiny=False)
-    report = export(weights, tmp_path / "out", size=64)
+    report = export(full_weights, tmp_path / "out", size=64)
     assert report.family == "yolov3"
     assert report.max_error <= 1e-4
     with OnnxRuntimeSession(report.folder / "yolov3.onnx", num_threads=2) as session:

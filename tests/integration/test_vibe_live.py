@@ -39,7 +39,7 @@ class GivenBoxes:
 @pytest.fixture(scope="module")
 def frames():
     capture = cv2.VideoCapture(str(demo_clip_path()))
-    images = [capture.read()[1] for _ in range(5)]
+    images = [capture.read()[1] for _ in range(3)]
     capture.release()
     return [
         Frame(image_bgr=image, index=index, captured_at_s=index / 30, grabbed_at_s=0.0)
@@ -49,15 +49,19 @@ def frames():
 
 @pytest.fixture
 def run(official_engine, frames):
-    """Results of every frame with the given boxes."""
+    """Results of every frame, for each of the trackers anew."""
 
-    def over_frames(tracker, **settings):
+    def over_frames(*trackers, **settings):
         config = LiveConfig(engine=str(official_engine), view="none", smooth=0.0, **settings)
         pipeline = build_pipeline(config).pipeline
         pipeline._tracker.close()
-        pipeline._tracker = tracker
+        runs = []
         try:
-            return [pipeline.step(frame) for frame in frames]
+            for tracker in trackers:
+                pipeline._tracker = tracker
+                pipeline.reset()
+                runs.append([pipeline.step(frame) for frame in frames])
+            return runs
         finally:
             pipeline.close()
 
@@ -68,9 +72,9 @@ def run(official_engine, frames):
 def test_people_together_are_as_each_alone(run, temporal):
     height, width = 720, 1280
     boxes = {"p3": (50, 40, 300, 500), "p7": (width // 2, 100, width // 2 + 200, height)}
-    together = run(GivenBoxes(**boxes), temporal=temporal)
-    for index, (name, box) in enumerate(boxes.items()):
-        alone = run(GivenBoxes(**{name: box}), temporal=temporal)
+    one_each = [GivenBoxes(**{name: box}) for name, box in boxes.items()]
+    together, *each_alone = run(GivenBoxes(**boxes), *one_each, temporal=temporal)
+    for index, (name, alone) in enumerate(zip(boxes, each_alone, strict=True)):
         for both, one in zip(together, alone, strict=True):
             got, expected = both.people[index], one.people[0]
             assert got.person.track_id == expected.person.track_id == int(name[1:])
@@ -80,7 +84,8 @@ def test_people_together_are_as_each_alone(run, temporal):
 
 def test_the_camera_lives_in_the_square_with_the_margin(run):
     box = (200, 100, 400, 600)
-    person = run(GivenBoxes(p0=box))[-1].people[0]
+    ((*_, last),) = run(GivenBoxes(p0=box))
+    (person,) = last.people
     np.testing.assert_allclose(person.square_px, square_of_bbox(np.array(box), 1.1), rtol=1e-6)
     assert person.square_px[2] == pytest.approx(550)
 
@@ -91,7 +96,8 @@ def test_nobody_in_view_runs_no_network(run, monkeypatch):
 
     monkeypatch.setattr("realtime_vibe.features.image_crops.ImageCrops.extract", refuse)
     monkeypatch.setattr("realtime_vibe.temporal.motion_model.MotionModel.step", refuse)
-    assert all(result.people == () for result in run(GivenBoxes()))
+    (results,) = run(GivenBoxes())
+    assert all(result.people == () for result in results)
 
 
 def test_a_fused_engine_refuses_to_run_windows(official_fused_engine):

@@ -6,7 +6,7 @@ import torch
 
 from realtime_vibe.errors import CheckpointError
 from realtime_vibe.models.darknet_weights import BATCH_NORM_EPSILON, load_yolov3
-from tests.official_yolo import architecture_of, cfg_text, write_yolo_weights
+from tests.official_yolo import architecture_of, cfg_text
 
 HEADER_BYTES = 20
 
@@ -71,13 +71,6 @@ def pooled(x, stride):
     return np.max(corners, axis=0)[:, ::stride, ::stride]
 
 
-@pytest.fixture(scope="module")
-def tiny_weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "yolov3-tiny.weights"
-    write_yolo_weights(path, tiny=True)
-    return path
-
-
 def with_content(folder, content):
     path = folder / "some.weights"
     path.write_bytes(content)
@@ -85,9 +78,8 @@ def with_content(folder, content):
 
 
 @pytest.mark.parametrize("is_tiny", [True, False], ids=["tiny", "full"])
-def test_the_loaded_network_computes_what_the_file_says(tmp_path, is_tiny):
-    path = tmp_path / "official.weights"
-    write_yolo_weights(path, tiny=is_tiny, seed=5)
+def test_the_loaded_network_computes_what_the_file_says(request, is_tiny):
+    path = request.getfixturevalue("tiny_weights" if is_tiny else "full_weights")
     network = load_yolov3(path)
     assert network.architecture is architecture_of(tiny=is_tiny)
     assert not network.training

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -247,20 +246,3 @@ def test_boxes_have_nothing_to_refine(boxes_folder: Path) -> None:
     choice = TrackerChoice(detector=str(boxes_folder), tracker_model="lite")
     with pytest.raises(ConfigError, match="tracker-model is lite, but the tracker is boxes"):
         make_tracker(choice, needs_landmarks=False)
-
-
-def test_a_detector_made_of_darknets_weights_opens_and_looks(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("onnxscript")
-    from export.yolov3 import export_yolov3
-    from tests.official_yolo import write_yolo_weights
-
-    write_yolo_weights(tmp_path / "yolov3-tiny.weights", tiny=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        export_yolov3(tmp_path / "yolov3-tiny.weights", tmp_path / "yolo", size=64)
-    choice = TrackerChoice(detector=str(tmp_path / "yolo"), max_people=2)
-    with make_tracker(choice, needs_landmarks=False) as made:
-        assert type(made) is BoxTracker
-        people = made.update(_frame(0.0))  # random numbers may see anything, but not a crowd
-    assert len(people) <= 2
