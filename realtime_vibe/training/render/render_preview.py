@@ -29,12 +29,9 @@ def write_contact_sheet(inputs: ShardInputs, path: Path) -> None:
         OutputError: it cannot be written.
         RealtimeVibeError: something is missing, damaged or not installed.
     """
-    sheet = contact_sheet(inputs)
-    try:
-        is_written = cv2.imwrite(str(path), sheet)
-    except cv2.error as error:
-        raise OutputError(f"cannot write {path}: no picture format has this suffix") from error
-    if not is_written:
+    if not cv2.haveImageWriter(str(path)):
+        raise OutputError(f"cannot write {path}: no picture format has this suffix")
+    if not cv2.imwrite(str(path), contact_sheet(inputs)):
         raise OutputError(f"cannot write {path}; is its folder there?")
 
 
