@@ -13,6 +13,8 @@ MAX_SHAPE_FRAMES = 600
 """The running mean of betas forgets beyond this many frames, so a wrong start heals."""
 SHAPE_STEP = 0.02
 """A new mean is given out when a coefficient moved this far [standard deviations]: under a millimetre."""
+HELD_FRAMES = 15
+"""And at the latest after so many frames: two streams that share these must not keep different shapes for ever."""
 
 
 class RunningShape:
@@ -21,17 +23,19 @@ class RunningShape:
     def __init__(self) -> None:
         self._mean: FloatArray = np.zeros(NUM_BETAS, np.float32)
         self._given: FloatArray = self._mean
-        self._frames = 0
+        self._frames = self._held = 0
 
     def update(self, betas: FloatArray) -> FloatArray:
-        """Takes one (10,) estimate and returns the mean (10,), the same array while it hardly moves.
+        """Takes one (10,) estimate and returns the mean (10,), for some frames the same array while it hardly moves.
 
-        An unchanged shape saves the body half its work and keeps the mesh from breathing.
+        An unchanged shape saves the body half its work, and steps this small nobody sees.
         """
         self._frames = min(self._frames + 1, MAX_SHAPE_FRAMES)
         self._mean = self._mean + (betas - self._mean) / np.float32(self._frames)
-        if self._frames == 1 or np.abs(self._mean - self._given).max() > SHAPE_STEP:
-            self._given = self._mean
+        self._held += 1
+        has_moved = np.abs(self._mean - self._given).max() > SHAPE_STEP
+        if self._frames == 1 or has_moved or self._held >= HELD_FRAMES:
+            self._given, self._held = self._mean, 0
         return self._given
 
     def reset(self) -> None:

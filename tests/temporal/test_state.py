@@ -18,6 +18,16 @@ def test_small_changes_give_the_same_array():
     assert again is first
 
 
+def test_streams_that_share_frames_end_with_one_shape():
+    """A band in which nothing is given out would keep two shapes for ever."""
+    rng = np.random.default_rng(0)
+    shapes = RunningShape(), RunningShape()
+    shapes[0].update(np.full(10, 1.5 * SHAPE_STEP, np.float32))
+    for betas in rng.normal(0, 0.2, (3000, 10)).astype(np.float32):
+        given = [shape.update(betas) for shape in shapes]
+    assert np.abs(np.subtract(*given)).max() < 0.2 * SHAPE_STEP
+
+
 def test_noise_settles():
     rng = np.random.default_rng(0)
     shape = RunningShape()
