@@ -157,12 +157,14 @@ class MotionCapturePipeline:
         )
 
     def reset(self) -> None:
-        """Forgets everybody, as after a camera was away."""
+        """Forgets everybody and how the camera was tilted, as where another camera takes over."""
         self._tracker.reset()
         self._temporal.reset()
         self._lost.reset()
         if self._corrections is not None:
             self._corrections.reset()
+        if self._leveler is not None:
+            self._leveler = Leveler()
 
     def reset_shape(self) -> None:
         """Starts everybody's body shape over, a calibrated one included."""

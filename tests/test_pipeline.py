@@ -7,11 +7,13 @@ import pytest
 
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.features.landmark_features import FEATURE_SIZE, LandmarkFeatures
+from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.camera import project
 from realtime_vibe.packets import BodyMesh, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
+from realtime_vibe.world.leveler import Leveler
 
 
 class ScriptedTracker:
@@ -83,12 +85,13 @@ class PointBody:
         return BodyMesh.of(vertices=transl[None], joints=joints, transl=transl)
 
 
-def _pipeline(script, mode="stream", smooth=0.0, session=None):
+def _pipeline(script, mode="stream", smooth=0.0, session=None, leveler=None):
     return MotionCapturePipeline(
         tracker=ScriptedTracker(script),
         features=LandmarkFeatures(1.1),
         temporal=TemporalStage(MotionModel(session or CountingSession()), mode=mode, smooth=smooth),
         body=PointBody(),
+        leveler=leveler,
     )
 
 
@@ -148,12 +151,15 @@ def test_reset_shape_takes_the_next_estimate():
     assert pipeline.step(_frame(2)).people[0].params.betas[0] == 3.0
 
 
-def test_a_turned_picture_starts_everybody_over(caplog):
-    pipeline = _pipeline([(0,)] * 4)
+def test_a_turned_picture_starts_everything_over(caplog):
+    leveler = Leveler()
+    pipeline = _pipeline([(0,)] * 4, leveler=leveler)
     for index in range(3):
         pipeline.step(_frame(index))
+    leveler.T_world_camera = np.eye(4, dtype=np.float32)  # as for a camera that looks down
     turned = pipeline.step(_frame(3, size=(480, 640)))
     assert turned.people[0].params.betas[0] == 1.0  # the memory of three frames is gone
+    np.testing.assert_array_equal(turned.T_world_camera, T_WORLD_CAMERA)
     assert "480x640" in caplog.text
 
 
