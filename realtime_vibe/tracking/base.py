@@ -3,15 +3,22 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
 from realtime_vibe.system.closing import Closable
+from realtime_vibe.system.few_warnings import FewWarnings
 
 MAX_GAP_S = 1.0
 """A person who is back after a longer gap is looked for everywhere, and starts with an empty memory."""
 NEWCOMER_WAIT_S = 0.5
 """Right after a loss only the lost person is accepted, so that a bystander does not take over."""
 OVERFLOW = "frame %d: the landmark network gave numbers that are not finite; nobody is seen there"
+DETECTOR_OVERFLOW = (
+    "the person detector gave numbers that are not finite: %d of %d answers are left out"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,25 @@ class DetectedPerson:
     """(4,) box [px] around the whole body; may reach beyond the image."""
     region: RotatedSquare
     """Where a landmark network should look for this person."""
+
+
+def counting_answers(
+    scores: FloatArray, boxes: FloatArray, min_score: float, overflows: FewWarnings
+) -> NDArray[np.intp]:
+    """(N,) indices of a detector's answers that count.
+
+    Args:
+        scores: (A,) in [0, 1].
+        boxes: (A, B).
+        min_score: lower ones are left out.
+        overflows: is told, as `DETECTOR_OVERFLOW`, of others that are left out as they are not finite.
+    """
+    is_high = ~(scores < min_score)  # of NaN nobody knows
+    is_sound = is_high & np.isfinite(scores) & np.isfinite(boxes).all(axis=1)
+    num_left_out = int(is_high.sum() - is_sound.sum())
+    if num_left_out:
+        overflows.add(num_left_out, len(scores))
+    return np.flatnonzero(is_sound)
 
 
 class PersonDetector(Protocol):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import crop_square, crop_to_image, letterbox_square
 from realtime_vibe.packets import FloatArray, ImageArray
-from realtime_vibe.tracking.base import DetectedPerson
+from realtime_vibe.system.few_warnings import FewWarnings
+from realtime_vibe.tracking.base import DETECTOR_OVERFLOW, DetectedPerson, counting_answers
 from realtime_vibe.tracking.regions import region_from_alignment
 
 INPUT_SIZE = 224
@@ -34,6 +35,7 @@ class BlazePoseDetector:
         self._input_name = session.inputs[0].name
         self._min_score = min_score
         self._centers = anchor_centers()
+        self._overflows = FewWarnings(__name__, DETECTOR_OVERFLOW)
 
     def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
         """Finds people, best score first; see `PersonDetector.detect`."""
@@ -41,12 +43,12 @@ class BlazePoseDetector:
         square = letterbox_square(width, height)
         crop = crop_square(image_bgr, square, INPUT_SIZE)
         results = self._session.run({self._input_name: crop[None]})
-        scores, boxes, keypoints = decode(
-            results["boxes"][0], results["scores"][0, :, 0], self._centers, self._min_score
-        )
+        scores, raw = chances(results["scores"][0, :, 0]), results["boxes"][0]
+        kept = counting_answers(scores, raw, self._min_score, self._overflows)
+        boxes, keypoints = decode(raw[kept], self._centers[kept])
         return tuple(
             detected_person(score, crop_to_image(points, square))
-            for score, _, points in merge_overlapping(scores, boxes, keypoints)
+            for score, _, points in merge_overlapping(scores[kept], boxes, keypoints)
         )
 
     def close(self) -> None:
@@ -84,28 +86,27 @@ def anchor_centers() -> FloatArray:
     return np.concatenate(maps)
 
 
-def decode(
-    raw_boxes: FloatArray, logits: FloatArray, centers: FloatArray, min_score: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def chances(logits: FloatArray) -> FloatArray:
+    """(A,) in [0, 1] from the network's (A,) logits."""
+    clipped = np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT)
+    return (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
+
+
+def decode(raw_boxes: FloatArray, centers: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Turns the network's numbers into boxes.
 
     Args:
-        raw_boxes: (A, 12) x, y, w, h and 4 keypoints, in input pixels relative to the anchor.
-        logits: (A,).
-        centers: (A, 2) from `anchor_centers`.
-        min_score: lower ones are left out.
+        raw_boxes: (N, 12) x, y, w, h and 4 keypoints, in input pixels relative to the anchor.
+        centers: (N, 2) of the anchors.
 
     Returns:
-        scores (N,), boxes (N, 4) as x1, y1, x2, y2 and keypoints (N, 4, 2) in crop coordinates.
+        boxes (N, 4) as x1, y1, x2, y2 and keypoints (N, 4, 2) in crop coordinates.
     """
-    clipped = np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT)
-    scores = (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
-    kept = np.flatnonzero(scores >= min_score)
-    raw = raw_boxes[kept] / np.float32(INPUT_SIZE)
-    middle = raw[:, :2] + centers[kept]
+    raw = raw_boxes / np.float32(INPUT_SIZE)
+    middle = raw[:, :2] + centers
     half = raw[:, 2:4] / np.float32(2)
-    keypoints = raw[:, 4:].reshape(-1, NUM_KEYPOINTS, 2) + centers[kept][:, None]
-    return scores[kept], np.concatenate([middle - half, middle + half], axis=1), keypoints
+    keypoints = raw[:, 4:].reshape(-1, NUM_KEYPOINTS, 2) + centers[:, None]
+    return np.concatenate([middle - half, middle + half], axis=1), keypoints
 
 
 def merge_overlapping(

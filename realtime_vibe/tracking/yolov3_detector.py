@@ -15,7 +15,8 @@ from realtime_vibe.geometry.crop import (
     letterbox_square,
 )
 from realtime_vibe.packets import FloatArray, ImageArray
-from realtime_vibe.tracking.base import DetectedPerson
+from realtime_vibe.system.few_warnings import FewWarnings
+from realtime_vibe.tracking.base import DETECTOR_OVERFLOW, DetectedPerson, counting_answers
 
 MIN_SCORE = 0.7
 """Of VIBE's demo."""
@@ -49,6 +50,7 @@ class YoloV3Detector:
         self._size = int(session.inputs[0].shape[1])
         self._min_score = min_score
         self._max_people = max_people
+        self._overflows = FewWarnings(__name__, DETECTOR_OVERFLOW)
 
     def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
         """Finds people, best score first; see `PersonDetector.detect`."""
@@ -57,9 +59,11 @@ class YoloV3Detector:
         picture = letterboxed(image_bgr, square, self._size)
         results = self._session.run({self._input_name: picture[None]})
         boxes, scores = results["boxes"][0], results["scores"][0]
+        kept = counting_answers(scores, boxes, self._min_score, self._overflows)
+        boxes, scores = boxes[kept], scores[kept]
         return tuple(
             _person(float(scores[index]), crop_to_image(boxes[index].reshape(2, 2), square))
-            for index in best_apart(boxes, scores, self._min_score)[: self._max_people]
+            for index in best_apart(boxes, scores)[: self._max_people]
         )
 
     def close(self) -> None:
@@ -76,24 +80,21 @@ def letterboxed(image_bgr: ImageArray, square: RotatedSquare, size: int) -> Imag
     return padded
 
 
-def best_apart(boxes: FloatArray, scores: FloatArray, min_score: float) -> NDArray[np.intp]:
+def best_apart(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
     """Non-maximum suppression: the best box of each heap of overlapping ones.
 
     Args:
-        boxes: (A, 4) x1, y1, x2, y2.
-        scores: (A,).
-        min_score: lower ones are left out, as are boxes that are not finite.
+        boxes: (N, 4) x1, y1, x2, y2.
+        scores: (N,).
 
     Returns:
-        (N,) indices, best score first; empty when no score is high enough.
+        (M,) indices, best score first.
     """
-    kept = np.flatnonzero((scores >= min_score) & np.isfinite(boxes).all(axis=1))
-    corners = boxes[kept]
-    with_sizes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    with_sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     best = cv2.dnn.NMSBoxes(
-        with_sizes.astype(np.float64).tolist(), scores[kept].tolist(), 0.0, _SAME_PERSON_IOU
+        with_sizes.astype(np.float64).tolist(), scores.tolist(), 0.0, _SAME_PERSON_IOU
     )
-    return kept[np.asarray(best, dtype=np.intp)]
+    return np.asarray(best, dtype=np.intp)
 
 
 def _person(score: float, corners_px: FloatArray) -> DetectedPerson:

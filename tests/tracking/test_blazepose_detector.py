@@ -1,11 +1,16 @@
 """Decoding of the detector's numbers, and the merging of overlapping answers."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.tracking.blazepose_detector import (
+    INPUT_SIZE,
+    BlazePoseDetector,
     anchor_centers,
+    chances,
     decode,
     detected_person,
     merge_overlapping,
@@ -24,21 +29,40 @@ def test_anchors_cover_the_input_evenly() -> None:
 
 def test_decode_adds_the_anchor_and_divides_by_the_input_size() -> None:
     centers = anchor_centers()
-    raw, logits = np.zeros((2254, 12), np.float32), np.full(2254, -50.0, np.float32)
-    raw[700] = [22.4, 0, 44.8, 22.4, 0, 22.4, 0, -22.4, 1, 2, 3, 4]
-    logits[700] = 2.0
-    scores, boxes, keypoints = decode(raw, logits, centers, 0.5)
+    raw = np.array([[22.4, 0, 44.8, 22.4, 0, 22.4, 0, -22.4, 1, 2, 3, 4]], np.float32)
+    boxes, keypoints = decode(raw, centers[700:701])
     x, y = centers[700]
-    np.testing.assert_allclose(scores, [1 / (1 + np.exp(-2.0))], rtol=1e-6)
     np.testing.assert_allclose(boxes, [[x, y - 0.05, x + 0.2, y + 0.05]], atol=1e-6)
     np.testing.assert_allclose(keypoints[0, :2], [[x, y + 0.1], [x, y - 0.1]], atol=1e-6)
 
 
 def test_huge_logits_neither_overflow_nor_warn() -> None:
-    logits = np.full(2254, -1e4, np.float32)
-    logits[5] = 1e4
-    scores, _, _ = decode(np.zeros((2254, 12), np.float32), logits, anchor_centers(), 0.5)
-    np.testing.assert_allclose(scores, [1.0])
+    logits = np.array([-1e4, 0, 2, 1e4], np.float32)
+    np.testing.assert_allclose(chances(logits), [0, 0.5, 0.880797, 1], atol=1e-6)
+
+
+class BrokenSession:
+    """Answers with the same number everywhere."""
+
+    inputs = (TensorSpec(name="image", shape=(1, INPUT_SIZE, INPUT_SIZE, 3), dtype="uint8"),)
+
+    def __init__(self, boxes: float, scores: float) -> None:
+        self.boxes, self.scores = boxes, scores
+
+    def run(self, feeds: object) -> dict[str, np.ndarray]:
+        return {
+            "boxes": np.full((1, 2254, 12), self.boxes, np.float32),
+            "scores": np.full((1, 2254, 1), self.scores, np.float32),
+        }
+
+
+@pytest.mark.parametrize(("boxes", "scores"), [(0.0, np.nan), (np.nan, 9.0), (np.inf, 9.0)])
+def test_a_detector_that_overflows_finds_nobody_and_says_so(
+    boxes: float, scores: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = BlazePoseDetector(BrokenSession(boxes, scores))  # type: ignore[arg-type]
+    assert detector.detect(np.zeros((48, 64, 3), np.uint8)) == ()
+    assert "2254 of 2254" in caplog.text
 
 
 def test_overlapping_boxes_are_averaged_by_score() -> None:

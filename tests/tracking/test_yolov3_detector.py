@@ -96,12 +96,15 @@ def test_the_border_leaves_the_image_as_it_is():
 def test_overlapping_boxes_leave_the_best():
     boxes = np.array([[0, 0, 1, 1], [0.1, 0, 1.1, 1], [0, 0, 0.3, 1], [2, 2, 3, 3]], np.float32)
     scores = np.array([0.8, 0.9, 0.7, 0.75], np.float32)
-    assert best_apart(boxes, scores, 0.5).tolist() == [1, 3, 2]
+    assert best_apart(boxes, scores).tolist() == [1, 3, 2]
 
 
-def test_boxes_that_are_not_finite_are_left_out():
-    boxes = np.array([[0, 0, np.inf, 1], [0, 0, 1, 1], [np.nan] * 4], np.float32)
-    assert best_apart(boxes, np.ones(3, np.float32), 0.5).tolist() == [1]
+def test_answers_that_are_not_finite_are_left_out_with_a_warning(caplog):
+    boxes = [[0, 0, np.inf, 1], [0.2, 0.2, 0.4, 1], [np.nan] * 4, [0, 0, 1, 1], [np.inf] * 4]
+    scores = [0.9, 0.8, 0.9, np.nan, 0.1]  # what is too low to count may be anything
+    (person,) = YoloV3Detector(FakeSession(boxes, scores)).detect(image())
+    assert person.score == pytest.approx(0.8)
+    assert "3 of 5" in caplog.text
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40))
@@ -110,11 +113,11 @@ def test_what_is_left_is_apart_and_covers_what_is_gone(seed, count):
     corners = rng.uniform(0, 1, (count, 2))
     boxes = np.hstack([corners, corners + rng.uniform(0.05, 0.5, (count, 2))]).astype(np.float32)
     scores = rng.uniform(0, 1, count).astype(np.float32)
-    left = best_apart(boxes, scores, 0.3)
+    left = best_apart(boxes, scores)
     assert list(scores[left]) == sorted(scores[left], reverse=True)
     overlap = iou(boxes)
     assert np.all(overlap[np.ix_(left, left)][~np.eye(len(left), dtype=bool)] <= 0.45 + 1e-5)
-    for gone in set(np.flatnonzero(scores >= 0.3)) - set(left):
+    for gone in set(range(count)) - set(left):
         assert any(overlap[gone, k] >= 0.45 - 1e-5 and scores[k] >= scores[gone] for k in left)
 
 
