@@ -18,7 +18,10 @@ HELD_FRAMES = 15
 
 
 class RunningShape:
-    """Mean of betas: a person has one body shape (Kocabas et al. 2020, sec. 3.1)."""
+    """Mean of betas: a person has one body shape (Kocabas et al. 2020, sec. 3.1).
+
+    At first frames weigh in proportion to their number: an empty memory's estimates are the worst.
+    """
 
     def __init__(self) -> None:
         self._mean: FloatArray = np.zeros(NUM_BETAS, np.float32)
@@ -30,8 +33,9 @@ class RunningShape:
 
         An unchanged shape saves the body half its work, and steps this small nobody sees.
         """
-        self._frames = min(self._frames + 1, MAX_SHAPE_FRAMES)
-        self._mean = self._mean + (betas - self._mean) / np.float32(self._frames)
+        self._frames += 1
+        share = max(2.0 / (self._frames + 1), 1.0 / MAX_SHAPE_FRAMES)
+        self._mean = self._mean + np.float32(share) * (betas - self._mean)
         self._held += 1
         has_moved = np.abs(self._mean - self._given).max() > SHAPE_STEP
         if self._frames == 1 or has_moved or self._held >= HELD_FRAMES:
