@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from benchmarks.frame_code import height_px, stamp
+from benchmarks.latency import MemorySource
 from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.system.closing import OpenedByWith
 
 
 def with_room_for_code(image: ImageArray, size: tuple[int, int]) -> ImageArray:
@@ -34,7 +33,7 @@ def with_room_for_code(image: ImageArray, size: tuple[int, int]) -> ImageArray:
     return out
 
 
-class CodedSource(OpenedByWith):
+class CodedSource(MemorySource):
     """Plays pictures to and fro at a steady rate, as a camera would, each with its number.
 
     Args:
@@ -44,45 +43,20 @@ class CodedSource(OpenedByWith):
     """
 
     def __init__(self, images: list[ImageArray], count: int, rate_hz: float) -> None:
-        self._images = images + images[-2:0:-1]
-        self._count = count
-        self._rate_hz = rate_hz
-        self._index = 0
-        self._started_s = 0.0
+        super().__init__(images, count, rate_hz)
+        self._every_s = 1.0 / rate_hz
         self._closed = threading.Event()
-
-    @property
-    def info(self) -> SourceInfo:
-        """A live source."""
-        height, width = self._images[0].shape[:2]
-        return SourceInfo(
-            name="coded",
-            width=width,
-            height=height,
-            fps=self._rate_hz,
-            frame_count=None,
-            is_live=True,
-        )
-
-    @property
-    def status(self) -> str:
-        """Always well."""
-        return "ok"
-
-    def open(self) -> None:
-        """Starts the clock."""
-        self._started_s = time.perf_counter()
 
     def read(self, stop: threading.Event) -> Frame | None:
         """The next frame at its time: drawn before, stamped with the time after the wait."""
         elapsed_s = time.perf_counter() - self._started_s
         # A camera does not wait for who is late: those frames are gone.
-        index = max(self._index, math.floor(elapsed_s * self._rate_hz))
+        index = max(self._index, math.floor(elapsed_s / self._every_s))
         if index >= self._count:
             return None
         image = self._images[index % len(self._images)].copy()
         stamp(image, index)
-        due_s = self._started_s + index / self._rate_hz
+        due_s = self._started_s + index * self._every_s
         if self._closed.wait(max(0.0, due_s - time.perf_counter())) or stop.is_set():
             return None
         now_s = time.perf_counter()
