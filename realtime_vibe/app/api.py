@@ -4,7 +4,6 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from realtime_vibe.app.clips import clip_names, named_after
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
-from realtime_vibe.app.run import build_pipeline, connect, write_reports
+from realtime_vibe.app.run import build_pipeline, source_of, start
 from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed
 from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.app.streamed import StreamedFrame
@@ -22,9 +21,8 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import FrameSource
-from realtime_vibe.sources.factory import open_source
 from realtime_vibe.sources.given_frames import GivenFrames
-from realtime_vibe.system.closing import ClosedByWith, run_all
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 
 SETTLING_FRAMES = 16
@@ -109,36 +107,29 @@ class LiveStream(ClosedByWith):
     def _open(self) -> LiveRun:
         name = "frames" if self._frames is not None else clip_names([self._config.source])[0]
         config, cleanup = named_after(self._config, name), self._cleanup
-        stats = StatsCollector()
-        outputs = LiveOutputs(config)
+        outputs, stats = LiveOutputs(config), StatsCollector()
         built = build_pipeline(config)
         cleanup.callback(built.pipeline.close)
         source = self._new_source(config)
         source.open()
         cleanup.callback(source.close)
-        every_frame = not source.info.is_live
-        if config.every_frame is not None:
-            every_frame = config.every_frame
+        self._faces = built.faces
+        every = not source.info.is_live if config.every_frame is None else config.every_frame
         live = LiveRun(
             source,
             built.pipeline,
             stats,
-            every_frame=every_frame,
+            every_frame=every,
             max_frames=config.max_frames,
-            every_result=every_frame,
+            every_result=every,
         )
-        reports = partial(write_reports, outputs, live, stats, built)
-        cleanup.callback(run_all, live.close, reports)
-        connect(config, outputs, live, built, source.info)
-        self._faces = built.faces
-        live.start()
+        start(config, live, built, source.info, (outputs, stats), cleanup)
         return live
 
     def _new_source(self, config: LiveConfig) -> FrameSource:
         if self._frames is not None:
             return GivenFrames(self._frames, fps=config.fps)
-        size = (config.width, config.height) if config.width and config.height else None
-        return open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
+        return source_of(config)
 
 
 def stream(

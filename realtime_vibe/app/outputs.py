@@ -230,6 +230,14 @@ class LiveOutputs:
             self._carry_out(action, display, live)
         return True
 
+    def say_what_is_left(self) -> None:
+        """Says how to complete recordings whose files were not made, as after a second Ctrl-C."""
+        for path in [] if self._takes is None else self._takes.unfinished:
+            logger.warning(
+                "stopped before the recording was complete: 'realtime-vibe recover %s' makes its files",
+                path,
+            )
+
     def finish(
         self,
         last: FrameResult | None,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,16 +120,14 @@ def run(config: LiveConfig) -> int:
             display = outputs.open_display(built.faces) if config.has_windows else None
             if display is not None:
                 cleanup.callback(display.close)
-            source = _open_source(config)
+            source = source_of(config)
+            source.open()
             cleanup.callback(source.close)
         every_frame = _wants_every_frame(config, source)
         live = LiveRun(
             source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
         )
-        reports = partial(write_reports, outputs, live, stats, built)
-        cleanup.callback(run_all, live.close, reports)
-        connect(config, outputs, live, built, source.info)
-        live.start()
+        start(config, live, built, source.info, (outputs, stats), cleanup)
         caught = signals.caught
         if display is not None:
             titles = (built.engine, f"{built.backend} {built.precision}")
@@ -143,18 +140,48 @@ def run(config: LiveConfig) -> int:
     return 128 + caught[0] if caught else 0
 
 
-def connect(
-    config: LiveConfig, outputs: LiveOutputs, live: LiveRun, built: BuiltPipeline, info: SourceInfo
+def start(
+    config: LiveConfig,
+    live: LiveRun,
+    built: BuiltPipeline,
+    info: SourceInfo,
+    results: tuple[LiveOutputs, StatsCollector],
+    cleanup: ExitStack,
 ) -> None:
-    """Hangs outputs and calibration on a run that has not started.
+    """Starts a run with its outputs and calibration.
+
+    Args:
+        config: checked settings.
+        live: the run.
+        built: its pipeline.
+        info: what its open source says about itself.
+        results: where they go.
+        cleanup: ends the run, finishes its outputs and writes the reports.
 
     Raises:
         RealtimeVibeError: a file cannot be opened, or the body cannot have the stated height.
     """
+    outputs, stats = results
+
+    def finish() -> None:
+        try:
+            run_all(live.close, lambda: _write_reports(outputs, live, stats, built))
+        except KeyboardInterrupt:
+            outputs.say_what_is_left()
+            raise
+
+    cleanup.callback(finish)
     outputs.attach(live, built.faces, info, lossless=live.every_frame, body=built.recorded_body)
     calibration = LiveCalibration(config, built.body_model, built.engine)
     outputs.calibrate_with(calibration)
     calibration.attach(live, info)
+    live.start()
+
+
+def source_of(config: LiveConfig) -> FrameSource:
+    """The source that the settings name, not opened yet."""
+    size = (config.width, config.height) if config.width and config.height else None
+    return open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
 
 
 def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None:
@@ -165,20 +192,13 @@ def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None
     return BodyCorrections(model, foot_lock=config.locks_feet, rest_legs=rest_legs)
 
 
-def _open_source(config: LiveConfig) -> FrameSource:
-    size = (config.width, config.height) if config.width and config.height else None
-    source = open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
-    source.open()
-    return source
-
-
 def _wants_every_frame(config: LiveConfig, source: FrameSource) -> bool:
     if config.every_frame is not None:
         return config.every_frame
     return not (config.has_windows or config.sends or source.info.is_live)
 
 
-def write_reports(
+def _write_reports(
     outputs: LiveOutputs, live: LiveRun, stats: StatsCollector, built: BuiltPipeline
 ) -> None:
     """Writes the snapshot and the statistics of a run that is over.

@@ -184,8 +184,14 @@ class Takes:
         self._content = content
         self._running: list[TakeSink] = []
         self._finished: list[TakeSink] = []
+        self._spools: list[Path] = []
         self._since_s = 0.0
         self._number = 0
+
+    @property
+    def unfinished(self) -> list[Path]:
+        """Spools of recordings whose files are not made yet."""
+        return [path for path in self._spools if path.exists()]
 
     @property
     def is_recording(self) -> bool:
@@ -251,6 +257,7 @@ class Takes:
                 overwrite=overwrite,
             )
             sinks.append(TakeSink(", ".join(path.name for path in motion), recorder))
+            self._spools.append(spool_path(motion[0]))
         open_video = self._content.open_video
         videos = (path for path in paths if path not in motion)
         sinks += [TakeSink(path.name, open_video(path, overwrite)) for path in videos]

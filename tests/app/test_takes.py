@@ -15,9 +15,11 @@ from realtime_vibe.app.outputs import LiveOutputs, check_outputs
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.app.takes import TakeContent, Takes, TakeSettings, TakeSink, check_take
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.record import motion_recorder
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
 from realtime_vibe.packets import FrameResult
+from realtime_vibe.sources.base import SourceInfo
 from tests.outputs.record import posed_takes
 
 resource = pytest.importorskip("resource", reason="this system has no limits on files")
@@ -309,3 +311,21 @@ def test_the_world_of_every_moment_is_recorded(tmp_path: Path) -> None:
         rest = pelvis - FRAMES[0].people[0].mesh.transl
         expected = raised[:, :3] @ pelvis + raised[:, 3]
         np.testing.assert_allclose(motion["trans"][0] + rest, expected, atol=1e-5)
+
+
+def test_a_run_stopped_while_it_writes_says_how_to_complete_the_recording(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    live, faces = LiveList(), np.zeros((0, 3), np.int32)
+    info = SourceInfo(name="x", width=64, height=48, fps=30.0, frame_count=1, is_live=False)
+    outputs = LiveOutputs(LiveConfig(view="none", record=(tmp_path / "o.npz",)))
+    outputs.attach(live, faces, info, lossless=True, body=posed_takes.real_body())  # type: ignore[arg-type]
+    live.feed(FRAMES[0])
+    monkeypatch.setattr(motion_recorder, "write_all", stop)
+    with pytest.raises(KeyboardInterrupt):
+        live.writers[0].close()
+    outputs.say_what_is_left()
+    assert f"realtime-vibe recover {tmp_path / 'o.npz.part'}" in caplog.text
