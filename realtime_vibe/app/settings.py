@@ -75,9 +75,9 @@ class LiveConfig:
         SOURCE,
         "auto",
         "where frames come from: the first camera, else the demo clip (auto), the camera you choose from "
-        "a list (ask), a camera by number, a video file, a folder or pattern of images, a stream, or a "
-        "drawn figure that needs no hardware (synthetic)",
-        metavar="auto|ask|0|1|FILE|FOLDER|GLOB|URL|synthetic",
+        "a list (ask), a camera by number, a video file, a folder or pattern of images, a stream, a video on "
+        "standard input (-), or a drawn figure that needs no hardware (synthetic)",
+        metavar="auto|ask|0|1|FILE|FOLDER|GLOB|URL|-|synthetic",
     )
     every_frame: bool | None = _input(
         FLAG,

@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import fnmatch
+import glob
 import os
 import tempfile
 from collections.abc import Iterable
@@ -72,17 +74,31 @@ def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> 
 
     Args:
         outputs: files a run is going to write.
-        inputs: files it reads, or folders of images; what is no path counts as none.
+        inputs: files it reads, folders or patterns of images; what is no path counts as none.
 
     Raises:
-        OutputError: an output is one of the inputs, or an image in a folder among them.
+        OutputError: an output is one of the inputs, or would be among the images of one.
     """
-    read = [Path(path) for path in inputs if os.path.exists(path)]  # noqa: PTH110 - never raises
-    for output in filter(Path.exists, outputs):
+    sources = [str(path) for path in inputs]
+    for output in outputs:
+        if any(_is_read(output, source) for source in sources):
+            raise OutputError(
+                f"{output} is the input or would be part of it: choose another name or folder"
+            )
+
+
+def _is_read(output: Path, source: str) -> bool:
+    """Whether a run that reads `source` reads the file, or the next such run would."""
+    if os.path.exists(source):  # noqa: PTH110 - never raises
         # A folder is a film of its images.
         place = output.parent if output.suffix.lower() == ".png" else output
-        if any(path.samefile(output) or path.samefile(place) for path in read):
-            raise OutputError(f"{output} is the input itself: choose another name")
+        return any(path.exists() and path.samefile(source) for path in {output, place})
+    if not glob.has_magic(source) or "://" in source:
+        return False
+    pattern, name = os.path.abspath(source), os.path.abspath(output)  # noqa: PTH100 - a pattern is no path
+    if "**" in pattern:
+        return fnmatch.fnmatch(name, pattern.replace("**/", "*"))
+    return Path(name).match(pattern)
 
 
 def _try_folder(folder: Path, name_bytes: int) -> None:

@@ -26,6 +26,7 @@ from realtime_vibe.system.file_boundary import file_boundary
 
 logger = logging.getLogger(__name__)
 
+_STANDARD_INPUT = Path("/dev/stdin")
 GLOB_MARKS = re.compile(r"[*?\[]")
 
 
@@ -40,7 +41,7 @@ def open_source(
 
     Args:
         spec: `auto`, a camera's index or device file, a video, an image, a folder or a pattern of
-            images, a URL, or `synthetic`.
+            images, a URL, `-` for standard input, or `synthetic`.
         paced: play recorded media at its own speed, as for live viewing, else as fast as it is read.
         size: (width, height) [px] to ask a camera or the synthetic source for.
         fps: rate to ask a camera or the synthetic source for, or to assume for images
@@ -83,7 +84,14 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
             f"got the source {spec!r}, expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"
         )
     path = Path(spec)
-    if is_url(spec):
+    if spec == "-":
+        path = _STANDARD_INPUT
+        if not (is_pipe(path) or path.is_file()):
+            raise SourceError(
+                "nothing is piped into standard input; expected a video, as in "
+                "ffmpeg -i CLIP -f matroska - | realtime-vibe --source -"
+            )
+    elif is_url(spec):
         path = Path(url2pathname(urlsplit(spec).path))
     assumed_fps = fps or DEFAULT_FPS
     with file_boundary(

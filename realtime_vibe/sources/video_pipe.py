@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.1
 OPEN_LIMIT_S = 15.0
 JOIN_S = 1.5
+_FORMATS = "MKV, MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
 CHUNK_BYTES = 1 << 16
 MOST_CHUNKS = 1024
 
@@ -57,7 +58,7 @@ def pipe_source(
             name=str(path),
             open_capture=lambda stop: open_pipe(path, stop),
             open_limit_s=open_limit_s,
-            if_silent="start the program that writes the video into the pipe",
+            if_silent=f"start the program that writes the video into the pipe, as {_FORMATS}",
             fps=fps,
         ),
         paced=paced,
@@ -85,8 +86,7 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
     if not capture.is_open:
         capture.release()
         raise SourceError(
-            f"{path}: what comes through the pipe is no streamable video; write MKV, "
-            "MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
+            f"{path}: what comes through the pipe is no streamable video; write {_FORMATS}"
         )
     if is_jpeg(capture):
         copy.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.base import check_inputs_stay, check_output_path
 
 NPZ = (".npz",)
 
@@ -59,3 +59,31 @@ def test_a_folder_nobody_can_write_is_found_before_starting() -> None:
         pytest.skip("needs a folder that even root cannot write to")
     with pytest.raises(OutputError, match="cannot be written"):
         check_output_path(Path("/proc/self/o.npz"), overwrite=False, suffixes=NPZ)
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "is_read"),
+    [
+        ("films", "films/new.png", True),
+        ("films", "films/o.npz", False),
+        ("films/*.png", "films/new.png", True),
+        ("films/?.png", "films/new.png", False),
+        ("films/*.png", "films/below/new.png", False),
+        ("films/**/*.png", "films/below/new.png", True),
+        ("films/**/*.png", "films/new.png", True),
+        ("films/a.mp4", "films/../films/a.mp4", True),
+        ("0", "films/0.png", False),
+        ("http://camera/?*.png", "new.png", False),
+    ],
+)
+def test_outputs_do_not_become_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, output: str, is_read: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("films").mkdir()
+    Path("films/a.mp4").touch()
+    if is_read:
+        with pytest.raises(OutputError, match="is the input or would be"):
+            check_inputs_stay([Path(output)], [source])
+    else:
+        check_inputs_stay([Path(output)], [source])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.errors import SourceError
+from realtime_vibe.sources import factory
 from realtime_vibe.sources.auto import AutoSource
 from realtime_vibe.sources.cameras import CameraInfo, list_cameras
 from realtime_vibe.sources.factory import open_source
@@ -60,9 +61,13 @@ def test_brackets_in_an_existing_name_are_no_pattern(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
-def test_pipe(tmp_path: Path) -> None:
+def test_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(factory, "_STANDARD_INPUT", tmp_path / "pipe")
+    with pytest.raises(SourceError, match=r"ffmpeg .* matroska"):  # as at a terminal
+        open_source("-", paced=False)
     os.mkfifo(tmp_path / "pipe")
-    assert type(open_source(str(tmp_path / "pipe"), paced=False)) is StreamedVideo
+    for spec in (str(tmp_path / "pipe"), "-"):
+        assert type(open_source(spec, paced=False)) is StreamedVideo
 
 
 def test_file_url_with_escapes(demo_clip: Path, tmp_path: Path, stop: threading.Event) -> None:
