@@ -17,11 +17,13 @@ import numpy as np
 from benchmarks.figure_files import writing
 from benchmarks.other_work import busy_at_start
 from realtime_vibe.errors import DatasetError
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.machine import installed_versions, machine_facts, package_version
 
 FORMAT = 1
 MAX_SAMPLES = 1000
 """Values kept of a series, evenly picked in order; the summary is of all of them."""
+_MAX_BYTES = 1_000_000_000
 RESULTS_FOLDER = Path("out") / "benchmarks"
 
 _MORE_PACKAGES = ("openvino", "tensorrt", "tensorrt-rtx-cu13-bindings", "torch-tensorrt", "mss")
@@ -236,16 +238,13 @@ def read(paths: Iterable[Path]) -> tuple[Record, ...]:
     """
     newest: dict[tuple[str, str, str], Record] = {}
     for path in paths:
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise DatasetError(
-                f"cannot read results {path}: {reason}; expected a file that `python -m benchmarks` wrote"
-            ) from error
+        with file_boundary(path, DatasetError, "expected a file that `python -m benchmarks` wrote"):
+            lines = read_regular(path, _MAX_BYTES).decode().splitlines()
         for number, line in enumerate(lines, start=1):
-            record = _parsed(line, f"{path}:{number}")
-            newest[record.key] = record
+            place = f"{path}:{number}"
+            with file_boundary(place, DatasetError, fault="is no benchmark result"):
+                record = _parsed(line)
+                newest[record.key] = record
     if not newest:
         raise DatasetError(f"no results in {', '.join(map(str, paths))}: run a benchmark first")
     return tuple(newest.values())
@@ -256,20 +255,21 @@ def as_json(record: Record) -> dict[str, Any]:
     return {"format": FORMAT, **asdict(record)}
 
 
-def _parsed(line: str, place: str) -> Record:
-    try:
-        content = json.loads(line)
-        if content.pop("format") != FORMAT:
-            raise DatasetError(f"{place} is of another format than {FORMAT}: measure again")
-        content["environment"] = Environment(**content["environment"])
-        content["samples"] = tuple(float(value) for value in content["samples"])
-        if content["summary"] is not None:
-            content["summary"] = Summary(**content["summary"])
-        if {item.name for item in fields(Record)} != set(content):
-            raise KeyError("its fields")
-        return Record(**content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DatasetError(f"{place} is no benchmark result ({error!s:.80})") from error
+def _parsed(line: str) -> Record:
+    content = json.loads(line)
+    if content.pop("format") != FORMAT:
+        raise DatasetError(f"is of another format than {FORMAT}: measure again")
+    content["environment"] = Environment(**content["environment"])
+    content["samples"] = tuple(float(value) for value in content["samples"])
+    summary = content["summary"]
+    if summary is not None:
+        content["summary"] = Summary(**summary)
+    numbers = (*content["samples"], *(summary or {}).values())
+    if not np.isfinite(np.array(numbers, np.float64)).all():
+        raise ValueError("its values are not finite")
+    if {item.name for item in fields(Record)} != set(content):
+        raise KeyError("its fields")
+    return Record(**content)
 
 
 def _git(*arguments: str) -> str:

@@ -8,8 +8,9 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from export.blazepose_source import check_sha256
+from export.blazepose_source import MAX_MODEL_BYTES, check_sha256
 from realtime_vibe.errors import ExportError
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 PACKAGE = "@mediapipe/pose@0.5.1675469404"
 _PACKAGE_SHA256 = "8bb349a7b3a3ba699df23be804ddd3b3eab810b50b15406894be257859388a84"
@@ -40,15 +41,14 @@ def fetch_landmarks(model: str, folder: Path, package: Path | None = None) -> Pa
     if package is None:
         package = _download(folder)
         check_sha256(package.name, package.read_bytes(), _PACKAGE_SHA256, PACKAGE)
-    if not package.is_file():
-        raise ExportError(f"no package at {package}")
     name = member_name(model)
-    try:
-        with tarfile.open(package, "r:gz") as archive:
-            member = archive.extractfile(name)
-            data = b"" if member is None else member.read()
-    except (tarfile.TarError, OSError, EOFError, KeyError) as error:
-        raise ExportError(f"{package} is not a package of {PACKAGE}: {error}") from error
+    with (
+        file_boundary(package, ExportError, fault=f"is not a package of {PACKAGE}"),
+        open_regular(package) as file,
+        tarfile.open(fileobj=file, mode="r:gz") as archive,
+    ):
+        member = archive.extractfile(name)
+        data = b"" if member is None else member.read(MAX_MODEL_BYTES)
     check_sha256(name, data, NPM_TFLITE_SHA256[model], PACKAGE)
     path = folder / Path(name).name
     path.write_bytes(data)

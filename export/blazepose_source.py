@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realtime_vibe.errors import ExportError
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 REQUIREMENT = "mediapipe==0.10.21"
+MAX_MODEL_BYTES = 100_000_000
+"""What is larger is no model of MediaPipe's, and never unpacked as a whole."""
 _WHEEL_TAGS = ("--python-version=311", "--implementation=cp", "--platform=manylinux_2_28_x86_64")
 _WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
 _DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
@@ -62,19 +65,24 @@ def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
     if wheel is None:
         wheel = _download(folder)
         check_sha256(wheel.name, wheel.read_bytes(), _WHEEL_SHA256, REQUIREMENT)
-    if not wheel.is_file():
-        raise ExportError(f"no wheel at {wheel}")
+    with (
+        file_boundary(wheel, ExportError, fault=f"is not a wheel of {REQUIREMENT}"),
+        open_regular(wheel) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        contents = {member: _unpacked(archive, member) for member in TFLITE_SHA256}
     paths: dict[str, Path] = {}
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member, sha256 in TFLITE_SHA256.items():
-                data = archive.read(member)
-                check_sha256(member, data, sha256, REQUIREMENT)
-                paths[member] = folder / Path(member).name
-                paths[member].write_bytes(data)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ExportError(f"{wheel} is not a wheel of {REQUIREMENT}: {error}") from error
+    for member, data in contents.items():
+        paths[member] = folder / Path(member).name
+        paths[member].write_bytes(data)
     return BlazePoseFiles(detector=paths[_DETECTOR], landmarks=paths[_LANDMARKS])
+
+
+def _unpacked(archive: zipfile.ZipFile, member: str) -> bytes:
+    with archive.open(member) as file:
+        data = file.read(MAX_MODEL_BYTES)
+    check_sha256(member, data, TFLITE_SHA256[member], REQUIREMENT)
+    return data
 
 
 def _download(folder: Path) -> Path:

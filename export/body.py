@@ -10,6 +10,7 @@ written from it is for the person who holds the licence, and never goes into the
 """
 
 import argparse
+import contextlib
 import hashlib
 import io
 import json
@@ -23,6 +24,7 @@ from export.smpl_source import read_extra_regressor, read_smpl
 from realtime_vibe.body.model_file import body_from_arrays
 from realtime_vibe.errors import BodyModelError, RealtimeVibeError
 from realtime_vibe.packets import NUM_BETAS
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 GENDERS = ("neutral", "male", "female")
 EXTRA_NAME = "J_regressor_extra.npy"
@@ -94,11 +96,14 @@ def gender_of(path: Path) -> str:
 
 def is_our_body(path: Path) -> bool:
     """Whether `path` is a file written here: an `.npz` that states its source as `metadata`."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "metadata.npy" in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+    with (
+        contextlib.suppress(BodyModelError),
+        file_boundary(path, BodyModelError),
+        open_regular(path) as file,
+        zipfile.ZipFile(file) as archive,
+    ):
+        return "metadata.npy" in archive.namelist()
+    return False
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:

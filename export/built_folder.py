@@ -4,14 +4,16 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import ExportError
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
+_MAX_BYTES = 10_000_000
 MANIFESTS = (Engine.manifest, BlazePoseFolder.manifest)
 
 
@@ -78,8 +80,8 @@ def _swap(aside: Path, out: Path) -> None:
             raise
 
 
-def _content(manifest: Path) -> Any:
-    try:
-        return json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+def _content(manifest: Path) -> Mapping[str, Any]:
+    """Of a manifest; nothing where it is damaged."""
+    with suppress(ExportError), file_boundary(manifest, ExportError):
+        return dict(json.loads(read_regular(manifest, _MAX_BYTES)))
+    return {}

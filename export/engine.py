@@ -29,10 +29,12 @@ from realtime_vibe.features.landmark_features import (
     FEATURE_SIZE,
 )
 from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.training.network import feature_statistics, load_network
 
 PARITY_LIMIT = 5e-4
 """Of any parameter. The regressor feeds its residuals back, fivefold: rounding grows with every iteration."""
+_MAX_BYTES = 10_000_000
 PARITY_FRAMES = 300
 PARITY_PEOPLE = 3
 
@@ -113,6 +115,11 @@ def _manifest(
     }
 
 
+def _figures(path: Path) -> dict[str, Any]:
+    with file_boundary(path, ExportError, "expected an object in JSON"):
+        return dict(json.loads(read_regular(path, _MAX_BYTES)))
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -126,9 +133,9 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     try:
-        figures = json.loads(arguments.figures.read_text()) if arguments.figures else {}
+        figures = {} if arguments.figures is None else _figures(arguments.figures)
         report = export_engine(arguments.checkpoint, arguments.body, arguments.out, figures)
-    except (RealtimeVibeError, OSError, ValueError) as error:
+    except (RealtimeVibeError, OSError) as error:
         print(f"export.engine: error: {error}", file=sys.stderr)
         return 2
     print(

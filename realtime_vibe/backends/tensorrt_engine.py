@@ -15,6 +15,7 @@ from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.errors import EngineError
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +49,11 @@ def open_engine(graph: Graph, library: TensorRt, device: CudaDevice) -> Any:
     _require_version(graph, library)
     _require_gpu(graph, device)
     logger = _logger(library.module)
-    engine = library.module.Runtime(logger).deserialize_cuda_engine(content)
-    if engine is None:
-        raise EngineError(
-            f"{graph.path} cannot be opened by {library.backend} {library.version}: "
-            f"{logger.last_error or 'it gives no reason'}; {graph.advice}"
-        )
+    fault = f"cannot be opened by {library.backend} {library.version}"
+    with file_boundary(graph.path, EngineError, graph.advice, fault=fault):
+        engine = library.module.Runtime(logger).deserialize_cuda_engine(content)
+        if engine is None:
+            raise ValueError(logger.last_error or "it gives no reason")
     return engine
 
 
@@ -105,10 +105,8 @@ def _trusted_content(graph: Graph) -> bytes:
             f"{graph.path} is an engine file, which can run anything, and no manifest states its sha256: open the "
             "engine folder whose engine.json states its sha256"
         )
-    try:
-        content = graph.path.read_bytes()
-    except OSError as error:
-        raise EngineError(f"{graph.path} cannot be read: {error.strerror}") from error
+    with file_boundary(graph.path, EngineError, graph.advice), open_regular(graph.path) as file:
+        content = file.read()
     found = hashlib.sha256(content).hexdigest()
     if found != graph.sha256:
         raise EngineError(

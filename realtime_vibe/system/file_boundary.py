@@ -75,6 +75,8 @@ def reason_of(caught: BaseException) -> str:
     match caught:
         case OSError(strerror=str(text)):
             return one_line(text)
+        case KeyError(args=(str(sentence),)) if " " in sentence:  # as archives say it
+            return one_line(sentence)
         case KeyError(args=(key,)):
             return f"it lacks {one_line(key)}"
     for kind, said in _SAID.items():

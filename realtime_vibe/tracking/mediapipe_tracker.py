@@ -15,6 +15,7 @@ from realtime_vibe.errors import BackendUnavailableError, TrackerError
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.few_warnings import FewWarnings
+from realtime_vibe.system.file_boundary import check_regular, file_boundary
 from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.tracking.base import MAX_GAP_S, OVERFLOW
@@ -54,7 +55,7 @@ def open_landmarker(
         raise BackendUnavailableError(
             f"MediaPipe is not installed ({error}): {_INSTALL}"
         ) from error
-    if not task_path.is_file():
+    if not task_path.exists():
         raise TrackerError(f"MediaPipe's model bundle {task_path} is missing: {build}")
     logger.warning("MediaPipe reports usage metrics to Google; the default tracker does not")
     options = vision.PoseLandmarkerOptions(
@@ -64,11 +65,9 @@ def open_landmarker(
         min_pose_presence_confidence=min_presence,
         min_tracking_confidence=min_presence,
     )
-    try:
+    with file_boundary(task_path, TrackerError, build, fault="MediaPipe cannot load it"):
+        check_regular(task_path)  # MediaPipe waits for a pipe
         return vision.PoseLandmarker.create_from_options(options)
-    except (RuntimeError, ValueError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrackerError(f"MediaPipe cannot load {task_path} ({first_line}): {build}") from error
 
 
 class MediaPipeTracker(ClosedByWith):

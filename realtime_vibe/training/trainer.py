@@ -24,6 +24,7 @@ from realtime_vibe.models.landmark_skeleton import SkeletonArrays
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.system.file_boundary import file_boundary, make_folder
+from realtime_vibe.system.signals import EndingSignals
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
     DiscriminatorTerms,
@@ -42,7 +43,6 @@ from realtime_vibe.training.checkpoint import (
 )
 from realtime_vibe.training.csv_logger import CsvLogger
 from realtime_vibe.training.distributed import DataParallelRank
-from realtime_vibe.training.interruption import Interruption
 from realtime_vibe.training.learner import Precision, rate_share
 from realtime_vibe.training.losses import LossTerms
 from realtime_vibe.training.network import NetworkSize, num_features, save_network
@@ -189,7 +189,7 @@ class Trainer:
         resumed_s, began_s = self._elapsed_s, clock()
         saved_s = began_s
         with (
-            Interruption() as interruption,
+            EndingSignals() as signals,
             tqdm(
                 total=self._settings.steps,
                 initial=self._step,
@@ -198,7 +198,7 @@ class Trainer:
             ) as bar,
         ):
             while self._step < self._settings.steps:
-                if self._process.any_rank(interruption.requested):
+                if self._process.any_rank(bool(signals.caught)):
                     break
                 share = self.advance()
                 bar.update()

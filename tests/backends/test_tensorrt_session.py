@@ -148,7 +148,7 @@ def test_capabilities_may_be_written_as_people_do(make, capability):
 
 def test_a_rejected_engine_gives_tensorrts_reason(make, driver):
     with pytest.raises(
-        EngineError, match=r"by tensorrt 11.*: magic tag does not match; rebuild it"
+        EngineError, match=r"by tensorrt 11.* \(magic tag does not match\); rebuild it"
     ):
         make(library=FakeTensorRt(driver, rejects=True))
 

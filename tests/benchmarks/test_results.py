@@ -80,12 +80,15 @@ def test_a_damaged_line_is_named(collected, tmp_path, subtests):
         lambda line: json.dumps({**json.loads(line), "more": 1}),
         lambda line: json.dumps({key: v for key, v in json.loads(line).items() if key != "unit"}),
         lambda line: json.dumps({**json.loads(line), "samples": ["x"]}),
+        lambda line: json.dumps({**json.loads(line), "case": []}),
+        lambda line: line.replace('"samples": [', '"samples": [1e999, '),
+        lambda _: "[" * 100_000,
     ]:
         with subtests.test(damage=damage):
             path = tmp_path / "a.jsonl"
             lines = [json.dumps(as_json(record)) for record in collected.records]
             path.write_text("\n".join([lines[0], damage(lines[1]), lines[2]]))
-            with pytest.raises(DatasetError, match=r"a\.jsonl:2 "):
+            with pytest.raises(DatasetError, match=r"a\.jsonl:2: "):
                 read([path])
 
 
@@ -93,7 +96,7 @@ def test_no_results_and_no_place_for_them_are_errors(collected, tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(DatasetError, match="no results"):
         read([tmp_path / "empty.jsonl"])
-    with pytest.raises(DatasetError, match="cannot read"):
+    with pytest.raises(DatasetError, match=r"absent\.jsonl: cannot be read"):
         read([tmp_path / "absent.jsonl"])
     with pytest.raises(OutputError, match="cannot write"):
         append(tmp_path / "empty.jsonl" / "x.jsonl", collected.records)

@@ -54,10 +54,12 @@ def test_a_missing_bundle_says_how_to_build_it(tmp_path: Path) -> None:
 
 
 @needs_mediapipe
-def test_a_damaged_bundle_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.task").write_bytes(b"not a bundle")
-    with pytest.raises(TrackerError, match="cannot load"):
-        MediaPipeTracker(tmp_path / "x.task")
+    (tmp_path / "folder.task").mkdir()
+    for name in ("x.task", "folder.task"):
+        with pytest.raises(TrackerError, match=rf"{name}: MediaPipe cannot load it .*build it"):
+            MediaPipeTracker(tmp_path / name)
 
 
 @needs_mediapipe

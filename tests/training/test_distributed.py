@@ -41,16 +41,20 @@ settings = TrainSettings(
     size=NetworkSize(embedded=16, hidden=16, regressor=16),
 )
 kept = []
-advance, interruption, wrote = Trainer.advance, trainer.Interruption, trainer.write_checkpoint
+advance, signals, wrote = Trainer.advance, trainer.EndingSignals, trainer.write_checkpoint
 
 
-class Asked(interruption):
+class Asked(signals):
     steps = 0
 
     @property
-    def requested(self):
+    def caught(self):
         Asked.steps += 1
-        return Asked.steps > 3
+        return ["SIGTERM"] * (Asked.steps > 3)
+
+    @caught.setter
+    def caught(self, _):
+        pass
 
 
 def noted(self):
@@ -89,9 +93,9 @@ def learn(process, out, as_name, resume=False):
 with joined_processes("cpu") as process:
     learn(process, folder / "whole", "whole")
     # Only one process gets the signal, yet both must stop at the same step.
-    trainer.Interruption = Asked if process.rank == 1 else interruption
+    trainer.EndingSignals = Asked if process.rank == 1 else signals
     learn(process, folder / "parts", "stopped")
-    trainer.Interruption = interruption
+    trainer.EndingSignals = signals
     learn(process, folder / "parts", "resumed", resume=True)
 """
 
