@@ -157,7 +157,7 @@ def test_inputs_are_never_replaced(tmp_path: Path, subtests: pytest.Subtests) ->
         (replace(free, source=str(tmp_path)), ()),
         (replace(free, vmc="127.0.0.1", vmc_avatar=picture), ()),
     ]:
-        with subtests.test(config=config), pytest.raises(OutputError, match="input itself"):
+        with subtests.test(config=config), pytest.raises(OutputError, match="is the input"):
             check_outputs(config, clips)
 
 

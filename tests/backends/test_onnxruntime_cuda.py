@@ -30,7 +30,7 @@ def _feeds(num_people, seed=0):
     rng = np.random.default_rng(seed)
     return {
         "features": (0.3 * rng.standard_normal((num_people, 202))).astype(np.float32),
-        "hidden": rng.uniform(-0.9, 0.9, (2, num_people, 256)).astype(np.float32),
+        "hidden": rng.uniform(-0.9, 0.9, (2, num_people, 512)).astype(np.float32),
     }
 
 
@@ -59,7 +59,7 @@ def test_other_sizes_and_types_are_refused(provider):
     with OnnxRuntimeCudaSession(STEP, provider=provider) as session:
         for hidden in (feeds["hidden"][:, :1], feeds["hidden"][:1], feeds["hidden"][0]):
             with pytest.raises(
-                EngineError, match=r"hidden has the shape .* expected \(2, 'P', 256\)"
+                EngineError, match=r"hidden has the shape .* expected \(2, 'P', 512\)"
             ):
                 session.run({**feeds, "hidden": hidden})
         with pytest.raises(TypeError, match="features is float64, expected float32"):

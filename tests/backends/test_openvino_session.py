@@ -25,7 +25,7 @@ def _step_feeds(num_people):
     rng = np.random.default_rng(num_people)
     return {
         "features": (0.3 * rng.standard_normal((num_people, 202))).astype(np.float32),
-        "hidden": rng.uniform(-0.9, 0.9, (2, num_people, 256)).astype(np.float32),
+        "hidden": rng.uniform(-0.9, 0.9, (2, num_people, 512)).astype(np.float32),
     }
 
 
