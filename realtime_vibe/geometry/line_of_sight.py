@@ -7,12 +7,15 @@ Somebody 20 degrees beside the centre who faces the camera's plane is seen from 
 Legend: `...` any batch axes, K points. Camera axes: x right, y down, z forward.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
-from realtime_vibe.packets import FloatArray
+Real = TypeVar("Real", bound=np.floating[Any])
 
 
-def camera_from_sight(points: FloatArray, center: FloatArray) -> FloatArray:
+def camera_from_sight(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
     """Turns points from the axes of a line of sight into the camera's, by the shortest way.
 
     Args:
@@ -22,12 +25,12 @@ def camera_from_sight(points: FloatArray, center: FloatArray) -> FloatArray:
     return _turned(points, np.asarray(center))
 
 
-def sight_from_camera(points: FloatArray, center: FloatArray) -> FloatArray:
+def sight_from_camera(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
     """Undoes `camera_from_sight`: the line of sight itself becomes the z axis."""
     return _turned(points, -np.asarray(center))
 
 
-def _turned(points: FloatArray, center: FloatArray) -> FloatArray:
+def _turned(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
     """Turns (0, 0, 1) to (x, y, 1) / |(x, y, 1)| without roll (Rodrigues)."""
     x, y = center[..., 0, None], center[..., 1, None]
     cosine = 1.0 / np.sqrt(1.0 + x * x + y * y)

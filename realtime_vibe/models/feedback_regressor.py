@@ -155,7 +155,8 @@ class FeedbackRegressor(nn.Module):
         x = self._activated(seen + linear(x, self.fc_estimate.weight))
         x = self._activated(linear(x, self.fc2.weight, self.fc2.bias))
         change = linear(x, self.head.weight, self.head.bias)
-        return estimate + 0.5 * (change[..., 0, :] + self.mirror_estimate(change[..., 1, :]))
+        other: Tensor = self.mirror_estimate(change[..., 1, :])
+        return estimate + 0.5 * (change[..., 0, :] + other)
 
     def _activated(self, x: Tensor) -> Tensor:
         return functional.dropout(functional.relu(x), self.dropout, self.training)
