@@ -204,7 +204,7 @@ def test_targets_are_checked_before_anything_is_read(tmp_path: Path, recorded: P
     with pytest.raises(OutputError, match="--overwrite"):
         convert(recorded, existing, PLAIN)
     assert existing.read_text() == "precious"
-    with pytest.raises(OutputError, match="input itself"):
+    with pytest.raises(OutputError, match="is the input"):
         convert(recorded, recorded, ConvertSettings(overwrite=True))
     with pytest.raises(OutputError, match="ends in"):
         convert(recorded, tmp_path / "o.fbx", PLAIN)

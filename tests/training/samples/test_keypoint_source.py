@@ -62,7 +62,7 @@ def test_features_are_those_of_the_live_app(video):
     view = batch.view[:20, 0].numpy()
     np.testing.assert_allclose(view[:, 6], video.dt_s[rows], atol=1e-6)
     assert (view[:, 3:5] == [160, 120]).all()
-    assert view[:, 5] == pytest.approx(400.0)
+    assert view[:, 5] == pytest.approx(300.0)
     expected = landmark_features(
         video.image_px[rows], video.world_m[rows], video.visibility[rows], view
     )
