@@ -34,7 +34,7 @@ from realtime_vibe.tracking.plausibility import (
     first_log_odds,
     frame_log_odds,
 )
-from realtime_vibe.tracking.regions import has_jumped, is_near, is_on, steadied
+from realtime_vibe.tracking.regions import has_jumped, is_near, is_on, on_grid, steadied
 
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
@@ -392,7 +392,7 @@ def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
 
 
 def _next_region(track: Track, pose: RegionPose) -> RotatedSquare:
-    return pose.next_region if track.is_lost else steadied(track.region, pose.next_region)
+    return on_grid(pose.next_region) if track.is_lost else steadied(track.region, pose.next_region)
 
 
 def _distance(region: RotatedSquare, last: RotatedSquare) -> float:

@@ -17,6 +17,8 @@ _SLACK_WAY = 0.01
 """Of the side."""
 _SLACK_GROWTH = 0.02
 _SLACK_TURN_RAD = math.radians(1.5)
+_STEP = 0.5
+"""Of the slack: finer steps shake moving regions less, but two trackers meet later."""
 
 _JUMP, _JUMP_PER_S = 0.03, 1.0
 """Of the side, which is some 2.2 m."""
@@ -46,33 +48,46 @@ def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> Rotated
 
 
 def steadied(last: RotatedSquare, wanted: RotatedSquare) -> RotatedSquare:
-    """Hysteresis: the region moves only as far as needed to stay within a dead band around what is wanted.
+    """Hysteresis: the last region while it lies within a slack of what is wanted, else the grid's nearest.
 
     Landmarks set the next region and the region shifts the next landmarks, a loop that never comes to
     rest by itself: on one picture shown again and again the landmarks keep wandering. With some slack
     they stand still: the landmarks of a held picture wander a third as much, and those of moving people
     are as exact as before. With twice the slack they are not.
 
+    Without a grid two trackers that see the same film never agree again, as the loop enlarges what little they
+    differ by; on it they soon meet, and then see the same.
+
     Args:
         last: where the network looked.
         wanted: what its landmarks ask for.
     """
-    dx, dy = wanted.center_x_px - last.center_x_px, wanted.center_y_px - last.center_y_px
-    way_px = math.hypot(dx, dy)
-    share = _beyond(way_px, _SLACK_WAY * last.side_px) / way_px if way_px > 0 else 0.0
-    growth = math.log(wanted.side_px / last.side_px)
-    turn = math.remainder(wanted.roll_rad - last.roll_rad, math.tau)
+    way_px = math.hypot(
+        wanted.center_x_px - last.center_x_px, wanted.center_y_px - last.center_y_px
+    )
+    is_within = (
+        way_px <= _SLACK_WAY * last.side_px
+        and abs(math.log(wanted.side_px / last.side_px)) <= _SLACK_GROWTH
+        and abs(math.remainder(wanted.roll_rad - last.roll_rad, math.tau)) <= _SLACK_TURN_RAD
+    )
+    return last if is_within else on_grid(wanted)
+
+
+def on_grid(region: RotatedSquare) -> RotatedSquare:
+    """The nearest of a grid of regions whose steps are `_STEP` of the slack of `steadied`."""
+    side_px = math.exp(_nearest(math.log(region.side_px), _STEP * _SLACK_GROWTH))
+    step_px = _STEP * _SLACK_WAY * side_px
     return RotatedSquare(
-        center_x_px=last.center_x_px + share * dx,
-        center_y_px=last.center_y_px + share * dy,
-        side_px=last.side_px * math.exp(_beyond(growth, _SLACK_GROWTH)),
-        roll_rad=last.roll_rad + _beyond(turn, _SLACK_TURN_RAD),
+        center_x_px=_nearest(region.center_x_px, step_px),
+        center_y_px=_nearest(region.center_y_px, step_px),
+        side_px=side_px,
+        roll_rad=_nearest(region.roll_rad, _STEP * _SLACK_TURN_RAD),
     )
 
 
-def _beyond(value: float, slack: float) -> float:
-    """What is left of a change after the slack, with its sign."""
-    return math.copysign(max(0.0, abs(value) - slack), value)
+def _nearest(value: float, step: float) -> float:
+    """The nearest multiple of a step."""
+    return round(value / step) * step
 
 
 def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:

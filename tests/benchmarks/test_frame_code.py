@@ -95,19 +95,18 @@ def test_the_source_stamps_every_frame_and_skips_what_is_late(monkeypatch):
     import time
 
     images = [with_room_for_code(_picture(seed), (320, 240)) for seed in range(3)]
-    source = CodedSource(images, count=40, rate_hz=200.0)
+    source = CodedSource(images, count=4000, rate_hz=200.0)  # 20 s: a busy machine skips many
     never = threading.Event()
     with source:
         first = [source.read(never) for _ in range(3)]
         time.sleep(0.05)
         late = source.read(never)
-        rest = list(iter(lambda: source.read(never), None))
+        rest = [source.read(never) for _ in range(3)]
     frames = [*first, late, *rest]
     assert late.index >= first[-1].index + 8
     indices = [frame.index for frame in frames]
     assert indices == sorted(set(indices))
-    assert indices[-1] <= 39
-    for frame in frames[:6]:
+    for frame in frames:
         assert find(frame.image_bgr).number == frame.index
     assert not images[0][-height_px(320) :].any()  # the clip's own pictures stay as they were
     assert source.info.is_live
