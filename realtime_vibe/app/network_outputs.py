@@ -60,11 +60,7 @@ class NetworkOutputs:
             listen(self._web).close()
 
     def attach(self, live: LiveRun, faces: NDArray[np.integer]) -> None:
-        """Starts the outputs and hangs them on the run; before it starts.
-
-        Args:
-            live: the run, which closes them.
-            faces: (F, 3) of the body's mesh.
+        """Starts the outputs and hangs them on the run, which closes them; before it starts. `faces` is (F, 3).
 
         Raises:
             OutputError: an output cannot start; those before it are on the run already.

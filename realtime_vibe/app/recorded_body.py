@@ -9,12 +9,7 @@ from realtime_vibe.temporal.confidence import joint_confidence
 
 
 def recorded_body(model: BodyModel, file: Path) -> RecordedBody:
-    """What the recorder keeps of a body.
-
-    Args:
-        model: the body.
-        file: where it was read from.
-    """
+    """What the recorder keeps of a body that was read from `file`."""
     keypoints = Keypoints49(model) if supported(model) else None
     skin = skinned_body(model)
     return RecordedBody(

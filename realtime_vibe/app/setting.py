@@ -78,15 +78,7 @@ class Setting:
 
 
 def setting(group: str, kind: Kind, default: Any, text: str, **more: Any) -> Any:
-    """A field of `LiveConfig` and all that is known of it.
-
-    Args:
-        group: see `Setting`, as the others.
-        kind: the values it takes.
-        default: its value where nobody gives one.
-        text: the help.
-        more: further fields of `Setting`.
-    """
+    """A field of `LiveConfig` and all that is known of it; `more` are further fields of `Setting`."""
     more.setdefault("metavar", kind.metavar)
     entry = Setting(group=group, kind=kind, default=default, help=text, **more)
     return field(default=default, metadata={Setting: entry})

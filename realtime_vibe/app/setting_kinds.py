@@ -102,11 +102,7 @@ def _background(value: object) -> str:
 
 
 def address(default_port: int) -> Kind:
-    """`HOST` or `HOST:PORT`, completed.
-
-    Args:
-        default_port: taken where no port is written.
-    """
+    """`HOST` or `HOST:PORT`, completed by the default port."""
     return Kind(
         expected="HOST or HOST:PORT",
         check=lambda value: str(parse_address(_text(value), default_port=default_port)),

@@ -89,12 +89,7 @@ def check_take(settings: TakeSettings) -> None:
 
 
 class TakeSink:
-    """A writer whose fault ends the take, not the run.
-
-    Args:
-        name: what it writes, for messages.
-        writer: a recorder or a video.
-    """
+    """A writer (a recorder or a video) whose fault ends the take, not the run; `name` is for messages."""
 
     def __init__(self, name: str, writer: ResultWriter) -> None:
         self.name = name
@@ -172,12 +167,7 @@ def _output_error(name: str, error: BaseException) -> OutputError:
 
 
 class Takes:
-    """Starts and ends the takes of a run.
-
-    Args:
-        settings: checked by `check_take`.
-        content: what the takes hold.
-    """
+    """Starts and ends the takes of a run; the settings were checked by `check_take`."""
 
     def __init__(self, settings: TakeSettings, content: TakeContent) -> None:
         self._settings = settings

@@ -40,10 +40,7 @@ class InferenceSession(Closable, Protocol):
         ...
 
     def run(self, feeds: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """Runs the graph once.
-
-        Args:
-            feeds: one C-contiguous array per input.
+        """Runs the graph once on one C-contiguous array per input.
 
         Returns:
             One array per output; the caller owns them.

@@ -29,13 +29,7 @@ def cache_file() -> Path:
 
 
 def choice_key(graph: Graph, candidates: tuple[str, ...], num_threads: int) -> str:
-    """What a choice depends on, as one hexadecimal number.
-
-    Args:
-        graph: by its content.
-        candidates: the backends that were compared.
-        num_threads: of each network.
-    """
+    """What a choice between backends depends on (the graph's content among it), as one hexadecimal number."""
     facts = machine_facts()
     parts = {
         "graph": graph.sha256,

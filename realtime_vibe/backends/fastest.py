@@ -132,11 +132,7 @@ def median_times_ms(
 
 
 def fastest(times_ms: Mapping[str, float]) -> str:
-    """The name of the fastest, or the first when that is nearly as fast.
-
-    Args:
-        times_ms: at least one.
-    """
+    """The name of the fastest of at least one, or the first when that is nearly as fast."""
     first = next(iter(times_ms))
     best = min(times_ms, key=lambda name: times_ms[name])
     return best if times_ms[best] < MARGIN * times_ms[first] else first

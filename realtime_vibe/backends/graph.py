@@ -123,11 +123,7 @@ def fitting_backends(graph: Graph) -> tuple[str, ...]:
 
 
 def resolved(graph: Graph, backend: str) -> str:
-    """The backend to open a graph with once the user named one.
-
-    Args:
-        graph: what to open.
-        backend: one of `factory.BACKENDS` but `auto`.
+    """The backend to open a graph with once the user named one of `factory.BACKENDS`, other than `auto`.
 
     Raises:
         EngineError: the graph was built for another backend or precision.

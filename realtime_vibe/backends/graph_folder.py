@@ -96,10 +96,6 @@ class GraphFolder(ABC):
     def session(self, name: str, *, num_threads: int = 2) -> InferenceSession:
         """Opens a graph and compares its inputs and outputs with the manifest's.
 
-        Args:
-            name: of the graph.
-            num_threads: threads inside one operator.
-
         Raises:
             EngineError: the graph is missing or damaged, was built for another backend or machine, or names,
                 shapes or types differ.

@@ -9,12 +9,7 @@ from realtime_vibe.backends.onnxruntime_library import COREML_OPTIONS, specs, st
 
 
 class OnnxRuntimeSession(OpenSession):
-    """Runs one `.onnx` file.
-
-    Args:
-        path: the graph.
-        provider: `CPU` or `CoreML`.
-        num_threads: threads inside one operator.
+    """Runs one `.onnx` file on the `CPU` or `CoreML` provider.
 
     Raises:
         BackendUnavailableError: ONNX Runtime or the provider is not installed.

@@ -69,9 +69,6 @@ def _core(openvino: Any) -> Any:
 def require_release(graph: Graph) -> None:
     """Refuses files that a later OpenVINO wrote; those of earlier ones are read.
 
-    Args:
-        graph: of any target.
-
     Raises:
         EngineError: the installed release is older than the one that built the file.
         BackendUnavailableError: OpenVINO is not installed or broken.

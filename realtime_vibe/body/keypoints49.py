@@ -107,10 +107,7 @@ POOL_ORDER = tuple(_pool_index(name) for name in KEYPOINT_NAMES)
 
 
 class Keypoints49:
-    """Picks the 49 points from bodies of one model.
-
-    Args:
-        model: a body that `supported` accepts.
+    """Picks the 49 points from bodies of one model, which `supported` accepts.
 
     Raises:
         BodyModelError: the body has another topology, or no regressor for the extra points.

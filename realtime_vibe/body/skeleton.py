@@ -25,11 +25,7 @@ class Kinematics:
 
 
 class SmplSkeleton:
-    """Poses the joints of one body model.
-
-    Args:
-        model: the body's arrays.
-    """
+    """Poses the joints of one body model."""
 
     def __init__(self, model: BodyModel) -> None:
         self._model = model

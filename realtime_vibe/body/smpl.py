@@ -18,11 +18,7 @@ _NO_TURN = np.eye(3, dtype=np.float32)
 
 
 class SmplBody(SmplSkeleton):
-    """Poses one body model. Vertices are skinned when somebody looks at them, in whichever thread that is.
-
-    Args:
-        model: the body's arrays.
-    """
+    """Poses one body model. Vertices are skinned when somebody looks at them, in whichever thread that is."""
 
     def __init__(self, model: BodyModel) -> None:
         super().__init__(model)

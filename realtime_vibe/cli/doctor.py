@@ -99,11 +99,7 @@ class Finding:
 
 
 def run_doctor(*, engine: str, backend: str) -> int:
-    """Prints every finding as it is made.
-
-    Args:
-        engine: as `--engine`.
-        backend: as `--backend`.
+    """Prints every finding as it is made, for an engine and a backend as the options name them.
 
     Returns:
         0 when the live job can run here, else 1.

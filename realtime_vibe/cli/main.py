@@ -276,11 +276,7 @@ class _PlainFormatter(logging.Formatter):
 
 
 def set_up_logging(level: str) -> None:
-    """Sends the package's messages to stderr.
-
-    Args:
-        level: as `--log-level`; other libraries stay at warnings.
-    """
+    """Sends the package's messages of a level, as `--log-level`, to stderr; other libraries stay at warnings."""
     handler = logging.StreamHandler(LenientStream(sys.stderr))
     handler.setFormatter(_PlainFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -101,12 +101,7 @@ def live_parser() -> OneLineParser:
 
 
 def add_setting(target: argparse._ActionsContainer, name: str) -> None:
-    """Makes the option of a setting.
-
-    Args:
-        target: a parser or one of its groups.
-        name: of the field of `LiveConfig`.
-    """
+    """Adds the option of a setting, named as the field of `LiveConfig`, to a parser or one of its groups."""
     entry = SETTINGS[name]
     kind = entry.kind
     more: dict[str, Any] = {}

@@ -29,10 +29,7 @@ _HEAD = f"""\
 
 
 def write_settings_template(path: Path) -> None:
-    """Writes a settings file in which everything is commented out.
-
-    Args:
-        path: a file that does not exist yet.
+    """Writes a settings file, which must not exist yet, in which everything is commented out.
 
     Raises:
         OutputError: the file exists, or cannot be written.
@@ -47,12 +44,9 @@ def write_settings_template(path: Path) -> None:
 
 
 def settings_template(name: str = DEFAULT_NAME) -> str:
-    """The text of the file.
+    """The text of a settings file that will be called `name`.
 
     Lines that begin with `#` and a letter are settings; explanations have a space after the `#`.
-
-    Args:
-        name: what the file will be called.
     """
     parts = [_HEAD % name]
     for group, entries in groupby(SETTINGS.items(), key=lambda item: item[1].group):

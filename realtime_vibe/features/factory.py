@@ -42,13 +42,7 @@ class Features(Protocol):
         ...
 
     def extract(self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float) -> AnyArray:
-        """One row for each person; no rows when there are none.
-
-        Args:
-            frame: the whole picture.
-            people: P of them.
-            focal_px: of the camera [px].
-        """
+        """One row for each of P people, no rows when there are none; the focal length is in px."""
         ...
 
     def close(self) -> None:

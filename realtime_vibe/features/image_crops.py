@@ -30,13 +30,7 @@ class ImageCrops:
     def extract(
         self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
     ) -> ImageArray:
-        """Crops (P, 224, 224, 3) uint8 BGR, bilinear, black beyond the image.
-
-        Args:
-            frame: the whole picture.
-            people: P of them.
-            focal_px: unused; crops know nothing of the lens.
-        """
+        """Crops (P, 224, 224, 3) uint8 BGR, bilinear, black beyond the image; the focal length is not used."""
         del focal_px
         crops = np.empty((len(people), CROP_SIZE, CROP_SIZE, 3), np.uint8)
         for crop, person in zip(crops, people, strict=True):

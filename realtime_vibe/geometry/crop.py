@@ -50,12 +50,7 @@ def letterbox_square(width_px: int, height_px: int) -> RotatedSquare:
 
 
 def crop_square(image: ImageArray, square: RotatedSquare, size: int) -> ImageArray:
-    """Resamples a region to a network's input.
-
-    Args:
-        image: (H, W, 3).
-        square: where to look.
-        size: side of the result [px].
+    """Resamples a region of an image (H, W, 3) to a network's input, `size` px wide and high.
 
     Returns:
         (size, size, 3) uint8, black where the square leaves the image.

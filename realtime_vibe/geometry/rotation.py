@@ -16,10 +16,7 @@ _EPS = 1e-8
 
 
 def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:
-    """Orthonormalises 6D rotations (Gram-Schmidt).
-
-    Args:
-        rot6d: (..., 6).
+    """Orthonormalises 6D rotations (..., 6) (Gram-Schmidt).
 
     Returns:
         (..., 3, 3) rotation matrices. Where the two columns are parallel or zero the result is
@@ -111,12 +108,7 @@ def rotmat_from_quat_wxyz(quat: FloatingArray) -> FloatingArray:
 
 
 def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingArray:
-    """(..., 4) the rotation `second` followed by `first`, as `R_first @ R_second`.
-
-    Args:
-        first: (..., 4) unit quaternions.
-        second: (..., 4) likewise.
-    """
+    """(..., 4) the rotation `second` followed by `first`, unit quaternions (..., 4), as `R_first @ R_second`."""
     aw, ax, ay, az = np.moveaxis(first, -1, 0)
     bw, bx, by, bz = np.moveaxis(second, -1, 0)
     product: FloatingArray = np.stack(
@@ -153,11 +145,7 @@ def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray
 
 
 def unit_vector(vector: FloatingArray) -> FloatingArray:
-    """(..., 3) of length one; near zero, shorter.
-
-    Args:
-        vector: (..., 3) in any frame.
-    """
+    """(..., 3) vectors brought to length one; near zero, shorter."""
     unit: FloatingArray = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
     return unit
 

@@ -77,10 +77,7 @@ def load_official_vibe(
 
 
 def load_official_discriminator(vibe_path: Path | str) -> MotionDiscriminator:
-    """The motion discriminator that was trained beside the published model.
-
-    Args:
-        vibe_path: as for `load_official_vibe`.
+    """The motion discriminator that was trained beside the published model, from the same file.
 
     Raises:
         CheckpointError: as for `load_official_vibe`.

@@ -163,11 +163,7 @@ class FeedbackRegressor(nn.Module):
 
 
 class Observed:
-    """What the tracker saw of each frame.
-
-    Args:
-        features: (..., F).
-    """
+    """What the tracker saw of each frame, from features (..., F)."""
 
     def __init__(self, features: Tensor) -> None:
         self.crop_points = features[..., CROP_POINTS].unflatten(-1, (NUM_LANDMARKS, 2))

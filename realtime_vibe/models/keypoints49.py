@@ -12,10 +12,7 @@ from realtime_vibe.geometry.camera import CROP_FOCAL_PX, CROP_SIDE_PX
 
 
 class KeypointLayer(nn.Module):
-    """Picks the 49 points from posed bodies; nothing is learned.
-
-    Args:
-        model: a body of SMPL's topology with `J_regressor_extra`.
+    """Picks the 49 points from posed bodies of SMPL's topology, with `J_regressor_extra`; nothing is learned.
 
     Raises:
         BodyModelError: the body does not support the 49 points.

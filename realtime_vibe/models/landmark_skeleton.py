@@ -46,14 +46,11 @@ class PosedSkeleton(NamedTuple):
 
 
 class LandmarkSkeleton(nn.Module):
-    """Forward kinematics of 24 joints and 33 landmarks; nothing is learned.
+    """Forward kinematics of 24 joints and 33 landmarks of one body; nothing is learned.
 
     The arrays are buffers, so that a checkpoint carries them. Two ways to the same points: in training
     with the batch as the last axis, joint by joint, where batches are wide (many times as fast as batched
     3 x 3 products); otherwise few large products, since a graph's time is then its number of nodes.
-
-    Args:
-        arrays: of one body.
     """
 
     bones: Tensor
@@ -163,12 +160,7 @@ def blank_arrays(num_pairs: int) -> SkeletonArrays:
 
 
 def _by_joints(rotmat: Tensor, bones: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Global rotations (3, 3, N) and positions (3, N) of all joints, from local ones with the batch last.
-
-    Args:
-        rotmat: (3, 3, 24, N).
-        bones: (3, 24, N).
-    """
+    """Global rotations (3, 3, N), positions (3, N) of all joints from local `rotmat` (3, 3, 24, N), `bones` (3, 24, N)."""
     local, steps = rotmat.unbind(2), bones.unbind(1)
     rotations, positions = [local[0]], [steps[0]]
     for joint in range(1, NUM_SMPL_JOINTS):

@@ -39,11 +39,7 @@ ESTIMATE = (_ROT6D, _BETAS, _WEAK_CAMERA)
 
 
 class Mirror(nn.Module):
-    """Exchanges left and right in the last axis; twice is as it was.
-
-    Args:
-        blocks: what the vector consists of, in order.
-    """
+    """Exchanges left and right in the last axis, whose blocks are named in order; twice is as it was."""
 
     index: Tensor
     sign: Tensor

@@ -103,11 +103,7 @@ class MotionDiscriminator(nn.Module):
         self.fc = nn.Linear(hidden_size, 1)
 
     def forward(self, motion: Tensor) -> Tensor:
-        """Scores whole sequences, each on its own.
-
-        Args:
-            motion: (T, P, F).
-        """
+        """Scores whole sequences (T, P, F), each on its own."""
         states, _ = self.gru(motion)
         if self.attention is not None:
             pooled = self.attention(states).pooled

@@ -24,12 +24,7 @@ class MotionOutput(NamedTuple):
 
 
 class RecurrentNetwork(nn.Module):
-    """Embedding, temporal encoder and whatever regresses parameters from what it says.
-
-    Args:
-        embedding: fits raw features to the encoder.
-        encoder: the GRU.
-    """
+    """Embedding that fits raw features to the encoder, the GRU, and whatever regresses parameters from what it says."""
 
     def __init__(self, embedding: nn.Module, encoder: TemporalEncoder) -> None:
         super().__init__()

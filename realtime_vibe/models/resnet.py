@@ -17,13 +17,7 @@ _EXPANSION = 4
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 convolutions beside a shortcut.
-
-    Args:
-        in_channels: of the input.
-        width: of the 3x3 convolution.
-        stride: of the 3x3 convolution.
-    """
+    """1x1, 3x3, 1x1 convolutions beside a shortcut; width and stride are those of the 3x3."""
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()

@@ -24,11 +24,7 @@ _FROM_LEVELS = np.argsort([0, *(joint for level in _LEVELS for joint in level)])
 
 
 class SmplLayer(nn.Module):
-    """SMPL of one body model; all arrays are buffers and nothing is learned.
-
-    Args:
-        model: the body's arrays.
-    """
+    """SMPL of one body model; all arrays are buffers and nothing is learned."""
 
     v_template: Tensor
     shapedirs: Tensor
@@ -48,11 +44,7 @@ class SmplLayer(nn.Module):
         self._register("joint_shapedirs", rest.shapedirs)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
-        """Poses the whole mesh.
-
-        Args:
-            rotmat: (..., 24, 3, 3).
-            betas: (..., 10).
+        """Poses the whole mesh, from `rotmat` (..., 24, 3, 3) and `betas` (..., 10).
 
         Returns:
             Vertices (..., V, 3) and joints (..., 24, 3) [m], the rest pelvis as pivot, no `transl`.

@@ -71,12 +71,7 @@ class TemporalEncoder(nn.Module):
         return weight.new_zeros(self.gru.num_layers, num_people, size)
 
     def forward(self, features: Tensor, hidden: Tensor) -> EncoderOutput:
-        """Runs a sequence.
-
-        Args:
-            features: (T, P, F).
-            hidden: (L, P, H).
-        """
+        """Runs a sequence of features (T, P, F) from a hidden state (L, P, H)."""
         features, hidden = self._apart(features), self._apart(hidden)
         if self.retention == 1.0:
             recurrent, hidden = self.gru(features, hidden)

@@ -52,12 +52,7 @@ class PosedBodies(NamedTuple):
 
 
 class VIBE(nn.Module):
-    """Backbone, temporal encoder and regressor.
-
-    Args:
-        backbone: crops to f(I_t).
-        motion: features to parameters, with a memory.
-    """
+    """Backbone (crops to f(I_t)), and temporal encoder and regressor (features to parameters, with a memory)."""
 
     def __init__(self, backbone: ResNet50, motion: MotionNetwork) -> None:
         super().__init__()
@@ -95,13 +90,7 @@ class VIBE(nn.Module):
 
 
 def posed(output: VibeOutput, body: SmplLayer, keypoints: KeypointLayer) -> PosedBodies:
-    """Bodies and keypoints of a network's parameters.
-
-    Args:
-        output: of `VIBE`.
-        body: the user's SMPL.
-        keypoints: of the same body.
-    """
+    """Bodies and keypoints of the parameters that `VIBE` gave, of the user's SMPL."""
     verts, joints = body(output.rotmat, output.betas)
     kp_3d = keypoints(verts, joints)
     return PosedBodies(verts, kp_3d, project_in_crop(kp_3d, output.weak_camera))

@@ -35,12 +35,7 @@ _PERSON_VALUES = BOX_VALUES + 1
 
 
 class YoloV3(nn.Module):
-    """The network, as its table has it.
-
-    Args:
-        architecture: the table.
-        head_channels: what a detection layer gives.
-    """
+    """The network, as its table has it; `head_channels` is what a detection layer gives."""
 
     def __init__(self, architecture: Architecture, head_channels: int = HEAD_CHANNELS) -> None:
         super().__init__()

@@ -27,11 +27,7 @@ class Convolution:
     """Linear and with a bias instead of batch norm: what a detection is read from."""
 
     def num_floats(self, inputs: int) -> int:
-        """How many numbers a weights file holds for this layer.
-
-        Args:
-            inputs: channels it takes.
-        """
+        """How many numbers a weights file holds for this layer of so many input channels."""
         return self.filters * (inputs * self.size**2 + (1 if self.is_head else 4))
 
 

@@ -35,11 +35,7 @@ _opening = threading.Lock()
 
 
 def open_contained(target: Any) -> cv2.VideoCapture:
-    """Opens a file, a pipe or bytes in memory; ask it whether it is open.
-
-    Args:
-        target: an absolute path, `pipe:N`, or an `io.BytesIO`.
-    """
+    """Opens an absolute path, `pipe:N` or bytes in memory (`io.BytesIO`); ask it whether it is open."""
     _restrict_formats()
     if isinstance(target, str):
         return cv2.VideoCapture(target, cv2.CAP_FFMPEG)
@@ -100,11 +96,7 @@ def is_unicode(name: str) -> bool:
 
 
 def what_is_no_film(head: bytes) -> str:
-    """What a file seems to be that FFmpeg could not open.
-
-    Args:
-        head: its first bytes.
-    """
+    """What a file with these first bytes seems to be that FFmpeg could not open."""
     if any(mark in head for mark in PLAY_LISTS):
         return (
             "is a play list, which names other files and hosts; give the video itself, or the "

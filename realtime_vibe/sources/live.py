@@ -49,10 +49,6 @@ class LiveSource(OpenedByWith):
     ago the last call was; the indexes tell how many were passed over. A device that fails after it
     once worked is reopened for ever, 0.25 s to 5 s apart; meanwhile `read` waits, `status` says
     so, and no stand-in picture is made up.
-
-    Args:
-        device: what to open.
-        clock: monotonic seconds.
     """
 
     def __init__(self, device: LiveDevice, *, clock: Clock = time.perf_counter) -> None:

@@ -14,9 +14,6 @@ class Pacer:
 
     A player that falls more than half a second behind (a suspended laptop, a decoder that is too
     slow) carries on from there and does not rush to catch up.
-
-    Args:
-        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Clock = time.perf_counter) -> None:

@@ -96,11 +96,7 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
 
 
 class _PipeCopy:
-    """The same bytes for a second reader, which never asks for more than the first has had.
-
-    Args:
-        stop: ends everything.
-    """
+    """The same bytes for a second reader, which never asks for more than the first has had."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.drain, self._feed = os.pipe()

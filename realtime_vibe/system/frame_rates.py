@@ -36,14 +36,11 @@ def nearest_standard_rate(rate_hz: float) -> float:
 
 
 def measured_rate(times_s: ArrayLike) -> float | None:
-    """Frames per second of a series of times; None where there are fewer than two.
+    """Frames per second of times (N,) in order [s]; None where there are fewer than two.
 
     Counts intervals over the time they take. Where most of the time passes in steps of one length
     (give or take a rounding to milliseconds) those alone are counted, so that lost frames do not
     lower the rate; else, as with frames that come in bursts, all but long gaps are.
-
-    Args:
-        times_s: (N,) in order [s].
     """
     steps_s = np.diff(np.asarray(times_s, np.float64))
     steps_s = steps_s[steps_s > 0]

@@ -12,12 +12,9 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def install_command(extra: str) -> str:
-    """The command that installs an extra, ready to paste.
+    """The command that installs an extra such as `viewer`, ready to paste.
 
     The project is on no index, so pip has to be given the checkout, or the wheel this was installed from.
-
-    Args:
-        extra: as in `pyproject.toml`, such as `viewer`.
     """
     if (_CHECKOUT / "pyproject.toml").is_file():
         what, option = str(_CHECKOUT), "-e "

@@ -26,12 +26,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class NpzArchive(Mapping[str, NDArray[Any]]):
-    """The arrays of an open archive by name, each read when it is asked for.
-
-    Args:
-        archive: the open file.
-        max_bytes: the most that an array may hold.
-    """
+    """The arrays of an open archive by name, each read when it is asked for and of `max_bytes` at most."""
 
     def __init__(self, archive: zipfile.ZipFile, max_bytes: int) -> None:
         self._archive = archive

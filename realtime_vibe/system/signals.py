@@ -14,11 +14,7 @@ ENDING = tuple(
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came while nothing would have noticed it otherwise.
-
-    Args:
-        number: of the signal.
-    """
+    """A signal came while nothing would have noticed it otherwise."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

@@ -13,11 +13,7 @@ Clock = Callable[[], float]
 
 
 class StageTimer:
-    """Wall time of named stages of one step.
-
-    Args:
-        clock: monotonic seconds.
-    """
+    """Wall time of named stages of one step."""
 
     def __init__(self, clock: Clock = time.perf_counter) -> None:
         self._clock = clock
@@ -96,11 +92,7 @@ class LatencyStats:
 
 
 class RateMeter:
-    """Events per second over a sliding window.
-
-    Args:
-        window_s: how far back to look [s].
-    """
+    """Events per second over a sliding window [s]."""
 
     def __init__(self, window_s: float = 2.0) -> None:
         self._window_s = window_s

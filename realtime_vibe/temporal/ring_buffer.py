@@ -6,13 +6,9 @@ from realtime_vibe.packets import FloatArray
 
 
 class FeatureRing:
-    """A sliding window.
+    """A sliding window of N = `capacity` features of F numbers.
 
     Every vector is written twice, N rows apart, so that the newest N always lie side by side.
-
-    Args:
-        capacity: N.
-        feature_size: F.
     """
 
     def __init__(self, capacity: int, feature_size: int) -> None:

@@ -46,13 +46,10 @@ def _opening_hz(age_s: float) -> float:
 
 
 class RotationSmoother:
-    """Smooths (K, 3, 3) rotations of one person.
+    """Smooths (K, 3, 3) rotations of one person with a strength in (0, 1].
 
     Matrices are mixed and made orthonormal again, which for the small steps between frames equals
     turning along the shortest arc, at a fifth of the time of going through axis-angle.
-
-    Args:
-        strength: in (0, 1].
     """
 
     def __init__(self, strength: float) -> None:
@@ -101,11 +98,7 @@ class RotationSmoother:
 
 
 class PositionSmoother:
-    """Smooths one (3,) position in the camera frame [m], depth more than the rest.
-
-    Args:
-        strength: in (0, 1].
-    """
+    """Smooths one (3,) position in the camera frame [m], depth more than the rest, with a strength in (0, 1]."""
 
     def __init__(self, strength: float) -> None:
         self._rest_hz = rest_cutoff_hz(strength)

@@ -62,12 +62,7 @@ class Appearance:
 
 
 def look_at(image_bgr: ImageArray, landmarks: PoseLandmarks) -> Appearance:
-    """Samples the colours of a person.
-
-    Args:
-        image_bgr: (H, W, 3).
-        landmarks: of the person in this image.
-    """
+    """Samples the colours of a person by the landmarks in an image (H, W, 3)."""
     height, width = image_bgr.shape[:2]
     points = np.floor(_WHERE @ landmarks.image_px[:, :2]).astype(np.intp)
     x, y = points[:, 0], points[:, 1]
@@ -94,13 +89,7 @@ def difference(first: Appearance, second: Appearance) -> float | None:
 
 
 def blended(known: Appearance, seen: Appearance, share: float) -> Appearance:
-    """A running mean: `share` of what is seen now, part by part.
-
-    Args:
-        known: so far.
-        seen: now.
-        share: in [0, 1].
-    """
+    """A running mean: `share` in [0, 1] of what is seen now, part by part."""
     step = np.where(known.weight > 0, share, 1.0) * (seen.weight > 0)
     return Appearance(
         lab=(known.lab + step[:, None] * (seen.lab - known.lab)).astype(np.float32),

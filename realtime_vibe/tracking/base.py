@@ -56,11 +56,7 @@ class PersonDetector(Protocol):
     """Finds people in single images; knows nothing of time."""
 
     def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
-        """Finds people, best score first; empty when there are none.
-
-        Args:
-            image_bgr: (H, W, 3).
-        """
+        """Finds people in an image (H, W, 3), best score first; empty when there are none."""
         ...
 
     def close(self) -> None:

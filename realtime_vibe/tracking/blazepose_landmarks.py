@@ -47,11 +47,7 @@ class BlazePoseLandmarks:
         self._has_heat = any(output.name == "heat" for output in session.outputs)
 
     def estimate(self, image_bgr: ImageArray, region: RotatedSquare) -> RegionPose:
-        """Runs the network once.
-
-        Args:
-            image_bgr: (H, W, 3).
-            region: around the person.
+        """Runs the network once on a region around the person in an image (H, W, 3).
 
         Returns:
             The pose; `landmarks.presence` says whether to believe it.

@@ -21,15 +21,10 @@ _SPEED_SHARE = 0.3
 
 
 class BoxTrack:
-    """A box that goes on between detections.
+    """A box that goes on between detections, the first at `now_s` [s].
 
     The box is held as middle and size, with what is left of the last correction beside it: a jump of
     its size would shake the crop that the network sees.
-
-    Args:
-        track_id: identity.
-        found: the first detection.
-        now_s: its time [s].
     """
 
     def __init__(self, track_id: int, found: DetectedPerson, now_s: float) -> None:
@@ -61,10 +56,7 @@ class BoxTrack:
         return self._unseen_since_s is not None
 
     def reach_px(self, now_s: float) -> float:
-        """How far away a detection can be this person where it hardly overlaps the box.
-
-        Args:
-            now_s: the detection's time [s].
+        """How far away a detection at `now_s` [s] can be this person where it hardly overlaps the box.
 
         Returns:
             0 while the picture holds the box; else half a body, and two a second [px].
@@ -114,10 +106,7 @@ class BoxTrack:
             self._unseen_since_s = self._now_s
 
     def show(self, picture_size: tuple[int, int]) -> float | None:
-        """Decides whether the person is shown in the present frame.
-
-        Args:
-            picture_size: width, height [px].
+        """Decides whether the person is shown in the present frame, of (width, height) [px].
 
         Returns:
             Time since the person was last shown [s]; None: not shown. Hidden people stay hidden until

@@ -36,11 +36,7 @@ def iou_matrix(old: Sequence[Box], new: Sequence[Box]) -> FloatArray:
 
 
 def greedy_pairs(scores: FloatArray, min_score: float) -> list[tuple[int, int]]:
-    """Pairs rows with columns, the highest score first, each at most once.
-
-    Args:
-        scores: (N, M).
-        min_score: pairs below stay apart.
+    """Pairs rows with columns of `scores` (N, M), the highest first, each at most once, none below `min_score`.
 
     Returns:
         (row, column) pairs; with few people it differs from the optimal assignment only where

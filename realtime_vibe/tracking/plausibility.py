@@ -64,12 +64,7 @@ _ENDS = _difference_matrix()
 
 
 def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int]) -> float:
-    """Log-odds, in [-2, 2], that one frame's landmarks are a person's.
-
-    Args:
-        landmarks: finite.
-        image_size: (width, height) [px].
-    """
+    """Log-odds, in [-2, 2], that one frame's finite landmarks are a person's; the size is (width, height) [px]."""
     points = landmarks.image_px[:, :2]
     x, y = points[:, 0], points[:, 1]
     inside = (x > 0) & (y > 0) & (x < image_size[0]) & (y < image_size[1])
@@ -88,23 +83,13 @@ def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int]) -> flo
 
 
 def first_log_odds(score: float, *, is_known: bool = False) -> float:
-    """Log-odds that a detection is a person, before any landmarks.
-
-    Args:
-        score: of the detector.
-        is_known: whether somebody was just seen there.
-    """
+    """Log-odds that a detection is a person before any landmarks; `is_known`: somebody was just seen there."""
     prior = _PRIOR_OF_KNOWN if is_known else _PRIOR
     return prior + min(_logit(score), _MOST_OF_DETECTOR)
 
 
 def after_frame(log_odds: float, of_frame: float) -> float:
-    """Log-odds of a track after one more frame.
-
-    Args:
-        log_odds: before.
-        of_frame: from `frame_log_odds`.
-    """
+    """Log-odds of a track after one more frame, whose own come from `frame_log_odds`."""
     return min(log_odds + _SHARE_OF_FRAME * of_frame, _MOST)
 
 

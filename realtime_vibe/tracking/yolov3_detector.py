@@ -81,11 +81,7 @@ def letterboxed(image_bgr: ImageArray, square: RotatedSquare, size: int) -> Imag
 
 
 def best_apart(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
-    """Non-maximum suppression: the best box of each heap of overlapping ones.
-
-    Args:
-        boxes: (N, 4) x1, y1, x2, y2.
-        scores: (N,).
+    """Non-maximum suppression of boxes (N, 4) xyxy by `scores` (N,): the best of each heap of overlapping ones.
 
     Returns:
         (M,) indices, best score first.

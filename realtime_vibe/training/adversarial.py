@@ -199,13 +199,7 @@ def generator_step(
 def discriminator_step(
     adversary: Adversary, real_rotmat: Tensor, fake_rotmat: Tensor
 ) -> DiscriminatorTerms:
-    """One gradient step of the discriminator; whoever made the motion is not changed.
-
-    Args:
-        adversary: the discriminator in training mode.
-        real_rotmat: (W, P, 24, 3, 3) recorded motion.
-        fake_rotmat: (W, P', 24, 3, 3) the network's.
-    """
+    """One gradient step of the discriminator between real (W, P, 24, 3, 3) and fake (W, P', 24, 3, 3) motion, unchanged."""
     motion = torch.cat([real_rotmat, fake_rotmat.detach()], dim=1)
     scores = _scores(adversary, adversary.wrapped, motion)
     real, fake = scores.tensor_split([real_rotmat.shape[1]])

@@ -16,14 +16,7 @@ def assembled_generator(
     process: DataParallelRank,
     precision: Precision,
 ) -> Generator:
-    """The network with its optimizer.
-
-    Args:
-        settings: the recipe.
-        network: on its device.
-        process: this process.
-        precision: of the forward pass.
-    """
+    """The network, on its device, with its optimizer."""
     reset_every = RESET_FRAMES if settings.encoder == "reset16" else None
     passes = process.wrapped(GeneratorPass(network, reset_every))
     optimizer = torch.optim.AdamW(

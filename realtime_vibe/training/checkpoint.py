@@ -16,12 +16,7 @@ _KEYS = {"format_version", "settings", "step", "elapsed_s", "ranks"}
 
 
 def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
-    """Writes `checkpoint.pt` in one step, so that a power cut leaves the old one.
-
-    Args:
-        folder: of the run.
-        content: plain values and tensors; see `read_checkpoint`.
-    """
+    """Writes a run's `checkpoint.pt` in one step, so that a power cut leaves the old one; see `read_checkpoint`."""
     path = folder / CHECKPOINT_NAME
     part = path.with_suffix(".part")
     torch.save({"format_version": _FORMAT_VERSION, **content}, part)

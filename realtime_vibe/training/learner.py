@@ -91,13 +91,7 @@ class Learner:
 
 
 def rate_share(step: int, num_steps: int, warmup_steps: int) -> float:
-    """Part of the full learning rate: a linear rise, then a half cosine down to one hundredth.
-
-    Args:
-        step: steps done.
-        num_steps: in all.
-        warmup_steps: of the rise.
-    """
+    """Part of the full learning rate: a linear rise over the warm-up, then a half cosine down to one hundredth."""
     warm = min(1.0, (step + 1) / max(1, warmup_steps))
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, num_steps))))
     return warm * (_FINAL_SHARE + (1 - _FINAL_SHARE) * cosine)

@@ -99,13 +99,7 @@ def squared_points(predicted: Tensor, truth: Tensor, confidence: Tensor) -> Tens
 
 
 def squared_rotations(predicted: Tensor, truth: Tensor, known: Tensor) -> Tensor:
-    """Released L_SMPL on pose: mean squared difference of the matrices' entries where known.
-
-    Args:
-        predicted: (..., 24, 3, 3).
-        truth: (..., 24, 3, 3).
-        known: (...) 1 where there is a truth.
-    """
+    """Released L_SMPL on pose: mean squared difference of entries (..., 24, 3, 3) where `known` (...) is 1."""
     return weighted_mean((predicted - truth).square(), known[..., None, None, None])
 
 
@@ -235,12 +229,7 @@ def _paper_terms(
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Mean of the values with weight; 0 where nothing has any.
-
-    Args:
-        values: any shape.
-        weight: broadcasts to `values`, 0 to 1.
-    """
+    """Mean of the values with weight, 0 to 1, broadcast; 0 where nothing has any."""
     weight = weight.expand_as(values)
     return (values * weight).sum() / weight.sum().clamp_min(1e-6)
 

@@ -36,14 +36,10 @@ def joint_errors(
 
 
 def similarity_aligned(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
-    """Moves, turns and scales each (K, 3) of `predicted` onto `truth` (Umeyama 1991).
+    """Moves, turns and scales each (K, 3) of `predicted` (N, K, 3) onto `truth`, likewise (Umeyama 1991).
 
     A mirror image is not undone. If all of a frame's joints fall on one point, they end on the
     middle of the truth.
-
-    Args:
-        predicted: (N, K, 3).
-        truth: (N, K, 3).
     """
     aligned: NDArray[np.float64] = np.full(predicted.shape, np.nan)
     # The SVD refuses values that are not finite, for all frames at once.
@@ -74,16 +70,10 @@ def pve(
     predicted_root: FloatArray,
     truth_root: FloatArray,
 ) -> NDArray[np.float64]:
-    """Per-vertex error (N,): mean distance of corresponding vertices, both roots at the origin.
+    """Per-vertex error (N,): mean distance of corresponding (N, V, 3) vertices, both roots (N, 3) at the origin.
 
     The root is the pelvis joint by custom (3DPW: Kolotouros et al. 2019); both meshes must be of
     one body model, vertex by vertex.
-
-    Args:
-        predicted: (N, V, 3).
-        truth: (N, V, 3).
-        predicted_root: (N, 3).
-        truth_root: (N, 3).
     """
     offset = np.asarray(predicted_root, np.float64) - truth_root
     difference = predicted - truth - offset[:, None]
@@ -92,14 +82,10 @@ def pve(
 
 
 def accel_error(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
-    """Norm of the difference of second differences, mean over joints (N - 2,) [m/frame^2].
+    """Norm of the difference of second differences of (N, K, 3), mean over joints (N - 2,) [m/frame^2].
 
     Kanazawa et al. 2019 (HMMR): x(t-1) - 2 x(t) + x(t+1). It depends on the frame rate: compare at
     one rate only. Three frames make one value; fewer make none.
-
-    Args:
-        predicted: (N, K, 3).
-        truth: (N, K, 3).
     """
     difference = np.asarray(predicted, np.float64) - truth
     second = difference[:-2] - 2 * difference[1:-1] + difference[2:]
@@ -119,11 +105,8 @@ def pck(errors: FloatArray, threshold_m: float = PCK_THRESHOLD_M) -> float:
 
 
 def auc(errors: FloatArray) -> float:
-    """Mean of `pck` over `AUC_THRESHOLDS_M`, as MPI-INF-3DHP's script has it (Mehta et al. 2017).
+    """Mean of `pck` over `AUC_THRESHOLDS_M` of `joint_errors` [m], as MPI-INF-3DHP's script has it (Mehta et al. 2017).
 
     No error is below the first threshold, 0, so perfect joints reach 30/31.
-
-    Args:
-        errors: any shape [m], as `joint_errors` gives them.
     """
     return float(np.mean([pck(errors, threshold) for threshold in AUC_THRESHOLDS_M]))

@@ -52,14 +52,7 @@ def build_network(
     mean_params: MeanParams,
     skeleton: SkeletonArrays,
 ) -> LandmarkMotionNetwork:
-    """A new network with random weights.
-
-    Args:
-        size: widths.
-        statistics: of the raw features.
-        mean_params: where the regressor's iteration starts.
-        skeleton: of the body that the engine carries.
-    """
+    """A new network with random weights, for the raw features' statistics and the body that the engine carries."""
     encoder = TemporalEncoder(
         size.embedded, size.hidden, size.layers, retention=size.retention, sides=SIDES
     )

@@ -148,15 +148,7 @@ def train(
 
 
 class Trainer:
-    """One run; `train` sets it up.
-
-    Args:
-        settings: the recipe, with the network's sizes.
-        data: what to learn from.
-        network: to train.
-        out: an existing folder.
-        process: this one.
-    """
+    """One run; `train` sets it up."""
 
     def __init__(
         self,

@@ -75,11 +75,7 @@ class Calibration:
 
 
 class BodyHeight:
-    """How tall a shape is, and which shape is as tall as wanted.
-
-    Args:
-        model: the body's arrays.
-    """
+    """How tall a shape is, and which shape is as tall as wanted."""
 
     def __init__(self, model: BodyModel) -> None:
         self._heights = np.asarray(model.v_template[:, 1], np.float64)

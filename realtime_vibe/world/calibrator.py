@@ -53,10 +53,6 @@ class _Sample:
 class Calibrator:
     """Watches results until somebody stood still long enough; never longer than `TIMEOUT_S`.
 
-    Args:
-        model: the body.
-        known: what the user said.
-
     Raises:
         ConfigError: the body cannot have the stated height.
     """

@@ -45,12 +45,7 @@ _STEP_S = 0.25
 
 
 class FootLock:
-    """Foot lock of one person.
-
-    Args:
-        body: poses the skeleton.
-        soles: of the same body.
-    """
+    """Foot lock of one person."""
 
     def __init__(self, body: SmplSkeleton, soles: Soles) -> None:
         self._body, self._soles = body, soles

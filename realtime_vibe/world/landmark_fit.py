@@ -133,9 +133,6 @@ _PARENT = np.array([0, *PARENTS[1:]])
 class LandmarkFit:
     """Fits one body model; keeps nothing of one frame for the next.
 
-    Args:
-        body: poses the skeleton.
-
     Raises:
         BodyModelError: the body does not say where BlazePose's landmarks are.
     """

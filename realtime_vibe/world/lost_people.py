@@ -12,14 +12,10 @@ class LostPeople:
         self._seen: dict[int, tuple[PersonResult, float]] = {}
 
     def update(self, people: tuple[PersonResult, ...], now_s: float) -> tuple[HeldPerson, ...]:
-        """Who is held in this frame.
+        """Who is held in this frame, taken at `now_s` [s], beside the people in view.
 
         Somebody new takes the places of all who are held: as a rule it is the same person, found
         again under another number.
-
-        Args:
-            people: in view.
-            now_s: the frame's capture time [s].
         """
         if any(person.person.track_id not in self._seen for person in people):
             self._seen.clear()

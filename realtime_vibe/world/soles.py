@@ -38,12 +38,7 @@ class Soles:
         return points
 
     def offsets(self, rest_joints: FloatArray, betas: FloatArray) -> FloatArray:
-        """(2, 2, 3) from each ankle to its points, in the rest pose [m].
-
-        Args:
-            rest_joints: (24, 3) of the shape [m].
-            betas: (10,).
-        """
+        """(2, 2, 3) from each ankle to its points in the rest pose, of joints (24, 3) and betas (10,) [m]."""
         ankles = rest_joints[list(ANKLES), None]
         points: FloatArray = self._rest + self._directions @ betas - ankles
         return points

@@ -90,10 +90,7 @@ def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody, *, overwrite: b
 
 
 def influences(weights: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
-    """The joints that move each vertex most.
-
-    Args:
-        weights: (V, 24), rows sum to 1.
+    """The joints that move each vertex most, by `weights` (V, 24) whose rows sum to 1.
 
     Returns:
         (V, 4) joints and (V, 4) their weights, scaled to sum to 1.
@@ -248,12 +245,7 @@ def _bones_change(track: MotionTrack) -> bool:
 
 
 def _continuous_xyzw(rotmats: FloatArray, before: FloatArray | None) -> FloatArray:
-    """(n, 4) quaternions, x first, without changes of sign from frame to frame.
-
-    Args:
-        rotmats: (n, 3, 3).
-        before: (4,) of the frame before the first.
-    """
+    """(n, 4) quaternions, x first, of (n, 3, 3), of one sign from frame to frame, that of `before` (4,) included."""
     quats = quat_wxyz_from_rotmat(rotmats)[:, [1, 2, 3, 0]]
     chain = np.concatenate([quats[:1] if before is None else before[None], quats])
     agrees = np.sum(chain[1:] * chain[:-1], axis=1) >= 0

@@ -100,13 +100,7 @@ def rows_of_recording(arrays: Arrays) -> tuple[Rows, tuple[str, ...]]:
 
 
 def rows_of_amass(arrays: Arrays, skin: SkinnedBody, betas: FloatArray) -> Rows:
-    """The rows of somebody else's AMASS file, on a body of ours.
-
-    Args:
-        arrays: as `read_arrays` gives them.
-        skin: the body to pose.
-        betas: (10,) its shape.
-    """
+    """The rows of somebody else's AMASS file (as `read_arrays` gives it), on a body of ours with betas (10,)."""
     rows = _rows_in_time(len(arrays["poses"]), _rate_hz(arrays))
     rows["betas"] = betas
     _fill_rotations(rows, arrays["poses"], None)

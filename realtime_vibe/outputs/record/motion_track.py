@@ -76,11 +76,7 @@ class MotionTrack:
 
 
 def tracks_of(rows: TakeRows) -> tuple[MotionTrack, ...]:
-    """Everybody in a take, as `people_of` tells them apart.
-
-    Args:
-        rows: N > 0.
-    """
+    """Everybody in a take of at least one row, as `people_of` tells them apart."""
     starts = frame_starts(rows.index)
     frame_of_row = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
     return tuple(_track(rows, starts, own, frame_of_row) for own in people_of(rows.index))

@@ -140,13 +140,9 @@ def spool_head(content: bytes) -> SpoolHead | None:
 
 
 class SpoolWriter:
-    """Appends rows to a new spool file.
+    """Appends rows to a new spool file, which must not exist.
 
     The file is locked while it is open, so that a second run cannot take it for a leftover.
-
-    Args:
-        path: the file to create; must not exist.
-        facts: what holds for every row.
 
     Raises:
         OutputError: the file exists or cannot be created.

@@ -162,11 +162,7 @@ def count_frames(path: Path) -> int:
 
 
 def fit_into(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
-    """Scales a picture to fit and centres it on black; one that nearly fits is only padded.
-
-    Args:
-        picture: (H, W, 3) uint8.
-        size: wanted width and height [px].
+    """Scales a picture (H, W, 3) uint8 to (width, height) [px], centred on black; one that nearly fits is only padded.
 
     Returns:
         (size[1], size[0], 3) uint8; the picture itself when it has that size.

@@ -8,9 +8,6 @@ from realtime_vibe.outputs.stream.address import Address, resolve
 class DatagramSender:
     """A UDP socket that is not connected: a missing receiver is no error then.
 
-    Args:
-        address: where to send.
-
     Raises:
         OutputError: the host is not known.
     """

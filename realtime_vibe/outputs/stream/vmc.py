@@ -102,11 +102,7 @@ class VmcRetarget:
 
 
 class VmcMessages:
-    """The messages of a frame, laid out once.
-
-    Args:
-        names: bones that are sent.
-    """
+    """The messages of a frame, laid out once for the bones of these names."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._root = OscMessage("/VMC/Ext/Root/Pos", ("root",), "f" * 7)

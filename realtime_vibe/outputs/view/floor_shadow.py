@@ -53,11 +53,7 @@ class FloorShadow:
 
 
 def shadow_of(vertices: FloatArray) -> NDArray[np.float32]:
-    """(100, 100) how dark the floor is, in [0, 1], rows along z and columns along x.
-
-    Args:
-        vertices: (N, 3), y up [m].
-    """
+    """(100, 100) how dark the floor is below (N, 3) vertices, y up [m]: in [0, 1], rows along z, columns along x."""
     across = vertices[:, [0, 2]] + vertices[:, 1:2] * np.array(_SLANT, np.float32)
     cells = np.rint(across / _CELL_M + 0.5 * (_CELLS - 1)).astype(np.intp)
     cells = cells[((cells >= 0) & (cells < _CELLS)).all(axis=1)]

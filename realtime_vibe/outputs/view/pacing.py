@@ -12,9 +12,6 @@ class DrawingPace:
 
     Drawing holds Python's lock for much of its time, and inference runs in another thread of the same
     process: 1 ms on a graphics card never matters, 40 ms without one would halve the frame rate.
-
-    Args:
-        clock: monotonic seconds.
     """
 
     def __init__(self, clock: Clock = time.perf_counter) -> None:

@@ -35,11 +35,7 @@ _QT_SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_DEVICE_PIXEL_RAT
 
 
 class PreviewWindow(OpenedByWith):
-    """A window for pictures; use it on the main thread only (macOS aborts otherwise).
-
-    Args:
-        title: of the window.
-    """
+    """A window for pictures; use it on the main thread only (macOS aborts otherwise)."""
 
     def __init__(self, title: str = "realtime-vibe") -> None:
         self._title = title
@@ -77,13 +73,9 @@ class PreviewWindow(OpenedByWith):
         self._aspect, self._was_shown = 0.0, False
 
     def picture_size(self, frame_width: int, frame_height: int) -> tuple[int, int]:
-        """Width and height [px] of the picture that `show` wants: those of the window's inside.
+        """Width and height [px] of the picture that `show` wants, the window's inside, for frames of a size [px].
 
         The user may resize the window; frames of another shape than before give it theirs again.
-
-        Args:
-            frame_width: of the camera's frames [px].
-            frame_height: of the camera's frames [px].
         """
         aspect = frame_width / frame_height
         if abs(aspect - self._aspect) > _SAME_ASPECT * aspect:

@@ -17,10 +17,7 @@ from realtime_vibe.training.datasets.motion_folder import MotionFolder, load_mot
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Command line.
-
-    Args:
-        words: arguments; None takes those of the process.
+    """Command line; None takes the words of the process.
 
     Returns:
         0, or 2 after one line about what is wrong.

@@ -43,12 +43,7 @@ LIMBS = {
 
 
 def interior_angle_deg(quats: FloatingArray, hinge: Hinge) -> Array:
-    """(N,) angle between the two bones of a limb, 180 when it is straight.
-
-    Args:
-        quats: (N, 24, 4) local rotations, wxyz.
-        hinge: which limb.
-    """
+    """(N,) angle between the two bones of a limb, 180 when it is straight, by local `quats` (N, 24, 4) wxyz."""
     upper, lower = unit_bone(hinge.middle), unit_bone(hinge.lower)
     turned = rotmat_from_quat_wxyz(quats[:, hinge.middle].astype(np.float64)) @ lower
     sine = np.linalg.norm(np.cross(upper, turned), axis=-1)
@@ -57,12 +52,7 @@ def interior_angle_deg(quats: FloatingArray, hinge: Hinge) -> Array:
 
 
 def hip_flexion_deg(quats: FloatingArray, hinge: Hinge) -> Array:
-    """(N,) flexion of a thigh in the pelvis' sagittal plane: 0 standing, 90 on a chair.
-
-    Args:
-        quats: (N, 24, 4) local rotations, wxyz.
-        hinge: one of `KNEES`.
-    """
+    """(N,) flexion of a knee's thigh in the pelvis' sagittal plane (0 standing, 90 on a chair), by (N, 24, 4) wxyz."""
     thigh = rotmat_from_quat_wxyz(quats[:, hinge.upper].astype(np.float64)) @ unit_bone(
         hinge.middle
     )

@@ -26,12 +26,7 @@ class StraightestLimbs:
 def straightest_limbs(
     clips: Sequence[MotionClip], sources: Sequence[str]
 ) -> tuple[StraightestLimbs, ...]:
-    """Measures each source.
-
-    Args:
-        clips: all motion.
-        sources: of each clip.
-    """
+    """Measures each source, named clip by clip."""
     groups: dict[str, list[MotionClip]] = defaultdict(list)
     for clip, source in zip(clips, sources, strict=True):
         groups[source].append(clip)

@@ -65,12 +65,7 @@ class LimbZero:
 
 
 def limb_zeros(skeleton: str, clips: Sequence[MotionClip]) -> tuple[LimbZero, ...]:
-    """Estimates the extensions of all limbs of a skeleton from all its clips together.
-
-    Args:
-        skeleton: its name, for the report.
-        clips: everything recorded with it.
-    """
+    """Estimates the extensions of all limbs of a skeleton from everything recorded with it."""
     seconds = sum(len(clip.trans) for clip in clips) / POOL_RATE_HZ
     zeros = []
     for limb, hinge in LIMBS.items():
@@ -108,14 +103,10 @@ def _reason(limb: str, seconds: float, swing_deg: float, missing_deg: float) -> 
 
 
 def with_zeros(clip: MotionClip, zeros: Sequence[LimbZero]) -> MotionClip:
-    """Extends limbs about their own axes.
+    """Extends limbs of a recorded clip about their own axes, by its skeleton's zeros.
 
     Upper and lower bone turn so that the line from hip to ankle (shoulder to wrist) keeps its direction;
     feet and hands keep theirs. Longer legs lift the pelvis: the lowest foot stays at its height.
-
-    Args:
-        clip: as recorded.
-        zeros: of its skeleton.
     """
     wanted = [zero for zero in zeros if zero.extension_deg]
     if not wanted:

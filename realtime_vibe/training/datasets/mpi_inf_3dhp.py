@@ -61,10 +61,7 @@ def load_3dhp_test(folder: Path) -> tuple[Mpi3dhpSequence, ...]:
 
 
 def load_3dhp_test_sequence(path: Path) -> Mpi3dhpSequence:
-    """Reads one test sequence.
-
-    Args:
-        path: an `annot_data.mat` (MATLAB 7.3, which is HDF5).
+    """Reads one test sequence, an `annot_data.mat` (MATLAB 7.3, which is HDF5).
 
     Raises:
         DatasetError: damaged, a variable is missing or has the wrong shape, or no h5py.

@@ -11,12 +11,7 @@ FloatArray = NDArray[np.float32]
 
 
 def random_color(rng: np.random.Generator, vivid: float = 1.0) -> FloatArray:
-    """(3,) BGR, 0 to 1: most things are pale, few are vivid.
-
-    Args:
-        rng: source of the choice.
-        vivid: factor on the saturation.
-    """
+    """(3,) BGR, 0 to 1: most things are pale, few are vivid; `vivid` is a factor on the saturation."""
     saturation = min(1.0, vivid * rng.beta(1.1, 4.0))
     pure = np.eye(3)[rng.integers(3)] + rng.uniform(0, 1, 3)
     pure /= pure.max()

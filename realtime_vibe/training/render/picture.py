@@ -31,15 +31,7 @@ class PictureSettings:
 
 
 class StreamRenderer:
-    """Pictures of one stream.
-
-    Args:
-        truth: of several streams.
-        row: which of them.
-        body: to dress.
-        settings: of the pictures.
-        rng: source of all choices.
-    """
+    """Pictures of one stream, that in a row of the truth."""
 
     def __init__(
         self,

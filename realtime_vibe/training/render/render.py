@@ -125,10 +125,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs the command line.
-
-    Args:
-        words: arguments; None takes those of the process.
+    """Runs the command line; None takes the words of the process.
 
     Returns:
         0, 2 on an error the user can fix, 130 when it was stopped.

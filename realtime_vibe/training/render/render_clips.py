@@ -164,11 +164,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs the command line; 2 on an error the user can fix.
-
-    Args:
-        words: arguments; None takes those of the process.
-    """
+    """Runs the command line, None the words of the process; 2 on an error the user can fix."""
     options = parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

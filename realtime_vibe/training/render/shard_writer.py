@@ -93,9 +93,6 @@ class ShardJob:
 class ShardWriter:
     """Renders shards; one instance serves one process.
 
-    Args:
-        inputs: where everything comes from.
-
     Raises:
         RealtimeVibeError: something is missing, damaged or not installed.
     """

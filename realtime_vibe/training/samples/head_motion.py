@@ -24,12 +24,7 @@ _NOD_CHANCE = 0.35
 
 
 def looking_head(num_frames: int, rng: np.random.Generator) -> FloatArray:
-    """(N, 2, 4) local rotations of neck and head, wxyz: from one place to the next, with some nods.
-
-    Args:
-        num_frames: N at `POOL_RATE_HZ`.
-        rng: source of all choices.
-    """
+    """(N, 2, 4) local rotations of neck and head, wxyz, at `POOL_RATE_HZ`: from one place to the next, with some nods."""
     angles = _looks(num_frames, rng)
     if rng.random() < _NOD_CHANCE:
         angles = angles + _nods(num_frames, rng)

@@ -16,14 +16,9 @@ _ACROSS = torch.tensor([-1.0, 1.0, 1.0])
 def mirrored(
     truth: SequenceTruth, observation: Observation, where: Tensor
 ) -> tuple[SequenceTruth, Observation]:
-    """Mirrors some streams left to right, about the camera's vertical plane.
+    """Mirrors the streams `where` (B,) is true left to right, about the camera's vertical plane.
 
     The bodies must be mirror-symmetric for every shape, as the default one is.
-
-    Args:
-        truth: of all streams.
-        observation: likewise.
-        where: (B,) bool, which streams.
     """
     joints, landmarks = list(SMPL_MIRROR), list(BLAZEPOSE_MIRROR)
     flip = _ACROSS[:, None] * _ACROSS  # M R M for the mirror M

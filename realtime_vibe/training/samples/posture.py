@@ -37,12 +37,7 @@ class Posture(IntEnum):
 
 
 def postures(quats: FloatArray, trans: FloatArray) -> NDArray[np.int8]:
-    """(N,) `Posture` of each frame.
-
-    Args:
-        quats: (N, 24, 4) local rotations, wxyz.
-        trans: (N, 3) pelvis [m], at `POOL_RATE_HZ`.
-    """
+    """(N,) `Posture` of each frame, from local `quats` (N, 24, 4) wxyz and the pelvis (N, 3) [m] at `POOL_RATE_HZ`."""
     still = (_pelvis_speed(trans) < _SLOW_M_PER_S) & (_up_cosine(quats[:, 0]) > _UPRIGHT_COS)
     standing, sitting = still.copy(), still
     low, high = _SITTING_HIP_DEG
