@@ -16,9 +16,6 @@ def one_line(value: object, length: int = _MESSAGE_LENGTH) -> str:
     Args:
         value: text; anything else is described without following all that it holds.
         length: the most characters; of a longer text both ends are kept.
-
-    Returns:
-        One line without control characters, which terminals would obey.
     """
     text = value if isinstance(value, str) else reprlib.repr(value)
     if len(text) > length:

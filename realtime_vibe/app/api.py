@@ -165,14 +165,10 @@ def stream(
 
 
 def process_image(image_bgr: ImageArray, **settings: Any) -> StreamedFrame:
-    """Everybody in a single picture.
+    """Everybody in a single picture (H, W, 3) uint8 BGR, with settings as for `stream`: `max_people=4` finds four.
 
     The picture is shown to the networks as a short film of somebody who stands still: the motion network
     settles within a few frames. The engine is loaded at each call; for a film use `stream(frames=...)`.
-
-    Args:
-        image_bgr: (H, W, 3) uint8, as `cv2.imread` gives it.
-        settings: as for `stream`; `max_people=4` finds four.
 
     Raises:
         RealtimeVibeError: a setting is wrong, or the array is no picture.

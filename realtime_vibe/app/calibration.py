@@ -31,11 +31,6 @@ class LiveCalibration:
 
     It looks at results in the inference thread and never waits for anything.
 
-    Args:
-        config: checked settings.
-        model: the body.
-        engine: name, for a shape is one of its body.
-
     Raises:
         ConfigError: the body cannot have the stated height, or several people are to be followed.
     """

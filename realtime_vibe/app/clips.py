@@ -23,7 +23,7 @@ _ENDING = re.compile(r"\.?[a-z0-9]+", re.IGNORECASE)
 
 
 def clips_of(words: Sequence[str]) -> tuple[str, ...]:
-    """The sources that words, at least one, name as `--source` does: each itself, but a pattern of videos all that match.
+    """The sources that words (at least one) name as `--source` does; a pattern of videos is all that match it.
 
     Windows leaves patterns to the program, and quotes do so everywhere. A pattern of images stays
     one source: the images are the frames of one film.

@@ -49,15 +49,12 @@ class ConvertSettings:
 
 
 def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path, ...]:
-    """Writes the motion of a file in another format.
+    """Writes the motion of a file in another format and returns the files, one per person where it holds one.
 
     Args:
         source: `.npz` with AMASS's motion, `.bvh` of this program, or a recording's `.part`; it stays.
         target: the ending says the format.
         settings: body, options, overwriting.
-
-    Returns:
-        The files that were written, one per person where the format holds one.
 
     Raises:
         MotionFileError: the source cannot be read.
@@ -80,7 +77,7 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
 def recover(
     part: Path, output: Path | None = None, *, settings: ConvertSettings | None = None
 ) -> tuple[Path, ...]:
-    """Makes the outputs of a recording that was cut off.
+    """Makes the outputs of a recording that was cut off; returns those and what was there, newer than the spool.
 
     The spool is removed once an `.npz` holds everything that is in it and was compared with it; else it is kept.
 
@@ -88,9 +85,6 @@ def recover(
         part: the `.part` file.
         output: one file to write instead of those that were asked for when it was recorded.
         settings: body, options, overwriting.
-
-    Returns:
-        The files that were written, and those that were there already, newer than the spool.
 
     Raises:
         OutputError: the spool is missing, empty, still being written or recovered, or an output exists.

@@ -84,11 +84,7 @@ class VideoSink:
 
 
 def check_outputs(config: LiveConfig, clips: Sequence[str] = ()) -> TakeSettings:
-    """Makes sure that every output can be written, without touching anything; gives the take's.
-
-    Args:
-        config: checked settings.
-        clips: the sources of a whole batch.
+    """Makes sure that every output of a batch of clips can be written, without touching anything; gives the take's.
 
     Raises:
         OutputError: a file exists and `overwrite` is off or it is an input, or its folder cannot be written.
@@ -207,12 +203,6 @@ class LiveOutputs:
         self, display: Display, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]
     ) -> bool:
         """One round of the main thread: the newest result to the windows, their keys to the run.
-
-        Args:
-            display: open windows.
-            live: the run.
-            stats: latencies for the HUD.
-            titles: the engine's and the backend's name.
 
         Returns:
             False when the user wants to quit or the source has ended.

@@ -101,10 +101,7 @@ def build_pipeline(config: LiveConfig) -> BuiltPipeline:
 
 
 def run(config: LiveConfig) -> int:
-    """Runs until the source ends, the user quits or a signal comes.
-
-    Returns:
-        0, or 128 + the signal's number.
+    """Runs until the source ends, the user quits or a signal comes; returns 0, or 128 + the signal's number.
 
     Raises:
         RealtimeVibeError: something the user can fix; every output was finished before.

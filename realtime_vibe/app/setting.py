@@ -51,11 +51,7 @@ class Setting:
     """For the settings file, where there is no default to show."""
 
     def checked(self, name: str, value: object) -> Any:
-        """The value as it is kept.
-
-        Args:
-            name: of the setting, for the message.
-            value: from the command line, a settings file or a program.
+        """The value, from the command line, a settings file or a program, as it is kept.
 
         Raises:
             ConfigError: it has the wrong type or is out of range.

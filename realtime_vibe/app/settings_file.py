@@ -45,11 +45,7 @@ def read_settings_file(path: Path) -> dict[str, object]:
 def build_config(
     command_line: Mapping[str, object], settings_file: Path | None = None
 ) -> LiveConfig:
-    """Merges the three places a setting can come from: command line, then file, then default.
-
-    Args:
-        command_line: the values the user gave, by field name of `LiveConfig`.
-        settings_file: a TOML file, or None.
+    """Merges command line, then TOML file, then defaults, by field name of `LiveConfig`.
 
     Raises:
         ConfigError: a value or the file is wrong.

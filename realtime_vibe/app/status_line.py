@@ -71,11 +71,7 @@ class StatusLine(ClosedByWith):
         self._erase()
 
     def update(self, text: Callable[[], str]) -> None:
-        """Rewrites the line, or logs it, when it is time to.
-
-        Args:
-            text: makes the new text; called only when it is shown.
-        """
+        """Rewrites the line, or logs it, when it is time to; only then is the text made."""
         now_s = self._clock()
         if now_s < self._due_s:
             return
@@ -175,13 +171,7 @@ def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> Non
 
 
 def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
-    """The line: what is recorded, rates, people, latency and drops.
-
-    Args:
-        live: the run.
-        stats: its latencies.
-        recording: names of the files that are being written; may be empty.
-    """
+    """The line: names of files that are recorded (may be empty), rates, people, latency and drops."""
     rates = live.rates
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning

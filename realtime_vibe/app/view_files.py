@@ -19,10 +19,6 @@ VIDEO_S = 20.0
 class ViewFiles:
     """A writer of both files; new names in the working folder, nothing is ever replaced.
 
-    Args:
-        open_video: opens an overlay video at a path that is free.
-        save_picture: writes a result's picture to a path.
-
     Raises:
         OutputError: the working folder cannot be written.
     """

@@ -40,11 +40,7 @@ class InferenceSession(Closable, Protocol):
         ...
 
     def run(self, feeds: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """Runs the graph once on one C-contiguous array per input.
-
-        Returns:
-            One array per output; the caller owns them.
-        """
+        """Runs the graph once on one C-contiguous array per input; gives one per output, which the caller owns."""
         ...
 
 

@@ -12,10 +12,7 @@ _SHELVES = (_PACKAGE.parent / "engines", _PACKAGE / "engines")
 
 
 def engine_folder(name_or_dir: str) -> Path:
-    """The folder of an engine.
-
-    Args:
-        name_or_dir: a folder's path, or a name such as `blazepose-gru`.
+    """The folder of an engine by its path, or by a name such as `blazepose-gru`.
 
     Raises:
         EngineError: there is no such folder; the message lists the names there are.

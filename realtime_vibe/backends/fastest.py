@@ -98,16 +98,7 @@ def median_times_ms(
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, float]:
-    """Runs the sessions in turn, one person each, and gives their medians.
-
-    Args:
-        sessions: by backend, all of the same graph.
-        clock: seconds.
-        sleep: waits seconds.
-
-    Returns:
-        Medians [ms]; a session that cannot run is left out, with a warning.
-    """
+    """Medians [ms] of sessions of one graph, run in turn; one that cannot run is left out with a warning."""
     able = {}
     for name, session in sessions.items():
         feeds = zero_feeds(session)

@@ -32,15 +32,7 @@ _DTYPES = {
 
 
 def open_engine(graph: Graph, library: TensorRt, device: CudaDevice) -> Any:
-    """Checks and deserialises an engine file.
-
-    Args:
-        graph: with the sha256 its manifest states.
-        library: opens it.
-        device: runs it.
-
-    Returns:
-        An `ICudaEngine`.
+    """Checks an engine file against the sha256 that its manifest states, and deserialises it: an `ICudaEngine`.
 
     Raises:
         EngineError: no manifest states the file's sha256, it changed, or it was built for another version or GPU.

@@ -37,13 +37,7 @@ class LandmarkPoints:
     """(33, Q) 1 where a pair belongs to a landmark: offsets hold their weights already."""
 
     def posed(self, rotations: FloatArray, joints: FloatArray, betas: FloatArray) -> FloatArray:
-        """Landmarks (33, 3) [m] in the frame of the joints.
-
-        Args:
-            rotations: (24, 3, 3) of each joint in the camera's frame.
-            joints: (24, 3) [m].
-            betas: (10,).
-        """
+        """Landmarks (33, 3) in the frame of `joints` (24, 3) [m] and their rotations (24, 3, 3); betas (10,)."""
         offset = self.offset + self.shapedirs @ betas
         moved = (rotations[self.bone] @ offset[..., None])[..., 0]
         moved += self.weight * joints[self.bone]

@@ -23,9 +23,6 @@ def choose_camera(
         questions: where the user reads, as `sys.stderr`.
         cameras: lists the cameras.
 
-    Returns:
-        The camera's number, as `--source` takes it.
-
     Raises:
         SourceError: there is no camera, or several and no terminal to ask at, or the user has left.
     """

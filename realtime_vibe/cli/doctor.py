@@ -99,11 +99,7 @@ class Finding:
 
 
 def run_doctor(*, engine: str, backend: str) -> int:
-    """Prints every finding as it is made, for an engine and a backend as the options name them.
-
-    Returns:
-        0 when the live job can run here, else 1.
-    """
+    """Prints every finding as it is made; returns 0 when the live job can run here, else 1."""
     checks: tuple[tuple[str, Callable[[], Iterable[Finding]]], ...] = (
         ("system", check_system),
         ("packages", check_packages),

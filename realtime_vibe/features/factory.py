@@ -56,10 +56,7 @@ def needs_landmarks(engine: Engine) -> bool:
 
 
 def make_features(engine: Engine) -> Features:
-    """The stage that makes what the engine's motion model reads.
-
-    Args:
-        engine: opens its own graph where the features need one.
+    """The stage that makes what the engine's motion model reads, with the engine's own graph where that needs one.
 
     Raises:
         EngineError: the engine wants a layout, a version or a size this version does not make.

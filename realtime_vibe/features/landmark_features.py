@@ -69,11 +69,7 @@ def landmark_features(
 
 
 class LandmarkFeatures:
-    """Features of tracked people whose tracker gives landmarks.
-
-    Args:
-        crop_scale: margin of the square crop around a person's box.
-    """
+    """Features of people tracked with landmarks; `crop_scale` is the margin of the square about a box."""
 
     def __init__(self, crop_scale: float) -> None:
         self._crop_scale = crop_scale

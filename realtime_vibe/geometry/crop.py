@@ -50,11 +50,7 @@ def letterbox_square(width_px: int, height_px: int) -> RotatedSquare:
 
 
 def crop_square(image: ImageArray, square: RotatedSquare, size: int) -> ImageArray:
-    """Resamples a region of an image (H, W, 3) to a network's input, `size` px wide and high.
-
-    Returns:
-        (size, size, 3) uint8, black where the square leaves the image.
-    """
+    """Resamples a region of an image (H, W, 3) to (size, size, 3) uint8, black where the square leaves the image."""
     pixel = square.side_px / size
     linear = square.axes * pixel
     center = np.array([square.center_x_px, square.center_y_px])

@@ -159,13 +159,9 @@ def _cross_matrix(vector: FloatingArray) -> FloatingArray:
 
 
 def smallest_rotation(from_vector: FloatingArray, to_vector: FloatingArray) -> NDArray[np.float64]:
-    """(3, 3) rotation of least angle that turns one direction into another.
+    """(3, 3) rotation of least angle that turns one direction (3,) into another; neither is zero.
 
     For opposite directions, where any half turn across them is smallest, one of those.
-
-    Args:
-        from_vector: (3,), not zero.
-        to_vector: (3,) in the same frame, not zero.
     """
     first = from_vector / np.linalg.norm(from_vector)
     second = to_vector / np.linalg.norm(to_vector)

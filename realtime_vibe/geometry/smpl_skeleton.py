@@ -10,25 +10,14 @@ from realtime_vibe.geometry.smpl_joints import PARENTS
 
 
 def bone_offsets(rest_joints: FloatingArray) -> FloatingArray:
-    """(..., 24, 3) from each joint's parent to the joint; the root's is its own position.
-
-    Args:
-        rest_joints: (..., 24, 3) in any pose without rotations.
-    """
+    """(..., 24, 3) from each parent to its joint, in a pose without rotations; the root's is its position."""
     offsets: FloatingArray = np.array(rest_joints)
     offsets[..., 1:, :] -= rest_joints[..., PARENTS[1:], :]
     return offsets
 
 
 def world_rotations(rotmats: FloatingArray) -> FloatingArray:
-    """Chains rotations down the tree.
-
-    Args:
-        rotmats: (..., 24, 3, 3), each relative to the joint's parent.
-
-    Returns:
-        (..., 24, 3, 3) relative to the root's parent.
-    """
+    """Chains rotations (..., 24, 3, 3), each relative to the joint's parent, down the tree: relative to the root's."""
     chained: FloatingArray = np.array(rotmats)
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:

@@ -30,14 +30,11 @@ _HINT = "expected yolov3.weights or yolov3-tiny.weights with COCO's 80 classes"
 
 
 def load_yolov3(path: Path, *, epsilon: float = BATCH_NORM_EPSILON) -> YoloV3:
-    """Reads a weights file; the variant follows from its size.
+    """Reads a weights file (the variant follows from its size) in eval mode, batch norm folded into the convolutions.
 
     Args:
         path: from Darknet.
         epsilon: see `BATCH_NORM_EPSILON`.
-
-    Returns:
-        The network in eval mode, batch norm folded into its convolutions.
 
     Raises:
         CheckpointError: the file is missing, damaged or of another network.

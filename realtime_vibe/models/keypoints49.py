@@ -31,24 +31,14 @@ class KeypointLayer(nn.Module):
         self.register_buffer("order", torch.tensor(POOL_ORDER), persistent=False)
 
     def forward(self, vertices: Tensor, joints: Tensor) -> Tensor:
-        """(..., 49, 3) points [m], the paper's `kp_3d`.
-
-        Args:
-            vertices: (..., V, 3) [m] without translation, as `SmplLayer` gives them.
-            joints: (..., 24, 3) [m].
-        """
+        """(..., 49, 3) points, the paper's `kp_3d`, of `SmplLayer`'s vertices and joints [m]."""
         regressed = torch.matmul(self.extra_regressor, vertices)
         pool = torch.cat([joints, vertices[..., self.vertex_ids, :], regressed], dim=-2)
         return pool[..., self.order, :]
 
 
 def project_in_crop(points: Tensor, weak_camera: Tensor) -> Tensor:
-    """(..., N, 2) where the paper's camera sees points (..., N, 3) [m]: its `kp_2d`, -1 to 1.
-
-    Args:
-        points: camera axes, before translation.
-        weak_camera: (..., 3) s, tx, ty.
-    """
+    """(..., N, 2) `kp_2d`, -1 to 1, of (..., N, 3) points [m] by the paper's `weak_camera` (..., 3)."""
     scale = weak_camera[..., 0, None]
     depth = points[..., 2] + 2.0 * CROP_FOCAL_PX / (CROP_SIDE_PX * scale + 1e-9)
     place = points[..., :2] + weak_camera[..., None, 1:]

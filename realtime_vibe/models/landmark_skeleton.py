@@ -70,12 +70,7 @@ class LandmarkSkeleton(nn.Module):
         self.register_buffer("ancestors", ancestors, persistent=False)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> PosedSkeleton:
-        """Poses the skeleton.
-
-        Args:
-            rotmat: (..., 24, 3, 3), relative to the parent joint; the first is the root's.
-            betas: (..., 10).
-        """
+        """Poses the skeleton by `rotmat` (..., 24, 3, 3), each relative to its parent, and `betas` (..., 10)."""
         if not self.training:
             return self._few(rotmat, betas)
         # Positions are sums along limbs: half precision would lose millimetres.
@@ -160,7 +155,7 @@ def blank_arrays(num_pairs: int) -> SkeletonArrays:
 
 
 def _by_joints(rotmat: Tensor, bones: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Global rotations (3, 3, N), positions (3, N) of all joints from local `rotmat` (3, 3, 24, N), `bones` (3, 24, N)."""
+    """Global rotations (3, 3, N), positions (3, N) per joint of (3, 3, 24, N), (3, 24, N) local ones."""
     local, steps = rotmat.unbind(2), bones.unbind(1)
     rotations, positions = [local[0]], [steps[0]]
     for joint in range(1, NUM_SMPL_JOINTS):

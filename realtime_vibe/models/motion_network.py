@@ -47,12 +47,7 @@ class RecurrentNetwork(nn.Module):
 
     @abstractmethod
     def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
-        """Parameters of each frame.
-
-        Args:
-            encoded: (..., E) from the encoder.
-            features: (..., F) raw, for regressors that look at them.
-        """
+        """Parameters of each frame, from the encoder's (..., E) and, where they are used, raw features (..., F)."""
 
 
 class MotionNetwork(RecurrentNetwork):
@@ -79,13 +74,7 @@ class MotionNetwork(RecurrentNetwork):
 
 
 class LandmarkMotionNetwork(RecurrentNetwork):
-    """The embedded engine's: a regressor that also looks at the landmarks themselves.
-
-    Args:
-        embedding: from raw landmark features to the encoder's.
-        encoder: the GRU.
-        regressor: corrects parameters until their landmarks project where they were seen.
-    """
+    """The embedded engine's: a regressor that corrects where the landmarks project."""
 
     embedding: LandmarkEmbedding
 

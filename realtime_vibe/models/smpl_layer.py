@@ -46,8 +46,7 @@ class SmplLayer(nn.Module):
     def forward(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Poses the whole mesh, from `rotmat` (..., 24, 3, 3) and `betas` (..., 10).
 
-        Returns:
-            Vertices (..., V, 3) and joints (..., 24, 3) [m], the rest pelvis as pivot, no `transl`.
+        Gives vertices (..., V, 3) and joints (..., 24, 3) [m], the rest pelvis as pivot, no `transl`.
         """
         rotations, positions, rest = self._kinematics(rotmat, betas)
         vertices = _skin(

@@ -96,15 +96,10 @@ def _without_weights(layer: Layer, x: Tensor, results: list[Tensor]) -> Tensor:
 
 
 class PersonDetection(nn.Module):
-    """What is exported: a letterboxed picture to boxes and the chance that each holds a person.
+    """What is exported: a letterboxed picture of S px to boxes and the chance that each holds a person.
 
     The first convolution takes BGR bytes and the heads give no class but the person, so that neither
     costs a step of its own. Boxes are always computed in float32.
-
-    Args:
-        network: with weights; is not changed.
-        size: S.
-        precision: of the convolutions.
 
     Raises:
         ExportError: the size is no multiple of 32.
@@ -140,12 +135,7 @@ class PersonDetection(nn.Module):
 
 
 class BoxDecoder(nn.Module):
-    """Reads the boxes of one raw map (Redmon & Farhadi 2018, sec. 2.1).
-
-    Args:
-        anchors: three widths and heights [px of the input].
-        size: S.
-    """
+    """Reads the boxes of a raw map (Redmon & Farhadi 2018, sec. 2.1); anchors in px of the input."""
 
     def __init__(self, anchors: tuple[tuple[int, int], ...], size: int) -> None:
         super().__init__()

@@ -4,12 +4,7 @@ from realtime_vibe.packets import FrameResult, PersonResult
 
 
 def left_to_right(result: FrameResult, *, mirror: bool = False) -> tuple[PersonResult, ...]:
-    """People in view in the order of their numbers.
-
-    Args:
-        result: who is in view.
-        mirror: count from the left of the mirrored picture.
-    """
+    """People in view in the order of their numbers, which count from the left of the (mirrored) picture."""
     return tuple(
         sorted(
             result.people,
@@ -39,13 +34,7 @@ class PersonLock:
         return self._track_id
 
     def choose(self, number: int, result: FrameResult | None, *, mirror: bool = False) -> str:
-        """Locks onto the n-th person from the left; says what happened, for the HUD.
-
-        Args:
-            number: from 1.
-            result: the newest one; None before the first.
-            mirror: whether the user sees the picture mirrored.
-        """
+        """Locks onto the n-th person (from 1) from the left as shown; says what happened, for the HUD."""
         if self._max_people == 1:
             return "one person is followed: --max-people 2 or more lets you choose"
         people = () if result is None else left_to_right(result, mirror=mirror)
@@ -67,11 +56,7 @@ class PersonLock:
         return "person released"
 
     def update(self, result: FrameResult) -> str:
-        """Looks whether the person is still there.
-
-        Returns:
-            What to say in the HUD: empty unless the lock has just been given up.
-        """
+        """What to say in the HUD: empty unless the person is gone and the lock has just been given up."""
         if self._track_id is None:
             return ""
         now_s = result.frame.captured_at_s

@@ -56,14 +56,11 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, overwr
 
 
 def create_beside(path: Path, *, overwrite: bool) -> tuple[Path, IO[bytes]]:
-    """Makes an empty file for a writer that needs its name from the start, and locks it.
+    """Makes and locks an empty file, `path` or the next free name, for a writer that needs its name at once.
 
     Args:
         path: the file to make.
         overwrite: remove what is there, unless another run is writing it.
-
-    Returns:
-        `path` or the next free name beside it, and the open file; its lock goes when it is closed.
 
     Raises:
         OutputError: the folder cannot be written, or another run is writing the file.

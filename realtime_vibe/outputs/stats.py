@@ -50,12 +50,7 @@ class StatsCollector:
         """Frames added so far, warm-up included."""
 
     def add(self, result: FrameResult, ready_at_s: float) -> None:
-        """Takes one processed frame.
-
-        Args:
-            result: its `stage_ms` has the times of all stages that ran.
-            ready_at_s: `time.perf_counter` when the mesh was ready [s].
-        """
+        """Takes one processed frame, whose mesh was ready at `ready_at_s` by `time.perf_counter`."""
         for name, spent_ms in result.stage_ms.items():
             if name not in self._stages:
                 self._stages[name] = LatencyStats(self._warmup)

@@ -55,11 +55,7 @@ class PictureShape:
         )
 
     def shown(self, *, turned: bool = False) -> tuple[int, int]:
-        """(width, height) [px] with square pixels, enlarged along the longer side of a pixel.
-
-        Args:
-            turned: the picture is shown turned by a quarter.
-        """
+        """(width, height) [px] with square pixels, enlarged along a pixel's longer side; `turned` by a quarter."""
         width, height = float(self.width), float(self.height)
         if abs(self.pixel_aspect - 1.0) > SQUARE_WITHIN:
             width *= max(self.pixel_aspect, 1.0)

@@ -26,11 +26,7 @@ def is_url(spec: str) -> bool:
 
 
 def stream_source(url: str, *, paced: bool = False) -> LiveSource | StreamedVideo:
-    """A source for `url`, not opened yet: live, or a recording if its path ends like a video file.
-
-    Args:
-        url: where it is.
-        paced: play a recording at its own speed; live streams have no other.
+    """A source for `url`, not opened yet: live, or a recording (`paced` or not) if its path ends like a video file.
 
     Raises:
         SourceError: not a URL with a host, or a protocol that is not supported.

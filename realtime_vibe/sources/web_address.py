@@ -25,11 +25,7 @@ STATUS_HELP = {
 
 
 def check_web_address(url: str, name: str) -> None:
-    """Asks an HTTP server whether a video can be there, before FFmpeg is let loose on it.
-
-    Args:
-        url: `http` or `https`.
-        name: the same without its password, for messages.
+    """Asks an HTTP server whether a video can be there, before FFmpeg tries; `name` has no password.
 
     Raises:
         SourceError: nothing answers, the server refuses, or what it has is a web page or a still picture.

@@ -56,13 +56,7 @@ def webcam_source(
     *,
     new_capture: NewCapture = new_cv2_capture,
 ) -> LiveSource:
-    """A source for a camera, not opened yet.
-
-    Args:
-        camera: its index, or its device file.
-        request: size and rate to ask for; 640x480 at 30 fps by default.
-        new_capture: makes OpenCV's capture object.
-    """
+    """A source for a camera, by its index or device file, not opened yet; 640x480 at 30 fps by default."""
     opener = CameraOpener(camera, request or CameraRequest(), new_capture)
     return LiveSource(
         LiveDevice(
@@ -115,14 +109,9 @@ class Freshness:
 
 
 class CameraOpener:
-    """Opens one camera, again and again if need be.
+    """Opens one camera (index or device file), again and again if need be.
 
     After a replug the system may number the camera anew; it is then found by its name.
-
-    Args:
-        camera: index or device file.
-        request: what to ask it for.
-        new_capture: makes OpenCV's capture object.
     """
 
     def __init__(self, camera: int | str, request: CameraRequest, new_capture: NewCapture) -> None:

@@ -9,12 +9,9 @@ from typing import Any, TextIO, cast
 
 
 class LenientStream:
-    """Writes for as long as somebody reads, and then says nothing any more.
+    """Writes for as long as somebody reads, then says nothing any more; None is no stream, as under `pythonw`.
 
     A closed pipe or terminal must not cost a recording; whoever took it away does not miss the text.
-
-    Args:
-        stream: None where there is none, as under `pythonw`.
     """
 
     def __init__(self, stream: TextIO | None) -> None:

@@ -65,12 +65,7 @@ class MotionModel:
         return np.zeros((self._layers, num_people, self._hidden_size), np.float32)
 
     def step(self, features: AnyArray, hidden: FloatArray) -> StepOutput:
-        """Runs one frame.
-
-        Args:
-            features: (P, F), or crops (P, 224, 224, 3) uint8.
-            hidden: (L, P, H).
-        """
+        """Runs one frame: features (P, F), or crops (P, 224, 224, 3) uint8, and a hidden state (L, P, H)."""
         out = self._session.run({self._features_name: features, "hidden": hidden})
         return StepOutput(out["rotmat"], out["betas"], out["weak_camera"], out["next_hidden"])
 

@@ -97,25 +97,14 @@ class TemporalStage:
         return tuple(params)
 
     def place(self, track_id: int, transl: FloatArray, now_s: float) -> FloatArray:
-        """Smooths where a person stands and closes the person's frame.
-
-        Args:
-            track_id: one of the people of the last `step`.
-            transl: (3,) camera frame [m].
-            now_s: the frame's capture time [s].
-        """
+        """Smooths where a person of the last `step` stands, (3,) camera frame [m], and closes the person's frame."""
         state = self._states[track_id]
         dt_s = now_s - state.last_seen_s
         state.last_seen_s, state.dt_s = now_s, dt_s
         return transl if state.position is None else state.position.update(transl, dt_s)
 
     def depth(self, track_id: int, joints: FloatArray) -> float:
-        """How far away a person's pelvis is [m], filtered by what a body can do; after `place`.
-
-        Args:
-            track_id: one of the people of the last `step`.
-            joints: (24, 3) as measured, camera frame [m].
-        """
+        """Depth of the pelvis [m] of measured joints (24, 3), filtered by what a body can do; after `place`."""
         state = self._states[track_id]
         if state.depth is None:
             return float(joints[0, 2])

@@ -68,13 +68,10 @@ class PersonTracker(Closable, Protocol):
     """Finds people and keeps their identities over frames."""
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
-        """Looks at the next frame of the stream.
+        """Looks at the next frame of the stream; gives the people in view.
 
         Args:
             frame: times may repeat or jump; going back starts a new track.
-
-        Returns:
-            The people in view; empty when there are none.
         """
         ...
 

@@ -23,12 +23,7 @@ _LARGEST_LOGIT = 60.0
 
 
 class BlazePoseDetector:
-    """Finds people in an image.
-
-    Args:
-        session: the exported detector.
-        min_score: detections below are dropped.
-    """
+    """Finds people in an image, with scores of `min_score` or more."""
 
     def __init__(self, session: InferenceSession, *, min_score: float = 0.5) -> None:
         self._session = session
@@ -57,15 +52,7 @@ class BlazePoseDetector:
 
 
 def detected_person(score: float, keypoints_px: FloatArray) -> DetectedPerson:
-    """A person from the detector's keypoints; its own box, around head and shoulders, is of no use.
-
-    Args:
-        score: chance in [0, 1].
-        keypoints_px: (4, 2), see the legend; may leave the image.
-
-    Returns:
-        The box is the square about the circle around the whole body.
-    """
+    """A person from keypoints (4, 2) [px]; the box is the square about the body's circle, not the detector's."""
     hips, circle = keypoints_px[0], keypoints_px[1]
     radius = np.hypot(*(circle - hips))
     return DetectedPerson(
@@ -112,16 +99,7 @@ def decode(raw_boxes: FloatArray, centers: FloatArray) -> tuple[FloatArray, Floa
 def merge_overlapping(
     scores: FloatArray, boxes: FloatArray, keypoints: FloatArray
 ) -> list[tuple[float, FloatArray, FloatArray]]:
-    """Weighted non-maximum suppression: overlapping answers are averaged by score, not dropped.
-
-    Args:
-        scores: (N,).
-        boxes: (N, 4) x1, y1, x2, y2.
-        keypoints: (N, K, 2).
-
-    Returns:
-        (score, box (4,), keypoints (K, 2)) per person, best score first.
-    """
+    """Weighted non-maximum suppression: (score, box (4,), keypoints (K, 2)), averaged, best score first."""
     merged: list[tuple[float, FloatArray, FloatArray]] = []
     left = np.argsort(-scores, kind="stable")
     while left.size:

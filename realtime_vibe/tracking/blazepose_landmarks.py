@@ -47,11 +47,7 @@ class BlazePoseLandmarks:
         self._has_heat = any(output.name == "heat" for output in session.outputs)
 
     def estimate(self, image_bgr: ImageArray, region: RotatedSquare) -> RegionPose:
-        """Runs the network once on a region around the person in an image (H, W, 3).
-
-        Returns:
-            The pose; `landmarks.presence` says whether to believe it.
-        """
+        """Runs the network on a region of (H, W, 3); `landmarks.presence` says whether to believe the pose."""
         crop = crop_square(image_bgr, region, INPUT_SIZE)
         results = self._session.run({self._input_name: crop[None]})
         raw = results["landmarks"].reshape(NUM_POINTS, 5)
@@ -68,11 +64,7 @@ class BlazePoseLandmarks:
 
 
 def window_places(middles: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(39, 49) places of the windows' cells in all heat maps laid end to end.
-
-    Args:
-        middles: (39, 2) column and row of each window's middle.
-    """
+    """(39, 49) places of the cells of windows about (39, 2) columns and rows, in all heat maps laid end to end."""
     window = (_STEPS[:, None] * HEATMAP_SIZE + _STEPS).reshape(-1)
     starts = np.arange(NUM_POINTS) * HEATMAP_SIZE**2 + middles[:, 1] * HEATMAP_SIZE + middles[:, 0]
     return starts[:, None] + window

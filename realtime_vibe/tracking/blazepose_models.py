@@ -29,12 +29,7 @@ def make_command(model: str) -> str:
 
 
 def folder_name(model: str, blazepose: str = BLAZEPOSE) -> str:
-    """Name of a model's folder.
-
-    Args:
-        model: one of `TRACKER_MODELS`.
-        blazepose: name of the folder with the detector and `full`.
-    """
+    """Name of a model's folder, one of `TRACKER_MODELS`; `blazepose` is that of the detector and `full`."""
     return blazepose if model == FULL else f"{blazepose}-{model}"
 
 

@@ -66,12 +66,7 @@ class BoxTrack:
         return longer_side(self.bbox_xyxy) * (0.3 + 1.2 * (now_s - self.last_seen_s))
 
     def move(self, step: BoxMove | None, now_s: float) -> None:
-        """Goes to the next frame.
-
-        Args:
-            step: what the picture says; None: the box coasts on with its last speed.
-            now_s: the frame's time [s].
-        """
+        """Goes to the next frame, at `now_s` [s]; without a step the box coasts on with its last speed."""
         dt_s = now_s - self._now_s
         self._now_s = now_s
         self._left_over *= math.exp(-dt_s / TAKE_OVER_S)

@@ -87,10 +87,6 @@ class MedianFlow:
     ) -> tuple[BoxMove | None, ...]:
         """Takes the next picture.
 
-        Args:
-            image_bgr: (H, W, 3).
-            boxes: B boxes in the last picture.
-
         Returns:
             For each box its move, or None where it cannot be seen: there is no last picture of this
             size, the points do not agree, or all of them lie on other boxes as well.
@@ -145,17 +141,7 @@ def _ring(box: FloatArray) -> NDArray[np.float64]:
 def _track(
     last: GreyArray, present: GreyArray, before: FloatArray, ends: NDArray[np.intp]
 ) -> list[_Trace]:
-    """Follows (N, 2) points to the present picture and back.
-
-    Args:
-        last: the picture before.
-        present: the picture now.
-        before: where the points were.
-        ends: where to part them into groups.
-
-    Returns:
-        One trace for each group, of the points that can be trusted.
-    """
+    """Follows (N, 2) points to the present picture and back; a trace of each group's trusted points."""
     flow: Any = cv2.calcOpticalFlowPyrLK  # its stubs do not let the start be left out
     after, found, difference = flow(
         last, present, before[:, None], None, winSize=_WINDOW, maxLevel=_LEVELS

@@ -52,13 +52,7 @@ class PersonMemory:
         self._known: dict[int, _Known] = {}
 
     def is_other(self, track_id: int, looks: Appearance, now_s: float) -> bool:
-        """Takes in one frame of a person in view, and says whether the colours are another person's for a while.
-
-        Args:
-            track_id: identity of the person so far.
-            looks: in this frame.
-            now_s: the frame's capture time [s].
-        """
+        """Takes in a frame of a person in view; says whether the colours have been another person's for a while."""
         known = self._known.get(track_id)
         if known is None:
             self._forget(now_s)
@@ -106,13 +100,7 @@ class PersonMemory:
         return known is not None and off is not None and off > max(_OTHER, 1.5 * known.usual)
 
     def recall(self, looks: Appearance, now_s: float, taken: set[int]) -> int | None:
-        """Who of the people out of view this is; None for somebody new.
-
-        Args:
-            looks: of the body.
-            now_s: the frame's capture time [s].
-            taken: identities that are in view.
-        """
+        """Who of the people out of view, whose identity is not taken, this is; None for somebody new."""
         self._forget(now_s)
         best: tuple[float, int] | None = None
         for track_id, known in self._known.items():

@@ -94,12 +94,7 @@ def after_frame(log_odds: float, of_frame: float) -> float:
 
 
 def after_second_look(log_odds: float, score: float) -> float:
-    """Log-odds of a track after the detector was asked again.
-
-    Args:
-        log_odds: before.
-        score: of the detection that lies on the track; 0 where there is none.
-    """
+    """Log-odds of a track after the detector was asked again and gave `score`, 0 where no detection lies on it."""
     look = min(max(_logit(score), -_MOST_OF_LOOK), _MOST_OF_LOOK)
     return min(log_odds + _SHARE_OF_FRAME * look, _MOST)
 

@@ -81,11 +81,7 @@ def letterboxed(image_bgr: ImageArray, square: RotatedSquare, size: int) -> Imag
 
 
 def best_apart(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:
-    """Non-maximum suppression of boxes (N, 4) xyxy by `scores` (N,): the best of each heap of overlapping ones.
-
-    Returns:
-        (M,) indices, best score first.
-    """
+    """Non-maximum suppression of boxes (N, 4) xyxy by `scores` (N,): (M,) indices, best first."""
     with_sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     best = cv2.dnn.NMSBoxes(
         with_sizes.astype(np.float64).tolist(), scores.tolist(), 0.0, _SAME_PERSON_IOU

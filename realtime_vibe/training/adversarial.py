@@ -199,7 +199,7 @@ def generator_step(
 def discriminator_step(
     adversary: Adversary, real_rotmat: Tensor, fake_rotmat: Tensor
 ) -> DiscriminatorTerms:
-    """One gradient step of the discriminator between real (W, P, 24, 3, 3) and fake (W, P', 24, 3, 3) motion, unchanged."""
+    """One gradient step of the discriminator on real and fake motion (W, P, 24, 3, 3), which stays as it is."""
     motion = torch.cat([real_rotmat, fake_rotmat.detach()], dim=1)
     scores = _scores(adversary, adversary.wrapped, motion)
     real, fake = scores.tensor_split([real_rotmat.shape[1]])

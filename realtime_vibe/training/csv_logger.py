@@ -48,11 +48,7 @@ class CsvLogger:
             self._counts[name] += 1
 
     def line(self, step: int, seconds: float, rate: float) -> dict[str, float] | None:
-        """Writes a line when one is due at this step.
-
-        Returns:
-            The means of the line, None when none is due.
-        """
+        """Writes a line when one is due at this step; returns its means, or None."""
         if step % self._every:
             return None
         means = {name: value.item() / self._counts[name] for name, value in self._sums.items()}

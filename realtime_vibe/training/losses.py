@@ -125,15 +125,9 @@ def discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 
 
 def image_points(points: Tensor, weak_camera: Tensor, view: Tensor) -> Tensor:
-    """Projects points through the full-image camera into the crop.
+    """Projects points (..., K, 3) [m] about the rest pelvis to (..., K, 2), -1 to 1 across the crop.
 
-    Args:
-        points: (..., K, 3) posed about the rest pelvis [m].
-        weak_camera: (..., 3).
-        view: (..., 7) as in `SequenceBatch.view`.
-
-    Returns:
-        (..., K, 2), -1 to 1 across the crop.
+    The full-image camera is `weak_camera` (..., 3) and `view` (..., 7) as in `SequenceBatch.view`.
     """
     focal = view[..., 5:6]
     center = (view[..., 0:2] - view[..., 3:5]) / focal
@@ -166,13 +160,7 @@ def supervised_losses(
 def parameter_loss(
     predicted: RegressorOutput, truth: SequenceBatch, objective: Objective
 ) -> Tensor:
-    """L_SMPL and the camera alone, without posing a body: for the iterations before the last.
-
-    Args:
-        predicted: parameters (S, B, ...).
-        truth: targets with their weights.
-        objective: gives the terms' form and weights.
-    """
+    """L_SMPL and camera alone of parameters (S, B, ...), without posing a body: for iterations before the last."""
     known, weights = truth.body_weight, objective.weights
     shape = squared_betas(predicted.betas, truth.betas, known)
     if objective.form == "paper":

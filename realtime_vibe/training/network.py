@@ -92,10 +92,7 @@ class SavedNetwork(NamedTuple):
 
 
 def load_network(path: Path) -> tuple[LandmarkMotionNetwork, dict[str, str]]:
-    """Reads what `save_network` wrote; runs no code from the file.
-
-    Returns:
-        The network in eval mode and its provenance.
+    """Reads what `save_network` wrote, in eval mode, and its provenance; runs no code from the file.
 
     Raises:
         DatasetError: the file is missing, damaged or of another layout.

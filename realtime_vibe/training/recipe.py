@@ -87,14 +87,7 @@ QUICK = Scale(
 
 
 def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[Stage, ...]:
-    """The stages of the default engine.
-
-    Args:
-        motion: folder of AMASS .npz and .bvh files.
-        body: body.npz.
-        out: folder for everything the stages make.
-        scale: how much.
-    """
+    """The stages of the default engine, from a folder of AMASS .npz and .bvh files to `out`."""
     frames, sequences, last = out / "frames", out / "sequences", out / "last"
     engine = out / "engine" / "blazepose-gru"
     data = ("--motion", str(motion), "--body", str(body))

@@ -33,7 +33,7 @@ def starting_network(
     skeleton: SkeletonArrays,
     weights: dict[str, Tensor] | Path | None,
 ) -> tuple[LandmarkMotionNetwork, NetworkSize]:
-    """Builds the network.
+    """Builds the network; returns it and its sizes.
 
     Args:
         settings: give the sizes, unless a file does.
@@ -41,9 +41,6 @@ def starting_network(
         pool: gives the mean pose.
         skeleton: of the engine's body, for a new network.
         weights: state dict of a checkpoint, file of an earlier network, or None for random weights.
-
-    Returns:
-        The network and its sizes.
 
     Raises:
         DatasetError: the file cannot be read.

@@ -212,11 +212,7 @@ class Trainer:
         return TrainResult(network=self._out / NETWORK_NAME, steps=self._step, finished=finished)
 
     def advance(self) -> float:
-        """One step of the generator and, in sequences, one of the discriminator.
-
-        Returns:
-            The share of the full learning rate it was done with.
-        """
+        """One step of generator and, in sequences, discriminator; returns the share of the full rate."""
         settings = self._settings
         share = rate_share(self._step, settings.steps, settings.warmup_steps)
         self._generator.learner.set_rate(share)

@@ -23,13 +23,7 @@ def calibration_folder() -> Path:
 
 
 def calibration_path(camera: str, image_size: tuple[int, int], engine: str) -> Path:
-    """The file of a camera at one picture size; shapes are those of an engine's body.
-
-    Args:
-        camera: its product name, or what else tells it from others.
-        image_size: (width, height) [px].
-        engine: name.
-    """
+    """The file of a camera (product name) at one picture size (width, height) [px], for shapes of an engine's body."""
     words = f"{camera}-{image_size[0]}x{image_size[1]}-{engine}"
     return (
         calibration_folder() / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', words).strip('-.')[:150]}.json"

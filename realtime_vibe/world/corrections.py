@@ -44,15 +44,7 @@ class BodyCorrections:
         image_size: tuple[int, int],
         now_s: float,
     ) -> tuple[SmplParams, FloatArray]:
-        """The pose and the translation (3,) [m] that the body is posed with.
-
-        Args:
-            person: as tracked.
-            params: as the network and the filter say.
-            transl: (3,) camera frame [m].
-            image_size: (width, height) [px].
-            now_s: the frame's capture time [s].
-        """
+        """The pose and translation (3,) [m], camera frame, to pose with at `now_s` [s]."""
         state = self._people.get(person.track_id)
         if state is None:
             self._forget_lost(now_s)

@@ -37,15 +37,7 @@ class FootContact:
         return np.asarray(self._speeds, np.float32)
 
     def update(self, soles: FloatArray, dt_s: float) -> tuple[bool, bool]:
-        """Takes one frame.
-
-        Args:
-            soles: (2, 2, 3) in the camera frame [m].
-            dt_s: since the last frame; 0 starts over.
-
-        Returns:
-            Whether the left and the right foot stands.
-        """
+        """Takes soles (2, 2, 3) of one frame, camera frame [m]; whether each foot stands. A `dt_s` of 0 starts over."""
         depth_m = max(0.25 * float(soles[..., 2].sum()), 0.1)
         directions = (soles[..., :2] / np.maximum(soles[..., 2:], 0.1)).astype(np.float32)
         if self._directions is None or dt_s <= 0:

@@ -242,14 +242,7 @@ def _similarity(
 
 
 def _swung(limbs: _Limbs, posed: _Posed, seen: ComplexArray, count: FloatArray) -> _Posed:
-    """Turns each limb in the image plane towards where its end is seen, then out of it for its length there.
-
-    Args:
-        limbs: which.
-        posed: before.
-        seen: (33,) tracked landmarks [focal lengths].
-        count: (33,) their weights.
-    """
+    """Turns each limb in the image plane towards where its end is seen (33,), then out of it for its length there."""
     pivots, pivot_depth = posed.plane[limbs.joints], posed.depth[limbs.joints]
     ends = limbs.ends @ posed.plane[NUM_SMPL_JOINTS:]
     end_depth = np.maximum(limbs.ends @ posed.depth[NUM_SMPL_JOINTS:], _NEAREST_M)

@@ -108,12 +108,7 @@ class Leveler:
         return LEVEL if left_rad < _ARRIVED_RAD and sum(self._seconds) >= _SURE_S else LEVELLING
 
     def update(self, people: tuple[PersonResult, ...], now_s: float) -> None:
-        """Takes one frame.
-
-        Args:
-            people: in view, with their feet where they are shown.
-            now_s: the frame's capture time [s].
-        """
+        """Takes one frame of people in view, with their feet where they are shown, at `now_s` [s]."""
         dt_s = min(max(now_s - self._last_s, 0.0), _GAP_S)
         self._last_s = now_s
         for track_id in [key for key, one in self._people.items() if now_s - one.last_s > _SAME_S]:

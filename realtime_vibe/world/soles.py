@@ -45,13 +45,7 @@ class Soles:
 
 
 def posed_soles(offsets: FloatArray, turns: FloatArray, ankles: FloatArray) -> FloatArray:
-    """(2, 2, 3) points of turned feet.
-
-    Args:
-        offsets: (2, 2, 3) as `Soles.offsets` gives them.
-        turns: (2, 3, 3) rotations of the ankles.
-        ankles: (2, 3) [m].
-    """
+    """(2, 2, 3) points of turned feet, of `Soles.offsets`, ankle rotations (2, 3, 3) and ankles (2, 3) [m]."""
     points: FloatArray = np.matmul(offsets, turns.transpose(0, 2, 1)) + ankles[:, None]
     return points
 

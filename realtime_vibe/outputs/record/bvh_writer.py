@@ -34,7 +34,7 @@ def euler_order(joint: int) -> str:
 def write_bvh(
     path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float, overwrite: bool
 ) -> Path:
-    """Writes a track whose frames come at a constant rate.
+    """Writes a track whose frames come at a constant rate; returns where the file is.
 
     Args:
         path: the file to make.
@@ -42,9 +42,6 @@ def write_bvh(
         options: names, unit, and whether bones follow the live shape: every joint then has position channels too.
         rate_hz: of the track's frames [1/s].
         overwrite: replace `path` if it is there.
-
-    Returns:
-        Where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.

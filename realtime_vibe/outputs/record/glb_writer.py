@@ -49,16 +49,7 @@ def check_glb_library() -> None:
 
 
 def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody, *, overwrite: bool) -> Path:
-    """Writes the body of a track, moving.
-
-    Args:
-        path: the file to make.
-        track: one person.
-        skin: the body that `track.betas` is a shape of.
-        overwrite: replace `path` if it is there.
-
-    Returns:
-        Where the file is.
+    """Writes the moving body of a track, whose `betas` are a shape of `skin`; returns where the file is.
 
     Raises:
         OutputError: the library is missing, the file would be too large for the format, the disk is full or the
@@ -90,11 +81,7 @@ def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody, *, overwrite: b
 
 
 def influences(weights: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
-    """The joints that move each vertex most, by `weights` (V, 24) whose rows sum to 1.
-
-    Returns:
-        (V, 4) joints and (V, 4) their weights, scaled to sum to 1.
-    """
+    """The joints (V, 4) that move each vertex most by `weights` (V, 24), and their own weights, scaled to sum to 1."""
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :MAX_INFLUENCES]
     kept = np.take_along_axis(weights, joints, axis=1)
     kept = kept / kept.sum(axis=1, keepdims=True)

@@ -19,10 +19,7 @@ _MM_PER_M = 1000.0
 
 
 def write_csv(path: Path, track: MotionTrack, *, overwrite: bool) -> Path:
-    """One row a frame: `time_s`, then x, y, z [m] of the 24 joints.
-
-    Returns:
-        Where the file is.
+    """One row a frame: `time_s`, then x, y, z [m] of the 24 joints; returns where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -40,16 +37,7 @@ def write_csv(path: Path, track: MotionTrack, *, overwrite: bool) -> Path:
 
 
 def write_trc(path: Path, track: MotionTrack, *, rate_hz: float, overwrite: bool) -> Path:
-    """OpenSim's marker file: millimetres, frames counted from 1.
-
-    Args:
-        path: the file to make.
-        track: frames at a constant rate.
-        rate_hz: of its frames [1/s].
-        overwrite: replace `path` if it is there.
-
-    Returns:
-        Where the file is.
+    """OpenSim's marker file of a track at a constant rate [1/s]: millimetres, frames from 1; returns where it is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.

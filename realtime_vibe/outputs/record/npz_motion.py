@@ -50,16 +50,7 @@ NUM_AMASS_BODY_JOINTS = 22
 
 
 def write_npz(path: Path, rows: TakeRows, facts: SpoolFacts, *, overwrite: bool) -> Path:
-    """Writes the motion of everybody in the rows.
-
-    Args:
-        path: the file to make.
-        rows: N > 0.
-        facts: of the take.
-        overwrite: replace `path` if it is there.
-
-    Returns:
-        Where the file is.
+    """Writes the motion of everybody in at least one row; returns where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -171,12 +162,7 @@ class _Columns:
 
 
 class _Column:
-    """How one array is made of rows.
-
-    Args:
-        make: gives (n, ...) of n rows.
-        is_own: made of each row itself; else of the last valid one.
-    """
+    """How one array is made of rows: of each itself where `is_own`, else of the last valid one."""
 
     def __init__(self, make: Callable[[Rows, _Columns], NDArray[Any]], *, is_own: bool) -> None:
         self.make, self.is_own = make, is_own

@@ -127,14 +127,7 @@ def _grid(times_s: NDArray[np.float64], rate_hz: float) -> Numbers:
 def _places(
     own: Numbers, times_s: NDArray[np.float64], grid_s: NDArray[np.float64], step_s: float
 ) -> NDArray[np.void]:
-    """(K,) of `_PLACE`: one person at the grid points where the person is known.
-
-    Args:
-        own: numbers of the person's rows.
-        times_s: of those rows, rising.
-        grid_s: times of the grid points.
-        step_s: between two of them.
-    """
+    """(K,) of `_PLACE`: one person at the grid points where the person, of rows `own` at rising times [s], is known."""
     slack = _UNIFORM_TOLERANCE * step_s
     after = np.searchsorted(times_s, grid_s)
     low = np.clip(after - 1, 0, len(own) - 1)

@@ -86,11 +86,7 @@ class HumanoidPose:
 
 
 def hips_above_feet_m(offsets: FloatArray) -> float:
-    """How far the hips stand above the lowest foot or toe joint of a rest pose [m].
-
-    Args:
-        offsets: (B, 3) of every bone from its parent, y up.
-    """
+    """How far the hips stand above the lowest foot or toe joint of a rest pose of (B, 3) bones, y up [m]."""
     heights = np.zeros(NUM_BONES)
     for bone, parent in enumerate(BONE_PARENTS):
         if parent >= 0:
@@ -99,14 +95,11 @@ def hips_above_feet_m(offsets: FloatArray) -> float:
 
 
 class HumanoidRoom:
-    """Turns results into bones that stand on a floor.
+    """Turns results into bones that stand on a floor; mirrored, as a mirror beside the person shows them.
 
     The first person seen stands at the origin: x and z count from there, and y from the floor. That is the
     calibrated one, else where the feet were lowest. A person who faces the camera faces +z, and walks along
     +z towards it.
-
-    Args:
-        mirror: gives poses as a mirror beside the person shows them.
     """
 
     def __init__(self, *, mirror: bool = False) -> None:

@@ -45,12 +45,7 @@ class OscMessage:
 
 
 def bundles(messages: Sequence[OscMessage], limit: int = MAX_DATAGRAM_BYTES) -> list[bytes]:
-    """Packs messages in order into as few bundles as stay within `limit` bytes.
-
-    Args:
-        messages: each is much smaller than `limit`.
-        limit: of one datagram [bytes].
-    """
+    """Packs messages, each much smaller than `limit`, in order into as few bundles as stay within `limit` bytes."""
     packed: list[bytes] = []
     parts, size = [_BUNDLE_HEAD], len(_BUNDLE_HEAD)
     for message in messages:

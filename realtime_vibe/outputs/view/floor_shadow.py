@@ -19,12 +19,7 @@ _SLANT = (0.28, -0.16)
 
 
 class FloorShadow:
-    """A patch of the floor (y = 0) whose vertices are dark where bodies are above.
-
-    Args:
-        open3d: the module.
-        floor_rgb: (3,) colour of the floor where it is lit, in [0, 1].
-    """
+    """A patch of the floor (y = 0) of colour (3,) in [0, 1] whose vertices are dark where bodies are above."""
 
     def __init__(self, open3d: ModuleType, floor_rgb: NDArray[np.floating]) -> None:
         self._open3d, self._floor_rgb = open3d, floor_rgb

@@ -110,14 +110,7 @@ class MeshRasterizer:
         self._vertex_normals = VertexNormals(self._faces, self._num_vertices)
 
     def render(self, vertices: FloatArray, view: PinholeView) -> ShadedRegion:
-        """Draws one mesh with smooth shading.
-
-        Args:
-            vertices: (V, 3) [m] in the camera frame of `view`.
-            view: the camera.
-
-        Returns:
-            The covered region; empty when the mesh is outside the image or behind the camera.
+        """Draws vertices (V, 3) [m], camera frame of `view`, with smooth shading; empty outside the image or behind it.
 
         Raises:
             ShapeError: there are fewer vertices than the faces name.

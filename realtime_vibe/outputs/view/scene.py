@@ -101,14 +101,7 @@ class SceneRenderer:
     def draw_cutout(
         self, result: FrameResult, *, width: int, height: int, mirror: bool = False
     ) -> ImageArray:
-        """A picture (height, width, 4) BGRA of the bodies alone, as other programs lay it over theirs.
-
-        Args:
-            result: must come in the order of time.
-            width: [px].
-            height: [px].
-            mirror: flips the picture left to right.
-        """
+        """A picture (height, width, 4) BGRA of the bodies alone, to lay over others; results come in order."""
         result = self._level.of(result)
         camera = self._camera_on(result, width, height)
         on_black = self._draw_bodies(result, camera, (0, 0, 0)).astype(np.float32)

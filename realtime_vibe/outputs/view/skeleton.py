@@ -30,13 +30,7 @@ _FARTHEST_PX = 20_000.0
 
 
 def draw_skeleton(image: ImageArray, landmarks: PoseLandmarks, scale: float) -> None:
-    """Draws bones and joints into `image` in place.
-
-    Args:
-        image: (H, W, 3) BGR.
-        landmarks: in pixels of the original frame.
-        scale: pixels of `image` per pixel of the original frame.
-    """
+    """Draws bones and joints of the original frame's landmarks, times `scale`, into `image` (H, W, 3) BGR in place."""
     points = np.clip(landmarks.image_px[:, :2] * scale - 0.5, -_FARTHEST_PX, _FARTHEST_PX)
     if not np.isfinite(points).all():
         return

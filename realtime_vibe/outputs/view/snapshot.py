@@ -15,10 +15,7 @@ _COMPRESSION = 3
 
 
 def save_image(path: Path, image: ImageArray, *, overwrite: bool = False) -> Path:
-    """Writes a picture (H, W, 3) BGR or (H, W, 4) BGRA as PNG.
-
-    Returns:
-        Where it is: `path`, or a name beside it where `path` is there and may not be replaced.
+    """Writes (H, W, 3) BGR or (H, W, 4) BGRA as PNG to `path`, or beside it where that may not be replaced.
 
     Raises:
         OutputError: wrong ending, empty picture, or the folder cannot be written.

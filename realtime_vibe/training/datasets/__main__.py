@@ -17,11 +17,7 @@ from realtime_vibe.training.datasets.motion_folder import MotionFolder, load_mot
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Command line; None takes the words of the process.
-
-    Returns:
-        0, or 2 after one line about what is wrong.
-    """
+    """Command line, None the words of the process; returns 0, or 2 after one line about what is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m realtime_vibe.training.datasets",
         description="Reads all motion under a folder and says what was found.",

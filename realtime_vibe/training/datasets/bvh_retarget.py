@@ -132,10 +132,6 @@ def load_bvh(path: Path, rest_joints: Array = REST_JOINTS_M) -> MotionClip:
     Hands and feet follow wrists and ankles. The size of the file's figure is kept: the pelvis moves as
     far as it did there.
 
-    Args:
-        path: the file.
-        rest_joints: (24, 3) of the body that will be posed [m].
-
     Raises:
         DatasetError: no BVH, cut off, an unknown skeleton, or nothing left after the T-pose.
     """

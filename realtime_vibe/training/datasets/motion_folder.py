@@ -48,11 +48,7 @@ class MotionFolder:
 
 
 def load_motion_file(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
-    """Reads one motion by its suffix.
-
-    Args:
-        path: an AMASS `.npz` or a `.bvh`.
-        up_axis: of the world of `.npz` files; BVH skeletons say it themselves.
+    """Reads one motion by its suffix: an AMASS `.npz` whose up axis is given, or a `.bvh`, which says it itself.
 
     Raises:
         DatasetError: it cannot be read, or has another suffix.

@@ -34,9 +34,6 @@ def load_each(
         load: reads one file.
         skip_bad: leave files out that raise, say so, and go on.
 
-    Returns:
-        What was loaded, and what was left out.
-
     Raises:
         DatasetError: the first one of `load`, unless `skip_bad`; so too for a SourceError. Other
             errors, such as a full disk, are no fault of the file and always end the job.

@@ -73,12 +73,7 @@ class ThreeDpwSplit:
 
 
 def load_3dpw(folder: Path, split: Split, *, skip_bad: bool = False) -> ThreeDpwSplit:
-    """Reads one split.
-
-    Args:
-        folder: holds `sequenceFiles`.
-        split: which of its folders.
-        skip_bad: leave bad files out and count them.
+    """Reads one split of the folder that holds `sequenceFiles`; bad files end it, or are left out and counted.
 
     Raises:
         DatasetError: the folder is missing or empty, or a file is bad (the message names it).

@@ -110,15 +110,7 @@ def _add_box(image: FloatArray, rng: np.random.Generator) -> None:
 
 
 def add_obstacle(image: FloatArray, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Chooses what stands before the person: a table edge or a pillar.
-
-    Args:
-        image: (H, W, 3) the obstacle's colours are written here.
-        rng: source of all choices.
-
-    Returns:
-        (H, W) true where the obstacle covers the person.
-    """
+    """Chooses a table edge or pillar before the person, drawn into `image` (H, W, 3); (H, W) true where it covers."""
     height, width = image.shape[:2]
     mask = np.zeros((height, width), bool)
     if rng.random() < 0.6:

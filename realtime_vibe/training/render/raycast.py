@@ -139,7 +139,7 @@ def draw(
     light: Light,
     camera: PictureCamera,
 ) -> Drawn | None:
-    """Colours every pixel that shows the figure.
+    """Colours every pixel that shows the figure; None when it is out of view.
 
     Args:
         figure: what was posed.
@@ -147,9 +147,6 @@ def draw(
         paint: its colours.
         light: on it.
         camera: that sees it.
-
-    Returns:
-        The pixels; None when the figure is out of view.
 
     Raises:
         ConfigError: Open3D is not installed.

@@ -125,11 +125,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs the command line; None takes the words of the process.
-
-    Returns:
-        0, 2 on an error the user can fix, 130 when it was stopped.
-    """
+    """Runs the command line, None the words of the process: 0, 2 on an error the user can fix, 130 when stopped."""
     options = parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     before = signal.signal(signal.SIGTERM, _stop)

@@ -61,16 +61,7 @@ class ClipSettings:
 
 
 def render_clips(motion: Path, body_path: Path, out: Path, settings: ClipSettings) -> list[Path]:
-    """Renders the clips that are missing.
-
-    Args:
-        motion: folder of AMASS .npz and .bvh files.
-        body_path: body.npz of the engine that will be scored.
-        out: folder for the clip folders.
-        settings: how many of what.
-
-    Returns:
-        All clip folders.
+    """Renders the clips that are missing, of motion in AMASS .npz and .bvh files; returns all clip folders.
 
     Raises:
         RealtimeVibeError: something is missing, damaged or not installed, or cannot be written.

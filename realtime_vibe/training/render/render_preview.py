@@ -19,11 +19,7 @@ _TRUE_BGR, _TRACKED_BGR = (40, 40, 255), (60, 255, 60)
 
 
 def write_contact_sheet(inputs: ShardInputs, path: Path) -> None:
-    """Draws one moment of each stream of a shard.
-
-    Args:
-        inputs: where everything comes from; the seed decides what is shown.
-        path: the picture to write, by its suffix.
+    """Draws one moment of each stream of a shard, which the seed decides, as a picture of the path's suffix.
 
     Raises:
         OutputError: it cannot be written.

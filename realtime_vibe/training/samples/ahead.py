@@ -33,10 +33,6 @@ class SampledAhead:
 
     The process is forked at the first batch, so that motion is shared and not copied. It has a generator
     of its own: what the trainer draws in between does not matter.
-
-    Args:
-        source: draws the batches; this process's copy stays unused.
-        seed: of the process's torch generator.
     """
 
     def __init__(self, source: SequenceSource, seed: int) -> None:

@@ -24,7 +24,7 @@ _NOD_CHANCE = 0.35
 
 
 def looking_head(num_frames: int, rng: np.random.Generator) -> FloatArray:
-    """(N, 2, 4) local rotations of neck and head, wxyz, at `POOL_RATE_HZ`: from one place to the next, with some nods."""
+    """(N, 2, 4) local rotations of neck and head, wxyz, at `POOL_RATE_HZ`: looks and nods."""
     angles = _looks(num_frames, rng)
     if rng.random() < _NOD_CHANCE:
         angles = angles + _nods(num_frames, rng)

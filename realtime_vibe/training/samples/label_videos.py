@@ -144,11 +144,7 @@ def _as_video(
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Command line; None takes the words of the process.
-
-    Returns:
-        0, or 2 after one line about what is wrong.
-    """
+    """Command line, None the words of the process; returns 0, or 2 after one line about what is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m realtime_vibe.training.samples.label_videos",
         description="Finds 2D keypoints of people in videos, for training without 3D truth.",

@@ -33,9 +33,6 @@ def laid_down(
         quats: (N, 24, 4) local rotations, wxyz.
         trans: (N, 3) pelvis [m]; what it moved across the floor is dropped.
         rng: source of all choices.
-
-    Returns:
-        The same of a lying body.
     """
     side = str(rng.choice(list(_SIDES), p=_CHANCES))
     root = rotmat_from_quat_wxyz(quats[:, 0].astype(np.float64))

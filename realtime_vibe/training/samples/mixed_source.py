@@ -10,11 +10,7 @@ from realtime_vibe.training.samples.sequences import SequenceBatch, SequenceSour
 
 
 class MixedSource:
-    """Picks a source for each batch; a `SequenceSource` itself.
-
-    Args:
-        sources: each with its share of the batches; shares are relative.
-        seed: of the choices.
+    """Picks a source for each batch by its share, which is relative; a `SequenceSource` itself.
 
     Raises:
         ConfigError: no source, a negative share, or none above zero.

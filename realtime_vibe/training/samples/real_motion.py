@@ -11,17 +11,12 @@ from realtime_vibe.training.samples.streams import MotionDraw, StreamSettings, r
 
 
 class RealMotion:
-    """Draws windows of recorded motion at given time steps.
+    """Draws windows of recorded motion at given time steps; the settings' pose jitter is not used.
 
     The steps are those of the generated windows: were the rates of the two sides different, the
     discriminator could tell them apart by tempo alone, which the generator has no say in. Mirror and
     tempo vary as in the generator's targets, but the poses stay as recorded: random turns, of hands
     above all, cannot be seen by any tracker, and the generator would be taught to make them up.
-
-    Args:
-        pool: long motion sequences.
-        settings: ranges; the pose jitter is not used.
-        seed: of all choices.
     """
 
     def __init__(self, pool: MotionPool, settings: StreamSettings, seed: int) -> None:

@@ -54,11 +54,7 @@ def shard_paths(folder: Path) -> list[Path]:
 
 
 def save_shard(path: Path, arrays: Arrays) -> None:
-    """Writes a shard.
-
-    Args:
-        path: the file to make.
-        arrays: all of the table above but the version.
+    """Writes a shard: all arrays of the table above but the version.
 
     Raises:
         OutputError: it cannot be written.
