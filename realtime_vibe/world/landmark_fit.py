@@ -2,7 +2,7 @@
 
 Network and smoothing leave the body some centimetres beside the tracker's landmarks. In closed form, from
 the trunk outwards: the whole body is shifted, turned about the line of sight and brought nearer or farther (a
-similarity of the image); then thighs, upper arms and head, then shanks and forearms, then feet and hands
+similarity of the image); then thighs, upper arms and neck, then shanks, forearms and head, then feet and hands
 swing within the image plane. A little, and all but feet and hands, they also turn out of it, for the length
 that is seen. To which side of the plane a limb points stays the network's: the image does not show it.
 
@@ -104,16 +104,18 @@ _CARRIED_BY = tuple(_carried_by(name) for name in BLAZEPOSE_LANDMARK_NAMES)
 
 
 _BOTH = ("left", "right")
+_FACE = ("nose", "left_ear", "right_ear")
 _LEVELS = (
     _limbs(
         {f"{side}_hip": (f"{side}_knee",) for side in _BOTH}
         | {f"{side}_shoulder": (f"{side}_elbow",) for side in _BOTH}
-        | {"head": ("nose", "left_ear", "right_ear")},
+        | {"neck": _FACE},
         tilts=1.0,
     ),
     _limbs(
         {f"{side}_knee": (f"{side}_ankle",) for side in _BOTH}
-        | {f"{side}_elbow": (f"{side}_wrist",) for side in _BOTH},
+        | {f"{side}_elbow": (f"{side}_wrist",) for side in _BOTH}
+        | {"head": _FACE},
         tilts=1.0,
     ),
     _limbs(

@@ -17,6 +17,7 @@ from realtime_vibe.world.landmark_fit import LandmarkFit
 SIZE, FOCAL_PX = (640, 480), 800.0
 TRANSL = np.array([0.1, 0.2, 4.0], np.float32)
 LEFT_WRIST, LEFT_KNEE = 15, 25
+FACE = slice(0, 11)
 FITTED = [0, *range(11, 17), *range(23, 29)]
 
 
@@ -90,6 +91,19 @@ def test_a_body_that_is_off_comes_near_and_stays_a_body(body, fit):
     np.testing.assert_allclose(
         rotations @ rotations.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (24, 3, 3)), atol=1e-5
     )
+
+
+def test_a_head_that_is_held_aside_is_followed_by_the_neck(body, fit):
+    """Neck (12) to one side, head (15) upright again: turning the head alone does not bring it there."""
+    truth = _turned(_turned(_standing(), 12, (0, 0, 0.5)), 15, (0, 0, -0.5))
+    seen = _marks_px(body, truth, TRANSL)
+    before = _marks_px(body, _standing(), TRANSL)[FACE]
+    fitted, transl = fit.fitted(_tracked(seen), _standing(), TRANSL, SIZE, FOCAL_PX)
+    after = _marks_px(body, fitted, transl)[FACE]
+    off_before, off = (
+        float(np.linalg.norm(marks - seen[FACE], axis=1).mean()) for marks in (before, after)
+    )
+    assert off < 0.6 * off_before
 
 
 def test_jitter_below_the_free_range_moves_nothing(body, fit):
