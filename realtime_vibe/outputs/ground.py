@@ -11,11 +11,14 @@ from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
 FALL_S = 0.08
 """Time constant when somebody reaches below the floor: feet must not sink in [s]."""
-RISE_S = 3.0
-"""Time constant when the lowest point is above the floor: a jump must show as a jump [s].
+RISE_S, RESTED_S = 3.0, 0.3
+"""Time constants when the lowest point is above the floor [s]: a jump must show as a jump, but who has come to rest
+there stands on something.
 
-A floor that is younger than this rises within its age: who comes in is rarely placed well in the first frames.
+A floor that is younger than the first rises within its age: who comes in is rarely placed well in the first frames.
 """
+_RESTS_M_S, _SPEED_S = 0.15, 0.1
+"""A lowest point that moves slower is at rest, by a low-pass of this time [s]; that of a jump never is."""
 FOLLOW_S = 0.5
 """Time constant of the point looked at [s]."""
 JUMP_M = 2.5
@@ -45,6 +48,7 @@ class GroundLevel:
         self._level_m = math.nan
         self._last_s = math.nan
         self._since_s = math.nan
+        self._lowest_m = self._speed_m_s = math.nan
         self._of: frozenset[int] = frozenset()
 
     @property
@@ -75,7 +79,13 @@ class GroundLevel:
             dt_s = now_s - self._last_s if self.is_known else math.inf
             if not 0.0 <= dt_s < _JUMP_S:
                 self._since_s = now_s
-            rise_s = min(max(now_s - self._since_s, FALL_S), RISE_S)
+                self._speed_m_s = 2.0 * _RESTS_M_S
+            elif dt_s > 0.0:
+                speed_m_s = abs(lowest_m - self._lowest_m) / dt_s
+                self._speed_m_s += smoothing_share(dt_s, _SPEED_S) * (speed_m_s - self._speed_m_s)
+            self._lowest_m = lowest_m
+            slowest_s = RESTED_S if self._speed_m_s < _RESTS_M_S else RISE_S
+            rise_s = min(max(now_s - self._since_s, FALL_S), slowest_s)
             share = smoothing_share(dt_s, FALL_S if lowest_m > self._level_m else rise_s)
             self._level_m = (
                 lowest_m if share == 1.0 else (self._level_m + share * (lowest_m - self._level_m))
@@ -86,6 +96,7 @@ class GroundLevel:
     def move(self, down_m: float) -> None:
         """Moves the floor with the world's axes, which turned."""
         self._level_m += down_m
+        self._lowest_m += down_m
 
 
 def _feet_are_in_view(person: PersonResult, result: FrameResult) -> bool:

@@ -30,8 +30,9 @@ _JUMP = 0.1
 """Changes of log-depth beyond it within a frame count less: nobody moves so fast."""
 _WRONG, _WRONG_S = 0.15, 0.4
 """Mean error of log-depth, over this time [s], from which the body is let go though its feet stay."""
-_LOST = 0.4
-"""The same from which the filter starts over."""
+_LOST, _YOUNG_S = 0.4, 0.7
+"""The same from which the filter starts over; so does one that is younger than this [s] at a single such error: first
+regions may be of a part of the person."""
 _FADE_S = 0.2
 _START_NOISE, _START_M_S = _NOISE, 0.5
 _NEAREST_M = 0.1
@@ -47,7 +48,7 @@ class DepthFilter:
         self._p_log = self._p_rate = self._p_both = 0.0
         self._between: FloatArray = np.zeros(3, np.float32)
         self._stepping_m_s = _STEPS_M_S
-        self._mean_error = self._extent_m = 0.0
+        self._mean_error = self._extent_m = self._age_s = 0.0
 
     def update(self, joints: FloatArray, dt_s: float, *, feet_are_seen: bool) -> float:
         """The filtered depth of the pelvis [m]; the first call, and `dt_s` <= 0, give the measured one.
@@ -59,7 +60,10 @@ class DepthFilter:
         """
         depth_m = max(float(joints[0, 2]), _NEAREST_M)
         between = joints[_ANKLES[0]] - joints[_ANKLES[1]]
-        if dt_s <= 0 or math.isnan(self._log) or abs(self._mean_error) > _LOST:
+        self._age_s += dt_s
+        is_young_and_wrong = self._age_s < _YOUNG_S and abs(math.log(depth_m) - self._log) > _LOST
+        is_lost = is_young_and_wrong or abs(self._mean_error) > _LOST
+        if dt_s <= 0 or math.isnan(self._log) or is_lost:
             self._start(depth_m, between)
             return depth_m
         freedom = self._freedom(between, dt_s) if feet_are_seen else 1.0
@@ -72,7 +76,7 @@ class DepthFilter:
         self._p_log, self._p_both = _START_NOISE**2, 0.0
         self._p_rate = (_START_M_S / depth_m) ** 2
         self._between, self._stepping_m_s = between, _STEPS_M_S
-        self._mean_error = self._extent_m = 0.0
+        self._mean_error = self._extent_m = self._age_s = 0.0
 
     def _freedom(self, between: FloatArray, dt_s: float) -> float:
         """0: the body stays; 1: it walks."""

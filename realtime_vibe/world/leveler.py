@@ -147,7 +147,7 @@ class Leveler:
         person.last_s = now_s
         dt_s = dt_s if 0.0 < dt_s < _GAP_S else 0.0
         feet = joints[[7, 10, 8, 11]].reshape(2, 2, 3)
-        stands = person.contact.update(feet, dt_s)
+        stands = person.contact.update(feet, dt_s, self.T_world_camera[2, :3])
         center = _MASS @ joints
         self._measure_speed(person, center, dt_s)
         seconds = min(now_s - person.sampled_s, _LONGEST_SAMPLE_S)

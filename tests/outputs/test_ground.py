@@ -84,3 +84,15 @@ def test_a_young_floor_rises_within_its_age() -> None:
     for frame in range(1, 30):
         ground.update(1.0, frame / 30)
     assert ground.level_m < 1.2
+
+
+def test_the_floor_comes_up_to_who_stands_and_not_to_who_jumps() -> None:
+    ground = GroundLevel()
+    for index in range(300):  # placed too low for half of a second
+        now_s = index / 30
+        time_s = max(now_s - 5.0, 0.0)
+        jump_m = max(2.4 * time_s - 0.5 * 9.81 * time_s**2, 0.0)
+        ground.update(1.3 - 0.3 * min(2.0 * now_s, 1.0) - jump_m, now_s)
+        if index == 40:
+            assert abs(ground.level_m - 1.0) < 0.02
+        assert index < 150 or abs(ground.level_m - 1.0) < 0.06

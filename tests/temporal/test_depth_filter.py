@@ -54,6 +54,11 @@ def test_a_size_that_stays_wrong_is_believed_in_the_end() -> None:
     assert found[-1, 1] == pytest.approx(5.0, abs=0.3)
 
 
+def test_a_start_at_a_wrong_place_is_left_at_once() -> None:
+    found = _filtered(lambda time_s: 5.6 if time_s < 0.09 else 2.1)
+    np.testing.assert_allclose(found[3:, 1], 2.1, rtol=1e-5)
+
+
 def test_the_start_and_a_standing_clock_give_what_is_measured() -> None:
     depth, joints = DepthFilter(), np.full((24, 3), 2.5, np.float32)
     assert depth.update(joints, 0.0, feet_are_seen=True) == pytest.approx(2.5)

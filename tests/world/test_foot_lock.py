@@ -97,16 +97,87 @@ def test_a_lifted_foot_goes_where_it_is_seen(model, body, stage):
     assert _sliding_mm_per_s(held[5:, 1]).max() < 30
 
 
+FEET = np.array([[[-0.1, 1, 3], [-0.1, 1, 2.9]], [[0.1, 1, 3], [0.1, 1, 2.9]]], np.float32)
+
+
 def test_nobody_stands_who_flies():
     contact = FootContact()
-    base = np.array([[[-0.1, 1, 3], [-0.1, 1, 2.9]], [[0.1, 1, 3], [0.1, 1, 2.9]]], np.float32)
+    base = FEET
     for index in range(20):
-        stands = contact.update(base - [0, 3.0 * index / RATE_HZ, 0], 1 / RATE_HZ)
+        stands = contact.update(base - [0, 3.0 * index / RATE_HZ, 0], 1 / RATE_HZ, UP)
     assert stands == (False, False)
     assert contact.speeds.min() > 1.8
     for _ in range(20):
-        stands = contact.update(base, 1 / RATE_HZ)
+        stands = contact.update(base, 1 / RATE_HZ, UP)
     assert stands == (True, True)
+
+
+def test_nobody_stands_at_the_top_of_a_jump():
+    contact, stands = FootContact(), []
+    for index in range(30):
+        time_s = max(index - 10, 0) / RATE_HZ
+        rise_m = max(2.4 * time_s - 0.5 * 9.81 * time_s**2, 0.0)
+        stands.append(contact.update(FEET - [0, rise_m, 0], 1 / RATE_HZ, UP))
+    assert stands[10] == (True, True)
+    assert not np.any(stands[12:24])
+
+
+def test_who_walks_has_one_foot_on_the_floor():
+    """Both feet are seen to move, as where the tracker is unsure: the slower and the lower one stands."""
+    contact, rng = FootContact(), np.random.default_rng(2)
+    for index in range(30):
+        feet = FEET + rng.normal(0, 0.02, (2, 1, 3))
+        feet[0] += [2.0 * index / RATE_HZ, 0, 0]
+        stands = contact.update(feet.astype(np.float32), 1 / RATE_HZ, UP)
+    assert stands == (False, True)
+    contact = FootContact()
+    for index in range(30):
+        feet = FEET - [[[0, 0.4, 0]], [[0, 0, 0]]] + [[[0, 0, 0]], [[0.6 * index / RATE_HZ, 0, 0]]]
+        stands = contact.update(feet.astype(np.float32), 1 / RATE_HZ, UP)
+    assert stands == (False, True)  # the left knee is held up, the right foot wobbles
+
+
+def test_a_foot_that_swings_passes_above_the_one_that_stands(model, body, stage):
+    """The left foot is seen 3 cm below the right one while it swings aside and back."""
+    transl = np.array([0, 0.1, 3.0], np.float32)
+    soles, frames = Soles(model), []
+    hips = rotmat_from_axis_angle(np.array([0, 0, -0.2], np.float32))
+    for index in range(60):
+        pose = STILL.copy()
+        swing = 0.35 * np.sin(index / 4.0)
+        pose[0] = rotmat_from_axis_angle(np.array([0, 0, swing], np.float32))
+        frames.append((stage.params(facing() @ hips, transl, body_pose=pose), transl))
+    lock = FootLock(body, soles)
+    held = np.stack([_soles_of(body, soles, *frame) for frame in _run(lock, frames)])
+    seen = np.stack([_soles_of(body, soles, *frame) for frame in frames])
+    below = [points[10:, ..., 1].max(axis=-1) @ [1, -1] for points in (seen, held)]
+    assert lock.stands == (False, True)
+    assert below[0].max() > 0.02
+    assert below[1].max() < 0.0
+
+
+def test_a_foot_that_goes_nearer_is_let_go(model, body, stage):
+    """It hardly moves in the picture, so that it seems to stand."""
+    transl, frames = np.array([0, 0.1, 3.0], np.float32), []
+    for index in range(50):
+        pose = STILL.copy()
+        turn = np.array([-0.6 * min(index / 30, 1.0), 0, 0], np.float32)
+        pose[0], pose[1] = rotmat_from_axis_angle(turn), rotmat_from_axis_angle(-turn)
+        frames.append((stage.params(facing(), transl, body_pose=pose), transl))
+    soles = Soles(model)
+    end = _run(FootLock(body, soles), frames)[-1]
+    off_m = _soles_of(body, soles, *end)[0] - _soles_of(body, soles, *frames[-1])[0]
+    assert np.abs(off_m[:, 2]).max() < 0.1
+
+
+def test_one_wrong_frame_does_not_throw_the_body(model, body, stage):
+    transl = np.array([0, 0.1, 3.0], np.float32)
+    bent = STILL.copy()
+    bent[:2] = rotmat_from_axis_angle(np.array([-0.3, 0, 0], np.float32))
+    frames = [(stage.params(facing(), transl), transl)] * 30
+    frames[20] = (stage.params(facing(), transl, body_pose=bent), transl)
+    places = np.stack([place for _, place in _run(FootLock(body, Soles(model)), frames)])
+    assert np.linalg.norm(np.diff(places, axis=0), axis=1).max() < 0.08
 
 
 def test_a_gap_starts_over(body, model, stage):
@@ -147,12 +218,13 @@ def test_recorded_walks_stop_sliding_and_keep_their_pose(model, body, stage, sha
             before = body.joints(params.global_orient, params.body_pose, params.betas, zero)
             after = body.joints(new.global_orient, new.body_pose, new.betas, zero)
             moved_mm.append(1e3 * np.linalg.norm(after - before, axis=-1).mean())
-        planted = np.array(stands)[1:]
-        assert planted.mean() > 0.3, path.name
-        slid = _sliding_mm_per_s(np.stack(held)).min(axis=-1)[planted]
-        assert slid.mean() < 30, path.name
+        held = np.stack(held)
+        slid = _sliding_mm_per_s(held).min(axis=-1)
+        assert slid[np.array(stands)[1:]].mean() < 40, path.name
+        lower = np.argmax(held[1:, ..., 1].max(axis=-1), axis=-1)
+        assert slid[np.arange(len(slid)), lower].mean() < 100, path.name
         # The captured feet slide by 0.2 m/s themselves: holding them cannot but change these poses.
-        assert np.mean(moved_mm) < 18, path.name
+        assert np.mean(moved_mm) < 20, path.name
 
 
 @pytest.mark.parametrize("foot_lock", [True, False])
