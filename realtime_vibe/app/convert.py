@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -16,20 +17,27 @@ from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
 from realtime_vibe.outputs.base import check_inputs_stay
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_import import (
-    is_ours,
-    read_arrays,
+    NpzMotion,
+    names_of_keypoints,
+    rate_of,
     rows_of_amass,
     rows_of_bvh,
     rows_of_recording,
 )
 from realtime_vibe.outputs.record.motion_recorder import damage, spool_path
-from realtime_vibe.outputs.record.recording_spool import SpoolFacts, TakeOptions
+from realtime_vibe.outputs.record.recording_spool import (
+    Rows,
+    SpoolFacts,
+    SpoolWriter,
+    TakeOptions,
+)
 from realtime_vibe.outputs.record.row_blocks import TakeRows
-from realtime_vibe.outputs.record.spool_reader import Spool, open_spool
+from realtime_vibe.outputs.record.spool_reader import Spool, open_spool, spool_of
 from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
+from realtime_vibe.system.npz_file import open_npz
 
 logger = logging.getLogger(__name__)
 
@@ -151,39 +159,60 @@ def _made_already(part: Path, wanted: tuple[Path, ...]) -> tuple[Path, ...]:
 
 @contextmanager
 def _opened(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iterator[Take]:
-    if _PART not in source.suffixes[-2:]:
-        yield _read(source, settings, with_mesh=with_mesh)
-        return
-    with open_spool(source) as spool:
-        if spool.num_damaged:
-            logger.warning("%s", damage(spool))
-        yield _take_of(spool, settings, with_mesh=with_mesh)
-
-
-def _read(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
     suffix = source.suffix.lower()
-    if suffix == ".npz":
-        return _take_of_npz(source, settings, with_mesh=with_mesh)
-    if suffix == ".bvh":
-        motion = read_bvh(source)
-        skin = _default_skin(settings)
-        rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
-        logger.info("a .bvh file has no body shape: betas are zero")
-        rows = TakeRows.of(rows_of_bvh(motion, rest_pelvis))
-        return Take(rows=rows, facts=_facts(settings), skin=skin)
-    raise MotionFileError(f"{source}: cannot be read: expected .npz, .bvh or {_PART}")
+    if _PART in source.suffixes[-2:]:
+        with open_spool(source) as spool:
+            if spool.num_damaged:
+                logger.warning("%s", damage(spool))
+            yield _take_of(spool, settings, with_mesh=with_mesh)
+    elif suffix == ".npz":
+        with _take_of_npz(source, settings, with_mesh=with_mesh) as take:
+            yield take
+    elif suffix == ".bvh":
+        yield _take_of_bvh(source, settings)
+    else:
+        raise MotionFileError(f"{source}: cannot be read: expected .npz, .bvh or {_PART}")
 
 
-def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Take:
-    arrays = read_arrays(source)
-    gender = str(arrays["gender"]) if arrays.get("gender", np.zeros(0)).size == 1 else "neutral"
-    if is_ours(arrays):
-        with file_boundary(source, MotionFileError, "expected a recording of this program"):
-            rows, names = rows_of_recording(arrays)
-        facts = replace(_facts(settings), gender=gender, keypoint_names=names)
-        skin = _default_skin(settings) if with_mesh else None
-        return Take(rows=TakeRows.of(rows), facts=facts, skin=skin)
+def _take_of_bvh(source: Path, settings: ConvertSettings) -> Take:
+    motion = read_bvh(source)
     skin = _default_skin(settings)
+    rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
+    logger.info("a .bvh file has no body shape: betas are zero")
+    rows = TakeRows.of(rows_of_bvh(motion, rest_pelvis))
+    return Take(rows=rows, facts=_facts(settings), skin=skin)
+
+
+@contextmanager
+def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iterator[Take]:
+    """The rows go through a spool, so that hours need no more memory than minutes."""
+    with TemporaryDirectory(prefix="realtime-vibe-") as folder, ExitStack() as opened:
+        with open_npz(source, MotionFileError, "expected an .npz of motion") as archive:
+            motion = NpzMotion(archive)
+            names = names_of_keypoints(motion.facts) if motion.is_ours else ()
+            gender = motion.facts.get("gender", np.zeros(0))
+            facts = replace(
+                _facts(settings),
+                gender=str(gender) if gender.size == 1 else "neutral",
+                keypoint_names=names,
+            )
+            needs_skin = with_mesh or not motion.is_ours
+            skin = _default_skin(settings) if needs_skin else None
+            writer = SpoolWriter(Path(folder) / f"rows{_PART}", facts)
+            opened.callback(writer.close)
+            for rows in _rows_of_npz(source, motion, skin, settings):
+                writer.append(rows)
+        yield Take(rows=spool_of(writer).rows, facts=facts, skin=skin)
+
+
+def _rows_of_npz(
+    source: Path, motion: NpzMotion, skin: SkinnedBody | None, settings: ConvertSettings
+) -> Iterator[Rows]:
+    if motion.is_ours or skin is None:
+        names = names_of_keypoints(motion.facts)
+        yield from (rows_of_recording(block, names) for block in motion.blocks())
+        return
+    given = motion.facts.get("betas", np.zeros(0))
     betas = np.zeros(NUM_BETAS, np.float32)
     if settings.body is None:
         logger.warning(
@@ -191,13 +220,12 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
             "name a body file with --body for the recorded shape",
             source,
         )
-    elif arrays.get("betas", np.zeros(0)).ndim == 1:
-        given = arrays.get("betas", np.zeros(0))[:NUM_BETAS]
-        betas[: len(given)] = given
-    facts = replace(_facts(settings), gender=gender)
-    with file_boundary(source, MotionFileError, "expected an .npz of motion"):
-        rows = rows_of_amass(arrays, skin, betas)
-    return Take(rows=TakeRows.of(rows), facts=facts, skin=skin)
+    elif given.ndim == 1:
+        betas[: min(len(given), NUM_BETAS)] = given[:NUM_BETAS]
+    rate_hz, first = rate_of(motion.facts), 0
+    for block in motion.blocks():
+        yield rows_of_amass(block, skin, betas, first=first, rate_hz=rate_hz)
+        first += len(block["poses"])
 
 
 def _take_of(spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Take:

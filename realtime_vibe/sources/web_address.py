@@ -10,7 +10,7 @@ import urllib.request
 from http.client import HTTPException, HTTPMessage
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from realtime_vibe.errors import SourceError, without_secrets
+from realtime_vibe.errors import SourceError, one_line, without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ STATUS_HELP = {
     403: "this user may not see it; check name and password, and the camera's settings",
     404: "there is nothing at this path; look up the path of the camera's stream",
     407: "the proxy asks for a name and a password",
+    429: "it was asked too often: wait a minute, and close other viewers",
+    500: "the server itself failed; restart it, or look into its log",
     503: "the server is there but busy or starting; try again, and close other viewers",
 }
 
@@ -90,7 +92,9 @@ def _check_content(headers: HTTPMessage, name: str) -> None:
 
 
 def _status(error: urllib.error.HTTPError) -> str:
-    said = f"the server answers {error.code} {error.reason}".rstrip()
+    if 300 <= error.code < 400:  # the library follows others and explains in several lines
+        return f"the server answers {error.code} and leads nowhere; give the address it leads to"
+    said = one_line(f"the server answers {error.code} {error.reason}".rstrip())
     return f"{said}; {STATUS_HELP.get(error.code, 'check the address and the server')}"
 
 

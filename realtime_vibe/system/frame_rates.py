@@ -4,7 +4,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 STANDARD_RATES_HZ = (
+    10.0,
+    12.0,
+    12.5,
     15.0,
+    20.0,
     24000 / 1001,
     24.0,
     25.0,
@@ -14,9 +18,12 @@ STANDARD_RATES_HZ = (
     50.0,
     60000 / 1001,
     60.0,
+    72.0,
+    90.0,
     100.0,
     120000 / 1001,
     120.0,
+    144.0,
     240.0,
 )
 """Rates of cameras and films [1/s]."""

@@ -6,8 +6,8 @@ stated sizes of the members and of the arrays in them are compared first.
 
 import math
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,6 +43,44 @@ class NpzArchive(Mapping[str, NDArray[Any]]):
         member = self._members[name]
         with self._archive.open(member) as file:
             return read_npy(file, min(member.file_size, self._max_bytes), one_line(name, 80))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The stated shape of an array; empty where there is none of that name.
+
+        Raises:
+            ValueError: the array holds other than numbers and text, or claims more than there is.
+        """
+        if name not in self._members:
+            return ()
+        with self._archive.open(self._members[name]) as file:
+            return self._header(file, name)[0]
+
+    def blocks(self, names: Sequence[str], size: int) -> Iterator[dict[str, NDArray[Any]]]:
+        """Arrays of equal length, `size` rows at a time, so that none of them is in memory as a whole.
+
+        Raises:
+            ValueError: an array is not what it states.
+        """
+        with ExitStack() as opened:
+            columns = {}
+            for name in names:
+                file = opened.enter_context(self._archive.open(self._members[name]))
+                columns[name] = (file, *self._header(file, name))
+            count = min((shape[0] for _, shape, _, _ in columns.values()), default=0)
+            # In Fortran's order a row is all over the file.
+            whole = {name: self[name] for name in names if columns[name][2]}
+            for start in range(0, count, size):
+                rows = min(size, count - start)
+                yield {
+                    name: whole[name][start : start + rows]
+                    if name in whole
+                    else _content(file, (rows, *shape[1:]), dtype, name)
+                    for name, (file, shape, _, dtype) in columns.items()
+                }
+
+    def _header(self, file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+        most = min(self._members[name].file_size, self._max_bytes)
+        return _header(file, most, one_line(name, 80))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -93,6 +131,15 @@ def read_npy(file: IO[bytes], max_bytes: int, name: str) -> NDArray[Any]:
     Raises:
         ValueError: it is none, is cut off, claims more, or holds other than numbers and text.
     """
+    shape, columns_first, dtype = _header(file, max_bytes, name)
+    flat = _content(file, (math.prod(shape),), dtype, name)
+    return flat.reshape(shape, order="F" if columns_first else "C")
+
+
+def _header(
+    file: IO[bytes], max_bytes: int, name: str
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type of the array that follows."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
@@ -106,6 +153,15 @@ def read_npy(file: IO[bytes], max_bytes: int, name: str) -> NDArray[Any]:
         raise ValueError(
             f"{name} claims {num_bytes} bytes of shape {shape} in a file of {max_bytes}"
         )
+    return shape, columns_first, dtype
+
+
+def _content(
+    file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], name: str
+) -> NDArray[Any]:
+    if dtype.itemsize == 0:
+        return np.zeros(shape, dtype)
+    num_bytes = math.prod(shape) * dtype.itemsize
     content = np.empty(num_bytes, np.uint8)
     done = 0
     while done < num_bytes:
@@ -114,6 +170,4 @@ def read_npy(file: IO[bytes], max_bytes: int, name: str) -> NDArray[Any]:
             raise ValueError(f"{name} is cut off after {done} of {num_bytes} bytes")
         content[done : done + len(part)] = np.frombuffer(part, np.uint8)
         done += len(part)
-    if dtype.itemsize == 0:
-        return np.zeros(shape, dtype)
-    return content.view(dtype).reshape(shape, order="F" if columns_first else "C")
+    return content.view(dtype).reshape(shape)

@@ -101,6 +101,13 @@ def test_blocks_leave_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             else:
                 different = two.read_bytes().replace(b"b.trc", b"a.trc")
                 assert different.replace(b"b.person", b"a.person") == one.read_bytes()
+    for source in (tmp_path / "a.npz", _amass(tmp_path / "amass.npz")):
+        whole = convert(source, tmp_path / "c.csv", ConvertSettings(overwrite=True))
+        with monkeypatch.context() as changed:
+            changed.setattr("realtime_vibe.outputs.record.row_blocks.BLOCK", 7)
+            pieces = convert(source, tmp_path / "d.csv", ConvertSettings(overwrite=True))
+        for one, two in zip(whole, pieces, strict=True):
+            assert two.read_bytes() == one.read_bytes()
 
 
 def test_a_bvh_goes_there_and_back(tmp_path: Path, recorded: Path) -> None:

@@ -25,7 +25,6 @@ from realtime_vibe.cli.settings_template import write_settings_template
 from realtime_vibe.errors import EngineError, RealtimeVibeError, SourceError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
-from realtime_vibe.outputs.record.motion_import import read_arrays
 from realtime_vibe.outputs.stream.vmc_avatar import read_avatar
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.training.datasets.amass import load_amass
@@ -67,7 +66,6 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "settings": (".toml", read_settings_file),
     "calibration": (".json", load_calibration),
     "body": (".npz", load_body),
-    "take": (".npz", read_arrays),
     "convert npz": (".npz", _read_npz_anywhere),
     "convert bvh": (".bvh", _read_npz_anywhere),
     "bvh": (".bvh", read_bvh),

@@ -18,6 +18,11 @@ def server() -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             word = self.path.strip("/").split("?")[0].removesuffix(".mp4")
+            if word == "302":
+                self.send_response(302)
+                self.send_header("Location", self.path)  # for ever
+                self.end_headers()
+                return
             if word.isdigit():
                 self.send_error(int(word))
                 return
@@ -48,7 +53,10 @@ def test_every_answer_has_its_words(
         ("401", "asks for a name and a password"),
         ("403", "403"),
         ("503", "busy or starting"),
-        ("500", "500"),
+        ("500", "itself failed"),
+        ("429", "asked too often"),
+        ("301", "301 and leads nowhere"),
+        ("302", "302 and leads nowhere"),
         ("image/jpeg", "is a single picture"),
         ("text/html", "is a web page"),
     ]:
@@ -56,6 +64,7 @@ def test_every_answer_has_its_words(
             with pytest.raises(SourceError, match=message) as caught:
                 stream_source(f"http://{server}/{path}?token=secret").open()
             assert "secret" not in str(caught.value)
+            assert "\n" not in str(caught.value)
 
 
 def test_a_refused_log_in_and_a_proxy_are_named(

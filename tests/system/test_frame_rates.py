@@ -9,7 +9,7 @@ FRAMES = np.arange(94)
 
 
 def test_rounded_times_give_the_standard_rate(subtests: pytest.Subtests) -> None:
-    for fps in [24000 / 1001, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0]:
+    for fps in [12.5, 20.0, 24000 / 1001, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0, 90.0]:
         with subtests.test(fps=fps):
             assert measured_rate(np.round(FRAMES / fps, 3)) == fps
 

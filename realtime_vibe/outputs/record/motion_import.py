@@ -3,8 +3,7 @@
 Legend: N rows or frames.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,47 +13,91 @@ from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.axes import R_WORLD_CAMERA, R_YUP_WORLD
 from realtime_vibe.geometry.rotation import rot6d_from_rotmat, rotmat_from_axis_angle
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
+from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion
 from realtime_vibe.outputs.record.recording_spool import Rows, row_type
 from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS, FloatArray
-from realtime_vibe.system.npz_file import open_npz
+from realtime_vibe.system.npz_file import NpzArchive
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _BODY_NUMBERS = 66
 _RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps")
 _MAX_RATE_HZ = 1000.0
+_FACTS = ("gender", "betas", "kp_names", *_RATE_NAMES)
+_COLUMNS = {
+    "frame_index": "frame_index",
+    "timestamps_s": "timestamp_s",
+    "person_id": "person_id",
+    "valid": "valid",
+    "joints_camera": "joints_camera",
+    "transl_camera": "transl_camera",
+    "weak_camera": "weak_camera",
+    "square_px": "square_px",
+    "betas_per_row": "betas",
+    "focal_px": "focal_px",
+    "image_size": "image_size",
+    "kp_3d": "kp_3d",
+    "joint_confidence": "joint_confidence",
+    "landmarks_px": "landmarks_px",
+    "landmark_visibility": "landmark_visibility",
+    "world_camera": "world_camera",
+}
+"""Arrays of a recording and the fields of rows that they fill."""
 
 
-def read_arrays(path: Path) -> Arrays:
-    """The arrays of an `.npz` that has AMASS's motion.
+class NpzMotion:
+    """An open `.npz` that has AMASS's motion.
+
+    Args:
+        archive: the file.
 
     Raises:
-        MotionFileError: the file is missing or damaged, or an array is missing or unfit.
+        MotionFileError: an array is missing or has an unfit shape.
     """
-    with open_npz(path, MotionFileError, "expected an .npz of motion") as archive:
-        arrays = dict(archive)
-        _check_shapes(arrays)
-    return arrays
 
+    def __init__(self, archive: NpzArchive) -> None:
+        self._archive = archive
+        self.is_ours = is_ours(archive)
+        """Whether it is a recording of this program, with everything a take has."""
+        self.count = self._checked_count()
+        """Rows."""
+        self.facts: Arrays = {name: archive[name] for name in _FACTS if name in archive}
+        """What holds for all rows, by name."""
 
-def _check_shapes(arrays: Arrays) -> None:
-    count = len(arrays["poses"]) if arrays.get("poses", np.zeros(0)).ndim == 2 else 0
-    wanted: dict[str, tuple[int, ...]] = {"poses": (count, _BODY_NUMBERS), "trans": (count, 3)}
-    if is_ours(arrays):
-        wanted |= {"joints_camera": (count, 24, 3), "transl_camera": (count, 3), "valid": (count,)}
-        wanted |= {"betas_per_row": (count, NUM_BETAS), "timestamps_s": (count,)}
-        wanted |= {"person_id": (count,), "frame_index": (count,)}
-    for name, shape in wanted.items():
-        array = arrays.get(name, np.zeros(0))
-        fits = array.shape == shape or (name == "poses" and array.shape[1:] >= shape[1:])
-        if not fits:
-            raise MotionFileError(f"{name} has shape {array.shape}, expected {shape}")
-        if not np.isfinite(array).all():
-            raise MotionFileError(f"{name} holds numbers that are not finite")
-    if not count:
-        raise MotionFileError("it holds no row of motion")
+    def blocks(self) -> Iterator[Arrays]:
+        """The arrays with one entry a row, a block of rows at a time.
+
+        Raises:
+            MotionFileError: a number is not finite.
+        """
+        names = [
+            name
+            for name in (*_COLUMNS, "poses", "trans", "hand_poses")
+            if name in self._archive and self._archive.shape(name)[:1] == (self.count,)
+        ]
+        for block in self._archive.blocks(names, row_blocks.BLOCK):
+            for name, array in block.items():
+                if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+                    raise MotionFileError(f"{name} holds numbers that are not finite")
+            yield block
+
+    def _checked_count(self) -> int:
+        given = self._archive.shape("poses")
+        count = given[0] if len(given) == 2 else 0
+        wanted: dict[str, tuple[int, ...]] = {"poses": (count, _BODY_NUMBERS), "trans": (count, 3)}
+        if self.is_ours:
+            wanted |= {"joints_camera": (count, 24, 3), "transl_camera": (count, 3)}
+            wanted |= {"betas_per_row": (count, NUM_BETAS), "timestamps_s": (count,)}
+            wanted |= dict.fromkeys(("valid", "person_id", "frame_index"), (count,))
+        for name, expected in wanted.items():
+            shape = self._archive.shape(name)
+            if shape != expected and not (name == "poses" and shape[1:] >= expected[1:]):
+                raise MotionFileError(f"{name} has shape {shape}, expected {expected}")
+        if not count:
+            raise MotionFileError("it holds no row of motion")
+        return count
 
 
 def is_ours(arrays: Arrays) -> bool:
@@ -62,46 +105,37 @@ def is_ours(arrays: Arrays) -> bool:
     return "joints_camera" in arrays and "betas_per_row" in arrays
 
 
-def rows_of_recording(arrays: Arrays) -> tuple[Rows, tuple[str, ...]]:
-    """The rows of a recording of this program, and the names of its keypoints."""
-    names = tuple(str(name) for name in arrays.get("kp_names", ()))
-    rows = np.zeros(len(arrays["poses"]), row_type(names))
-    for field, name in (
-        ("frame_index", "frame_index"),
-        ("timestamp_s", "timestamps_s"),
-        ("person_id", "person_id"),
-        ("valid", "valid"),
-        ("joints_camera", "joints_camera"),
-        ("transl_camera", "transl_camera"),
-        ("weak_camera", "weak_camera"),
-        ("square_px", "square_px"),
-        ("betas", "betas_per_row"),
-        ("focal_px", "focal_px"),
-        ("image_size", "image_size"),
-        ("kp_3d", "kp_3d"),
-        ("joint_confidence", "joint_confidence"),
-        ("landmarks_px", "landmarks_px"),
-        ("landmark_visibility", "landmark_visibility"),
-        ("world_camera", "world_camera"),
-    ):
+def names_of_keypoints(facts: Arrays) -> tuple[str, ...]:
+    """Those of a recording of this program."""
+    return tuple(str(name) for name in facts.get("kp_names", ()))
+
+
+def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
+    """The rows of a block of a recording of this program.
+
+    Raises:
+        MotionFileError: an array does not fit.
+    """
+    rows = np.zeros(len(arrays["poses"]), row_type(keypoint_names))
+    for name, field in _COLUMNS.items():
         if name in arrays and field in (rows.dtype.names or ()):
             array = arrays[name]
-            if array.shape != rows[field].shape or array.dtype.kind not in "biuf":
+            if array.shape != rows[field].shape:
                 raise MotionFileError(
                     f"{name} has shape {array.shape} of {array.dtype}, expected numbers of shape {rows[field].shape}"
                 )
-            if not np.isfinite(array).all():
-                raise MotionFileError(f"{name} holds numbers that are not finite")
             rows[field] = array
     if "world_camera" not in arrays:
         rows["world_camera"] = WORLD_CAMERA
     _fill_rotations(rows, arrays["poses"], arrays.get("hand_poses"))
-    return rows, names
+    return rows
 
 
-def rows_of_amass(arrays: Arrays, skin: SkinnedBody, betas: FloatArray) -> Rows:
-    """The rows of somebody else's AMASS file (as `read_arrays` gives it), on a body of ours with betas (10,)."""
-    rows = _rows_in_time(len(arrays["poses"]), _rate_hz(arrays))
+def rows_of_amass(
+    arrays: Arrays, skin: SkinnedBody, betas: FloatArray, *, first: int, rate_hz: float
+) -> Rows:
+    """The rows of a block of somebody else's AMASS file on a body of ours with betas (10,); `first` rows came before."""
+    rows = _rows_in_time(len(arrays["poses"]), rate_hz, first)
     rows["betas"] = betas
     _fill_rotations(rows, arrays["poses"], None)
     rest_joints = skin.rest_joints(betas)
@@ -131,16 +165,21 @@ def rows_of_bvh(motion: BvhMotion, rest_pelvis: FloatArray) -> Rows:
     return rows
 
 
-def _rows_in_time(count: int, rate_hz: float) -> Rows:
+def _rows_in_time(count: int, rate_hz: float, first: int = 0) -> Rows:
     rows: Rows = np.zeros(count, row_type())
-    rows["frame_index"] = np.arange(count)
-    rows["timestamp_s"] = np.arange(count) / rate_hz
+    rows["frame_index"] = np.arange(first, first + count)
+    rows["timestamp_s"] = rows["frame_index"] / rate_hz
     rows["valid"] = True
     rows["world_camera"] = WORLD_CAMERA
     return rows
 
 
-def _rate_hz(arrays: Arrays) -> float:
+def rate_of(arrays: Arrays) -> float:
+    """The frame rate that a file names [1/s].
+
+    Raises:
+        MotionFileError: there is none.
+    """
     for name in _RATE_NAMES:
         if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "fiu":
             rate_hz = float(arrays[name].reshape(()))
