@@ -12,6 +12,7 @@ to the finished mesh, hand-over between threads included.
 import argparse
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -168,15 +169,10 @@ def measure(
         )
         live.add_writer(times)
         live.start()
-        with tqdm(total=count, unit="frame", leave=False, disable=None) as bar:
-            try:
-                while True:
-                    live.take(0.2)
-                    bar.update(live.frames_processed - bar.n)
-            except SlotClosed:
-                pass
-            finally:
-                live.close()
+        try:
+            taken_to_the_end(live, count)
+        finally:
+            live.close()
         built.pipeline.close()
     facts = RunFacts(
         frames_grabbed=live.frames_grabbed,
@@ -187,6 +183,14 @@ def measure(
         precision=built.precision,
     )
     return Measured(document=stats.document(facts), samples_ms=times.samples_ms)
+
+
+def taken_to_the_end(live: LiveRun, count: int) -> None:
+    """Takes every result of a started run of so many frames, showing progress."""
+    with tqdm(total=count, unit="frame", leave=False, disable=None) as bar, suppress(SlotClosed):
+        while True:
+            live.take(0.2)
+            bar.update(live.frames_processed - bar.n)
 
 
 def as_table(document: dict[str, object]) -> str:

@@ -34,7 +34,7 @@ from benchmarks.command_line import (
     positive,
     seconds,
 )
-from benchmarks.latency import MemorySource, decoded_frames
+from benchmarks.latency import MemorySource, decoded_frames, taken_to_the_end
 from benchmarks.other_work import warn_if_busy
 from benchmarks.rest import LAST_FRAMES, restlessness_mm
 from benchmarks.results import Collected, Labels
@@ -50,7 +50,6 @@ from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.system.threads import SlotClosed
 
 NAME = "soak"
 MODES = ("live", "camera", "step")
@@ -141,17 +140,12 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
         outputs.attach(live, built.faces, source.info, lossless=True, body=built.recorded_body)
         live.add_writer(steps)
         live.start()
-        with tqdm(total=num_frames, unit="frame", leave=False, disable=None) as bar:
-            try:
-                while True:
-                    live.take(0.2)
-                    bar.update(live.frames_processed - bar.n)
-            except SlotClosed:
-                pass
-            finally:
-                run.memory.append((live.frames_processed, resident_mb()))
-                run.dropped = live.rates.dropped
-                live.close()
+        try:
+            taken_to_the_end(live, num_frames)
+        finally:
+            run.memory.append((live.frames_processed, resident_mb()))
+            run.dropped = live.rates.dropped
+            live.close()
     return run
 
 

@@ -5,7 +5,8 @@ differently than for others: bytes become numbers before they are moved, and Tur
 in single precision.
 """
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,29 @@ HALF_ONLY_REASONS = {
     "int8": "the quantized graphs are for CPUs (bytes without a sign): use --precision fp16",
 }
 """Why precisions other than single and half are not built for NVIDIA's GPUs; as in `Target.precisions`."""
+
+
+class OnThisGpu:
+    """What targets share that compile on the GPU of this machine: their files open on no other."""
+
+    name: str
+    precisions: Mapping[str, str] = {"fp32": "", "fp16": "", **HALF_ONLY_REASONS}
+
+    def __init__(self) -> None:
+        self._gpu: dict[str, Any] = {}
+
+    def prepare(self) -> None:
+        """See `Target.prepare`."""
+        self._versions()
+        self._gpu = gpu_of_this_machine()
+
+    def built(self) -> dict[str, Any]:
+        """See `Target.built`."""
+        return {"versions": self._versions(), **self._gpu}
+
+    @abstractmethod
+    def _versions(self) -> dict[str, str]:
+        """Of the libraries, which are loaded; raises what `Target.prepare` does."""
 
 
 def gpu_of_this_machine() -> dict[str, Any]:

@@ -5,7 +5,6 @@ Only `python -m benchmarks` runs them: they need torch, which the live path neve
 """
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 
 from export.onnx_module import OnnxModule
 from export.targets import is_free, profile_shapes
-from export.tensorrt_compiler import HALF_ONLY_REASONS, gpu_of_this_machine
+from export.tensorrt_compiler import OnThisGpu
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, ExportError
@@ -25,23 +24,10 @@ _EXAMPLE_PEOPLE = 2
 """torch.export takes sizes of 0 and 1 for special cases."""
 
 
-class TorchTensorRtTarget:
+class TorchTensorRtTarget(OnThisGpu):
     """One `.ep` file a graph, in the types that the graph has."""
 
     name = "torch-tensorrt"
-    precisions: Mapping[str, str] = {
-        "fp32": "",
-        "fp16": "",
-        **HALF_ONLY_REASONS,
-    }
-
-    def __init__(self) -> None:
-        self._gpu: dict[str, Any] = {}
-
-    def prepare(self) -> None:
-        """See `Target.prepare`; it compiles on the GPU it compiles for."""
-        _library()
-        self._gpu = gpu_of_this_machine()
 
     def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """See `Target.write`."""
@@ -67,10 +53,8 @@ class TorchTensorRtTarget:
         del path, precision
         return None
 
-    def built(self) -> dict[str, Any]:
-        """See `Target.built`."""
-        versions = {self.name: str(_library().__version__), "torch": str(torch.__version__)}
-        return {"versions": versions, **self._gpu}
+    def _versions(self) -> dict[str, str]:
+        return {self.name: str(_library().__version__), "torch": str(torch.__version__)}
 
 
 def exported_program(

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from benchmarks import rest
 from benchmarks.__main__ import main as run
 from benchmarks.graphs import engine_graphs, random_feeds
 from benchmarks.results import read
@@ -93,7 +94,8 @@ def test_torch_takes_part_where_the_networks_are_large(monkeypatch):
         session.run(random_feeds(session.inputs, 1))
 
 
-def test_people_and_soak_run_on_the_default_engine(tmp_path, capsys):
+def test_people_and_soak_run_on_the_default_engine(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(rest, "_CLIP_FRAMES", 10)
     path = tmp_path / "a.jsonl"
     common = ["--engine", "blazepose-gru", "--backend", "onnxruntime", "--json", str(path)]
     assert run(["people", "--most", "2", "--seconds", "0.2", *common]) == 0

@@ -76,32 +76,54 @@ def test_the_discriminator_is_the_released_one(contents, written):
     assert sum(weight.numel() for weight in discriminator.parameters()) == 11_762_690
 
 
-def test_wrong_weights_are_named(load, contents, subtests):
-    for where, value, said in [
-        ("encoder.linear.bias", None, "no encoder.linear.bias (2048,)"),
-        ("regressor.fc3.bias", torch.zeros(2), "unknown regressor.fc3.bias"),
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
         (
-            "regressor.fc1.weight",
-            torch.zeros(1024, 2200),
-            "regressor.fc1.weight: shape (1024, 2200), expected (1024, 2205)",
+            VIBE_NAME,
+            [
+                ("encoder.linear.bias", None, "no encoder.linear.bias (2048,)"),
+                ("regressor.fc3.bias", torch.zeros(2), "unknown regressor.fc3.bias"),
+                (
+                    "regressor.fc1.weight",
+                    torch.zeros(1024, 2200),
+                    "regressor.fc1.weight: shape (1024, 2200), expected (1024, 2205)",
+                ),
+            ],
         ),
-        ("regressor.fc2.bias", 3, "a int, expected a tensor"),
-        ("encoder.linear.bias", torch.full((2048,), np.nan), "not finite"),
-        ("encoder.linear.bias", torch.zeros(2048, dtype=torch.int64), "dtype"),
-        ("layer3.5.conv2.weight", None, "no layer3.5.conv2.weight (256, 256, 3, 3)"),
-        ("layer5.0.bn1.bias", torch.zeros(2), "unknown layer5.0.bn1.bias"),
-    ]:
-        with subtests.test(said=said, value=value, where=where):
-            is_video = where.startswith(("encoder", "regressor"))
-            name, section = (VIBE_NAME, "gen_state_dict") if is_video else (SPIN_NAME, "model")
-            if value is None:
-                del contents[name][section][where]
-            else:
-                contents[name][section][where] = value
-            with pytest.raises(CheckpointError, match="nothing was loaded") as raised:
-                load(name)
-            assert said in str(raised.value)
-            assert name in str(raised.value)
+        (
+            VIBE_NAME,
+            [
+                ("regressor.fc2.bias", 3, "a int, expected a tensor"),
+                ("encoder.linear.bias", torch.full((2048,), np.nan), "not finite"),
+                ("regressor.fc1.bias", torch.zeros(1024, dtype=torch.int64), "dtype"),
+            ],
+        ),
+        (
+            SPIN_NAME,
+            [
+                (
+                    "layer3.5.conv2.weight",
+                    None,
+                    "no layer3.5.conv2.weight (256, 256, 3, 3)",
+                ),
+                ("layer5.0.bn1.bias", torch.zeros(2), "unknown layer5.0.bn1.bias"),
+            ],
+        ),
+    ],
+    ids=["keys", "values", "backbone"],
+)
+def test_wrong_weights_are_named(load, contents, name, faults):
+    weights = contents[name]["gen_state_dict" if name == VIBE_NAME else "model"]
+    for where, value, _ in faults:
+        if value is None:
+            del weights[where]
+        else:
+            weights[where] = value
+    with pytest.raises(CheckpointError, match="nothing was loaded") as raised:
+        load(name)
+    for said in (name, *(said for _, _, said in faults)):
+        assert said in str(raised.value)
 
 
 def test_files_in_the_wrong_order_are_distinguished(written):

@@ -1,9 +1,12 @@
 """The recipe from motion to a running engine, at its smallest; and how it goes on after a failure."""
 
+import importlib
 import itertools
 import logging
+import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import TrainingError
 from realtime_vibe.packets import Frame
 from realtime_vibe.training import recipe
+from realtime_vibe.training.network import NetworkSize
 from realtime_vibe.training.recipe import FULL, QUICK, Stage, blazepose_gru, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,22 +37,38 @@ def write_motion(folder: Path, count: int) -> None:
         np.savez(folder / f"wave_{index}.npz", poses=poses, trans=trans, mocap_framerate=60.0)
 
 
+def run_here(
+    command: tuple[str, ...], run: Any = subprocess.run, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """A stage in this process, which has imported torch already; torchrun's processes stay its own."""
+    _, _, module, *arguments = command
+    if module == "torch.distributed.run":
+        done: subprocess.CompletedProcess[bytes] = run(command, **options)
+        return done
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", [module, *arguments])
+        return subprocess.CompletedProcess(command, importlib.import_module(module).main())
+
+
 @pytest.mark.timeout(600)
 def test_quick_recipe_makes_an_engine_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every stage is a process of its own, with less to do still than the command's --quick."""
+    """Less to do still than the command's --quick, and a process only where torchrun makes it."""
     write_motion(tmp_path / "motion", 2)
     least = ("--streams", "2", "--frames", "34", "--pool-sequences", "2", "--pool-frames", "120")
     monkeypatch.setattr(
         recipe, "QUICK", replace(QUICK, frame_steps=2, sequence_steps=2, last_steps=2, train=least)
     )
+    # Each operator once: exporting takes as long as there are operators.
+    monkeypatch.setitem(NetworkSize.__init__.__kwdefaults__, "iterations", 1)
     words = ["--motion", str(tmp_path / "motion"), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(
-        "sys.argv", ["recipe", "blazepose-gru", "--quick", *words, "--body", str(BODY)]
-    )
+    argv = ["recipe", "blazepose-gru", "--quick", *words, "--body", str(BODY)]
+    monkeypatch.setattr("sys.argv", argv)
     monkeypatch.chdir(ROOT)
-    assert recipe.main() == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe.subprocess, "run", run_here)
+        assert recipe.main() == 0
     built = build_pipeline(
         LiveConfig(engine=str(tmp_path / "out" / "engine" / "blazepose-gru"), view="none")
     )

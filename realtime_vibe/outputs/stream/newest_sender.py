@@ -120,23 +120,3 @@ class NewestSender(ClosedByWith):
             logger.error("%s has ended: %r; everything else goes on", self._name, error)
             self._slot.close()
         self._release()
-
-
-class NewestSink(ClosedByWith):
-    """A sink that only offers its results to a sender."""
-
-    thread: NewestSender
-    """Counts what was sent and what was left out."""
-
-    def start(self) -> Self:
-        """Starts sending."""
-        self.thread.start()
-        return self
-
-    def write(self, result: FrameResult) -> None:
-        """Offers a result; returns at once."""
-        self.thread.write(result)
-
-    def close(self) -> None:
-        """Ends sending; may be called twice."""
-        self.thread.close()

@@ -12,16 +12,8 @@ import numpy as np
 
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.stream.address import Address
-from realtime_vibe.outputs.stream.datagrams import DatagramSender
-from realtime_vibe.outputs.stream.humanoid import (
-    BONE_PARENTS,
-    BONES,
-    NUM_BONES,
-    HumanoidPose,
-    HumanoidRoom,
-    LeadingPerson,
-)
-from realtime_vibe.outputs.stream.newest_sender import NewestSender, NewestSink
+from realtime_vibe.outputs.stream.avatar_sink import AvatarSink
+from realtime_vibe.outputs.stream.humanoid import BONE_PARENTS, BONES, NUM_BONES, HumanoidPose
 from realtime_vibe.outputs.stream.osc import OscMessage, bundles
 from realtime_vibe.outputs.stream.scalar_quaternions import Quat, steady_quats_xyzw
 from realtime_vibe.outputs.stream.vmc_avatar import AvatarRest
@@ -129,21 +121,22 @@ class VmcMessages:
         return bundles([self._root, *self._bones, self._state, self._time])
 
 
-class VmcSink(NewestSink):
+class VmcSink(AvatarSink):
     """Sends the leading person to a VMC receiver.
 
     Args:
         address: the receiver.
         avatar: rest pose of the avatar it shows, or None.
-        root_mode: what carries the body through the room: the `hips`, the `root`, or `both`: the root on the
-            floor and the hips up and down.
-        mirror: moves the avatar as the person's image in a mirror.
-        max_rate_hz: how often to send at most; None for every result.
-        lock: whom the user chose; None for the largest person.
+        root_mode: see `VmcRetarget`.
+        mirror: see `AvatarSink`, as the others.
+        max_rate_hz: likewise.
+        lock: likewise.
 
     Raises:
         OutputError: the host is not known.
     """
+
+    protocol = "vmc"
 
     def __init__(
         self,
@@ -155,21 +148,14 @@ class VmcSink(NewestSink):
         max_rate_hz: float | None = None,
         lock: PersonLock | None = None,
     ) -> None:
-        self._datagrams = DatagramSender(address)
-        self._room, self._leading = HumanoidRoom(mirror=mirror), LeadingPerson(lock)
         self._retarget = VmcRetarget(avatar, root_mode)
         self._messages = VmcMessages(self._retarget.names)
         self._pose: VmcPose | None = None
         self._first_s = math.nan
-        self.thread = NewestSender(
-            f"vmc {address}", self._send, self._datagrams.close, max_rate_hz=max_rate_hz
-        )
-
-    def _send(self, result: FrameResult) -> None:
-        self._datagrams.send(self.datagrams(result))
+        super().__init__(address, mirror=mirror, max_rate_hz=max_rate_hz, lock=lock)
 
     def datagrams(self, result: FrameResult) -> list[bytes]:
-        """What is sent for one result; only for the sender's own thread and for measuring."""
+        """The last pose is held while nobody is in view."""
         now_s = result.frame.captured_at_s
         if math.isnan(self._first_s):
             self._first_s = now_s

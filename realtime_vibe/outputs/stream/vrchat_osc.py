@@ -3,13 +3,13 @@
 Unity's axes, metres, and Euler angles [degrees] in Unity's order: turned about z first, then x, then y.
 """
 
+from functools import cached_property
+
 import numpy as np
 
-from realtime_vibe.outputs.person_lock import PersonLock
-from realtime_vibe.outputs.stream.address import Address
-from realtime_vibe.outputs.stream.datagrams import DatagramSender
-from realtime_vibe.outputs.stream.humanoid import BONES, HumanoidPose, HumanoidRoom, LeadingPerson
-from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S, NewestSender, NewestSink
+from realtime_vibe.outputs.stream.avatar_sink import AvatarSink
+from realtime_vibe.outputs.stream.humanoid import BONES
+from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S
 from realtime_vibe.outputs.stream.osc import OscMessage, bundles
 from realtime_vibe.packets import FloatArray, FrameResult
 
@@ -47,49 +47,26 @@ def unity_euler_deg(rotmat: FloatArray) -> FloatArray:
     return angles
 
 
-class VrchatSink(NewestSink):
-    """Sends the leading person's trackers; nothing while nobody is in view.
+class VrchatSink(AvatarSink):
+    """Sends the leading person's trackers to the computer that runs VRChat."""
 
-    Args:
-        address: the computer that runs VRChat.
-        mirror: moves the avatar as the person's image in a mirror.
-        max_rate_hz: how often to send at most; None for every result.
-        lock: whom the user chose; None for the largest person.
+    protocol = "vrchat"
+    delay_s = AFTER_AVATARS_S
 
-    Raises:
-        OutputError: the host is not known.
-    """
-
-    def __init__(
-        self,
-        address: Address,
-        *,
-        mirror: bool = False,
-        max_rate_hz: float | None = None,
-        lock: PersonLock | None = None,
-    ) -> None:
-        self._datagrams = DatagramSender(address)
-        self._room, self._leading = HumanoidRoom(mirror=mirror), LeadingPerson(lock)
-        self._messages = [
+    @cached_property
+    def _messages(self) -> list[OscMessage]:
+        return [
             OscMessage(f"/tracking/trackers/{name}/{what}", (), "fff")
             for name, _ in TRACKERS
             for what in ("position", "rotation")
         ]
-        self.thread = NewestSender(
-            f"vrchat {address}",
-            self._send,
-            self._datagrams.close,
-            max_rate_hz=max_rate_hz,
-            delay_s=AFTER_AVATARS_S,
-        )
 
-    def _send(self, result: FrameResult) -> None:
+    def datagrams(self, result: FrameResult) -> list[bytes]:
+        """Nothing while nobody is in view."""
         person = self._leading.pick(result)
-        if person is not None:
-            pose = self._room.pose(person, result.frame.captured_at_s, result.T_world_camera)
-            self._datagrams.send(self._encode(pose))
-
-    def _encode(self, pose: HumanoidPose) -> list[bytes]:
+        if person is None:
+            return []
+        pose = self._room.pose(person, result.frame.captured_at_s, result.T_world_camera)
         positions = pose.positions[_BONES].tolist()
         angles = unity_euler_deg(pose.rotations()[_BONES]).tolist()
         for index, (position, angle) in enumerate(zip(positions, angles, strict=True)):
