@@ -37,8 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    status: int = importlib.import_module(_MODULES[name]).main(others)
-    return status
+    return importlib.import_module(_MODULES[name]).main(others)
 
 
 def _help() -> str:

@@ -29,13 +29,7 @@ class Agreement:
 def measure_agreement(
     clip: Clip, make_ours: Callable[[], PersonTracker], make_peer: Callable[[], PersonTracker]
 ) -> Agreement:
-    """Runs both trackers over a clip once, forwards.
-
-    Args:
-        clip: the frames.
-        make_ours: gives a fresh tracker.
-        make_peer: gives a fresh MediaPipe.
-    """
+    """Runs both trackers over a clip once, forwards."""
     differences: list[float] = []
     both = ours_only = peer_only = 0
     with ExitStack() as stack:

@@ -38,8 +38,6 @@ class CodedSource(MemorySource):
 
     Args:
         images: all of one size, with room for the code.
-        count: the stream ends before this number.
-        rate_hz: frames a second.
     """
 
     def __init__(self, images: list[ImageArray], count: int, rate_hz: float) -> None:

@@ -61,8 +61,6 @@ def compare(
     """The cases that both have values for, in the order of `before`.
 
     Args:
-        before: records of one run.
-        after: records of the other.
         margin: share by which the noise band is widened on both sides.
     """
     others = {record.key: record for record in after}

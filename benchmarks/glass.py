@@ -96,8 +96,6 @@ def matched(ledger: FrameLedger, seen: Sightings, warmup_s: float = WARMUP_S) ->
     """Joins what was processed with what was seen.
 
     Args:
-        ledger: of the run.
-        seen: on the screen.
         warmup_s: left out after the first grab [s].
     """
     begin_s = min(ledger.grabbed_s.values(), default=0.0) + warmup_s

@@ -85,8 +85,6 @@ def random_feeds(
     """Noise for every input: bytes in full range, other numbers standard normal.
 
     Args:
-        inputs: what the graph takes.
-        num_people: for every free dimension.
         seed: same seed, same noise.
     """
     rng = np.random.default_rng(seed)

@@ -45,11 +45,6 @@ def time_in_turns(
     """Fills the contenders' samples; who fails is given up and the others go on.
 
     At least one round is run, whatever the budget. Each round begins with another contender.
-
-    Args:
-        contenders: what to time.
-        turns: how.
-        clock: monotonic seconds.
     """
     for contender in contenders:
         _guarded(contender, partial(_warm_up, contender, turns.warmup_runs))

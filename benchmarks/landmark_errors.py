@@ -103,8 +103,7 @@ def facing(joints: FloatArray) -> NDArray[np.intp]:
 def bone_vectors(joints: FloatArray, ends: _Ends) -> FloatArray:
     """(F, 3) from the near to the far end of a bone of bodies (F, K, 3)."""
     near, far = ends
-    vectors: FloatArray = joints[:, list(far)].mean(axis=1) - joints[:, list(near)].mean(axis=1)
-    return vectors
+    return joints[:, list(far)].mean(axis=1) - joints[:, list(near)].mean(axis=1)
 
 
 def elevation_deg(vectors: FloatArray) -> FloatArray:
@@ -122,7 +121,6 @@ def fit_errors(series: Sequence[Series], *, is_offset: bool = False) -> ErrorFit
     """Regression over all series, and how what is left over splits; None for too few samples.
 
     Args:
-        series: a clip and side each.
         is_offset: take a slope of 1: the truth is no line to fit, as of positions.
     """
     used = [each for each in series if _known(each).any()]

@@ -52,7 +52,6 @@ def real_track(clip: TrackedClip, body: BodyModel) -> LandmarkTrack:
     """What the tracker said about a clip; without the true camera the image's errors are NaN.
 
     Args:
-        clip: tracked.
         body: of a truth that has its parameters: gives the places that the tracker marks.
     """
     truth, rows = clip.truth, clip.rows
@@ -105,26 +104,18 @@ def _sight(joints: FloatArray) -> FloatArray:
     """(F, 2) where the line of sight to the hips' middle meets the image plane [focal lengths]."""
     hips = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
     middle = joints[:, hips].mean(axis=1)
-    center: FloatArray = middle[:, :2] / middle[:, 2:]
-    return center
+    return middle[:, :2] / middle[:, 2:]
 
 
 def _depth_m(joints: FloatArray) -> FloatArray:
     hips = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
-    depth: FloatArray = joints[:, hips, 2].mean(axis=1)
-    return depth
+    return joints[:, hips, 2].mean(axis=1)
 
 
 def simulated_tracks(
     motion: Path, body_path: Path, *, num_streams: int, seed: int
 ) -> Sequence[LandmarkTrack]:
     """Streams as the training makes them, seen whole, 90 frames at 30 a second.
-
-    Args:
-        motion: folder of motion files.
-        body_path: `body.npz`.
-        num_streams: how many.
-        seed: of all choices.
 
     Raises:
         RealtimeVibeError: the motion or the body cannot be read.

@@ -65,8 +65,6 @@ class MemorySource(OpenedByWith):
     """Plays frames from memory, back and forth so that no jump breaks the track.
 
     Args:
-        images: what to play.
-        count: how many frames to deliver.
         rate_hz: frames a second; None as fast as they are taken.
     """
 

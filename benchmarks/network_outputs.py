@@ -59,7 +59,6 @@ class Receiver(ClosedByWith):
 
     Args:
         kind: `udp` or `web`.
-        target: a port, or a URL.
     """
 
     def __init__(self, kind: str, target: str) -> None:
@@ -171,7 +170,6 @@ class Outputs(ClosedByWith):
     """Network outputs, with a receiver each.
 
     Args:
-        built: the pipeline whose body is streamed.
         names: some of `KINDS`.
     """
 

@@ -119,9 +119,7 @@ def compare_speed(
 
     Args:
         clip: played forwards and backwards until there are enough frames.
-        peers: who takes part.
         num_frames: counted frames of each, after 20 of warm-up.
-        pace: length of a turn and pauses.
         begin: number of the first frame; MediaPipe refuses one that came before.
 
     Returns:
@@ -150,7 +148,6 @@ def speed_peers(
     Args:
         clip: somebody must be in its first frames.
         task: MediaPipe's bundle.
-        options: refine, vibe_engine and threads.
         cleanup: closes the networks.
 
     Raises:

@@ -24,7 +24,6 @@ class ReferenceWay:
 
     Args:
         person: where the person is; the same in all frames, as finding people is not timed.
-        num_threads: of torch.
     """
 
     def __init__(self, person: TrackedPerson, num_threads: int) -> None:
@@ -50,7 +49,6 @@ class OurWay:
 
     Args:
         stages: of an engine that looks at crops.
-        person: where the person is.
     """
 
     def __init__(self, stages: EngineStages, person: TrackedPerson) -> None:

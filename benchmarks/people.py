@@ -47,12 +47,7 @@ _SIZE = (640, 480)
 
 
 class PeopleRun:
-    """Frames with a fixed number of people; keeps each stage's time.
-
-    Args:
-        pipeline: with so many people.
-        images: what it sees, again and again.
-    """
+    """Frames with a fixed number of people; keeps each stage's time."""
 
     def __init__(self, pipeline: WithMesh, images: list[ImageArray]) -> None:
         self._pipeline, self._images = pipeline, images

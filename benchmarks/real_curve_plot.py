@@ -28,7 +28,6 @@ def draw_curve(networks: Sequence[Scored], path: Path) -> None:
 
     Args:
         networks: at least one.
-        path: a `.png`.
 
     Raises:
         OSError: the file cannot be written.

@@ -40,11 +40,7 @@ class Playback:
 
 
 class ReplayedTracker(ClosedByWith):
-    """Repeats what was tracked, by the index of the frame.
-
-    Args:
-        frames: what was tracked.
-    """
+    """Repeats what was tracked, by the index of the frame."""
 
     def __init__(self, frames: TrackedFrames) -> None:
         self._frames = frames
@@ -89,10 +85,8 @@ def score_replayed(
     """Scores of one network on one clip, as `benchmarks.accuracy` has them.
 
     Args:
-        clip: tracked before.
         model: the network; left open.
         body: the engine's.
-        playback: the rest of the pipeline.
 
     Raises:
         DatasetError: the truth lacks joints of the set, or ends after the video.

@@ -63,7 +63,6 @@ def write_report(
     Args:
         records: at least one.
         out: an existing folder.
-        reasons: why a benchmark has no values.
 
     Raises:
         OutputError: a file cannot be written.

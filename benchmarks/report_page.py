@@ -54,9 +54,7 @@ def page(
     """The whole page, of `report.html`.
 
     Args:
-        records: what was measured.
         pictures: PNG files by the names that the sections use.
-        missing: benchmarks without values, and why.
     """
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),

@@ -301,10 +301,7 @@ def _draw_bars(
     """Medians as bars, first row on top, whiskers from p25 on, the median written behind them.
 
     Args:
-        axes: where.
         rows: label, what was measured, colour, words behind the median.
-        begins_ms: of each bar.
-        until: where the whiskers end.
     """
     low, medians, high = np.array([(s.p25, s.p50, getattr(s, until)) for _, s, _, _ in rows]).T
     # One wild series must not make slivers of all the others' bars.

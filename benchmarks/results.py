@@ -106,11 +106,7 @@ class Labels:
 
 @dataclass(slots=True)
 class Collected:
-    """The records of one benchmark, all of one environment.
-
-    Args:
-        benchmark: its name.
-    """
+    """The records of one benchmark, all of one environment."""
 
     benchmark: str
     records: list[Record] = field(default_factory=list)
@@ -145,11 +141,7 @@ def make_record(
     """A record of a series.
 
     Args:
-        key: benchmark, case, metric.
-        unit: of the values.
         samples: all values in the order they were taken.
-        labels: engine, backend and so on.
-        where: machine, versions, commit.
     """
     benchmark, case, metric = key
     return Record(

@@ -54,12 +54,7 @@ class Screen(Protocol):
 
 @dataclass(slots=True)
 class CodeWatcher:
-    """Looks at a screen again and again.
-
-    Args:
-        screen: what to look at.
-        clock: monotonic seconds.
-    """
+    """Looks at a screen again and again."""
 
     screen: Screen
     clock: Callable[[], float] = time.perf_counter

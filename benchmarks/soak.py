@@ -114,10 +114,7 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
     """Runs the live threads with the recorder.
 
     Args:
-        config: engine and backend.
-        num_frames: so many.
         rate_hz: of the camera; None: every frame as fast as it is taken.
-        folder: where the recording goes.
     """
     images = decoded_frames(demo_clip_path(), _SIZE, limit=90)
     built = build_pipeline(config)
@@ -150,13 +147,7 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
 
 
 def soak_step(engine: str, backend: str, num_steps: int) -> SoakRun:
-    """Runs the stages after the tracker on noise.
-
-    Args:
-        engine: name or folder.
-        backend: see `realtime_vibe.backends.factory.open_session`.
-        num_steps: so many.
-    """
+    """Runs the stages after the tracker on noise."""
     clip = decoded_frames(demo_clip_path(), _SIZE, limit=30)
     noise = np.random.default_rng(0).integers(0, 256, (8, _SIZE[1], _SIZE[0], 3)).astype(np.uint8)
     with closing(open_stages(engine, backend)) as stages:

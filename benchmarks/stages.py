@@ -32,12 +32,7 @@ _LOOKS = 30
 
 
 class RepeatedPerson(ClosedByWith):
-    """A tracker that finds the same person any number of times, each with an id of its own.
-
-    Args:
-        person: whom.
-        num_people: how often.
-    """
+    """A tracker that finds the same person any number of times, each with an id of its own."""
 
     def __init__(self, person: TrackedPerson, num_people: int) -> None:
         self._people = tuple(
@@ -94,10 +89,6 @@ class EngineStages:
 
 def open_stages(name_or_folder: str, backend: str = "auto") -> EngineStages:
     """Opens an engine as the app does.
-
-    Args:
-        name_or_folder: of the engine.
-        backend: see `realtime_vibe.backends.factory.open_session`.
 
     Raises:
         EngineError: the folder is missing or damaged.

@@ -94,8 +94,6 @@ def measure(source: StillSource, config: LiveConfig, seconds: float) -> Stillnes
     """Runs one source from an empty pipeline.
 
     Args:
-        source: whom to watch.
-        config: engine, mode and smoothing.
         seconds: how long a picture is held [s]; videos are run whole.
 
     Raises:

@@ -66,7 +66,6 @@ class Stream:
     """One person's frames through a temporal stage.
 
     Args:
-        temporal: with an empty memory.
         rows: (N, F) features that come again and again.
     """
 
@@ -109,7 +108,6 @@ def checks(stream_ms: dict[int, float], window_ms: dict[int, float]) -> tuple[Ch
 
     Args:
         stream_ms: median cost of a frame by stream length.
-        window_ms: the same of window mode.
     """
     if not stream_ms:
         return (Check(text="stream mode was not measured", passed=False),)

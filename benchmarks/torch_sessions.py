@@ -39,10 +39,7 @@ class TorchSession(OpenSession):
 
     Args:
         module: takes the inputs in order and gives a tensor, or as many as there are outputs.
-        inputs: what it takes.
-        outputs: what it gives.
         mode: `compile` compiles at the first run, which takes a minute for large networks.
-        device: `cpu` or `cuda`.
         half: weights and activations in float16; on GPUs.
     """
 
@@ -96,16 +93,11 @@ class BackboneModule(nn.Module):
 
     def forward(self, crop: Tensor) -> Tensor:
         """(P, 224, 224, 3) uint8 BGR to (P, 2048)."""
-        features: Tensor = self.backbone(normalised(crop))
-        return features
+        return self.backbone(normalised(crop))
 
 
 class StepModule(nn.Module):
-    """One frame of a motion network.
-
-    Args:
-        network: anything with its `step` and `initial_hidden`.
-    """
+    """One frame of a motion network."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -144,15 +136,7 @@ def network_session(
     device: str = "cpu",
     half: bool = False,
 ) -> TorchSession:
-    """One frame of a given motion network.
-
-    Args:
-        network: anything with its `step` and `initial_hidden`.
-        features: what it reads.
-        mode: see `TorchSession`.
-        device: `cpu` or `cuda`.
-        half: see `TorchSession`.
-    """
+    """One frame of a given motion network."""
     layers, _, size = network.initial_hidden(1).shape
     hidden = TensorSpec(name=STEP_INPUTS[1], shape=(layers, "P", size), dtype="float32")
     shapes: tuple[tuple[int | str, ...], ...] = (

@@ -65,7 +65,6 @@ def measure(tracks: Sequence[LandmarkTrack], like: Sequence[LandmarkTrack] = ())
     """Errors of the world and image landmarks of tracks.
 
     Args:
-        tracks: of clips or streams.
         like: weight the elevations of `tracks` to the distribution of these.
     """
     weights = {bone: _bin_weights(tracks, like, bone) for bone in BONES}
@@ -113,8 +112,7 @@ def _bin_weights(
     ratio = np.divide(theirs, mine, out=np.zeros_like(theirs), where=mine > 0)
 
     def weigh(faces: NDArray[np.intp], true: FloatArray) -> FloatArray:
-        weight: FloatArray = ratio[faces, _bins(true)]
-        return weight
+        return ratio[faces, _bins(true)]
 
     return weigh
 
@@ -127,13 +125,11 @@ def _histogram(tracks: Sequence[LandmarkTrack], bone: str) -> FloatArray:
             true = elevation_deg(bone_vectors(track.truth_m, ends))
             known = (faces >= 0) & np.isfinite(true)
             np.add.at(counts, (faces[known], _bins(true[known])), 1.0)
-    shares: FloatArray = counts / counts.sum()
-    return shares
+    return counts / counts.sum()
 
 
 def _bins(true: FloatArray) -> NDArray[np.intp]:
-    bins: NDArray[np.intp] = ((np.nan_to_num(true) + 90.0) // _BIN_DEG).astype(np.intp)
-    return bins
+    return ((np.nan_to_num(true) + 90.0) // _BIN_DEG).astype(np.intp)
 
 
 def _azimuths(tracks: Sequence[LandmarkTrack], bone: str) -> list[Series]:

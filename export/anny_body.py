@@ -34,7 +34,6 @@ def build_body(num_people: int = NUM_PEOPLE, seed: int = SEED) -> dict[str, np.n
 
     Args:
         num_people: N; more than the number of shape components.
-        seed: of the sampling.
     """
     bodies = sample_bodies(num_people, seed)
     pose = TPose(bodies)

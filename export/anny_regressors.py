@@ -56,7 +56,6 @@ def joint_regressor(mesh: MirrorMesh, people: Array, joints: Array, num_vertices
     of the person, that of the skin around it from 0.51 to 0.56.
 
     Args:
-        mesh: the template.
         people: (N, V, 3) T-posed people to fit [m].
         joints: (N, 24, 3) their joints [m].
         num_vertices: for a joint at the side; as many pairs for one in the middle.
@@ -111,8 +110,7 @@ def _shares(
     matrix = np.concatenate([matrix, np.full((1, size), _SUM_WEIGHT)])
     right = np.concatenate([target.T.ravel(), [_SUM_WEIGHT]])
     shares, _ = nnls(matrix, right, maxiter=100 * size)
-    normal: Array = shares / shares.sum()
-    return normal
+    return shares / shares.sum()
 
 
 def landmark_regressor(
@@ -126,7 +124,6 @@ def landmark_regressor(
     skin around that place is fitted to it.
 
     Args:
-        mesh: the template.
         bodies: names the bones and the rims of eyelids and lips.
         joint_rows: (24, V), see `joint_regressor`.
         people: (N, V, 3) T-posed people [m].

@@ -67,7 +67,6 @@ def sample_bodies(num_people: int, seed: int) -> AnnyBodies:
     simplex; height follows the WHO-calibrated distribution of the gender.
 
     Args:
-        num_people: N.
         seed: of the NumPy generator; the same seed gives the same people.
     """
     import anny
@@ -94,8 +93,7 @@ def sample_bodies(num_people: int, seed: int) -> AnnyBodies:
 
     def rim(name: str) -> IntArray:
         shared = np.intersect1d(quads[segments[name]], quads[segments["head"]])
-        rim_vertices: IntArray = renumbered[shared]
-        return rim_vertices
+        return renumbered[shared]
 
     return AnnyBodies(
         vertices=vertices[:, kept],
@@ -130,8 +128,7 @@ def _sample_phenotypes(num_people: int, rng: np.random.Generator) -> dict[str, A
 def _shaped(template: torch.Tensor, directions: torch.Tensor, coefficients: torch.Tensor) -> Array:
     flat = coefficients @ directions.flatten(1) + template.flatten()
     anny_points = flat.reshape(len(coefficients), -1, 3).numpy()
-    points: Array = anny_points @ SMPL_FROM_ANNY.T
-    return points
+    return anny_points @ SMPL_FROM_ANNY.T
 
 
 def _face_segments(model: Any) -> dict[str, NDArray[np.bool_]]:
@@ -156,5 +153,4 @@ def _triangles(quads: IntArray, vertices: Array) -> IntArray:
         & (triangles[:, 1] != triangles[:, 2])
         & (triangles[:, 2] != triangles[:, 0])
     )
-    kept: IntArray = triangles[distinct]
-    return kept
+    return triangles[distinct]

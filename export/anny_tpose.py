@@ -104,8 +104,7 @@ class TPose:
     def points(self, rest: Array) -> Array:
         """(N, B, 3): one point per bone, each moved with its bone."""
         rotations, shifts = self._motions_of(self._side_of_bone)
-        moved: Array = np.einsum("nbij,nbj->nbi", rotations, rest) + shifts
-        return moved
+        return np.einsum("nbij,nbj->nbi", rotations, rest) + shifts
 
     def joints(self, bodies: AnnyBodies) -> Array:
         """(N, 24, 3): the SMPL joints in the T-pose, each carried by its parent's part."""
@@ -207,8 +206,7 @@ def _frame(first: Array, second: Array) -> Array:
 
 
 def _frame_turn(first: Array, second: Array, to_first: Array, to_second: Array) -> Array:
-    turn: Array = _frame(to_first, to_second) @ np.swapaxes(_frame(first, second), -1, -2)
-    return turn
+    return _frame(to_first, to_second) @ np.swapaxes(_frame(first, second), -1, -2)
 
 
 def _swing(start: Array, end: Array) -> Array:
@@ -220,12 +218,10 @@ def _swing(start: Array, end: Array) -> Array:
 
 
 def _half_turn(axis: Array) -> Array:
-    turn: Array = 2.0 * axis[:, :, None] * axis[:, None, :] - np.eye(3)
-    return turn
+    return 2.0 * axis[:, :, None] * axis[:, None, :] - np.eye(3)
 
 
 def _half_way(first: Array, second: Array) -> Array:
     """The rotation half way between two: the mean, made orthogonal."""
     u, _, vt = np.linalg.svd(first + second)
-    half: Array = u @ vt
-    return half
+    return u @ vt

@@ -38,17 +38,11 @@ class CropFeatures(nn.Module):
         """(P, 224, 224, 3) uint8 BGR to (P, 2048)."""
         # In single precision also where the convolutions are not: bytes less a mean lose digits in half.
         image = (crop.float() - self.mean) * self.scale
-        features: Tensor = self.backbone(image.permute(0, 3, 1, 2))
-        return features
+        return self.backbone(image.permute(0, 3, 1, 2))
 
 
 class FusedStep(nn.Module):
-    """Backbone, encoder and regressor in one graph: one run a frame.
-
-    Args:
-        features: the backbone.
-        network: the video half.
-    """
+    """Backbone, encoder and regressor in one graph: one run a frame."""
 
     def __init__(self, features: CropFeatures, network: CollapsedMotionNetwork) -> None:
         super().__init__()
@@ -66,10 +60,6 @@ class WholeFrame(nn.Module):
 
     For programs that drive the engine by themselves. The live app does not use it: it averages each person's
     shape and smooths rotations between network and body.
-
-    Args:
-        step: crop to parameters.
-        body: parameters to a mesh.
     """
 
     def __init__(self, step: FusedStep, body: SmplLayer) -> None:

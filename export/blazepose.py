@@ -97,7 +97,6 @@ def write_engine(
     """Writes the graphs and the manifest that names them.
 
     Args:
-        graphs: by their names.
         errors: measured largest difference from the original by graph and output.
         folder: of the model; made when absent.
         model: one of `TRACKER_MODELS`.

@@ -54,8 +54,6 @@ def check_graph(
     """Runs both on the same images.
 
     Args:
-        model: the converted graph.
-        original: the TensorFlow Lite file.
         outputs: name in the graph by name in the file.
         normalisation: what the original wants done to the bytes.
         images: of any size; the middle square is used.

@@ -31,8 +31,6 @@ def fetch_landmarks(model: str, folder: Path, package: Path | None = None) -> Pa
     """Unpacks one landmark network.
 
     Args:
-        model: `lite`, `full` or `heavy`.
-        folder: where to put it.
         package: a `.tgz` of the package; downloaded with npm when left out.
 
     Raises:

@@ -39,8 +39,6 @@ def check_sha256(name: str, data: bytes, expected: str, origin: str) -> None:
     """Refuses other bytes than those that this project was built with.
 
     Args:
-        name: of the file, for the message.
-        data: its content.
         expected: hexadecimal sha256.
         origin: the package and version that it should come from.
 
@@ -56,7 +54,6 @@ def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
     """Unpacks the two files.
 
     Args:
-        folder: where to put them.
         wheel: a MediaPipe 0.10.21 wheel for any platform; downloaded with pip when left out.
 
     Raises:

@@ -16,7 +16,6 @@ def write_task(files: BlazePoseFiles, path: Path) -> None:
     """Writes the bundle.
 
     Args:
-        files: the originals.
         path: of the `.task` file; its folder is made when absent.
 
     Raises:

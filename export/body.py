@@ -42,7 +42,6 @@ def import_smpl(
     """The arrays of an official SMPL file, as `body.npz` holds them.
 
     Args:
-        path: an official `.pkl` or `.npz`.
         extra: `J_regressor_extra.npy`; None takes the one beside `path` if there is one.
         gender: which of `GENDERS` it is; None goes by the file's name, and is neutral in doubt.
 

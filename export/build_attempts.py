@@ -55,12 +55,7 @@ class BuildAttempts:
     """Writes the graphs of one build, more than once if need be.
 
     Args:
-        source: what is built from.
-        target: writes the graphs.
-        plan: the precision of each graph.
-        folder: the graphs are written to.
         expected: the single precision graphs, open.
-        recording: a clip that they saw.
     """
 
     def __init__(
@@ -151,8 +146,6 @@ def first_within(
     Args:
         attempt: writes everything, with a share of the convolutions in single precision.
         shares: to try in turn, one at least.
-        limit_mm: for the mean.
-        precision: that was asked for.
 
     Raises:
         ExportError: none does, or a graph differs too much.

@@ -23,11 +23,7 @@ class ParityFacts:
     """Files: compared on the first, calibrated on all."""
 
     def content(self, graphs: Mapping[str, GraphParity]) -> dict[str, Any]:
-        """As a manifest states it under `measured.parity_build`.
-
-        Args:
-            graphs: those of the manifest.
-        """
+        """As a manifest states it under `measured.parity_build`."""
         return {
             "compared_with": "the single precision ONNX engine, on the same crops",
             "clips": list(self.clips),
@@ -47,11 +43,7 @@ def built_content(
     """The manifest of a built folder.
 
     Args:
-        part: what it was built from.
-        graphs: the new entries.
-        chosen: `target` and `precision`.
         tied_to: versions, and what else the files depend on.
-        parity: see `ParityFacts.content`.
     """
     content = {key: value for key, value in part.content.items() if key != "allowed_precisions"}
     measured = {

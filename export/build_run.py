@@ -63,8 +63,6 @@ def build_engine(engine: Path, target: Target, options: BuildOptions, out: Path)
 
     Args:
         engine: folder of the single precision ONNX engine, or of the tracker.
-        target: writes the graphs.
-        options: see there.
         out: replaced when everything has passed, if it is a built engine itself.
 
     Raises:
@@ -94,8 +92,6 @@ def check_engine(engine: Path, target: Target, options: BuildOptions) -> BuildRe
 
     Args:
         engine: folder of the single precision ONNX engine, or of the tracker.
-        target: computes the graphs.
-        options: see there.
 
     Raises:
         ExportError: the target lacks the precision, or a graph differs too much; nothing was stated.

@@ -14,7 +14,6 @@ def make_target(name: str, capabilities: tuple[str, ...]) -> Target:
 
     Args:
         name: one of `TARGETS`.
-        capabilities: compute capabilities, for TensorRT-RTX.
 
     Raises:
         ExportError: there is no such target.

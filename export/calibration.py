@@ -93,10 +93,7 @@ def record_clips(
     """Runs an engine over clips and keeps what its networks were given.
 
     Args:
-        engine: what is run.
         sessions: of its graphs and of the tracker's `detector` and `landmarks`, by name.
-        clips: video files.
-        num_frames: of each clip at most.
 
     Raises:
         SourceError: a clip cannot be read.

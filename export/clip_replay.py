@@ -52,12 +52,7 @@ class SeenFrame:
 
 
 class ReplayedPipeline:
-    """A pipeline whose tracker says what another one said.
-
-    Args:
-        pipeline: reads `tracker`.
-        tracker: see there.
-    """
+    """A pipeline whose tracker says what another one said."""
 
     def __init__(self, pipeline: MotionCapturePipeline, tracker: "ReplayTracker") -> None:
         self._pipeline = pipeline
@@ -105,7 +100,6 @@ def pipeline_of(engine: Engine, sessions: Mapping[str, InferenceSession]) -> Rep
     """What comes after the tracker, of the given networks.
 
     Args:
-        engine: what comes after the tracker.
         sessions: of its graphs, and the tracker's `landmarks` where the engine reads them.
     """
     tracker = ReplayTracker(sessions["landmarks"] if needs_landmarks(engine) else None)
@@ -132,7 +126,6 @@ def seen_frame(
     """Keeps one frame and where in it the landmark network looked.
 
     Args:
-        frame: the picture.
         people: whom the tracker found; the first is kept.
         crop: (1, 256, 256, 3), the last one the landmark network was given.
         raw: (1, 195), what it said of it.

@@ -29,11 +29,7 @@ _MOST_PEOPLE = 64
 
 
 class StepGraph(nn.Module):
-    """One frame's exact interface: two tensors in, four out.
-
-    Args:
-        network: what to export.
-    """
+    """One frame's exact interface: two tensors in, four out."""
 
     def __init__(self, network: ExportedNetwork) -> None:
         super().__init__()
@@ -63,8 +59,6 @@ def write_graph(
 
     Args:
         module: takes the inputs in order.
-        inputs: examples by name.
-        outputs: names of what the module gives.
         path: the `.onnx` file; one file, weights inside.
         any_number: leave the number of people free; the examples are then of two, on the second axis of
             `hidden` and on the first of the others.
@@ -93,13 +87,7 @@ def write_graph(
 
 
 def write_part(whole: Path, outputs: Sequence[str], path: Path) -> None:
-    """Writes what leads to some of a graph's outputs, with all of its inputs.
-
-    Args:
-        whole: an `.onnx` file.
-        outputs: names of those to keep.
-        path: the `.onnx` file to write.
-    """
+    """Writes what leads to some of a graph's outputs, with all of its inputs."""
     model = onnx.load(str(whole))
     inputs = [value.name for value in model.graph.input]
     onnx.save(onnx.utils.Extractor(model).extract_model(inputs, list(outputs)), str(path))

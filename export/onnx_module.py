@@ -30,9 +30,6 @@ _TORCH_TYPES = {
 class OnnxModule(nn.Module):
     """A graph whose inputs are the arguments and whose outputs are the results, in order.
 
-    Args:
-        model: the graph.
-
     Raises:
         ExportError: it has an operator this module does not know.
     """
@@ -97,8 +94,7 @@ def _conv(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
 def _max_pool(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     padded = functional.pad(inputs[0], _pads(attributes), value=-torch.inf)
     strides = attributes.get("strides", [1, 1])
-    pooled: Tensor = functional.max_pool2d(padded, attributes["kernel_shape"], strides)
-    return pooled
+    return functional.max_pool2d(padded, attributes["kernel_shape"], strides)
 
 
 def _pads(attributes: Attributes) -> list[int]:
@@ -111,8 +107,7 @@ def _gemm(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     a, b, *c = inputs
     if not attributes.get("transB", 0):
         b = b.t()
-    product: Tensor = functional.linear(a, b, c[0] if c else None)
-    return product
+    return functional.linear(a, b, c[0] if c else None)
 
 
 def _resize(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
@@ -152,8 +147,7 @@ def _slice(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     cut = [slice(None)] * x.dim()
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         cut[axis] = slice(start, None if end > x.shape[axis] else end, step)
-    part: Tensor = x[tuple(cut)]
-    return part
+    return x[tuple(cut)]
 
 
 def _concat(inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -170,8 +164,7 @@ def _reshape(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     del attributes
     x, shape = inputs
     sizes = [x.shape[place] if size == 0 else size for place, size in enumerate(shape)]
-    shaped: Tensor = x.reshape(sizes)
-    return shaped
+    return x.reshape(sizes)
 
 
 def _clip(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
@@ -189,8 +182,7 @@ def _unsqueeze(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     x, axes = inputs
     for axis in sorted(axes):
         x = x.unsqueeze(axis)
-    out: Tensor = x
-    return out
+    return x
 
 
 def _reduced(reduce: Callable[..., Tensor]) -> Callable[[Sequence[Any], Attributes], Tensor]:

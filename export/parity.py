@@ -42,7 +42,6 @@ def stream_parity(
 
     Args:
         network: the torch network, eval mode, float32.
-        session: the exported step graph.
         features: (T, P, F).
 
     Returns:
@@ -74,8 +73,6 @@ def fused_parity(
         network: torch, eval mode, float32.
         session: the graph from crop to parameters, or on to joints and vertices.
         crops: (T * P, 224, 224, 3) BGR.
-        body: where the graph has it.
-        people: P.
     """
     hidden = network.motion.initial_hidden(people)
     state = hidden.numpy().copy()

@@ -75,10 +75,8 @@ def compare_graph(
 
     Args:
         expected: the single precision graph.
-        built: the new one.
         feeds: recorded inputs. Where there is an input `hidden`, only its first value of each person
             is taken; from there each graph goes on with its own `next_hidden`.
-        precision: of `built`.
     """
     found: dict[str, list[AnyArray]] = {}
     wanted: dict[str, list[AnyArray]] = {}
@@ -106,7 +104,6 @@ def compare_joints(
 
     Args:
         expected: (J, 3) [m] of each frame, root at the origin; None: nobody was seen.
-        built: the same of the other engine.
 
     Raises:
         ExportError: there is no frame in which both saw a person.
@@ -152,11 +149,6 @@ def check_graph(name: str, parity: GraphParity) -> None:
 
 def check_joints(error: JointError, precision: str, limit_mm: float = MEAN_JOINT_LIMIT_MM) -> None:
     """Refuses an engine that moves joints too far.
-
-    Args:
-        error: as measured.
-        precision: of the engine.
-        limit_mm: for the mean.
 
     Raises:
         ExportError: it does; says by how much, and the limit.

@@ -23,12 +23,10 @@ class Target(Protocol):
     @property
     def name(self) -> str:
         """As `--target` and `engine.json` call it."""
-        ...
 
     @property
     def precisions(self) -> Mapping[str, str]:
         """Those it has, and for the others the reason why not."""
-        ...
 
     def prepare(self) -> None:
         """Loads the library, so that nothing is computed in vain.
@@ -36,7 +34,6 @@ class Target(Protocol):
         Raises:
             BackendUnavailableError: it is missing; the message says how to get it.
         """
-        ...
 
     def write(self, model: onnx.ModelProto, spec: Graph, path: Path, precision: str) -> Path:
         """Writes one graph.
@@ -45,7 +42,6 @@ class Target(Protocol):
             model: in the precision; what the target cannot say in a graph it does itself.
             spec: of the single precision graph.
             path: where, without a suffix.
-            precision: of the graph.
 
         Returns:
             The file; other files of the graph lie beside it under the same name.
@@ -53,15 +49,12 @@ class Target(Protocol):
         Raises:
             ExportError: the library does not take the graph.
         """
-        ...
 
     def open(self, path: Path, precision: str) -> InferenceSession | None:
         """Runs a file that was written; None where the target does not run on this machine."""
-        ...
 
     def built(self) -> dict[str, Any]:
         """What the files are tied to, for `engine.json`."""
-        ...
 
 
 class OnnxTarget:

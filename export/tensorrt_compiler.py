@@ -74,9 +74,7 @@ def compiled(
     """The bytes of an engine for 1 to 8 people.
 
     Args:
-        library: compiles.
         model: in the precision it is to compute in.
-        spec: of the graph.
         configure: changes the builder's settings.
 
     Raises:

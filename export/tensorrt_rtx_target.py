@@ -26,11 +26,7 @@ _CAPABILITIES_PLACE = slice(32, 40)
 
 
 class TensorRtRtxTarget:
-    """One `.rtx` file a graph, for all the GPUs named.
-
-    Args:
-        capabilities: such as `8.9`.
-    """
+    """One `.rtx` file a graph, for all the GPUs named."""
 
     name = "tensorrt-rtx"
     precisions: Mapping[str, str] = {
@@ -95,12 +91,6 @@ def check_engine_file(path: Path, spec: Graph, version: str, capabilities: Seque
 
     The library opens no engine without a driver, not even for its names. What the bytes tell: that the
     file is a whole engine, of this version, for these GPUs, and that every input and output is in it.
-
-    Args:
-        path: the engine file.
-        spec: the graph it was compiled from.
-        version: of the library.
-        capabilities: for which it was compiled.
 
     Raises:
         ExportError: something of it is not so.

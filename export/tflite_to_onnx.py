@@ -39,10 +39,7 @@ def convert(
     """Builds the ONNX graph.
 
     Args:
-        graph: what `read_tflite` gave.
         outputs: new name of each output to keep, by its name in the file; the rest is cut off.
-        normalisation: of the input bytes.
-        name: of the graph.
 
     Returns:
         A checked model: `image_bgr` (1, H, W, 3) uint8 in, float32 out.

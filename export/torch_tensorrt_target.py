@@ -62,11 +62,6 @@ def exported_program(
 ) -> torch.export.ExportedProgram:
     """A graph as torch's own, with a free number of people where the graph has it.
 
-    Args:
-        model: the graph.
-        spec: its inputs.
-        device: `cpu` or `cuda`.
-
     Raises:
         ExportError: the graph has an operator that is not known here.
     """

@@ -86,7 +86,6 @@ def export_vibe(files: VibeFiles, out: Path, options: VibeOptions) -> dict[str, 
     Args:
         files: the user's.
         out: the engine folder; what it holds is replaced when everything has passed.
-        options: precision, graphs, margin.
 
     Returns:
         How well each graph agrees with torch.

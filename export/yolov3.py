@@ -56,10 +56,8 @@ def export_yolov3(
     """Builds the detector's folder.
 
     Args:
-        weights: from Darknet.
         out: the folder; made when absent.
         size: side of the square picture it takes [px], a multiple of 32.
-        precision: of the convolutions.
 
     Raises:
         CheckpointError: the weights cannot be read.
@@ -106,7 +104,6 @@ def parity(network: YoloV3, session: InferenceSession, pictures: Sequence[ImageA
 
     Args:
         network: the whole network, eval mode.
-        session: the exported graph.
         pictures: (S, S, 3) each.
 
     Returns:

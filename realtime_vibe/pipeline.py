@@ -43,10 +43,6 @@ class MotionCapturePipeline:
     """Runs the stages in order on one frame at a time.
 
     Args:
-        tracker: frame to people.
-        features: people to feature vectors.
-        temporal: features and memory to SMPL parameters.
-        body: parameters to a mesh.
         fov_deg: the camera's horizontal field of view [deg]; None assumes a usual webcam.
         fit: moves the body onto the tracker's landmarks; None leaves it where the network puts it.
         corrections: what is changed about a person before the body is posed; None changes nothing.

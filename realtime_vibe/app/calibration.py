@@ -61,7 +61,6 @@ class LiveCalibration:
         """Takes up what is known of the source; before the run starts.
 
         Args:
-            live: the run.
             info: of its source. Calibrations of files are not kept: the next file is another camera.
         """
         self._live = live

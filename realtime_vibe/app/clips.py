@@ -132,8 +132,6 @@ def run_clips(
     """Runs every clip; one that cannot be read or written does not end the rest.
 
     Args:
-        configs: one a clip.
-        run: plays one.
         check: raises what is wrong with the outputs of one, before any is played.
 
     Returns:

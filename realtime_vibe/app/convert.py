@@ -62,7 +62,6 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
     Args:
         source: `.npz` with AMASS's motion, `.bvh` of this program, or a recording's `.part`; it stays.
         target: the ending says the format.
-        settings: body, options, overwriting.
 
     Raises:
         MotionFileError: the source cannot be read.
@@ -90,9 +89,7 @@ def recover(
     The spool is removed once an `.npz` holds everything that is in it and was compared with it; else it is kept.
 
     Args:
-        part: the `.part` file.
         output: one file to write instead of those that were asked for when it was recorded.
-        settings: body, options, overwriting.
 
     Raises:
         OutputError: the spool is missing, empty, still being written or recovered, or an output exists.

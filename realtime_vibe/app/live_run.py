@@ -52,10 +52,7 @@ class LiveRun:
 
     Args:
         source: open; closed by `close`.
-        pipeline: the hot path.
-        stats: collects times.
         every_frame: process all frames in order, else the newest.
-        max_frames: stop after so many processed frames.
         every_result: hand over all results in order, which makes inference wait for whoever takes
             them; else the newest.
     """
@@ -87,7 +84,8 @@ class LiveRun:
         self._resumed = threading.Event()
         self._resumed.set()
         self._capture_rate, self._inference_rate = RateMeter(), RateMeter()
-        self._latest_result: FrameResult | None = None
+        self.latest_result: FrameResult | None = None
+        """The last processed frame, also after the end."""
         self._last_index = -1
         self._dropped = 0
 
@@ -138,11 +136,6 @@ class LiveRun:
     def seconds_since_frame(self) -> float:
         """Age of the last grabbed frame [s]."""
         return self._capture.seconds_since_frame(time.perf_counter())
-
-    @property
-    def latest_result(self) -> FrameResult | None:
-        """The last processed frame, also after the end."""
-        return self._latest_result
 
     @property
     def frames_grabbed(self) -> int:
@@ -198,7 +191,7 @@ class LiveRun:
         ready_at_s = time.perf_counter()
         self._stats.add(result, ready_at_s)
         self._inference_rate.tick(ready_at_s)
-        self._latest_result = result
+        self.latest_result = result
         for writer in self._writers:
             writer.write(result)
         if self._every_result:

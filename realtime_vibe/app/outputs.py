@@ -54,8 +54,6 @@ class VideoSink:
     """Draws results beside their meshes into a video file, in a thread of its own.
 
     Args:
-        writer: the file.
-        renderer: draws the pictures.
         lossless: wait for a slow disk or renderer, else leave pictures out.
     """
 
@@ -141,11 +139,8 @@ class LiveOutputs:
         """Hangs the recorder and the video on the run; before it starts.
 
         Args:
-            live: the run.
             faces: (F, 3) of the body's mesh.
-            info: what the source says about itself.
             lossless: write every frame, however long it takes.
-            body: what recordings say about the body.
 
         Raises:
             OutputError: a file cannot be opened.

@@ -148,11 +148,7 @@ def start(
     """Starts a run with its outputs and calibration.
 
     Args:
-        config: checked settings.
-        live: the run.
-        built: its pipeline.
         info: what its open source says about itself.
-        results: where they go.
         cleanup: ends the run, finishes its outputs and writes the reports.
 
     Raises:

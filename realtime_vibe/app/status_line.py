@@ -34,10 +34,8 @@ class StatusLine(ClosedByWith):
     Elsewhere the text becomes a log message now and then.
 
     Args:
-        stream: where to write.
         interval_s: time between two updates of a terminal [s].
         log_interval_s: time before and between log messages where it is no terminal [s].
-        clock: monotonic seconds.
     """
 
     def __init__(
@@ -118,8 +116,6 @@ def follow_live(
     """Waits for the end of a run from a camera or stream; a summary is the last word.
 
     Args:
-        live: started.
-        stats: latencies of the run.
         recording: names of the files that are being written; empty when there are none.
         caught: signals that came; the first ends the wait.
 
@@ -140,7 +136,6 @@ def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> Non
     """Waits for the end of a run from a file: a progress bar on a terminal, lines in a log.
 
     Args:
-        live: started.
         num_frames: how many will be processed, as far as that is known.
         caught: signals that came; the first ends the wait.
 

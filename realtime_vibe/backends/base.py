@@ -27,21 +27,17 @@ class InferenceSession(Closable, Protocol):
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The graph's inputs in order."""
-        ...
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The graph's outputs in order."""
-        ...
 
     @property
     def backend(self) -> str:
         """What really runs the graph, such as `onnxruntime:CPU`."""
-        ...
 
     def run(self, feeds: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """Runs the graph once on one C-contiguous array per input; gives one per output, which the caller owns."""
-        ...
 
 
 class OpenSession(ClosedByWith):

@@ -62,7 +62,6 @@ class ChoiceCache:
 
         Args:
             key: see `choice_key`.
-            backend: the choice.
             graph: its name, for people who read the file.
             times_ms: what the candidates took [ms], for them too.
         """

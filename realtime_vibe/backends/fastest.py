@@ -44,11 +44,7 @@ def open_fastest(
     """Loads a graph with the fastest backend that fits it: the one chosen before, else the one measured now.
 
     Args:
-        graph: what to open.
-        installed: backends to choose among.
-        cache: keeps choices.
         num_threads: threads inside one operator.
-        open_with: loads a graph with one backend.
         measure: gives the candidates' times [ms]; None: `median_times_ms`.
 
     Raises:

@@ -64,10 +64,8 @@ def described_graph(path: Path, entry: Mapping[str, Any], manifest: Mapping[str,
     """A graph as its manifest describes it; what is left out has the default.
 
     Args:
-        path: its file.
         entry: what the manifest says of this graph. Its own precision counts where it states one: a
             network that does not bear what the others do is kept in single.
-        manifest: the whole manifest.
 
     Raises:
         KeyError: something that has no default is missing.

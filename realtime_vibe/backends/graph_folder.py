@@ -23,7 +23,6 @@ class GraphFolder(ABC):
     """A folder whose manifest lists graphs; each graph's file is checked when it is first asked for.
 
     Args:
-        path: the folder.
         backend: what opens the graphs, one of `factory.BACKENDS`.
         used: where `used` is kept; another folder's to collect both.
 

@@ -32,7 +32,6 @@ class OnnxRuntimeCudaSession(OpenSession):
     nothing but the arrays the caller gets.
 
     Args:
-        path: the graph.
         num_threads: threads for what is left on the CPU.
         provider: `CUDA`; `CPU` runs the same way through main memory.
 

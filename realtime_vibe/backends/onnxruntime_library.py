@@ -62,10 +62,8 @@ def start_session(
     """An `onnxruntime.InferenceSession` that runs on the provider or not at all.
 
     Args:
-        path: the `.onnx` file.
         provider: `CPU`, `CUDA` or `CoreML`.
         num_threads: threads inside one operator.
-        provider_options: for the provider.
 
     Raises:
         BackendUnavailableError: ONNX Runtime or the provider is not installed, or does not run the graph.

@@ -29,7 +29,6 @@ class OpenVinoSession(OpenSession):
     """Runs one `.onnx` file, or an `.xml` file with the `.bin` beside it.
 
     Args:
-        path: the graph.
         precision: one of `PRECISIONS`: what the arithmetic is done in, whatever the graph holds. Left alone
             OpenVINO would take bf16 wherever the CPU has it.
         num_threads: threads inside one operator.

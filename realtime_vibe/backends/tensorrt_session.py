@@ -33,7 +33,6 @@ class TensorRtSession(OpenSession):
 
     Args:
         graph: the engine, with the sha256 its manifest states.
-        library: opens it.
         device: runs it, closed with the session; None: the first GPU.
 
     Raises:

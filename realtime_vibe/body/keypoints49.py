@@ -141,8 +141,7 @@ class Keypoints49:
         pool = np.concatenate(
             [mesh.joints - mesh.transl, mesh.vertices[self._vertices] - mesh.transl, regressed]
         )
-        points: FloatArray = pool[self._order]
-        return points
+        return pool[self._order]
 
 
 def supported(model: BodyModel) -> bool:

@@ -41,8 +41,7 @@ class LandmarkPoints:
         offset = self.offset + self.shapedirs @ betas
         moved = (rotations[self.bone] @ offset[..., None])[..., 0]
         moved += self.weight * joints[self.bone]
-        landmarks: FloatArray = self.sums @ moved
-        return landmarks
+        return self.sums @ moved
 
 
 def landmark_points(model: BodyModel) -> LandmarkPoints:

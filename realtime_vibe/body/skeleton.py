@@ -28,15 +28,11 @@ class SmplSkeleton:
     """Poses the joints of one body model."""
 
     def __init__(self, model: BodyModel) -> None:
-        self._model = model
+        self.model = model
+        """The arrays this body was built from."""
         rest = rest_skeleton(model)
         self._rest_joints = rest.joints.astype(np.float32)
         self._joint_shapedirs = rest.shapedirs.astype(np.float32)
-
-    @property
-    def model(self) -> BodyModel:
-        """The arrays this body was built from."""
-        return self._model
 
     def joints(
         self,

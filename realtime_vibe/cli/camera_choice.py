@@ -21,7 +21,6 @@ def choose_camera(
     Args:
         answers: where the user types, as `sys.stdin`.
         questions: where the user reads, as `sys.stderr`.
-        cameras: lists the cameras.
 
     Raises:
         SourceError: there is no camera, or several and no terminal to ask at, or the user has left.

@@ -39,15 +39,12 @@ class Features(Protocol):
 
     def square(self, person: TrackedPerson) -> SquareBox:
         """The crop in which the person's weak-perspective camera lives."""
-        ...
 
     def extract(self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float) -> AnyArray:
         """One row for each of P people, no rows when there are none; the focal length is in px."""
-        ...
 
     def close(self) -> None:
         """Frees networks; may be called twice."""
-        ...
 
 
 def needs_landmarks(engine: Engine) -> bool:

@@ -103,15 +103,14 @@ def rotmat_from_quat_wxyz(quat: FloatingArray) -> FloatingArray:
         2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     ]  # fmt: skip
-    rotmat: FloatingArray = np.stack(rows, axis=-1).reshape(*quat.shape[:-1], 3, 3)
-    return rotmat
+    return np.stack(rows, axis=-1).reshape(*quat.shape[:-1], 3, 3)
 
 
 def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingArray:
     """(..., 4) the rotation `second` followed by `first`, unit quaternions (..., 4), as `R_first @ R_second`."""
     aw, ax, ay, az = np.moveaxis(first, -1, 0)
     bw, bx, by, bz = np.moveaxis(second, -1, 0)
-    product: FloatingArray = np.stack(
+    return np.stack(
         [
             aw * bw - ax * bx - ay * by - az * bz,
             aw * bx + ax * bw + ay * bz - az * by,
@@ -120,7 +119,6 @@ def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingAr
         ],
         axis=-1,
     )
-    return product
 
 
 def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray) -> FloatingArray:
@@ -140,22 +138,19 @@ def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray
     angle = np.arccos(np.clip(cosine, -1.0 + 1e-6, 1.0 - 1e-6))
     part = share.reshape(-1, *[1] * (first.ndim - 1))
     mixed = np.sin((1 - part) * angle) * first + np.sin(part * angle) * second
-    unit: FloatingArray = mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
-    return unit
+    return mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
 
 
 def unit_vector(vector: FloatingArray) -> FloatingArray:
     """(..., 3) vectors brought to length one; near zero, shorter."""
-    unit: FloatingArray = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
-    return unit
+    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
 
 
 def _cross_matrix(vector: FloatingArray) -> FloatingArray:
     x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
     zero = np.zeros_like(x)
     flat = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
-    matrix: FloatingArray = flat.reshape(*vector.shape[:-1], 3, 3)
-    return matrix
+    return flat.reshape(*vector.shape[:-1], 3, 3)
 
 
 def smallest_rotation(from_vector: FloatingArray, to_vector: FloatingArray) -> NDArray[np.float64]:
@@ -172,5 +167,4 @@ def smallest_rotation(from_vector: FloatingArray, to_vector: FloatingArray) -> N
     if sine < 1e-9:
         axis = np.cross(first, np.eye(3)[int(np.argmin(np.abs(first)))])
     angle = np.arctan2(sine, cosine)
-    rotmat: NDArray[np.float64] = rotmat_from_axis_angle(axis / np.linalg.norm(axis) * angle)
-    return rotmat
+    return rotmat_from_axis_angle(axis / np.linalg.norm(axis) * angle)

@@ -16,6 +16,15 @@ def bone_offsets(rest_joints: FloatingArray) -> FloatingArray:
     return offsets
 
 
+def rest_joints(offsets: FloatingArray) -> FloatingArray:
+    """The inverse of `bone_offsets`: (24, 3) joints without rotations, the root at its own offset."""
+    joints: FloatingArray = np.array(offsets)
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            joints[joint] += joints[parent]
+    return joints
+
+
 def world_rotations(rotmats: FloatingArray) -> FloatingArray:
     """Chains rotations (..., 24, 3, 3), each relative to the joint's parent, down the tree: relative to the root's."""
     chained: FloatingArray = np.array(rotmats)

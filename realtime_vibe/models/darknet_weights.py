@@ -33,7 +33,6 @@ def load_yolov3(path: Path, *, epsilon: float = BATCH_NORM_EPSILON) -> YoloV3:
     """Reads a weights file (the variant follows from its size) in eval mode, batch norm folded into the convolutions.
 
     Args:
-        path: from Darknet.
         epsilon: see `BATCH_NORM_EPSILON`.
 
     Raises:

@@ -73,7 +73,6 @@ class FeedbackRegressor(nn.Module):
         skeleton: poses joints and landmarks of an estimate.
         encoded_size: E.
         hidden_size: width of both layers.
-        num_iterations: how often the estimate is corrected.
         dropout: chance to drop a unit while training.
     """
 

@@ -111,8 +111,7 @@ class MotionDiscriminator(nn.Module):
             pooled = states.mean(0)
         else:
             pooled = states.amax(0)
-        scores: Tensor = self.fc(pooled).squeeze(-1)
-        return scores
+        return self.fc(pooled).squeeze(-1)
 
 
 def body_motion(rotmat: Tensor, representation: Representation) -> Tensor:

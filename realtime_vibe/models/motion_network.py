@@ -54,8 +54,6 @@ class MotionNetwork(RecurrentNetwork):
     """The paper's: a regressor that sees what the encoder says, and nothing else.
 
     Args:
-        encoder: the GRU.
-        regressor: parameters from its output.
         embedding: from the engine's per-frame features to the encoder's; None passes them on, as the
             ResNet-50 engine does.
     """
@@ -69,8 +67,7 @@ class MotionNetwork(RecurrentNetwork):
     def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
         """See the base."""
         del features
-        params: RegressorOutput = self.regressor(encoded)
-        return params
+        return self.regressor(encoded)
 
 
 class LandmarkMotionNetwork(RecurrentNetwork):
@@ -86,5 +83,4 @@ class LandmarkMotionNetwork(RecurrentNetwork):
 
     def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
         """See the base."""
-        params: RegressorOutput = self.regressor(encoded, features)
-        return params
+        return self.regressor(encoded, features)

@@ -48,7 +48,6 @@ class Regressor(nn.Module):
         mean_params: start of the iteration; stored as buffers, so checkpoints carry it.
         feature_size: F.
         hidden_size: width of fc1 and fc2.
-        num_iterations: how often the estimate is corrected.
         dropout: chance to drop a unit while training.
         activation: a ReLU after fc1 and fc2. The released network has none; small networks gain.
     """

@@ -39,8 +39,7 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
-        summed: Tensor = self.relu(self.bn3(self.conv3(out)) + shortcut)
-        return summed
+        return self.relu(self.bn3(self.conv3(out)) + shortcut)
 
 
 class ResNet50(nn.Module):
@@ -68,8 +67,7 @@ class ResNet50(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for number in range(1, len(_BLOCKS) + 1):
             x = getattr(self, f"layer{number}")(x)
-        features: Tensor = x.mean(dim=(2, 3)).float()
-        return features
+        return x.mean(dim=(2, 3)).float()
 
 
 def normalised(crops_bgr: Tensor) -> Tensor:

@@ -38,10 +38,8 @@ def load_pickle(
     Arrays come out as a subclass of `numpy.ndarray`; `numpy.asarray` gives a plain one.
 
     Args:
-        path: the file.
         extra: more names to allow, and what to call for each: nothing is ever imported. The pickle
             chooses the arguments, so it must be as harmless as `PlainObject`.
-        error: what to raise.
 
     Raises:
         RealtimeVibeError: `error`: the file is missing, is no pickle, is cut off, or names anything

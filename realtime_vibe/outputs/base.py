@@ -31,7 +31,6 @@ class ResultSink(Closable, Protocol):
         Raises:
             OutputError: it cannot be kept; what was taken before is.
         """
-        ...
 
     def close(self) -> None:
         """Finishes the output; may be called twice.
@@ -39,7 +38,6 @@ class ResultSink(Closable, Protocol):
         Raises:
             OutputError: the output cannot be finished.
         """
-        ...
 
 
 def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...]) -> None:

@@ -45,7 +45,8 @@ class GroundLevel:
     """
 
     def __init__(self) -> None:
-        self._level_m = math.nan
+        self.level_m = math.nan
+        """Y of the floor [m]; NaN before the first `update`."""
         self._last_s = math.nan
         self._since_s = math.nan
         self._lowest_m = self._speed_m_s = math.nan
@@ -54,18 +55,13 @@ class GroundLevel:
     @property
     def is_known(self) -> bool:
         """Whether anybody was seen yet."""
-        return math.isfinite(self._level_m)
-
-    @property
-    def level_m(self) -> float:
-        """Y of the floor [m]; NaN before the first `update`."""
-        return self._level_m
+        return math.isfinite(self.level_m)
 
     def follow(self, result: FrameResult) -> None:
         """Takes in everybody in view whose feet are in the picture; of others the first guess alone."""
         ids = frozenset(person.person.track_id for person in result.people)
         if not ids & self._of:
-            self._level_m = math.nan
+            self.level_m = math.nan
         self._of = ids
         standing = [person for person in result.people if _feet_are_in_view(person, result)]
         people = standing if standing or self.is_known else result.people
@@ -86,16 +82,16 @@ class GroundLevel:
             self._lowest_m = lowest_m
             slowest_s = RESTED_S if self._speed_m_s < _RESTS_M_S else RISE_S
             rise_s = min(max(now_s - self._since_s, FALL_S), slowest_s)
-            share = smoothing_share(dt_s, FALL_S if lowest_m > self._level_m else rise_s)
-            self._level_m = (
-                lowest_m if share == 1.0 else (self._level_m + share * (lowest_m - self._level_m))
+            share = smoothing_share(dt_s, FALL_S if lowest_m > self.level_m else rise_s)
+            self.level_m = (
+                lowest_m if share == 1.0 else (self.level_m + share * (lowest_m - self.level_m))
             )
             self._last_s = now_s
-        return self._level_m
+        return self.level_m
 
     def move(self, down_m: float) -> None:
         """Moves the floor with the world's axes, which turned."""
-        self._level_m += down_m
+        self.level_m += down_m
         self._lowest_m += down_m
 
 

@@ -27,7 +27,6 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, overwr
     """Makes a file as a whole: readers see nothing, the old file or the complete new one.
 
     Args:
-        path: the file to make.
         write: fills the open temporary file; if it raises, nothing changes.
         overwrite: replace `path`; else a file that is there stays, and the new one is put beside it.
 
@@ -59,7 +58,6 @@ def create_beside(path: Path, *, overwrite: bool) -> tuple[Path, IO[bytes]]:
     """Makes and locks an empty file, `path` or the next free name, for a writer that needs its name at once.
 
     Args:
-        path: the file to make.
         overwrite: remove what is there, unless another run is writing it.
 
     Raises:

@@ -24,7 +24,6 @@ class SinkThread(ClosedByWith, Generic[T]):
         name: names the thread and appears in messages.
         write: takes one item; runs in the thread.
         close: finishes the sink; runs in the thread after the last item, also after an error.
-        capacity: how many items may wait.
         lossless: when the queue is full, True makes `put` wait, False drops the item and counts it.
         close_timeout_s: how long `close` waits for the rest to be written [s].
 
@@ -51,14 +50,10 @@ class SinkThread(ClosedByWith, Generic[T]):
         self._changed = threading.Condition()
         self._ending = False
         self._error: BaseException | None = None
-        self._dropped = 0
+        self.dropped = 0
+        """Items that were dropped because the sink was too slow; 0 when lossless."""
         self._started = False
         self._worker = Worker(name, self._run, self._finish)
-
-    @property
-    def dropped(self) -> int:
-        """Items that were dropped because the sink was too slow; 0 when lossless."""
-        return self._dropped
 
     def start(self) -> Self:
         """Starts the thread."""
@@ -83,7 +78,7 @@ class SinkThread(ClosedByWith, Generic[T]):
             if self._error is not None:
                 raise self._error
             if self._full or self._ending:
-                self._dropped += 1
+                self.dropped += 1
                 return
             self._queue.append(item)
             self._changed.notify_all()

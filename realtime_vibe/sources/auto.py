@@ -19,9 +19,7 @@ class AutoSource(OpenedByWith):
     """Tries every camera in turn; where none delivers, plays the demo clip and says so.
 
     Args:
-        new_camera: makes the source of a camera.
         paced: play the clip at its own speed, for ever; else once, as fast as it is read.
-        cameras: lists the cameras to try.
     """
 
     def __init__(

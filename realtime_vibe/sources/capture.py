@@ -21,9 +21,7 @@ class CaptureThread:
 
     Args:
         source: already open; closed here.
-        slot: where the frames go.
         lossless: hand over every frame and wait for the consumer; else the newest frame wins.
-        clock: monotonic seconds.
     """
 
     def __init__(
@@ -39,14 +37,10 @@ class CaptureThread:
         self._lossless = lossless
         self._clock = clock
         self._stop = threading.Event()
-        self._grabbed = 0
+        self.grabbed = 0
+        """Number of frames the source has grabbed, those that were replaced by newer ones included."""
         self._last_frame_s = clock()
         self._worker = Worker("capture", self._run, self._slot.close)
-
-    @property
-    def grabbed(self) -> int:
-        """Number of frames the source has grabbed, those that were replaced by newer ones included."""
-        return self._grabbed
 
     @property
     def status(self) -> str:
@@ -81,7 +75,7 @@ class CaptureThread:
             frame = self._source.read(self._stop)
             if frame is None:
                 return
-            self._grabbed = frame.index + 1
+            self.grabbed = frame.index + 1
             self._last_frame_s = self._clock()
             if self._lossless:
                 self._slot.put_when_free(frame, self._stop.is_set)

@@ -40,7 +40,6 @@ class FilmCapture:
         is_recorded: read on past damage; a live stream tells its reader about every failed grab.
         reopen: opens the same medium once more; None where it can be read only once.
         packets: opens the second capture that sizes are read from; None: they are taken as constant.
-        clock: monotonic seconds.
     """
 
     def __init__(

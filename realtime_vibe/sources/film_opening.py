@@ -46,7 +46,6 @@ def open_address(url: str, limits: list[int]) -> cv2.VideoCapture:
     """Opens a URL, which may be that of a play list: the user named that host.
 
     Args:
-        url: its protocol was checked.
         limits: pairs of `cv2.CAP_PROP_*` and a value.
     """
     with _opening:

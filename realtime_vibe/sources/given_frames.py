@@ -21,8 +21,6 @@ class GivenFrames(PictureSequence):
     Args:
         frames: arrays (H, W, 3) uint8 BGR, or (H, W) grey; taken from the capture thread, one at a
             time. What it raises reaches whoever takes results.
-        fps: pictures per second of the motion.
-        clock: monotonic seconds.
 
     Raises:
         SourceError: no possible frame rate, or nothing to iterate over.

@@ -31,11 +31,8 @@ class ImageFolder(PictureSequence):
     Sizes may differ. Pictures are turned upright by their EXIF mark.
 
     Args:
-        name: for messages and the HUD.
         paths: the images; sorted here.
-        fps: frame rate to assume.
         paced: hold each frame back until its time.
-        clock: monotonic seconds.
 
     Raises:
         SourceError: no images, or no possible frame rate.
@@ -60,17 +57,13 @@ class ImageFolder(PictureSequence):
         self._paths = sorted(paths, key=natural_key)
         self._frame_count = len(paths)  # unreadable ones included
         self._number = 0
-        self._skipped = 0
+        self.skipped = 0
+        """Number of images that could not be read so far."""
 
     @property
     def status(self) -> str:
         """`ok`, or how many images were skipped."""
-        return f"{self._skipped} unreadable images skipped" if self._skipped else "ok"
-
-    @property
-    def skipped(self) -> int:
-        """Number of images that could not be read so far."""
-        return self._skipped
+        return f"{self.skipped} unreadable images skipped" if self.skipped else "ok"
 
     def open(self) -> None:
         """Reads up to the first good image.
@@ -88,7 +81,7 @@ class ImageFolder(PictureSequence):
             image = read_image(path)
             if image is not None:
                 return image
-            self._skipped += 1
+            self.skipped += 1
             logger.warning("%s: cannot be read as an image; skipped", path)
         return None
 

@@ -51,6 +51,9 @@ class LiveSource(OpenedByWith):
     so, and no stand-in picture is made up.
     """
 
+    info: SourceInfo
+    """What the device delivers; valid after `open`."""
+
     def __init__(self, device: LiveDevice, *, clock: Clock = time.perf_counter) -> None:
         self._device = device
         self._clock = clock
@@ -65,11 +68,6 @@ class LiveSource(OpenedByWith):
         self._back_off_s = FIRST_BACK_OFF_S
         self._lost_at_s: float | None = None
         self._signal_since_s = clock()
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the device delivers; valid after `open`."""
-        return self._info
 
     @property
     def status(self) -> str:
@@ -102,7 +100,7 @@ class LiveSource(OpenedByWith):
                 f"{self._device.open_limit_s:.0f} s; check that nothing else uses it"
             )
         height, width = self._pending.image_bgr.shape[:2]
-        self._info = SourceInfo(
+        self.info = SourceInfo(
             name=self._device.name,
             width=width,
             height=height,

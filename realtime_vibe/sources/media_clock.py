@@ -28,8 +28,9 @@ class MediaClock:
     """
 
     def __init__(self, fps: float | None, *, has_stamps: bool = True) -> None:
-        self._fps = fps or ASSUMED_FPS
-        self._period_s = 1.0 / self._fps
+        self.fps = fps or ASSUMED_FPS
+        """The nominal rate [1/s]."""
+        self._period_s = 1.0 / self.fps
         self._has_stamps = has_stamps
         self._last_s = -self._period_s
         self._offset_s = 0.0
@@ -53,8 +54,6 @@ class MediaClock:
         """The clock of a film that has just been opened.
 
         Args:
-            name: for messages.
-            fps: what FFmpeg reports.
             frame_count: the same; raw films and pipes have none.
             asked_fps: the user's word, which counts where the film holds no times.
         """
@@ -67,11 +66,6 @@ class MediaClock:
                 f", {fps:g}" if fps else "",
             )
         return cls(fps)
-
-    @property
-    def fps(self) -> float:
-        """The nominal rate [1/s]."""
-        return self._fps
 
     @property
     def elapsed_s(self) -> float:
@@ -89,15 +83,15 @@ class MediaClock:
         self._offset_s = self._last_s + self._period_s
 
     def _on_grid(self, position_s: float) -> float:
-        frame = position_s * self._fps
+        frame = position_s * self.fps
         if not math.isfinite(frame):
             return math.nan
-        exact_s = round(frame) / self._fps
+        exact_s = round(frame) / self.fps
         return exact_s if abs(exact_s - position_s) <= STAMP_ROUNDING_S else position_s
 
     def _count(self, step_s: float) -> None:
         self._num_steps += 1
-        frames = round(step_s * self._fps) if math.isfinite(step_s * self._fps) else 0
+        frames = round(step_s * self.fps) if math.isfinite(step_s * self.fps) else 0
         if frames == 1:
             return
         self._num_irregular += 1
@@ -115,9 +109,6 @@ def warn_of_losses(info: SourceInfo, count: int, clock: MediaClock, num_lost: in
     ended early is cut off.
 
     Args:
-        info: what the container promised.
-        count: frames that were read.
-        clock: what stamped them.
         num_lost: packets between them that gave no picture.
     """
     num_lost = max(num_lost, clock.num_missing)

@@ -15,11 +15,12 @@ class PictureSequence(OpenedByWith):
     """Pictures one after the other, at a stated rate.
 
     Args:
-        name: for messages and the HUD.
         fps: pictures per second.
-        clock: monotonic seconds.
         pacer: holds each frame back until its time; None hands them on at once.
     """
+
+    info: SourceInfo
+    """What the pictures are like; valid after `open`."""
 
     def __init__(self, name: str, fps: float, clock: Clock, pacer: Pacer | None = None) -> None:
         self._name = name
@@ -31,11 +32,6 @@ class PictureSequence(OpenedByWith):
         self._frame_count: int | None = None
         self._pending: ImageArray | None = None
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the pictures are like; valid after `open`."""
-        return self._info
-
     def open(self) -> None:
         """Takes the first picture.
 
@@ -46,7 +42,7 @@ class PictureSequence(OpenedByWith):
         if self._pending is None:
             raise SourceError(self._nothing())
         height, width = self._pending.shape[:2]
-        self._info = SourceInfo(
+        self.info = SourceInfo(
             name=self._name,
             width=width,
             height=height,

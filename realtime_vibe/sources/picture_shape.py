@@ -82,7 +82,6 @@ class ShapeWatch:
 
     Args:
         packets: a capture of the same medium, nothing grabbed yet; closed by `close`.
-        first: the shape of the first picture.
         ahead: packets to read ahead of the decoder. It finds changes where pictures were lost
             unnoticed; what comes live through a pipe is not there yet, and takes 0.
     """

@@ -42,12 +42,9 @@ class ReadSession:
     and releasing a capture under a read crashes FFmpeg. Whoever waits for pictures can walk away.
 
     Args:
-        name: for the thread.
-        open_capture: opens the device.
         patience_s: how long reads may fail before the session ends.
         lossless: wait until each picture was taken; else the newest replaces the one before.
         is_fresh: refuses pictures that are not new; None accepts all.
-        clock: monotonic seconds.
     """
 
     def __init__(
@@ -69,36 +66,16 @@ class ReadSession:
         self._slot: LatestSlot[SessionPicture] = LatestSlot()
         self._worker = Worker(f"read {name}", self._run, self._slot.close)
         self._count = 0
-        self._is_open = False
-        self._last_sign_s = clock()
-        self._fps: float | None = None
-        self._frame_count: int | None = None
-        self._num_lost = 0
-
-    @property
-    def fps(self) -> float | None:
-        """The nominal frame rate, known from the first picture on."""
-        return self._fps
-
-    @property
-    def frame_count(self) -> int | None:
-        """How many frames the container promises, known from the first picture on."""
-        return self._frame_count
-
-    @property
-    def num_lost(self) -> int:
-        """Damaged pictures between good ones so far; 0 where the device does not tell."""
-        return self._num_lost
-
-    @property
-    def last_sign_s(self) -> float:
-        """The clock at the last picture, or at the start while there was none."""
-        return self._last_sign_s
-
-    @property
-    def is_open(self) -> bool:
+        self.is_open = False
         """Whether the device was opened; false while that is still being tried."""
-        return self._is_open
+        self.last_sign_s = clock()
+        """The clock at the last picture, or at the start while there was none."""
+        self.fps: float | None = None
+        """The nominal frame rate, known from the first picture on."""
+        self.frame_count: int | None = None
+        """How many frames the container promises, known from the first picture on."""
+        self.num_lost = 0
+        """Damaged pictures between good ones so far; 0 where the device does not tell."""
 
     def start(self) -> None:
         """Starts the thread."""
@@ -125,10 +102,10 @@ class ReadSession:
     def _run(self) -> None:
         capture = self._open_capture(self._stopping)
         try:
-            self._fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))
-            self._frame_count = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            self._last_sign_s = self._clock()
-            self._is_open = True
+            self.fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))
+            self.frame_count = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            self.last_sign_s = self._clock()
+            self.is_open = True
             self._read_all(capture)
         finally:
             capture.release()
@@ -143,8 +120,8 @@ class ReadSession:
                 self._stopping.wait(RETRY_PAUSE_S)
                 continue
             self._count += 1
-            self._num_lost = getattr(capture, "num_lost", 0)
-            self._last_sign_s = last_good_s = self._clock()
+            self.num_lost = getattr(capture, "num_lost", 0)
+            self.last_sign_s = last_good_s = self._clock()
             if self._lossless:
                 self._slot.put_when_free(picture, self._stopping.is_set)
                 last_good_s = self._clock()

@@ -41,10 +41,11 @@ class StreamedVideo(OpenedByWith):
     """A video that is read in a thread of its own, every frame in order, to its end.
 
     Args:
-        medium: where it comes from.
         paced: hold each frame back until its media time.
-        clock: monotonic seconds.
     """
+
+    info: SourceInfo
+    """What the video is like; valid after `open`."""
 
     def __init__(
         self, medium: StreamedMedium, *, paced: bool = False, clock: Clock = time.perf_counter
@@ -57,11 +58,6 @@ class StreamedVideo(OpenedByWith):
         self._session = ReadSession(
             medium.name, medium.open_capture, patience_s=0.0, lossless=True, clock=clock
         )
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the video is like; valid after `open`."""
-        return self._info
 
     @property
     def status(self) -> str:
@@ -93,7 +89,7 @@ class StreamedVideo(OpenedByWith):
         self._media_clock = MediaClock.of_film(
             medium.name, self._session.fps, self._session.frame_count, medium.fps
         )
-        self._info = SourceInfo(
+        self.info = SourceInfo(
             name=medium.name,
             width=first.image_bgr.shape[1],
             height=first.image_bgr.shape[0],
@@ -142,4 +138,4 @@ class StreamedVideo(OpenedByWith):
     def _end(self) -> None:
         if not (self._at_end or self._closed.is_set()):
             self._at_end = True
-            warn_of_losses(self._info, self._count, self._media_clock, self._session.num_lost)
+            warn_of_losses(self.info, self._count, self._media_clock, self._session.num_lost)

@@ -43,11 +43,13 @@ class SyntheticSource(OpenedByWith):
         fps: exact frame rate.
         paced: deliver frames when they are due by the clock, and skip those nobody came for, as a
             camera does (`info.is_live`); else every frame as fast as it is read, with media times.
-        clock: monotonic seconds.
 
     Raises:
         SourceError: the size or the rate cannot be served.
     """
+
+    started_at_s: float
+    """The clock's time at which frame 0 was due; valid after the first `read`."""
 
     def __init__(
         self,
@@ -86,11 +88,6 @@ class SyntheticSource(OpenedByWith):
         """Always `ok`."""
         return "ok"
 
-    @property
-    def started_at_s(self) -> float:
-        """The clock's time at which frame 0 was due; valid after the first `read`."""
-        return self._started_at_s
-
     def open(self) -> None:
         """Decodes the clip.
 
@@ -102,12 +99,12 @@ class SyntheticSource(OpenedByWith):
     def read(self, stop: threading.Event) -> Frame | None:
         """The next frame; None after `close` or when `stop` is set."""
         if self._next_index == 0:
-            self._started_at_s = self._clock()
+            self.started_at_s = self._clock()
         index = self._next_index
         if self._paced:
-            elapsed_s = self._clock() - self._started_at_s
+            elapsed_s = self._clock() - self.started_at_s
             index = max(index, math.floor(elapsed_s * self._fps))
-            self._wait_until(self._started_at_s + index / self._fps, stop)
+            self._wait_until(self.started_at_s + index / self._fps, stop)
         if stop.is_set() or self._closed.is_set():
             return None
         grabbed_at_s = self._clock()

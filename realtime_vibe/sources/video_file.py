@@ -41,12 +41,13 @@ class VideoFile(OpenedByWith):
     upright by the file's rotation mark.
 
     Args:
-        path: the file.
         paced: hold each frame back until its time, as a camera would; else as fast as it is read.
         loop: start over at the end, for ever; times and indexes go on.
         fps: rate to assume where the file holds no times.
-        clock: monotonic seconds.
     """
+
+    info: SourceInfo
+    """What the file is like; valid after `open`."""
 
     def __init__(
         self,
@@ -66,11 +67,6 @@ class VideoFile(OpenedByWith):
         self._lock = threading.Lock()
         self._index = 0
         self._at_end = False
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the file is like; valid after `open`."""
-        return self._info
 
     @property
     def status(self) -> str:
@@ -96,7 +92,7 @@ class VideoFile(OpenedByWith):
         fps = plausible_fps(self._capture.get(cv2.CAP_PROP_FPS))
         count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._media_clock = MediaClock.of_film(self._path.name, fps, count, self._asked_fps)
-        self._info = SourceInfo(
+        self.info = SourceInfo(
             name=self._path.name,
             width=first.image_bgr.shape[1],
             height=first.image_bgr.shape[0],
@@ -166,7 +162,7 @@ class VideoFile(OpenedByWith):
         if self._at_end or self._closed.is_set():
             return
         self._at_end = True
-        warn_of_losses(self._info, self._index, self._media_clock, self._capture.num_lost)
+        warn_of_losses(self.info, self._index, self._media_clock, self._capture.num_lost)
 
 
 def check_video_path(path: Path) -> None:

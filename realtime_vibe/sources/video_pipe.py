@@ -48,7 +48,6 @@ def pipe_source(
     be shut off, so neither a writer that never comes nor one that falls silent can hang `close`.
 
     Args:
-        path: the pipe.
         paced: hold each frame back until its media time.
         fps: rate to assume where what comes holds no times.
         open_limit_s: how long to wait for a writer and its first frame [s].

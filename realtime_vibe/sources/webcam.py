@@ -80,7 +80,6 @@ class Freshness:
     Args:
         is_present: whether the system still knows the camera; asked once a second at most, and only
             while pictures repeat.
-        clock: monotonic seconds.
     """
 
     def __init__(

@@ -34,7 +34,6 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Frees what is held; may be called twice."""
-        ...
 
     def __enter__(self) -> Self: ...
 

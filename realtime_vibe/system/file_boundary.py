@@ -50,8 +50,6 @@ def file_boundary(
     something else and pass.
 
     Args:
-        path: the file.
-        error: what is raised.
         advice: what was expected or what to do, as the end of the message.
         fault: what the file cannot be.
 

@@ -96,7 +96,6 @@ def open_npz(
     """Opens an archive; the block that reads it stands behind `file_boundary`.
 
     Args:
-        path: the file.
         error: what is raised, whatever goes wrong in the block.
         advice: what was expected, as the end of the message.
         max_bytes: the most that it may unpack to; None: a gigabyte, or more where the file is large itself.
@@ -125,8 +124,6 @@ def read_npy(file: IO[bytes], max_bytes: int, name: str) -> NDArray[Any]:
 
     Args:
         file: at the start of an `.npy`.
-        max_bytes: what there is.
-        name: for messages.
 
     Raises:
         ValueError: it is none, is cut off, claims more, or holds other than numbers and text.

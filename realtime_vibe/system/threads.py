@@ -51,7 +51,6 @@ class LatestSlot(Generic[T]):
         """Waits until the last item was taken, then offers `item`: the lossless hand-over.
 
         Args:
-            item: what to hand over.
             should_stop: asked ten times a second; the wait ends when it says so.
         """
         with self._condition:
@@ -94,7 +93,6 @@ class Worker:
 
     Args:
         name: shown in `threading.enumerate()` and in messages.
-        body: runs in the thread.
         on_exit: called in the thread when `body` ended, with the error that ended it or None.
     """
 

@@ -46,8 +46,7 @@ _ALWAYS = np.array([float(joint not in _SHOWN_BY) for joint in range(NUM_SMPL_JO
 def joint_confidence(visibility: FloatArray) -> FloatArray:
     """(24,) in [0, 1] from `visibility` (33,); root, spine and head, which many landmarks show, are always believed."""
     seen = _ALWAYS + _SHARES @ visibility
-    confidence: FloatArray = np.clip((seen - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
-    return confidence
+    return np.clip((seen - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
 
 
 def feet_are_seen(visibility: FloatArray) -> bool:

@@ -37,8 +37,7 @@ class StepOutput(NamedTuple):
             (np.abs(part) <= limit).reshape(len(part), -1).all(axis=1)  # NaN is within none
             for part, limit in zip(people, LIMITS, strict=True)
         ]
-        is_sound: NDArray[np.bool_] = np.logical_and.reduce(within)
-        return is_sound
+        return np.logical_and.reduce(within)
 
 
 class MotionModel:

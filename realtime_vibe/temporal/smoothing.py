@@ -36,8 +36,7 @@ def rest_cutoff_hz(strength: float) -> float:
 def _share(cutoff_hz: FloatArray | float, dt_s: float) -> FloatArray:
     """How much of the new value a first-order low-pass takes."""
     turn = np.asarray(cutoff_hz, np.float32) * np.float32(2 * np.pi * dt_s)
-    share: FloatArray = turn / (1 + turn)
-    return share
+    return turn / (1 + turn)
 
 
 def _opening_hz(age_s: float) -> float:

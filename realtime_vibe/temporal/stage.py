@@ -37,7 +37,6 @@ class TemporalStage:
     `stream` with the state back at zero every 450 frames of a person, as the released demo has it.
 
     Args:
-        model: the network.
         mode: one of `MODES`.
         smooth: strength in [0, 1]; 0 is off. Joints whose landmarks are hidden are smoothed harder.
 

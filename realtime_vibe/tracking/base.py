@@ -57,11 +57,9 @@ class PersonDetector(Protocol):
 
     def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
         """Finds people in an image (H, W, 3), best score first; empty when there are none."""
-        ...
 
     def close(self) -> None:
         """Frees the network; may be called twice."""
-        ...
 
 
 class PersonTracker(Closable, Protocol):
@@ -73,8 +71,6 @@ class PersonTracker(Closable, Protocol):
         Args:
             frame: times may repeat or jump; going back starts a new track.
         """
-        ...
 
     def reset(self) -> None:
         """Forgets all tracks, as after a change of source; identities are not used again."""
-        ...

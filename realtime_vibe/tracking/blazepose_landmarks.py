@@ -104,8 +104,6 @@ def decode(
     Args:
         raw: (39, 5) x, y, z in input pixels, then the logits of visibility and presence.
         raw_world: (39, 3) [m] in the region's axes.
-        presence: chance that there is a person.
-        region: where the network looked.
     """
     points_px = crop_to_image(raw[:, :3] / np.float32(INPUT_SIZE), region)
     world_m = np.array(raw_world[:NUM_LANDMARKS], np.float32)

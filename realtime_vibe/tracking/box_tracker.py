@@ -34,7 +34,6 @@ class BoxTracker(ClosedByWith):
 
     Args:
         detector: closed with the tracker.
-        max_people: how many are followed at most.
         detect_every: frames between two detections. It looks sooner when nobody is followed, when a
             box loses its hold on the picture and while somebody is missed.
     """

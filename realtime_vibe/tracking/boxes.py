@@ -31,8 +31,7 @@ def iou_matrix(old: Sequence[Box], new: Sequence[Box]) -> FloatArray:
     high = np.minimum(first[..., 2:], second[..., 2:])
     overlap = np.prod(np.maximum(high - low, 0.0), axis=-1)
     union = _areas(first) + _areas(second) - overlap
-    iou: FloatArray = (overlap / np.maximum(union, 1e-6)).astype(np.float32)
-    return iou
+    return (overlap / np.maximum(union, 1e-6)).astype(np.float32)
 
 
 def greedy_pairs(scores: FloatArray, min_score: float) -> list[tuple[int, int]]:
@@ -110,5 +109,4 @@ def longer_side(box: Box) -> float:
 
 
 def _areas(boxes: FloatArray) -> FloatArray:
-    areas: FloatArray = np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0), axis=-1)
-    return areas
+    return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0), axis=-1)

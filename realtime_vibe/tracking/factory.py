@@ -84,8 +84,6 @@ def make_blazepose_tracker(
 
     Args:
         blazepose_folder: see `make_tracker`.
-        choice: which networks, for how many people.
-        num_threads: threads of each network.
         used: see `make_tracker`.
 
     Raises:
@@ -122,9 +120,7 @@ def open_detector(
 
     Args:
         name_or_dir: `blazepose`, or name or path of a folder with a `detector.json`.
-        backend: what opens the graph.
         blazepose_folder: see `make_tracker`.
-        num_threads: threads of the network.
         used: see `make_tracker`.
 
     Raises:

@@ -76,8 +76,7 @@ def letterboxed(image_bgr: ImageArray, square: RotatedSquare, size: int) -> Imag
     crop = crop_square(image_bgr, square, size)
     # What the crop leaves of an all-grey image is missing in the same measure along the blended edge.
     grey = crop_square(np.full(image_bgr.shape[:2], _PADDING, np.uint8), square, size)
-    padded: ImageArray = crop + (_PADDING - grey)[:, :, None]
-    return padded
+    return crop + (_PADDING - grey)[:, :, None]
 
 
 def best_apart(boxes: FloatArray, scores: FloatArray) -> NDArray[np.intp]:

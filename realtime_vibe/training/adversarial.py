@@ -62,7 +62,6 @@ class GeneratorPass(nn.Module):
     """The network's work in one step as one forward pass, which is what `DistributedDataParallel` wraps.
 
     Args:
-        network: to train.
         reset_every: the recurrent state is zeroed after so many frames; None keeps it.
     """
 
@@ -77,7 +76,6 @@ class GeneratorPass(nn.Module):
         Args:
             features: (T, B, F).
             hidden: (L, B, H); None leaves the recurrent encoder out and looks at each frame alone.
-            plan: which frames.
         """
         encoded = self.network.embedding(features)
         if hidden is not None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class AveragedWeights:
@@ -15,21 +15,14 @@ class AveragedWeights:
     start is soon forgotten.
 
     Args:
-        network: where the average begins.
         decay: share of the old average kept in each step, once it has warmed up.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._decay = decay
         self._num_updates = 0
-        self._values = {
-            name: value.detach().clone() for name, value in network.state_dict().items()
-        }
-
-    @property
-    def values(self) -> dict[str, Tensor]:
+        self.values = {name: value.detach().clone() for name, value in network.state_dict().items()}
         """The averaged state dict."""
-        return self._values
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
@@ -38,13 +31,13 @@ class AveragedWeights:
         decay = min(self._decay, (1 + self._num_updates) / (10 + self._num_updates))
         for name, value in network.state_dict().items():
             if value.is_floating_point():
-                self._values[name].lerp_(value, 1 - decay)
+                self.values[name].lerp_(value, 1 - decay)
 
     @contextmanager
     def in_place_of(self, network: nn.Module) -> Iterator[None]:
         """Puts the average into the network for a while."""
         raw = {name: value.clone() for name, value in network.state_dict().items()}
-        network.load_state_dict(self._values)
+        network.load_state_dict(self.values)
         try:
             yield
         finally:
@@ -52,10 +45,10 @@ class AveragedWeights:
 
     def state_dict(self) -> dict[str, Any]:
         """Average and number of updates."""
-        return {"num_updates": self._num_updates, "values": self._values}
+        return {"num_updates": self._num_updates, "values": self.values}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave."""
         self._num_updates = state["num_updates"]
         for name, value in state["values"].items():
-            self._values[name].copy_(value)
+            self.values[name].copy_(value)

@@ -45,9 +45,6 @@ class Learner:
     """Turns a loss into one step of some parameters.
 
     Args:
-        parameters: what to learn.
-        optimizer: over those parameters.
-        precision: of the forward pass.
         max_gradient_norm: longer gradients are shortened; None leaves them.
     """
 

@@ -147,8 +147,6 @@ def supervised_losses(
         predicted: parameters (S, B, ...).
         joints: (S, B, 24, 3) of the predicted body, posed about the rest pelvis [m].
         landmarks: (S, B, 33, 3) likewise.
-        truth: targets with their weights.
-        form: ours or the released one.
     """
     points = torch.cat([joints, landmarks], dim=2)
     crop = image_points(points, predicted.weak_camera, truth.view)

@@ -38,7 +38,6 @@ def starting_network(
     Args:
         settings: give the sizes, unless a file does.
         source: its first batches give the features' mean and deviation for a new network.
-        pool: gives the mean pose.
         skeleton: of the engine's body, for a new network.
         weights: state dict of a checkpoint, file of an earlier network, or None for random weights.
 

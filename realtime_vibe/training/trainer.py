@@ -109,11 +109,8 @@ def train(
     """Runs the recipe to its end or until a signal; then writes checkpoint and network.
 
     Args:
-        settings: the recipe.
-        data: what to learn from.
         out: folder for `network.pt` (the average, for export), `curve.csv` and `checkpoint.pt`.
         process: its device and rank, from `joined_processes`.
-        start: how to begin.
 
     Raises:
         ConfigError: the folder holds a checkpoint and `resume` is not set, or settings differ from

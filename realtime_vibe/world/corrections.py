@@ -23,7 +23,6 @@ class BodyCorrections:
     """Corrections of everybody in view.
 
     Args:
-        model: the body.
         foot_lock: whether planted feet are held where they are.
         rest_legs: whether legs that are out of view go to a rest pose.
     """

@@ -84,7 +84,6 @@ class FootLock:
         """The pose and translation with planted feet.
 
         Args:
-            params: as seen.
             transl: (3,) as seen, camera frame [m].
             now_s: the frame's capture time [s].
             T_world_camera: (4, 4) with the floor at z = 0; None where the floor is not known.
@@ -137,8 +136,7 @@ class FootLock:
         else:
             step = dt_s / (dt_s + _RELEASE_TURN_S) * rest
         # Computed from what is seen and not from the last result, so that rounding cannot pile up.
-        turned: FloatArray = rotation_about(step - rest) @ seen
-        return turned
+        return rotation_about(step - rest) @ seen
 
     def _flat(self, foot: int, turn: FloatArray) -> FloatArray:
         """The rotation (3, 3) with the ball no higher than the heel: toes that stand are not in the air."""
@@ -264,5 +262,4 @@ def _at_pivot(moved: FloatArray, soles: FloatArray, up: FloatArray) -> FloatArra
     """(3,) how the part that touches the floor moved, of heel and ball (2, 3) [m]; `up` (3,) is away from the floor."""
     heel_above_m = float((soles[0] - soles[1]) @ up)
     ball_share = min(max(0.5 + 0.5 * heel_above_m / _PIVOT_M, 0.0), 1.0)
-    pivot: FloatArray = (1.0 - ball_share) * moved[0] + ball_share * moved[1]
-    return pivot
+    return (1.0 - ball_share) * moved[0] + ball_share * moved[1]

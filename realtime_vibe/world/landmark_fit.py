@@ -154,7 +154,6 @@ class LandmarkFit:
         """Pose and translation (3,) [m] whose landmarks lie nearer to the seen ones.
 
         Args:
-            landmarks: as tracked.
             params: as network and smoothing say.
             transl: (3,) camera frame [m].
             image_size: (width, height) [px].
@@ -307,16 +306,14 @@ def _tilted(
 
 def _believed(off_m: FloatArray) -> FloatArray:
     """(N,) in [0, 1] by how far (N,) landmarks are off [m]."""
-    believed: FloatArray = np.exp(-np.square(off_m / _FARTHEST_M))
-    return believed
+    return np.exp(-np.square(off_m / _FARTHEST_M))
 
 
 def _beyond(
     values: NDArray[np.floating] | float, free: NDArray[np.floating] | float, most: float = math.inf
 ) -> NDArray[np.floating]:
     """What of values lies beyond the free range around 0, at most so much."""
-    beyond: NDArray[np.floating] = np.copysign(np.clip(np.abs(values) - free, 0.0, most), values)
-    return beyond
+    return np.copysign(np.clip(np.abs(values) - free, 0.0, most), values)
 
 
 def _complex(points: NDArray[np.floating]) -> ComplexArray:

@@ -62,8 +62,6 @@ class RestingLegs:
         """The parameters with resting legs where nobody sees them; without landmarks unchanged.
 
         Args:
-            landmarks: of the person.
-            params: as seen.
             frame: (width, height) [px] of the picture, and its capture time [s].
             up: (3,) away from the floor, camera frame.
         """
@@ -141,5 +139,4 @@ def _level(global_orient: FloatArray, up: FloatArray) -> FloatArray:
     left = global_orient[:, 0] - float(global_orient[:, 0] @ up) * up
     left = left / np.linalg.norm(left)
     upright = np.stack([left, up, np.cross(left, up)], axis=1)
-    turn: FloatArray = (global_orient.T @ upright).astype(np.float32)
-    return turn
+    return (global_orient.T @ upright).astype(np.float32)

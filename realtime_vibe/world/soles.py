@@ -34,20 +34,17 @@ class Soles:
 
     def rest(self, betas: FloatArray) -> FloatArray:
         """(2, 2, 3) in the rest pose of `betas` (10,), body frame: y up, z forward [m]."""
-        points: FloatArray = self._rest + self._directions @ betas
-        return points
+        return self._rest + self._directions @ betas
 
     def offsets(self, rest_joints: FloatArray, betas: FloatArray) -> FloatArray:
         """(2, 2, 3) from each ankle to its points in the rest pose, of joints (24, 3) and betas (10,) [m]."""
         ankles = rest_joints[list(ANKLES), None]
-        points: FloatArray = self._rest + self._directions @ betas - ankles
-        return points
+        return self._rest + self._directions @ betas - ankles
 
 
 def posed_soles(offsets: FloatArray, turns: FloatArray, ankles: FloatArray) -> FloatArray:
     """(2, 2, 3) points of turned feet, of `Soles.offsets`, ankle rotations (2, 3, 3) and ankles (2, 3) [m]."""
-    points: FloatArray = np.matmul(offsets, turns.transpose(0, 2, 1)) + ankles[:, None]
-    return points
+    return np.matmul(offsets, turns.transpose(0, 2, 1)) + ankles[:, None]
 
 
 def _foot(model: BodyModel, rest_joints: FloatArray, ankle: int, toe: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from realtime_vibe.geometry.rotation import smallest_rotation
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets
+from realtime_vibe.geometry.smpl_skeleton import bone_offsets, rest_joints
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,6 @@ def with_smpl_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
     T-pose are turned there by the smallest rotation, which leaves their twist.
 
     Args:
-        skeleton: as the file has it.
         rest_offsets: (24, 3) its bones in the rest pose; the root's is zero.
 
     Raises:
@@ -62,7 +61,7 @@ def with_smpl_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
 
 def _axes(rest_offsets: Array) -> Array:
     """(3, 3) columns: where the file has what is left, up and ahead for SMPL."""
-    joints = _joints(rest_offsets)
+    joints = rest_joints(rest_offsets)
     left = _between(joints, "right_hip", "left_hip")
     up = _between(joints, "pelvis", "neck")
     found = np.stack([left, up, np.cross(left, up)], axis=1)
@@ -100,14 +99,5 @@ def _with_limbs_at_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
     )
 
 
-def _joints(offsets: Array) -> Array:
-    joints = np.array(offsets)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            joints[joint] += joints[parent]
-    return joints
-
-
 def _between(joints: Array, start: str, end: str) -> Array:
-    there: Array = joints[SMPL_JOINT_NAMES.index(end)] - joints[SMPL_JOINT_NAMES.index(start)]
-    return there
+    return joints[SMPL_JOINT_NAMES.index(end)] - joints[SMPL_JOINT_NAMES.index(start)]

@@ -37,11 +37,8 @@ def write_bvh(
     """Writes a track whose frames come at a constant rate; returns where the file is.
 
     Args:
-        path: the file to make.
-        track: one person.
         options: names, unit, and whether bones follow the live shape: every joint then has position channels too.
         rate_hz: of the track's frames [1/s].
-        overwrite: replace `path` if it is there.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -169,5 +166,4 @@ def _continuous(
 def _far(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,) sizes of (N, 3) steps between angles, full turns left out."""
     turn = 2.0 * np.pi
-    far: NDArray[np.float64] = np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)
-    return far
+    return np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)

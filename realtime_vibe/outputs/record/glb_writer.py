@@ -236,10 +236,7 @@ def _continuous_xyzw(rotmats: FloatArray, before: FloatArray | None) -> FloatArr
     quats = quat_wxyz_from_rotmat(rotmats)[:, [1, 2, 3, 0]]
     chain = np.concatenate([quats[:1] if before is None else before[None], quats])
     agrees = np.sum(chain[1:] * chain[:-1], axis=1) >= 0
-    continuous: FloatArray = quats * np.cumprod(np.where(agrees, 1.0, -1.0))[:, None].astype(
-        np.float32
-    )
-    return continuous
+    return quats * np.cumprod(np.where(agrees, 1.0, -1.0))[:, None].astype(np.float32)
 
 
 def _normals(vertices: FloatArray, faces: NDArray[np.integer]) -> FloatArray:
@@ -252,5 +249,4 @@ def _normals(vertices: FloatArray, faces: NDArray[np.integer]) -> FloatArray:
         ).astype(np.float32)
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
     up = np.array([0, 1, 0], np.float32)
-    unit: FloatArray = np.where(lengths > 0, normals / np.maximum(lengths, 1e-20), up)
-    return unit
+    return np.where(lengths > 0, normals / np.maximum(lengths, 1e-20), up)

@@ -151,7 +151,6 @@ def rows_of_bvh(motion: BvhMotion, rest_pelvis: FloatArray) -> Rows:
     """The rows of a BVH file.
 
     Args:
-        motion: as it was read.
         rest_pelvis: (3,) where the body has its pelvis in the rest pose [m]; not in the file.
     """
     rows = _rows_in_time(len(motion.pelvis), motion.rate_hz)

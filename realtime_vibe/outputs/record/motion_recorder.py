@@ -31,8 +31,6 @@ class MotionRecorder(ClosedByWith):
 
     Args:
         paths: the files to make, at least one; the ending says the format.
-        body: the body whose motion is recorded.
-        options: how the formats are written.
         overwrite: replace outputs that exist, and move a leftover spool aside.
 
     Raises:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.axes import R_YUP_WORLD
 from realtime_vibe.geometry.rotation import rotmat_from_rot6d
-from realtime_vibe.geometry.smpl_joints import PARENTS
-from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed
+from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed, rest_joints
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz, people_of
@@ -97,7 +96,7 @@ def _track(
         times_s=times_s - times_s[0],
         rate_hz=measured_rate_hz(rows.index),
         valid=seen >= 0,
-        rest_joints=_rest_joints(offsets),
+        rest_joints=rest_joints(offsets),
         betas=np.array(last["betas"][0]),
         rows=rows,
         shown=shown,
@@ -108,11 +107,3 @@ def _world(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """Rotation (N, 3, 3) and translation (N, 3) from the camera's frame to the y-up world."""
     world = rows["world_camera"]
     return R_YUP_WORLD @ world[:, :, :3], world[:, :, 3] @ R_YUP_WORLD.T
-
-
-def _rest_joints(offsets: FloatArray) -> FloatArray:
-    joints = np.array(offsets)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            joints[joint] = joints[parent] + offsets[joint]
-    return joints

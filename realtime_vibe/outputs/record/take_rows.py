@@ -65,8 +65,7 @@ class SkinnedBody:
     def rest_joints(self, betas: FloatArray) -> FloatArray:
         """(24, 3) joints [m] of a shape in the rest pose."""
         vertices = self.v_template + self.shapedirs @ betas
-        joints: FloatArray = (self.J_regressor.astype(np.float64) @ vertices).astype(np.float32)
-        return joints
+        return (self.J_regressor.astype(np.float64) @ vertices).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,6 @@ def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = A
     Args:
         result: of one frame; the rows take its world.
         kind: the rows' type, with `kp_3d` where the body has keypoints.
-        body: whose motion it is.
     """
     rows = np.zeros(max(1, len(result.people)), kind)
     rows["frame_index"] = result.frame.index

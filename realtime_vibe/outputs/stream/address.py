@@ -33,7 +33,6 @@ def parse_address(text: str, *, default_port: int) -> Address:
 
     Args:
         text: what the user wrote; an empty host means this computer.
-        default_port: taken where no port is written.
 
     Raises:
         ConfigError: it is none of these, or the port is out of range.

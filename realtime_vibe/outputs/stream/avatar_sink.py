@@ -16,7 +16,6 @@ class AvatarSink(ClosedByWith):
     """A sink that offers its results to a sender of datagrams.
 
     Args:
-        address: the receiver.
         mirror: moves the avatar as the person's image in a mirror.
         max_rate_hz: how often to send at most; None for every result.
         lock: whom the user chose; None for the largest person.

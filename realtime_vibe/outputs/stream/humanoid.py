@@ -117,7 +117,6 @@ class HumanoidRoom:
         """The bones of one person.
 
         Args:
-            person: the person.
             now_s: media time [s].
             T_world_camera: (4, 4) from the camera's frame to the Z-up world; None for a level camera.
         """

@@ -16,7 +16,6 @@ def steady_quats_xyzw(rotmats: FloatArray, last: list[Quat] | None) -> list[Quat
     """Unit quaternions of (N, 3, 3), each with the sign that is nearer to the one before.
 
     Args:
-        rotmats: rotation matrices.
         last: the result for the frame before, for receivers that blend; None takes w >= 0.
     """
     quats = [_quat(*row) for row in rotmats.reshape(-1, 9).tolist()]

@@ -89,8 +89,7 @@ class VmcRetarget:
     def _below_hips_node(self, hips_m: FloatArray) -> FloatArray:
         assert self._avatar is not None
         matrix = self._avatar.hips_above
-        local: FloatArray = np.linalg.solve(matrix[:3, :3], hips_m - matrix[:3, 3])
-        return local
+        return np.linalg.solve(matrix[:3, :3], hips_m - matrix[:3, 3])
 
 
 class VmcMessages:
@@ -125,7 +124,6 @@ class VmcSink(AvatarSink):
     """Sends the leading person to a VMC receiver.
 
     Args:
-        address: the receiver.
         avatar: rest pose of the avatar it shows, or None.
         root_mode: see `VmcRetarget`.
         mirror: see `AvatarSink`, as the others.

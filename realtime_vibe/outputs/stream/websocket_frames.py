@@ -170,8 +170,7 @@ def _age_ms(result: FrameResult) -> float:
 def _quats_xyzw(person: PersonResult) -> FloatArray:
     """(24, 4): the root relative to the camera, the others to their parent."""
     rotmats = np.concatenate([person.params.global_orient[None], person.params.body_pose])
-    quats: FloatArray = quat_wxyz_from_rotmat(rotmats)[:, [1, 2, 3, 0]]
-    return quats
+    return quat_wxyz_from_rotmat(rotmats)[:, [1, 2, 3, 0]]
 
 
 def _rounded(array: FloatArray) -> Any:

@@ -54,7 +54,6 @@ class WebStream(ClosedByWith):
     """The server.
 
     Args:
-        address: where to listen.
         body: what clients get to know about the body.
         max_rate_hz: frames per second at most for every client; None for no limit.
     """

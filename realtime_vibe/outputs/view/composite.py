@@ -21,7 +21,6 @@ class CompositeRenderer:
         max_height: cap on the picture's height [px].
         skeleton: also draws the tracker's landmarks over the frame.
         mirror: flips both halves left to right.
-        background: of the half with the mesh.
     """
 
     def __init__(

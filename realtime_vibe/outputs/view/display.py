@@ -36,7 +36,6 @@ class Display(OpenedByWith):
         faces: (F, 3) of the body that the meshes come from.
         view: which windows to open; `none` opens nothing and still makes `last_picture`.
         mirror: shows everything as a mirror would.
-        background: what is behind the mesh.
     """
 
     def __init__(

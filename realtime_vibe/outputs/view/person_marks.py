@@ -21,9 +21,7 @@ def draw_person_marks(
 
     Args:
         image: (H, W, 3) of any size, mirrored already where `mirror` says so.
-        result: that the overlay shows.
         locked_id: track of the person followed, or None.
-        mirror: whether the picture is mirrored.
     """
     if len(result.people) < 2 and locked_id is None:
         return

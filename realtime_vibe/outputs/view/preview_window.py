@@ -39,15 +39,11 @@ class PreviewWindow(OpenedByWith):
 
     def __init__(self, title: str = "realtime-vibe") -> None:
         self._title = title
-        self._is_open = False
+        self.is_open = False
+        """Whether the window is on the screen: opened, and not closed by anybody."""
         self._size = (0, 0)
         self._aspect = 0.0
         self._was_shown = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the window is on the screen: opened, and not closed by anybody."""
-        return self._is_open
 
     def open(self) -> None:
         """Opens the window; a second call does nothing.
@@ -56,7 +52,7 @@ class PreviewWindow(OpenedByWith):
             OutputError: there is no display, a system library is missing, or this OpenCV was
                 built without windows.
         """
-        if self._is_open:
+        if self.is_open:
             return
         require_x_display()
         _prepare_qt()
@@ -69,7 +65,7 @@ class PreviewWindow(OpenedByWith):
                 f"OpenCV cannot open a window ({str(error).strip()}): install "
                 "opencv-contrib-python instead of a headless build, or use --view none"
             ) from error
-        self._is_open = True
+        self.is_open = True
         self._aspect, self._was_shown = 0.0, False
 
     def picture_size(self, frame_width: int, frame_height: int) -> tuple[int, int]:
@@ -89,14 +85,14 @@ class PreviewWindow(OpenedByWith):
 
     def show(self, image: ImageArray) -> None:
         """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
-        if not self._is_open:
+        if not self.is_open:
             return
         cv2.imshow(self._title, image)
         self._was_shown = True
 
     def poll(self) -> list[Action]:
         """Handles the window's events; returns the keys' actions. `is_open` tells of a closing."""
-        if not self._is_open:
+        if not self.is_open:
             return []
         action = action_of_character(cv2.waitKeyEx(1))
         actions = [] if action is None else [action]
@@ -108,9 +104,9 @@ class PreviewWindow(OpenedByWith):
 
     def close(self) -> None:
         """Closes the window; harmless when it is closed."""
-        if not self._is_open:
+        if not self.is_open:
             return
-        self._is_open = False
+        self.is_open = False
         try:
             cv2.destroyWindow(self._title)
             cv2.waitKeyEx(1)  # highgui takes the window away only while it handles events

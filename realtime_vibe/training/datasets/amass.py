@@ -51,7 +51,6 @@ def load_amass(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
     for the pelvis itself.
 
     Args:
-        path: an `.npz`.
         up_axis: of the file's world. AMASS itself has "z"; converted and synthetic sets may have "y".
 
     Raises:

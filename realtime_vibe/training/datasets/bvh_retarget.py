@@ -221,5 +221,4 @@ def _alignment(file: BvhFile, skeleton: BvhSkeleton, name: str, rest_joints: Arr
 def _half_way(first: Array, second: Array) -> Array:
     """(N, 3, 3) half of the way from one rotation to the other."""
     between = np.swapaxes(first, -1, -2) @ second
-    half: Array = first @ rotmat_from_axis_angle(0.5 * axis_angle_from_rotmat(between))
-    return half
+    return first @ rotmat_from_axis_angle(0.5 * axis_angle_from_rotmat(between))

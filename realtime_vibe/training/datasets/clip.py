@@ -84,8 +84,7 @@ def resampled_clip(motion: RecordedMotion, name: str) -> MotionClip:
 
 def normalised(quats: FloatArray) -> FloatArray:
     """Quaternions (..., 4) brought to length 1."""
-    unit: FloatArray = (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
-    return unit
+    return (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
 
 
 def one_hemisphere(quats: FloatingArray) -> FloatingArray:

@@ -47,8 +47,7 @@ def interior_angle_deg(quats: FloatingArray, hinge: Hinge) -> Array:
     upper, lower = unit_bone(hinge.middle), unit_bone(hinge.lower)
     turned = rotmat_from_quat_wxyz(quats[:, hinge.middle].astype(np.float64)) @ lower
     sine = np.linalg.norm(np.cross(upper, turned), axis=-1)
-    angle: Array = 180.0 - np.degrees(np.arctan2(sine, turned @ upper))
-    return angle
+    return 180.0 - np.degrees(np.arctan2(sine, turned @ upper))
 
 
 def hip_flexion_deg(quats: FloatingArray, hinge: Hinge) -> Array:
@@ -56,12 +55,10 @@ def hip_flexion_deg(quats: FloatingArray, hinge: Hinge) -> Array:
     thigh = rotmat_from_quat_wxyz(quats[:, hinge.upper].astype(np.float64)) @ unit_bone(
         hinge.middle
     )
-    flexion: Array = np.degrees(np.arctan2(thigh[:, 2], -thigh[:, 1]))
-    return flexion
+    return np.degrees(np.arctan2(thigh[:, 2], -thigh[:, 1]))
 
 
 def unit_bone(joint: int) -> Array:
     """(3,) direction of the bone from a joint's parent to it, in the rest pose."""
     bone = REST_JOINTS_M[joint] - REST_JOINTS_M[PARENTS[joint]]
-    direction: Array = bone / np.linalg.norm(bone)
-    return direction
+    return bone / np.linalg.norm(bone)

@@ -30,8 +30,6 @@ def load_each(
     """Loads files one by one, with a progress bar where somebody watches.
 
     Args:
-        paths: what to load, in this order.
-        load: reads one file.
         skip_bad: leave files out that raise, say so, and go on.
 
     Raises:

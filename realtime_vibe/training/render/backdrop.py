@@ -33,7 +33,6 @@ def make_backdrop(
         height: [px].
         horizon_px: row of the horizon; below it lies a floor.
         photos: pictures to use instead now and then; may be empty.
-        rng: source of all choices.
     """
     if photos and rng.random() < 0.5:
         return _from_photo(photos[int(rng.integers(len(photos)))], width, height, rng)

@@ -65,8 +65,7 @@ class Figure:
         motions = np.concatenate([rotations.reshape(24, 9), offsets], axis=1)
         blended = self.weights @ motions
         turned = np.einsum("vab,vb->va", blended[:, :9].reshape(-1, 3, 3), self.rest)
-        vertices: FloatArray = (turned + blended[:, 9:]).astype(np.float32)
-        return vertices
+        return (turned + blended[:, 9:]).astype(np.float32)
 
 
 def make_figure(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> Figure:
@@ -75,7 +74,6 @@ def make_figure(body: BodyModel, betas: FloatArray, rng: np.random.Generator) ->
     Args:
         body: must have a BlazePose landmark regressor, which tells where the face is.
         betas: (10,) shape.
-        rng: source of all choices.
 
     Raises:
         BodyModelError: the body has no landmarks.
@@ -131,8 +129,7 @@ def vertex_normals(vertices: FloatArray, faces: NDArray[np.integer]) -> FloatArr
     for corner in range(3):
         np.add.at(normals, faces[:, corner], across)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    unit: FloatArray = (normals / np.maximum(length, 1e-12)).astype(np.float32)
-    return unit
+    return (normals / np.maximum(length, 1e-12)).astype(np.float32)
 
 
 def _smooth_noise(points: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -65,8 +65,7 @@ class StreamRenderer:
     def px_of_truth(self) -> NDArray[np.float32]:
         """(2,) picture pixels in a pixel of the truth."""
         size = np.array([self.camera.width, self.camera.height], np.float32)
-        factor: NDArray[np.float32] = size / (2 * self._half)
-        return factor
+        return size / (2 * self._half)
 
     def frame(self, index: int) -> ImageArray:
         """Picture (H, W, 3) BGR of one moment."""
@@ -101,7 +100,6 @@ def track(
     """What the tracker says, frame by frame; None where it finds nobody.
 
     Args:
-        renderer: gives the pictures.
         tracker: is made to forget what it saw before.
         dt_s: (S,) time since the frame before [s].
     """

@@ -128,8 +128,7 @@ def require_open3d() -> ModuleType:
         raise ConfigError(
             f"rendering needs Open3D ({error}): {install_command('viewer')}"
         ) from error
-    module: ModuleType = open3d
-    return module
+    return open3d
 
 
 def draw(
@@ -142,11 +141,7 @@ def draw(
     """Colours every pixel that shows the figure; None when it is out of view.
 
     Args:
-        figure: what was posed.
         vertices: (V + E, 3) posed, camera frame [m].
-        paint: its colours.
-        light: on it.
-        camera: that sees it.
 
     Raises:
         ConfigError: Open3D is not installed.
@@ -213,10 +208,9 @@ class _Scene:
     def blocked(self, points: FloatArray, direction: FloatArray) -> NDArray[np.bool_]:
         """Whether something lies between (N, 3) points and a far lamp."""
         rays = np.concatenate([points, np.broadcast_to(direction, points.shape)], axis=1)
-        hidden: NDArray[np.bool_] = self._scene.test_occlusions(
+        return self._scene.test_occlusions(
             self._tensor(rays.astype(np.float32)), nthreads=1
         ).numpy()
-        return hidden
 
 
 def _rays(
@@ -288,5 +282,4 @@ def _between(tones: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np
     )
     # Lighter or darker as it likes, but hardly greener.
     change = np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.03, 3))
-    varied: NDArray[np.float64] = np.clip(mixed * change, 0, 1)
-    return varied
+    return np.clip(mixed * change, 0, 1)

@@ -40,10 +40,7 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
     """Renders all missing shards, showing progress.
 
     Args:
-        inputs: where everything comes from.
-        folder: for the shards.
         num_shards: how many there are to be in the end.
-        num_workers: processes.
 
     Raises:
         ConfigError: a number is below 1, or Open3D is not installed.

@@ -78,14 +78,12 @@ def left_arm_quats(pose: ArmPose) -> Array:
     forearm = _basis(fore, hinge) @ _basis(_FORE, _HINGE).T
     elbow, wrist = _forearm_and_hand(forearm, pose.hand)
     local = [collar, _t(collar) @ shoulder, _t(shoulder) @ elbow, _t(elbow) @ wrist]
-    quats: Array = quat_wxyz_from_rotmat(np.stack(local, axis=1))
-    return quats
+    return quat_wxyz_from_rotmat(np.stack(local, axis=1))
 
 
 def hand_rotation(fingers: Array, palm: Array) -> Array:
     """(..., 3, 3) of a left hand whose fingers point, and whose palm faces, in given directions."""
-    rotmat: Array = _basis(fingers, palm) @ _basis(np.array([1.0, 0, 0]), np.array([0, -1.0, 0])).T
-    return rotmat
+    return _basis(fingers, palm) @ _basis(np.array([1.0, 0, 0]), np.array([0, -1.0, 0])).T
 
 
 def _collar_rotations(wrist: Array) -> Array:
@@ -98,16 +96,14 @@ def _collar_rotations(wrist: Array) -> Array:
     zero = np.zeros_like(rise)
     turn = rotmat_from_axis_angle(np.stack([zero, -forward, zero], -1))
     lift = rotmat_from_axis_angle(np.stack([zero, zero, rise], -1))
-    rotmat: Array = turn @ lift
-    return rotmat
+    return turn @ lift
 
 
 def _limited_reach(distance: Array) -> Array:
     nearest, farthest = (reach_m(angle) for angle in ELBOW_RANGE_DEG)
     short = 1.0 - distance / farthest
     softened = farthest * (1.0 - 0.5 * (short + np.sqrt(short**2 + 4 * _STRAIGHTENING**2)))
-    limited: Array = np.maximum(softened, nearest)
-    return limited
+    return np.maximum(softened, nearest)
 
 
 def _angle_between(side: float, base: Array, opposite: float) -> Array:
@@ -135,8 +131,7 @@ def _forearm_and_hand(forearm: Array, hand: Array) -> tuple[Array, Array]:
 def _held_within(angle: Array, limit: float) -> Array:
     """An angle up to a limit; back to nothing towards half a turn, where its sign is arbitrary."""
     size = np.minimum(np.minimum(np.abs(angle), limit), 2.0 * (np.pi - np.abs(angle)))
-    held: Array = np.sign(angle) * np.maximum(size, 0.0)
-    return held
+    return np.sign(angle) * np.maximum(size, 0.0)
 
 
 def _basis(first: Array, second: Array) -> Array:
@@ -148,8 +143,7 @@ def _basis(first: Array, second: Array) -> Array:
 
 def _smooth_step(share: Array) -> Array:
     held = np.clip(share, 0.0, 1.0)
-    step: Array = held * held * (3 - 2 * held)
-    return step
+    return held * held * (3 - 2 * held)
 
 
 def _t(rotmat: Array) -> Array:

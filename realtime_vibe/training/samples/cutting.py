@@ -31,7 +31,6 @@ def random_cut(
         length: N, above 0.
         num_frames: S.
         half_rate_chance: chance to take every other row only; short streams keep all.
-        rng: source of the choices.
     """
     is_halved = rng.random() < half_rate_chance and length > _TOO_SHORT_TO_HALVE
     step = 2 if is_halved else 1

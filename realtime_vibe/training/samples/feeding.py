@@ -31,7 +31,6 @@ class Feeder:
     batch is drawn again.
 
     Args:
-        source: of the batches.
         frames_per_step: N.
         chunk_frames: T.
         min_frames: a shorter rest of a sequence is left out.

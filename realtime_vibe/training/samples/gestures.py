@@ -80,7 +80,6 @@ def gesturing_arms(quats: FloatArray, rng: np.random.Generator) -> FloatArray:
 
     Args:
         quats: (N, 24, 4) local rotations of the whole body, wxyz; its arms are not looked at.
-        rng: source of all choices.
 
     Returns:
         (N, 8, 4) unit quaternions, neighbours in one hemisphere.
@@ -172,8 +171,7 @@ def _sway(size: int, rng: np.random.Generator) -> Array:
     """(N, 3) slow drift of a hand that is held still [m]."""
     rates, phases = rng.uniform(0.1, 0.7, (3, 3)), rng.uniform(0, 2 * np.pi, (3, 3))
     time_s = np.arange(size)[:, None, None] / POOL_RATE_HZ
-    drift: Array = _SWAY_M * np.sin(2 * np.pi * rates * time_s + phases).sum(axis=1)
-    return drift
+    return _SWAY_M * np.sin(2 * np.pi * rates * time_s + phases).sum(axis=1)
 
 
 def _body_frames(quats: FloatArray) -> tuple[BodyFrames, BodyFrames]:
@@ -218,8 +216,7 @@ def _chest_in_pelvis(turn: Array) -> Array:
     """(N, 3) the chest's joint in the pelvis' frame."""
     spine2 = turn[:, 3] @ (REST_JOINTS_M[6] - REST_JOINTS_M[3])
     spine3 = turn[:, 3] @ turn[:, 6] @ (REST_JOINTS_M[9] - REST_JOINTS_M[6])
-    at: Array = REST_JOINTS_M[3] - REST_JOINTS_M[0] + spine2 + spine3
-    return at
+    return REST_JOINTS_M[3] - REST_JOINTS_M[0] + spine2 + spine3
 
 
 def _limited(rotmat: Array, limit_rad: float) -> Array:
@@ -236,5 +233,4 @@ def _upright(chest: Array) -> Array:
     sine = np.linalg.norm(cross, axis=-1, keepdims=True)
     angle = np.arctan2(sine, up[:, 1:2])
     held = np.minimum(np.minimum(angle, _LARGEST_LEAN_RAD), np.pi - angle)
-    rotmat: Array = rotmat_from_axis_angle(cross / np.maximum(sine, 1e-9) * held)
-    return rotmat
+    return rotmat_from_axis_angle(cross / np.maximum(sine, 1e-9) * held)

@@ -39,10 +39,7 @@ def chosen_clips(
     """Clips in random order, from the start again when there are too few.
 
     Args:
-        clips: to choose from.
-        count: how many are wanted.
         kind: only those whose name says so.
-        seed: of the order.
 
     Raises:
         DatasetError: no clip is of this kind.
@@ -64,10 +61,7 @@ def draw_clip(
     """A part of a clip at `CLIP_RATE_HZ` as a single stream, body and camera drawn at random.
 
     Args:
-        clip: recorded motion.
-        body: gives joints and landmarks.
         num_frames: S at most; fewer where the clip is shorter.
-        rng: source of all choices.
     """
     step = round(POOL_RATE_HZ / CLIP_RATE_HZ)
     available = (len(clip.trans) - 1) // step + 1
@@ -99,8 +93,7 @@ def _camera_rotation(heading_rad: float, pitch_rad: float) -> FloatArray:
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     cos, sin = np.cos(pitch_rad), np.sin(pitch_rad)
     tilt = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    camera: FloatArray = (tilt @ R_WORLD_CAMERA.T @ turn).astype(np.float32)
-    return camera
+    return (tilt @ R_WORLD_CAMERA.T @ turn).astype(np.float32)
 
 
 def _truth(
@@ -127,5 +120,4 @@ def _place(points: FloatArray, focal_px: float) -> NDArray[np.float64]:
         is_ahead = placed[:, 2].min() > _NEAREST_M
         if is_ahead and (np.abs(placed[:, :2]) < limit * placed[:, 2:]).all():
             break
-    shift: NDArray[np.float64] = np.array([0.0, 0.0, distance_m]) - middle
-    return shift
+    return np.array([0.0, 0.0, distance_m]) - middle

@@ -49,7 +49,6 @@ class KeypointVideoSource:
         videos: labelled by our own tracker, whose 3D guess is part of the network's input.
         num_frames: S.
         num_streams: B.
-        seed: of the choices.
         skip_chance: chance of a track to be seen at half its frame rate.
 
     Raises:
@@ -143,7 +142,6 @@ def _batch(seen: _Seen, weight: FloatArray, lens: FloatArray) -> SequenceBatch:
     """Features and 2D targets; neutral values for what nobody knows.
 
     Args:
-        seen: by the tracker.
         weight: (S, B) 0 where a track has ended.
         lens: (B, 3) principal point and nominal focal length [px].
     """

@@ -53,7 +53,6 @@ def label_folder(
 
     Args:
         folder: searched at any depth; the tree is repeated under `out`.
-        out: where the `.npz` files go.
         tracker: looks at the frames; its tracks end with each video.
         skip_bad: leave videos out that cannot be read, and count them.
 

@@ -32,7 +32,6 @@ def laid_down(
     Args:
         quats: (N, 24, 4) local rotations, wxyz.
         trans: (N, 3) pelvis [m]; what it moved across the floor is dropped.
-        rng: source of all choices.
     """
     side = str(rng.choice(list(_SIDES), p=_CHANCES))
     root = rotmat_from_quat_wxyz(quats[:, 0].astype(np.float64))
@@ -55,5 +54,4 @@ def _height(quats: FloatArray) -> Array:
     joints = joint_positions(turns, bone_offsets(REST_JOINTS_M), np.zeros((len(quats), 3)))
     height = FLESH_M - joints[..., 2].min(axis=1)
     padded = np.pad(height, _SMOOTH_FRAMES // 2, mode="edge")
-    smooth: Array = np.convolve(padded, np.full(_SMOOTH_FRAMES, 1 / _SMOOTH_FRAMES), mode="valid")
-    return smooth
+    return np.convolve(padded, np.full(_SMOOTH_FRAMES, 1 / _SMOOTH_FRAMES), mode="valid")

@@ -12,5 +12,4 @@ def minimum_jerk(frames: NDArray[np.integer], length: float) -> NDArray[np.float
         length: of the movement [frames].
     """
     time = np.clip(frames / length, 0.0, 1.0)
-    share: NDArray[np.float64] = time**3 * (10 - 15 * time + 6 * time**2)
-    return share
+    return time**3 * (10 - 15 * time + 6 * time**2)

@@ -99,12 +99,8 @@ class MotionPool:
     """Equally long sequences, each spliced from random clips with cross-fades.
 
     Args:
-        clips: what to splice.
-        num_sequences: how many sequences to make.
         num_frames: length of each at `POOL_RATE_HZ`.
-        rng: source of all choices.
         weights: chance of each clip; None fits `rarity_weights` to the shares of standing and sitting.
-        shares: what the pool consists of.
     """
 
     def __init__(
@@ -177,8 +173,7 @@ def rarity_weights(clips: Sequence[MotionClip]) -> FloatArray:
     angles = [2 * np.arccos(np.clip(np.abs(np.sum(part * mean, axis=-1)), 0, 1)) for part in body]
     rarity = np.maximum([np.mean(angle) for angle in angles], _LEAST_RARITY_RAD)
     length = np.sqrt([min(len(clip.trans), 1200) for clip in clips])
-    weights: FloatArray = (length * (rarity / rarity.mean()) ** 2).astype(np.float32)
-    return weights
+    return (length * (rarity / rarity.mean()) ** 2).astype(np.float32)
 
 
 def _spliced(

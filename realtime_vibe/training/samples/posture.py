@@ -59,7 +59,6 @@ def posture_weights(
     proportional fitting. A posture that no clip has is left out.
 
     Args:
-        clips: the recordings.
         base: (C,) chances among clips of one posture.
         shares: wanted share of frames; `OTHER` has the rest.
     """
@@ -77,8 +76,7 @@ def posture_weights(
         there = (shown > 0) & (wanted > 0)
         factors[there] *= wanted[there] / (shown / shown.sum())[there]
         factors /= factors.max()
-    weights: FloatArray = (chances / chances.sum()).astype(np.float32)
-    return weights
+    return (chances / chances.sum()).astype(np.float32)
 
 
 def _spliced_frames(clip: MotionClip) -> Array:
@@ -86,8 +84,7 @@ def _spliced_frames(clip: MotionClip) -> Array:
     starts = max(1, len(clip.trans) - _SPLICE_TAIL_FRAMES)
     chance = np.minimum(np.arange(1, len(clip.trans) + 1), starts) / starts
     seen = postures(clip.quats, clip.trans)
-    frames: Array = np.bincount(seen, chance, len(Posture)).astype(np.float64)
-    return frames
+    return np.bincount(seen, chance, len(Posture)).astype(np.float64)
 
 
 def _pelvis_speed(trans: FloatArray) -> Array:
@@ -97,12 +94,10 @@ def _pelvis_speed(trans: FloatArray) -> Array:
     rows = np.arange(size)
     first, last = np.maximum(rows - half, 0), np.minimum(rows + half, size - 1)
     distance = np.linalg.norm((trans[last] - trans[first]).astype(np.float64), axis=-1)
-    speed: Array = distance * POOL_RATE_HZ / np.maximum(last - first, 1)
-    return speed
+    return distance * POOL_RATE_HZ / np.maximum(last - first, 1)
 
 
 def _up_cosine(root: FloatArray) -> Array:
     """(N,) cosine between the pelvis' own up (y) and the world's (z)."""
     w, x, y, z = root.astype(np.float64).T
-    cosine: Array = 2 * (y * z + w * x)
-    return cosine
+    return 2 * (y * z + w * x)

@@ -52,15 +52,12 @@ class SequenceSource(Protocol):
 
     def sample(self) -> SequenceBatch:
         """The next batch. May use torch's global CPU generator, which training saves as well."""
-        ...
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides the next batches: plain values and tensors, which a file can hold."""
-        ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +77,6 @@ class SequenceSampler:
     """Draws batches of simulated tracker output; a `SequenceSource`.
 
     Args:
-        pool: long motion sequences.
-        body: gives joints and landmarks.
-        settings: ranges.
-        noise: tracker errors.
         seed: of NumPy's choices; torch's global generator draws the noise.
     """
 

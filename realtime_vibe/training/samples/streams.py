@@ -29,8 +29,6 @@ class MotionDraw:
     """Draws streams from a pool; keeps no state but the generator it is given.
 
     Args:
-        pool: long motion sequences.
-        settings: ranges.
         rng: source of NumPy's choices; torch's global generator draws the pose jitter.
     """
 
