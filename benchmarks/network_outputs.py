@@ -6,7 +6,7 @@
 
 VMC, VRChat's trackers and the stream that the browser page asks for run together; receivers are processes of
 their own on this computer. Frames with and without the outputs take turns, 25 by 25, so that the
-machine's moods hit both alike.
+other load affects both alike.
 
 received     datagram frames that arrived, of those handed to the sender
 added        from the result being ready to the last byte at the receiver; `bare` sends a dozen bytes the

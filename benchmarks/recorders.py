@@ -3,7 +3,7 @@
     python -m benchmarks.recorders               # 30 frames a second, as from a camera
     python -m benchmarks.recorders --rate 0      # as fast as frames can be processed
 
-Blocks of 25 frames take turns, so that the machine's moods hit all alike: without outputs, with motion in every
+Blocks of 25 frames take turns, so that other load affects all alike: without outputs, with motion in every
 format, and with every output there is: motion, overlay video, VMC, VRChat, WebSocket with a receiver each.
 
 step     track to joints, the mesh where an output asks for it, and the hand-over to the outputs

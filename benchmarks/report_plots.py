@@ -304,7 +304,7 @@ def _draw_bars(
         rows: label, what was measured, colour, words behind the median.
     """
     low, medians, high = np.array([(s.p25, s.p50, getattr(s, until)) for _, s, _, _ in rows]).T
-    # One wild series must not make slivers of all the others' bars.
+    # One outlier series must not shrink all the others' bars.
     end_ms = min(high.max(), 1.6 * medians.max())
     whiskers = (medians - low, np.minimum(high, end_ms) - medians)
     places, colours = range(len(rows)), [colour for _, _, colour, _ in rows]

@@ -1,7 +1,7 @@
 """Frames of somebody who stands still: a recording, or one picture that a webcam goes on showing.
 
 Of a clip folder the first picture of `video.mp4` is held, scaled so that its longer side has at most
-960 px, and every frame is spoilt anew:
+960 px, and every frame is degraded anew:
 
 * moved by a slow sub-pixel wander of 0.3 px (standard deviation, each way, 0.1 to 0.6 Hz), so that
   edges cross the pixel grid; on a person 2.5 to 4 m away that is a true speed of about 2 mm/s;

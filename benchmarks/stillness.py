@@ -4,7 +4,7 @@
     python -m benchmarks.stillness ../shared/data/real3d      # pictures held still, for want of one
 
 A video is taken as it is, whole; of clip folders the first picture is held for 10 s at 30 frames a
-second and spoilt as a webcam would, see `still_frames`. A joint's speed is its way from one frame to
+second and degraded as by a webcam, see `still_frames`. A joint's speed is its way from one frame to
 the next over the time between; the first 2 s are left out. It is given for the output as it is
 (`placed`: in the camera frame, so with the jitter of depth), about the pelvis (`pose`), and for the
 tracker's world landmarks of the same 12 joints (`blazepose`, never smoothed). Everything runs twice:

@@ -8,7 +8,7 @@ window    the last 16 features run again from zeros for every frame, as the pape
 whole     every feature so far run again for every frame
 
 A stream really grows to the greatest length; at 16, 64, 256 .. frames a copy of it stops there, and
-then the copies go on in turn, a few frames at a time, so that the machine's moods hit every length alike.
+then the copies go on in turn, a few frames at a time, so that other load affects every length alike.
 Smoothing is on as in the app. What does not fit into --seconds is said to be left out.
 """
 
@@ -180,7 +180,7 @@ def measure(
                 turns = Turns(rounds=200, warmup_runs=1, budget_s=budget_of_mode_s)
             case _:
                 contenders = _wholes(stages, rows, budget_of_mode_s)
-                # All rounds after the first are a present: it alone is what was planned for.
+                # The first round is what the time was planned for; any others are extra.
                 turns = Turns(rounds=20, runs=1, skipped_runs=0, warmup_runs=0, budget_s=1.0)
         time_in_turns(list(contenders.values()), turns)
         medians[mode] = {}

@@ -21,7 +21,7 @@ from realtime_vibe.backends.graph_folder import GraphFolder
 from realtime_vibe.errors import ExportError
 
 TRACKER_PLACE = "tracker"
-_TRACKER_BEARS = ("fp32", "fp16")
+_TRACKER_PRECISIONS = ("fp32", "fp16")
 """Eight bits, of mantissa or of all, move the joints behind the landmark network by 40 to 50 mm."""
 _SETTINGS = (("openvino", "bf16"), ("onnx", "fp16"))
 """Precisions a backend can compute in without other files: CoreML does the second to any graph."""
@@ -162,14 +162,16 @@ def _plan(source: BuildSource, precision: str, kept: tuple[str, ...]) -> dict[st
     plan = {}
     for place, part in source.parts.items():
         for name, spec in part.graphs().items():
-            bears = name not in kept and (place != TRACKER_PLACE or precision in _TRACKER_BEARS)
+            takes_part = name not in kept and (
+                place != TRACKER_PLACE or precision in _TRACKER_PRECISIONS
+            )
             if precision == "int8":
-                bears = bears and num_convolutions(onnx.load(str(spec.path))) > 0
-            plan[name] = precision if bears else "fp32"
+                takes_part = takes_part and num_convolutions(onnx.load(str(spec.path))) > 0
+            plan[name] = precision if takes_part else "fp32"
     if precision not in plan.values():
         raise ExportError(
             f"nothing of {source.parts[''].path} would be in {precision}: eight bits are for convolutions, the "
-            "tracker bears neither them nor bf16, and some may be kept; expected another precision"
+            "tracker tolerates neither them nor bf16, and some may be kept; expected another precision"
         )
     return plan
 

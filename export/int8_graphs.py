@@ -1,7 +1,7 @@
 """Eight bits for the convolutions of a graph, by static quantization.
 
 Weights get a scale for every output channel, activations one for every tensor, found on real inputs. Matrix
-products stay as they are: the state of a recurrent network does not bear eight bits, and its products are few.
+products stay as they are: the state of a recurrent network does not tolerate eight bits, and its products are few.
 """
 
 import logging

@@ -29,7 +29,7 @@ class Target(Protocol):
         """Those it has, and for the others the reason why not."""
 
     def prepare(self) -> None:
-        """Loads the library, so that nothing is computed in vain.
+        """Loads the library, before anything is computed.
 
         Raises:
             BackendUnavailableError: it is missing; the message says how to get it.

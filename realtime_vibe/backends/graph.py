@@ -65,7 +65,7 @@ def described_graph(path: Path, entry: Mapping[str, Any], manifest: Mapping[str,
 
     Args:
         entry: what the manifest says of this graph. Its own precision counts where it states one: a
-            network that does not bear what the others do is kept in single.
+            network that does not tolerate what the others do is kept in single.
 
     Raises:
         KeyError: something that has no default is missing.

@@ -58,7 +58,7 @@ def crop_square(image: ImageArray, square: RotatedSquare, size: int) -> ImageArr
     offset = center - 0.5 - linear @ np.full(2, (size - 1) / 2)
     matrix = np.column_stack([linear, offset])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(  # type: ignore[assignment]
+    return cv2.warpAffine(  # type: ignore[return-value]
         image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT
     )
 

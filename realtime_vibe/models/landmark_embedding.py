@@ -10,7 +10,7 @@ from realtime_vibe.models.mirror import LANDMARK_FEATURES, Mirror
 class LandmarkEmbedding(nn.Module):
     """Standardises, clips and lifts landmark features, as they are and as a mirror shows them.
 
-    Clipping keeps one wild landmark (a tracker glitch) from throwing the recurrent state far from
+    Clipping keeps one outlier (a tracker glitch) from throwing the recurrent state far from
     anything seen in training.
 
     Args:

@@ -1,7 +1,7 @@
 """Products in half precision, everything else in single.
 
 Rounding hurts where small differences are added up or lengths divided by: the recurrent state, the iterated
-estimate, the orthonormal rotations, the camera. Products of weights bear it. So only weights become half,
+estimate, the orthonormal rotations, the camera. Products of weights tolerate it. So only weights become half,
 and the type they have is the type they are multiplied in.
 """
 

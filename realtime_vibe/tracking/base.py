@@ -42,7 +42,7 @@ def counting_answers(
         scores: (A,) in [0, 1].
         boxes: (A, B).
         min_score: lower ones are left out.
-        overflows: is told, as `DETECTOR_OVERFLOW`, of others that are left out as they are not finite.
+        overflows: counts, as `DETECTOR_OVERFLOW`, others that are left out as they are not finite.
     """
     is_high = ~(scores < min_score)  # of NaN nobody knows
     is_sound = is_high & np.isfinite(scores) & np.isfinite(boxes).all(axis=1)

@@ -139,7 +139,7 @@ def test_a_mark_in_front_as_editors_on_windows_write_it(settings: Path) -> None:
     assert build_config({}, settings).smooth == 0.5
 
 
-def test_mistakes_name_file_setting_and_cure(settings: Path, subtests: pytest.Subtests) -> None:
+def test_mistakes_name_file_setting_and_remedy(settings: Path, subtests: pytest.Subtests) -> None:
     for line, message in [
         ("sorce = 'x'", "unknown setting 'sorce' (did you mean 'source'?)"),
         ("max_frame = 3", "did you mean 'max-frames'?"),

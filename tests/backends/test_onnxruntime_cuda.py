@@ -67,7 +67,7 @@ def test_other_sizes_and_types_are_refused(provider):
         session.run(feeds)
 
 
-def test_full_memory_names_the_cure():
+def test_full_memory_names_the_remedy():
     error = RuntimeError("BFCArena: Failed to allocate memory for requested buffer of size 7\nat")
     assert "size 7): close other programs" in str(_run_error(STEP, error))
     assert "nvidia-smi" in str(_run_error(STEP, RuntimeError("CUDNN failure 5000")))

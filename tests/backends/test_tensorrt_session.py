@@ -153,7 +153,7 @@ def test_a_rejected_engine_gives_tensorrts_reason(make, driver):
         make(library=FakeTensorRt(driver, rejects=True))
 
 
-def test_full_memory_names_the_cure(make, driver):
+def test_full_memory_names_the_remedy(make, driver):
     with pytest.raises(BackendUnavailableError, match=r"no GPU memory for .*close other programs"):
         make(library=FakeTensorRt(driver, is_full=True))
     driver.fail["cuMemAlloc_v2"] = 2
@@ -171,7 +171,7 @@ def test_a_lost_gpu_is_an_error_in_one_line(make, driver):
         session.run(_x(1))
 
 
-def test_no_gpu_names_the_cure():
+def test_no_gpu_names_the_remedy():
     with pytest.raises(BackendUnavailableError, match=r"finds no GPU: install NVIDIA's driver"):
         CudaDevice(FakeDriver(num_devices=0))
     driver = FakeDriver()
@@ -181,7 +181,7 @@ def test_no_gpu_names_the_cure():
 
 
 @no_driver
-def test_no_driver_names_the_cure():
+def test_no_driver_names_the_remedy():
     with pytest.raises(
         BackendUnavailableError, match=r"no NVIDIA driver .* is not found\): install"
     ):

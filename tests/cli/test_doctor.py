@@ -40,7 +40,7 @@ def _doctor(prelude: str = "", *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_two_opencvs_are_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_opencvs_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_installed(monkeypatch, "opencv-python", "opencv-contrib-python", "onnxruntime")
     (finding,) = doctor.check_clashes()
     assert finding.level == BROKEN
@@ -50,7 +50,7 @@ def test_two_opencvs_are_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
-def test_two_onnxruntimes_are_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_onnxruntimes_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend_installed(monkeypatch, "opencv-python-headless", "onnxruntime", "onnxruntime-gpu")
     (finding,) = doctor.check_clashes()
     assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime" in finding.text

@@ -186,7 +186,7 @@ def test_torch_tensorrt_compiles_on_a_gpu(tmp_path):
     ("target", "module", "extra"),
     [("tensorrt", "tensorrt", "tensorrt"), ("torch-tensorrt", "torch_tensorrt", "torch-tensorrt")],
 )
-def test_a_missing_library_is_one_line_with_the_cure(target, module, extra, tmp_path, capsys):
+def test_a_missing_library_is_one_line_with_the_remedy(target, module, extra, tmp_path, capsys):
     if importlib.util.find_spec(module) is not None:
         pytest.skip(f"{module} is installed")
     arguments = ["--target", target, "--precision", "fp16", "--out", str(tmp_path / "out")]

@@ -80,7 +80,7 @@ def test_steady_region_stays_within_its_slack(
 
 
 def test_two_trackers_of_one_film_meet() -> None:
-    """What a network answers depends a little on where it looks, by no rule."""
+    """What a network answers depends a little on where it looks, unpredictably."""
 
     def followed(start_px: float) -> RotatedSquare:
         region = RotatedSquare(center_x_px=start_px, center_y_px=80.0, side_px=200.0, roll_rad=0.0)

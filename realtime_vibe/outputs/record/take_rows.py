@@ -91,7 +91,7 @@ ANY_BODY = RecordedBody()
 def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = ANY_BODY) -> Rows:
     """One row per person, or one invalid row when nobody is in view.
 
-    Somebody whose numbers are not finite is nobody: one such row would spoil every format.
+    Somebody whose numbers are not finite is nobody: one such row would damage every format.
 
     Args:
         result: of one frame; the rows take its world.

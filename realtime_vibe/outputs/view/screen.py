@@ -108,7 +108,7 @@ def x11_preferred() -> Iterator[None]:
     """Makes window libraries that know both take X11 inside the `with` block, where it answers.
 
     GLFW takes Wayland when WAYLAND_DISPLAY is set, and does not come back when nobody answers
-    there. It also lends XDG_RUNTIME_DIR where a bare machine sets none: libwayland prints an error
+    there. It also sets XDG_RUNTIME_DIR where a bare machine sets none: libwayland prints an error
     without.
     """
     if not sys.platform.startswith("linux"):
