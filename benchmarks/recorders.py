@@ -26,9 +26,9 @@ from benchmarks.network_outputs import BLOCK, KINDS, WARMUP_FRAMES, Outputs
 from benchmarks.other_work import warn_if_busy
 from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
-from realtime_vibe.app.live_run import ResultWriter
 from realtime_vibe.app.outputs import VideoSink
 from realtime_vibe.app.run import BuiltPipeline
+from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.spool_reader import open_spool
@@ -45,7 +45,7 @@ Samples = dict[str, list[float]]
 
 def measure(
     built: BuiltPipeline,
-    writers: Mapping[str, tuple[ResultWriter | Outputs, ...]],
+    writers: Mapping[str, tuple[ResultSink | Outputs, ...]],
     frames: list[Frame],
     rate_hz: float,
 ) -> tuple[Samples, Samples]:

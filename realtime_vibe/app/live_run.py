@@ -13,8 +13,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
@@ -26,16 +26,8 @@ from realtime_vibe.system.timing import RateMeter
 
 logger = logging.getLogger(__name__)
 _JOIN_S = 5.0
-
-
-class ResultWriter(Protocol):
-    """Something that wants every processed frame, in order, from the inference thread."""
-
-    def write(self, result: FrameResult) -> None:
-        """Takes one result."""
-
-    def close(self) -> None:
-        """Finishes the output; may be called twice."""
+_SILENCE_S = 1.0
+"""A source without a frame for longer is shown as silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +71,7 @@ class LiveRun:
         self._capture = CaptureThread(source, self._frames, lossless=every_frame)
         self._inference = Worker("inference", self._infer, self._results.close)
         self._commands: deque[Callable[[], None]] = deque()
-        self._writers: list[ResultWriter] = []
+        self._writers: list[ResultSink] = []
         self._stop = threading.Event()
         self._resumed = threading.Event()
         self._resumed.set()
@@ -103,11 +95,11 @@ class LiveRun:
         """
         return self._results.take(timeout_s)
 
-    def add_writer(self, writer: ResultWriter) -> None:
+    def add_writer(self, writer: ResultSink) -> None:
         """Gives every result from the next one on to `writer`; before `start`, or by `post`."""
         self._writers.append(writer)
 
-    def finish_writer(self, writer: ResultWriter) -> None:
+    def finish_writer(self, writer: ResultSink) -> None:
         """Takes a writer out and closes it; only by `post`."""
         self._writers.remove(writer)
         writer.close()
@@ -129,13 +121,12 @@ class LiveRun:
             self._resumed.set()
 
     @property
-    def source_status(self) -> str:
-        """`ok`, or what is wrong with the source."""
-        return self._capture.status
-
-    def seconds_since_frame(self) -> float:
-        """Age of the last grabbed frame [s]."""
-        return self._capture.seconds_since_frame(time.perf_counter())
+    def trouble(self) -> str:
+        """What is wrong with the source, for people; empty when nothing is."""
+        if self._capture.status != "ok":
+            return self._capture.status
+        silent_s = self._capture.seconds_since_frame(time.perf_counter())
+        return f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""
 
     @property
     def frames_grabbed(self) -> int:

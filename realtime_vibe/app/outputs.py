@@ -46,8 +46,6 @@ logger = logging.getLogger(__name__)
 _POLL_S = 0.008
 """How long the main thread waits for a result before it serves the windows again."""
 _MESSAGE_S = 2.5
-_SILENCE_S = 1.0
-"""A live source without a frame for longer is shown as silent."""
 
 
 class VideoSink:
@@ -301,10 +299,6 @@ class LiveOutputs:
         now_s = time.perf_counter()
         rates = live.rates
         last = live.latest_result
-        status = live.source_status
-        silent_s = live.seconds_since_frame()
-        if status == "ok":
-            status = f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""
         return HudState(
             capture_fps=rates.capture_fps,
             inference_fps=rates.inference_fps,
@@ -319,6 +313,6 @@ class LiveOutputs:
             is_recording=self._takes is not None and self._takes.is_recording,
             recorded_s=self._takes.recorded_s if self._takes is not None else 0.0,
             is_paused=live.paused,
-            source_status="" if live.paused else status,
+            source_status="" if live.paused else live.trouble,
             message=self._news(now_s),
         )

@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 _INTERVAL_S = 0.5
 _LOG_INTERVAL_S = 30.0
 """Time between two lines where each stays: in files and journals."""
-_SILENCE_S = 1.0
-"""A live source without a frame for longer is shown as silent."""
 _DEFAULT_COLUMNS = 80
 _BETWEEN = " | "
 _UNKNOWN = "measuring latency"
@@ -170,7 +168,7 @@ def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
     rates = live.rates
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning
-        _trouble(live),
+        live.trouble,
         f"rec {recording}" if recording else "",
         f"camera {rates.capture_fps:.1f}, motion {rates.inference_fps:.1f} fps",
         _people(len(last.people) if last is not None else 0),
@@ -200,10 +198,3 @@ def _people(count: int) -> str:
     if count == 0:
         return "nobody in view"
     return "1 person" if count == 1 else f"{count} people"
-
-
-def _trouble(live: LiveRun) -> str:
-    if live.source_status != "ok":
-        return live.source_status
-    silent_s = live.seconds_since_frame()
-    return f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from realtime_vibe.app.live_run import LiveRun, ResultWriter
+from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.base import ResultSink, check_output_path
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, check_motion_path
@@ -52,7 +52,7 @@ class TakeSettings:
 class TakeContent:
     """Where takes get what they hold from."""
 
-    open_video: Callable[[Path, bool], ResultWriter]
+    open_video: Callable[[Path, bool], ResultSink]
     """Opens an overlay video at a path; the flag says whether an existing file may be replaced."""
     body: RecordedBody = ANY_BODY
 
@@ -91,7 +91,7 @@ def check_take(settings: TakeSettings) -> None:
 class TakeSink:
     """A writer (a recorder or a video) whose fault ends the take, not the run; `name` is for messages."""
 
-    def __init__(self, name: str, writer: ResultWriter) -> None:
+    def __init__(self, name: str, writer: ResultSink) -> None:
         self.name = name
         self._writer = writer
         self._error: OutputError | None = None

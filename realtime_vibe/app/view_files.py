@@ -5,10 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from realtime_vibe.app.live_run import ResultWriter
 from realtime_vibe.app.takes import TakeSink
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.base import ResultSink, check_output_path
 from realtime_vibe.packets import FrameResult
 
 logger = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ class ViewFiles:
 
     def __init__(
         self,
-        open_video: Callable[[Path], ResultWriter],
+        open_video: Callable[[Path], ResultSink],
         save_picture: Callable[[Path, FrameResult], None],
     ) -> None:
         self.video, self.picture = _free_names()

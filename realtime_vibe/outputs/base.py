@@ -13,7 +13,6 @@ from typing import Protocol
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.placing import remove_leftovers
 from realtime_vibe.packets import FrameResult
-from realtime_vibe.system.closing import Closable
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
 
 _RESERVED_BYTES = 40
@@ -22,7 +21,7 @@ _RANDOM_BYTES = 8
 """What `tempfile` adds to a prefix."""
 
 
-class ResultSink(Closable, Protocol):
+class ResultSink(Protocol):
     """Takes the pipeline's results, one frame after the other."""
 
     def write(self, result: FrameResult) -> None:

@@ -2,10 +2,10 @@
 
 import threading
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from realtime_vibe.packets import Frame
+from realtime_vibe.system.closing import Closable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class SourceInfo:
     """Whether frames come at their own time and are lost when nobody reads them."""
 
 
-class FrameSource(Protocol):
+class FrameSource(Closable, Protocol):
     """A stream of frames: `open`, `read` until None, `close`. Opened once, read by one thread.
 
     Frames of live sources carry `time.perf_counter` as their capture time, frames of files their
@@ -53,14 +53,3 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Releases everything. May be called again, and from another thread: ends a waiting `read`."""
-
-    def __enter__(self) -> Self:
-        """Opens the source."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Closes the source."""
