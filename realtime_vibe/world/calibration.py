@@ -4,7 +4,7 @@ World frame: z up along gravity, floor at z = 0, y away from the camera, origin 
 was calibrated [m].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,12 +66,8 @@ class Calibration:
     def applied(self, params: SmplParams) -> SmplParams:
         """The parameters with the calibrated shape, the same size in the picture as before."""
         place = params.weak_camera[1:] * self.scale + self.shift
-        return SmplParams(
-            global_orient=params.global_orient,
-            body_pose=params.body_pose,
-            betas=self.betas,
-            weak_camera=np.array([params.weak_camera[0] / self.scale, *place], np.float32),
-        )
+        camera = np.array([params.weak_camera[0] / self.scale, *place], np.float32)
+        return replace(params, betas=self.betas, weak_camera=camera)
 
 
 class BodyHeight:

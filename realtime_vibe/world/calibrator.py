@@ -7,7 +7,7 @@ length comes from a stated field of view, or from a stated distance, else the us
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -159,14 +159,7 @@ class Calibrator:
         world = world_from_standing(
             np.mean(ups, axis=0), np.median(pelvises, axis=0), np.concatenate(soles)
         )
-        return Calibration(
-            T_world_camera=world,
-            betas=betas,
-            scale=scale,
-            shift=draft.shift,
-            focal_share=focal_share,
-            height_m=draft.height_m,
-        )
+        return replace(draft, T_world_camera=world, focal_share=focal_share)
 
     def _shift(self, betas: FloatArray, mean: FloatArray, scale: float) -> FloatArray:
         """(2,) [m]: bodies are placed by an origin in the chest, but grow and pose about the pelvis."""

@@ -9,6 +9,7 @@ Legend: 2 feet, left first; 2 points of each, heel first.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -249,13 +250,7 @@ class FootLock:
             body_pose[hip - 1] = pose.rotations[0].T @ thigh
             body_pose[knee - 1] = thigh.T @ shin
             body_pose[ankle - 1] = shin.T @ self._turns[foot]
-        corrected = SmplParams(
-            global_orient=params.global_orient,
-            body_pose=body_pose,
-            betas=params.betas,
-            weak_camera=params.weak_camera,
-        )
-        return corrected, (transl + self._root).astype(np.float32)
+        return replace(params, body_pose=body_pose), (transl + self._root).astype(np.float32)
 
 
 def _at_pivot(moved: FloatArray, soles: FloatArray, up: FloatArray) -> FloatArray:

@@ -1,5 +1,7 @@
 """Upper-body mode: legs that the camera does not see rest instead of flailing."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle, rotmat_from_rot6d
@@ -121,12 +123,7 @@ class RestingLegs:
             ease = self.share * self.share * (3.0 - 2.0 * self.share)
             mixed = body_pose[rows] + np.float32(ease) * (rest - body_pose[rows])
             body_pose[rows] = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
-        return SmplParams(
-            global_orient=params.global_orient,
-            body_pose=body_pose,
-            betas=params.betas,
-            weak_camera=params.weak_camera,
-        )
+        return replace(params, body_pose=body_pose)
 
 
 def _level(global_orient: FloatArray, up: FloatArray) -> FloatArray:
