@@ -3,6 +3,7 @@ r"""How fast planted feet slide over the floor, with and without --foot-lock.
     python -m realtime_vibe.training.render.render_clips --motion ../shared/data/motion --out out/walks --clips 6 \
         --frames 90 --kind walking
     python -m benchmarks.foot_skate out/walks --plot out/skate.png
+    python -m benchmarks.foot_skate ../shared/data/real3d    # without what needs a true pose
 
 Of each foot's heel and ball the slower one counts: a foot rolls. Speeds are horizontal for a level camera.
 `lower`: of the lower foot, all the time. `held`: while the lock says that the foot is planted. `true`: while the captured foot is slower than
