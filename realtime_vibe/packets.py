@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from realtime_vibe.errors import ShapeError
 
@@ -20,6 +20,14 @@ ImageArray = NDArray[np.uint8]
 NUM_BETAS = 10
 NUM_SMPL_JOINTS = 24
 NUM_LANDMARKS = 33
+
+LARGEST = 1e6
+"""No place, turn or picture is larger [m, rad, px]: what is computed of such numbers stays finite."""
+
+
+def are_sound(*arrays: ArrayLike, largest: float = LARGEST) -> bool:
+    """Whether every number is finite and no larger than `largest`."""
+    return all(bool((np.abs(array) <= largest).all()) for array in arrays)  # NaN is no smaller
 
 
 def _check(name: str, array: NDArray[np.generic], shape: tuple[int | None, ...]) -> None:
@@ -68,10 +76,9 @@ class PoseLandmarks:
         _check("PoseLandmarks.visibility", self.visibility, (NUM_LANDMARKS,))
 
     @property
-    def is_finite(self) -> bool:
-        """Whether every number is one: a network in half may overflow."""
-        numbers = (self.image_px, self.world_m, self.visibility, self.presence)
-        return all(bool(np.isfinite(part).all()) for part in numbers)
+    def is_sound(self) -> bool:
+        """Whether every number can be a landmark's: a network in half may overflow."""
+        return are_sound(self.image_px, self.world_m, self.visibility, self.presence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

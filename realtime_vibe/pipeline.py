@@ -22,6 +22,7 @@ from realtime_vibe.packets import (
     PersonResult,
     SmplParams,
     TrackedPerson,
+    are_sound,
 )
 from realtime_vibe.system.few_warnings import FewWarnings
 from realtime_vibe.system.timing import StageTimer
@@ -215,7 +216,7 @@ class MotionCapturePipeline:
                 person, params, transl, (width, height), now_s
             )
         mesh = self._body.forward(params.global_orient, params.body_pose, params.betas, transl)
-        if not np.isfinite(mesh.joints).all():  # every number above goes into them
+        if not are_sound(mesh.joints):  # every number above goes into them
             self._temporal.start_over(person.track_id)
             if self._corrections is not None:
                 self._corrections.start_over(person.track_id)

@@ -48,7 +48,7 @@ class LiveStream(ClosedByWith):
         self._frames = frames
         self._cleanup = ExitStack()
         self._live: LiveRun | None = None
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
         self._faces: NDArray[np.integer] | None = None
         self._is_closed = False
         # The threads hold no reference to the stream, so a forgotten one is collected and closed.
@@ -62,13 +62,14 @@ class LiveStream(ClosedByWith):
         return self._faces
 
     def close(self) -> None:
-        """Ends the threads and finishes the outputs; may be called twice.
+        """Ends the threads and finishes the outputs; may be called twice, and from any thread.
 
         Raises:
             RealtimeVibeError: an output could not be finished.
         """
         self._is_closed = True
-        self._finalizer()
+        with self._opening:  # what another thread is opening has to be there to be closed
+            self._finalizer()
 
     def __iter__(self) -> Iterator[StreamedFrame]:
         return self

@@ -18,6 +18,8 @@ from realtime_vibe.outputs.base import check_inputs_stay
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_import import (
     NpzMotion,
+    betas_of,
+    gender_of,
     names_of_keypoints,
     rate_of,
     rows_of_amass,
@@ -42,6 +44,7 @@ from realtime_vibe.system.npz_file import open_npz
 logger = logging.getLogger(__name__)
 
 _PART = ".part"
+_MOST_OUTPUTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +137,8 @@ def _wanted(part: Path, spool: Spool) -> tuple[Path, ...]:
     All of them lie in the spool's folder: one from elsewhere must not choose where this program writes.
     """
     names = dict.fromkeys(PureWindowsPath(name).name for name in spool.facts.outputs)
+    if len(names) > _MOST_OUTPUTS:
+        raise OutputError(f"{part} asks for {len(names)} files: say which with --output OUT.npz")
     outputs = tuple(part.parent / name for name in names if name and name.isprintable())
     for name in set(spool.facts.outputs) - {path.name for path in outputs}:
         logger.warning("%r lies in another folder: it is made beside %s", name, part)
@@ -187,12 +192,8 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
         with open_npz(source, MotionFileError, "expected an .npz of motion") as archive:
             motion = NpzMotion(archive)
             names = names_of_keypoints(motion.facts) if motion.is_ours else ()
-            gender = motion.facts.get("gender", np.zeros(0))
-            facts = replace(
-                _facts(settings),
-                gender=str(gender) if gender.size == 1 else "neutral",
-                keypoint_names=names,
-            )
+            gender = gender_of(motion.facts)
+            facts = replace(_facts(settings), gender=gender, keypoint_names=names)
             needs_skin = with_mesh or not motion.is_ours
             skin = _default_skin(settings) if needs_skin else None
             writer = SpoolWriter(Path(folder) / f"rows{_PART}", facts)
@@ -209,7 +210,6 @@ def _rows_of_npz(
         names = names_of_keypoints(motion.facts)
         yield from (rows_of_recording(block, names) for block in motion.blocks())
         return
-    given = motion.facts.get("betas", np.zeros(0))
     betas = np.zeros(NUM_BETAS, np.float32)
     if settings.body is None:
         logger.warning(
@@ -217,8 +217,8 @@ def _rows_of_npz(
             "name a body file with --body for the recorded shape",
             source,
         )
-    elif given.ndim == 1:
-        betas[: min(len(given), NUM_BETAS)] = given[:NUM_BETAS]
+    else:
+        betas = betas_of(motion.facts)
     rate_hz, first = rate_of(motion.facts), 0
     for block in motion.blocks():
         yield rows_of_amass(block, skin, betas, first=first, rate_hz=rate_hz)
@@ -235,11 +235,12 @@ def _take_of(spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Tak
 
 
 def _recorded_skin(part: Path, facts: SpoolFacts, settings: ConvertSettings) -> SkinnedBody:
-    file = Path(facts.body_file)
-    if settings.body is not None or not facts.body_file or not file.is_file():
+    # A network folder that a spool names would be asked, and be told who asks.
+    is_remote = PureWindowsPath(facts.body_file).drive.startswith("\\\\")
+    if settings.body is not None or not facts.body_file or is_remote:
         return _default_skin(settings)
     try:
-        return _skin(file)
+        return _skin(Path(facts.body_file))
     except BodyModelError as error:
         logger.warning("%s: %s; the default body is tried", part, error)
         return _default_skin(settings)

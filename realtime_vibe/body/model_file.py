@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import PARENTS
 from realtime_vibe.errors import BodyModelError, one_line
-from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS, FloatArray
+from realtime_vibe.packets import (
+    LARGEST,
+    NUM_BETAS,
+    NUM_LANDMARKS,
+    NUM_SMPL_JOINTS,
+    FloatArray,
+    are_sound,
+)
 from realtime_vibe.system.file_boundary import reason_of
 from realtime_vibe.system.npz_file import open_npz
 
@@ -26,6 +33,8 @@ NUM_EXTRA_JOINTS = 9
 """Rows of `J_regressor_extra` (Kolotouros et al. 2019 publish them, SPIN)."""
 
 _ROW_SUM_TOLERANCE = 1e-3
+_LARGEST_WEIGHT = 10.0
+"""Of one vertex; fitted regressors have a few beyond 1, and below 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +140,7 @@ def body_from_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> BodyModel:
         posedirs=_floats(arrays, "posedirs"),
         J_regressor=_floats(arrays, "J_regressor"),
         weights=_floats(arrays, "weights"),
-        faces=_array(arrays, "f", "iu").astype(np.int32),
+        faces=_indices(arrays, "f"),
         blazepose_regressor=_floats(arrays, landmarks) if landmarks in arrays else None,
         J_regressor_extra=_floats(arrays, extra) if extra in arrays else None,
         metadata=_metadata(arrays),
@@ -152,9 +161,17 @@ def _array(arrays: Mapping[str, NDArray[np.generic]], name: str, kinds: str) -> 
 
 def _floats(arrays: Mapping[str, NDArray[np.generic]], name: str) -> FloatArray:
     array = np.ascontiguousarray(_array(arrays, name, "f"), np.float32)
-    if not np.isfinite(array).all():
-        raise BodyModelError(f"{name} has values that are not finite")
+    if not are_sound(array):
+        raise BodyModelError(f"{name} has values that are not finite or beyond {LARGEST:g}")
     return array
+
+
+def _indices(arrays: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.int32]:
+    array = _array(arrays, name, "iu")
+    indices = array.astype(np.int32)
+    if not (indices == array).all():
+        raise BodyModelError(f"{name} has numbers of no vertex")
+    return indices
 
 
 def _check_tree(kintree_table: NDArray[np.generic]) -> None:
@@ -188,3 +205,5 @@ def _expect_unit_rows(name: str, array: FloatArray) -> None:
     worst = float(np.abs(array.sum(axis=1, dtype=np.float64) - 1.0).max(initial=0.0))
     if worst > _ROW_SUM_TOLERANCE:
         raise BodyModelError(f"{name} has a row whose sum is {worst:.3g} away from 1")
+    if not are_sound(array, largest=_LARGEST_WEIGHT):
+        raise BodyModelError(f"{name} has weights beyond {_LARGEST_WEIGHT:g}, expected 0 to 1")

@@ -38,11 +38,14 @@ EXIT_OK = 0
 EXIT_BUG = 1
 EXIT_INTERRUPTED = 130
 _LONGEST_LINE = 4000
+_MOST_PIXELS = "90000000"
+"""Of a picture: a file of a few kB can hold any number. OpenCV asks once, when it is imported."""
 
 
 def program() -> NoReturn:
     """The process: `main` between standard streams that cannot fail and an end that cannot hang."""
     make_lenient()
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", _MOST_PIXELS)
     if "debug" not in sys.argv:
         silence_libraries()
     try:

@@ -4,6 +4,7 @@ Legend: N frames, K joints of the file (end sites not counted), C channels. Leng
 unit, the world is what the file's author made it (most often y up).
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.packets import LARGEST, are_sound
 
 Array = NDArray[np.float64]
 
@@ -18,6 +20,8 @@ MAX_BVH_BYTES = 1 << 30
 """Two hours of all of SMPL's joints, positions too, at 30 frames a second."""
 
 _FREE_JOINTS = 10_000
+_SHORTEST_S, _LONGEST_S = 1e-5, 1e3
+"""Of a frame."""
 
 _AXES = "XYZ"
 _CHANNELS = frozenset(f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation"))
@@ -192,10 +196,10 @@ class _Hierarchy:
         self._joints[index] = replace(self._joints[index], channels=names)
 
     def _number(self, word: str) -> float:
-        try:
-            return float(word)
-        except ValueError:
-            raise self._error(f"'{word}' is no number") from None
+        with contextlib.suppress(ValueError):
+            if are_sound(number := float(word)):
+                return number
+        raise self._error(f"'{word}' is no number of a bone")
 
     def _error(self, message: str) -> ValueError:
         return ValueError(f"line {self.position}: {message}")
@@ -220,6 +224,8 @@ def _motion(lines: list[str], num_channels: int) -> tuple[Array, float]:
         raise ValueError(
             f"{len(values)} numbers, expected {num_frames} frames of {num_channels}: the file is cut off"
         )
-    if not (np.isfinite(frame_time_s) and frame_time_s > 0 and np.isfinite(values).all()):
-        raise ValueError(f"a frame time of {frame_time_s} or a value that is not finite")
+    if not (_SHORTEST_S <= frame_time_s <= _LONGEST_S and are_sound(values)):
+        raise ValueError(
+            f"a frame time of {frame_time_s}, or a value that is not finite or beyond {LARGEST:g}"
+        )
     return values.reshape(num_frames, num_channels), frame_time_s

@@ -13,6 +13,14 @@ FloatingArray = NDArray[Any]
 """float32 or float64; results have the dtype of the input."""
 
 _EPS = 1e-8
+_OFF = 1e-3
+"""How far a matrix that was rounded may be from a rotation."""
+
+
+def are_rotations(matrices: FloatingArray) -> bool:
+    """Whether (..., 3, 3) neither scale, nor bend, nor mirror; NaN does."""
+    products = matrices @ np.swapaxes(matrices, -1, -2)
+    return bool((np.abs(products - np.eye(3)) < _OFF).all() and (np.linalg.det(matrices) > 0).all())
 
 
 def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:

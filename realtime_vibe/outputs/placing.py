@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import logging
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from realtime_vibe.system.file_lock import try_lock
 logger = logging.getLogger(__name__)
 
 _PREFIX, _SUFFIX = ".realtime-vibe-", ".tmp"
+_TEMPORARY = re.compile(rf"{_PREFIX}\d+-[0-9a-f]{{8}}{_SUFFIX}")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, overwrite: bool) -> Path:
@@ -93,8 +95,9 @@ def move_beside(path: Path) -> Path:
 def remove_leftovers(folder: Path) -> None:
     """Removes temporary files of runs that were killed while they wrote them."""
     for leftover in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        with contextlib.suppress(OSError), leftover.open("rb") as file:
-            if try_lock(file):  # else somebody is writing it
+        with contextlib.suppress(OSError), open_regular(leftover) as file:
+            is_ours = _TEMPORARY.fullmatch(leftover.name) and not leftover.is_symlink()
+            if is_ours and try_lock(file):  # else somebody is writing it
                 leftover.unlink()
                 logger.info("removed %s, left by a run that was cut off", leftover)
 

@@ -1,5 +1,6 @@
 """From what the user typed to a source."""
 
+import contextlib
 import logging
 import math
 import re
@@ -79,11 +80,14 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
     Raises:
         SourceError: `spec` is empty, or names no images where images are expected.
     """
-    if not spec.strip() or "\0" in spec:
-        raise SourceError(
-            f"got the source {spec!r}, expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"
-        )
-    path = Path(spec)
+    assumed_fps = fps or DEFAULT_FPS
+    advice = "expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"
+    if not spec.strip():
+        raise SourceError(f"got the source {spec!r}, {advice}")
+    with file_boundary(spec, SourceError, advice):
+        path = Path(url2pathname(urlsplit(spec).path)) if is_url(spec) else Path(spec)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # a name that cannot be one
     if spec == "-":
         path = _STANDARD_INPUT
         if not (is_pipe(path) or path.is_file()):
@@ -91,13 +95,6 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
                 "nothing is piped into standard input; expected a video, as in "
                 "ffmpeg -i CLIP -f matroska - | realtime-vibe --source -"
             )
-    elif is_url(spec):
-        path = Path(url2pathname(urlsplit(spec).path))
-    assumed_fps = fps or DEFAULT_FPS
-    with file_boundary(
-        path, SourceError, "expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"
-    ):
-        path.exists()  # a name that cannot be one
     if path.is_dir():
         return folder_source(path, fps=assumed_fps, paced=paced)
     if is_image(path):

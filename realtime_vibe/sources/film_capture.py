@@ -8,8 +8,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
-from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps, to_bgr8
+from realtime_vibe.sources.opencv import (
+    MAX_FILM_PIXELS,
+    Capture,
+    plausible_count,
+    plausible_fps,
+    to_bgr8,
+)
 from realtime_vibe.sources.picture_shape import PictureShape, ShapeWatch, is_turned, scaled_to
 from realtime_vibe.system.timing import Clock
 
@@ -40,6 +47,9 @@ class FilmCapture:
         is_recorded: read on past damage; a live stream tells its reader about every failed grab.
         reopen: opens the same medium once more; None where it can be read only once.
         packets: opens the second capture that sizes are read from; None: they are taken as constant.
+
+    Raises:
+        SourceError: its pictures are too large.
     """
 
     def __init__(
@@ -55,7 +65,12 @@ class FilmCapture:
         self._is_recorded = is_recorded
         self._reopen = reopen
         self._clock = clock
-        self._shape = PictureShape.of(capture)
+        self._shape = shape = PictureShape.of(capture)
+        if shape.width * shape.height > MAX_FILM_PIXELS:
+            capture.release()
+            raise SourceError(
+                f"its pictures have {shape.width}x{shape.height} px, expected at most 8K"
+            )
         self._turned = is_turned(capture)
         self._is_jpeg = is_jpeg(capture) and not self._turned
         self._fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))

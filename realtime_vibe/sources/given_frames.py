@@ -58,12 +58,14 @@ class GivenFrames(PictureSequence):
         except StopIteration:
             return None
         shape = getattr(picture, "shape", None)
+        is_picture = shape is not None and len(shape) in {2, 3} and picture.dtype == np.uint8
         try:
-            image = to_bgr8(picture) if shape is not None and len(shape) in {2, 3} else None
+            image = to_bgr8(picture) if is_picture else None
         except ShapeError as error:
             raise SourceError(f"frames: picture {self._index}: {error}") from None
         if image is None:
-            got = type(picture).__name__ if shape is None else f"an array of shape {shape}"
+            got = type(picture).__name__
+            got = got if shape is None else f"an array of shape {shape} of {picture.dtype}"
             raise SourceError(
                 f"frames: picture {self._index} is {got}, expected an array (height, width, 3) of uint8, "
                 "blue first"

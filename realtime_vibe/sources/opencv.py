@@ -13,6 +13,8 @@ from realtime_vibe.system.frame_rates import nearest_standard_rate
 
 MAX_PLAUSIBLE_FPS = 1000.0  # streams without a rate report 0, NaN, 90000 or 180000 (their clock)
 MAX_PLAUSIBLE_COUNT = 1e9  # a year at 30 fps
+MAX_FILM_PIXELS = 36_000_000
+"""Of a film's picture, 8K; a file of a few kB can claim and hold any size."""
 
 
 class Capture(Protocol):

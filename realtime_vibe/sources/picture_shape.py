@@ -15,7 +15,7 @@ import cv2
 
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.film_opening import open_contained
-from realtime_vibe.sources.opencv import Capture
+from realtime_vibe.sources.opencv import MAX_FILM_PIXELS, Capture
 
 LIKELY_ASPECTS = (0.25, 4.0)  # what lies outside is a damaged header, not a picture
 SQUARE_WITHIN = 0.005
@@ -71,8 +71,8 @@ def is_turned(capture: Capture) -> bool:
 
 
 def scaled_to(image: ImageArray, size: tuple[int, int]) -> ImageArray:
-    """`image` with the given (width, height) [px]; itself where it has it."""
-    if image.shape[1::-1] == size:
+    """`image` with the given (width, height) [px]; itself where it has it, or no film can have it."""
+    if image.shape[1::-1] == size or size[0] * size[1] > MAX_FILM_PIXELS:
         return image
     return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]  # uint8 stays
 

@@ -13,6 +13,7 @@ from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 from realtime_vibe.sources.web_address import by_proxy, check_web_address
+from realtime_vibe.system.file_boundary import file_boundary
 
 SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"})
 RECORDING_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm"})
@@ -54,9 +55,9 @@ def stream_source(url: str, *, paced: bool = False) -> LiveSource | StreamedVide
             raise SourceError(f"{name}: closed while it was being opened")
         # FFmpeg's own time-outs bound the call.
         capture = open_stream(url, name)
-        if not is_recorded:
-            return FilmCapture(capture, is_recorded=False)
-        return FilmCapture(capture, is_recorded=True, reopen=lambda: open_stream(url, name))
+        reopen = (lambda: open_stream(url, name)) if is_recorded else None
+        with file_boundary(name, SourceError):
+            return FilmCapture(capture, is_recorded=is_recorded, reopen=reopen)
 
     is_recorded = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
     if is_recorded:

@@ -192,4 +192,5 @@ def open_video(path: Path) -> FilmCapture:
     def reopen() -> Capture:
         return open_file(path)
 
-    return FilmCapture(capture, is_recorded=True, reopen=reopen, packets=reopen)
+    with file_boundary(path, SourceError):
+        return FilmCapture(capture, is_recorded=True, reopen=reopen, packets=reopen)

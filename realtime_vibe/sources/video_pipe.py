@@ -15,6 +15,7 @@ from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
 from realtime_vibe.sources.film_opening import open_contained
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
+from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import Worker
 
 logger = logging.getLogger(__name__)
@@ -89,9 +90,10 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
         )
     if is_jpeg(capture):
         copy.close()
-    return FilmCapture(
-        capture, is_recorded=True, packets=lambda: open_contained(f"pipe:{copy.drain}")
-    )
+    with file_boundary(path, SourceError):
+        return FilmCapture(
+            capture, is_recorded=True, packets=lambda: open_contained(f"pipe:{copy.drain}")
+        )
 
 
 class _PipeCopy:

@@ -59,4 +59,4 @@ def measured_rate(times_s: ArrayLike) -> float | None:
     if steps_s[counted].sum() < _USUAL_SHARE * steps_s[~is_gap].sum():
         counted = ~is_gap
     rate_hz = float(counted.sum() / steps_s[counted].sum())
-    return nearest_standard_rate(round(rate_hz, 6))
+    return nearest_standard_rate(round(rate_hz, 6)) or rate_hz

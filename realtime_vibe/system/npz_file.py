@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from realtime_vibe.errors import RealtimeVibeError, one_line
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
-_LARGEST_BYTES = 1 << 30
+_LARGEST_BYTES = 1 << 26
 """What any archive may unpack to; a larger one, `_LARGEST_RATIO` times its own size."""
 _LARGEST_RATIO = 64
 _KINDS = "biufcSU"
@@ -98,7 +98,7 @@ def open_npz(
     Args:
         error: what is raised, whatever goes wrong in the block.
         advice: what was expected, as the end of the message.
-        max_bytes: the most that it may unpack to; None: a gigabyte, or more where the file is large itself.
+        max_bytes: the most that it may unpack to; None: 64 MB, or more where the file is large itself.
 
     Raises:
         RealtimeVibeError: `error`.

@@ -334,7 +334,7 @@ class BlazePoseTracker(ClosedByWith):
         if not region.is_usable:
             return None
         pose = self._landmarks.estimate(frame.image_bgr, region)
-        if not pose.landmarks.is_finite:
+        if not pose.landmarks.is_sound:
             self._overflows.add(frame.index)
             return None
         if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:

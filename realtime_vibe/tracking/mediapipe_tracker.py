@@ -117,7 +117,7 @@ class MediaPipeTracker(ClosedByWith):
             return ()
         height, width = frame.image_bgr.shape[:2]
         landmarks = _landmarks(result, width, height)
-        if not landmarks.is_finite:
+        if not landmarks.is_sound:
             self._overflows.add(frame.index)
             return ()
         dt_s = self._identify(frame.captured_at_s)

@@ -10,8 +10,11 @@ import numpy as np
 
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import ConfigError, ShapeError
-from realtime_vibe.packets import NUM_BETAS, FloatArray, SmplParams
+from realtime_vibe.geometry.rotation import are_rotations
+from realtime_vibe.packets import NUM_BETAS, FloatArray, SmplParams, are_sound
 
+_MOST = 100.0
+"""Of a scale, a height [m] and a focal length [image widths]."""
 _MAX_SHAPE = 7.0
 """[standard deviations]. A shape farther out is no longer a body."""
 
@@ -21,7 +24,7 @@ class Calibration:
     """The lasting facts about one camera and the person before it.
 
     Raises:
-        ShapeError: an array has the wrong shape or is not finite.
+        ShapeError: an array has the wrong shape, or a value cannot be one of a camera or a person.
     """
 
     T_world_camera: FloatArray
@@ -44,8 +47,14 @@ class Calibration:
             ("shift", (2,)),
         ):
             array = getattr(self, name)
-            if array.shape != shape or not np.isfinite(array).all():
+            if array.shape != shape or not are_sound(array):
                 raise ShapeError(f"Calibration.{name} is {array}, expected {shape} finite numbers")
+        if not are_rotations(self.T_world_camera[:3, :3]):
+            raise ShapeError(f"Calibration.T_world_camera does not turn: {self.T_world_camera}")
+        for name in ("scale", "height_m", "focal_share"):
+            value = getattr(self, name)
+            if value is not None and not 1 / _MOST <= value <= _MOST:
+                raise ShapeError(f"Calibration.{name} is {value}, expected {1 / _MOST} to {_MOST}")
 
     @property
     def pitch_deg(self) -> float:

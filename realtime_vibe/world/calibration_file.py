@@ -1,7 +1,6 @@
 """Calibrations on disk: one small JSON file per camera and picture size."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.folders import settings_folder
 from realtime_vibe.world.calibration import Calibration
@@ -46,11 +46,10 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         "focal_share": calibration.focal_share,
         "height_m": calibration.height_m,
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    text = json.dumps(document, indent=1)
     with file_boundary(path, OutputError, "it holds for this run", fault="cannot be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
-        part.replace(path)
+    write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
 
 
 def load_calibration(path: Path) -> Calibration | None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 
 import realtime_vibe
+from realtime_vibe.app.api import LiveStream
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.system.threads import SlotClosed
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP = str(demo_clip_path())
@@ -143,6 +146,30 @@ def test_a_closed_stream_gives_nothing_more():
     frames.close()
     frames.close()
     assert list(frames) == []
+
+
+def test_a_stream_that_is_closed_while_another_thread_opens_it_is_closed(monkeypatch):
+    is_opening, may_open, is_closed = threading.Event(), threading.Event(), threading.Event()
+
+    def open_slowly(stream):
+        is_opening.set()
+        may_open.wait()
+        stream._cleanup.callback(is_closed.set)
+        return types.SimpleNamespace(take=take)
+
+    def take(_):
+        raise SlotClosed
+
+    monkeypatch.setattr(LiveStream, "_open", open_slowly)
+    frames = realtime_vibe.stream("synthetic")
+    users = [threading.Thread(target=list, args=(frames,)), threading.Thread(target=frames.close)]
+    users[0].start()
+    is_opening.wait()
+    users[1].start()
+    may_open.set()
+    for user in users:
+        user.join()
+    assert is_closed.is_set()
 
 
 def test_outputs_are_written_while_streaming(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -170,12 +171,73 @@ def test_unfit_arrays_are_named(tmp_path: Path, subtests: pytest.Subtests) -> No
         ({"mocap_framerate": None}, "no frame rate"),
         ({"mocap_framerate": np.array("fast")}, "no frame rate"),
         ({"mocap_framerate": np.array(0.0)}, "no frame rate"),
+        ({"mocap_framerate": np.array(1e-310)}, "no frame rate"),
         ({"betas": np.array([{"a": 1}], object)}, "cannot be read"),
+        ({"betas": np.full(16, np.nan)}, "betas holds"),
+        ({"betas": np.array(["x"] * 16)}, "betas holds"),
+        ({"poses": np.full((20, 156), 1e39)}, "poses holds"),
+        ({"poses": np.full((20, 156), 1j)}, "poses holds complex"),
+        ({"trans": np.full((20, 3), 1e38)}, "trans holds"),
     ]:
         with subtests.test(message=message, changes=changes):
+            source = _amass(tmp_path / "a.npz", **changes)
             with pytest.raises(MotionFileError, match=message):
-                convert(_amass(tmp_path / "a.npz", **changes), tmp_path / "o.csv", PLAIN)
+                convert(source, tmp_path / "o.csv", ConvertSettings(body=posed_takes.body_file()))
             assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.fault
+def test_a_recording_with_numbers_that_cannot_be_is_refused(
+    tmp_path: Path, recorded: Path, subtests: pytest.Subtests
+) -> None:
+    with np.load(recorded) as data:
+        arrays = dict(data)
+    count = len(arrays["valid"])
+    for name, array in [
+        ("joints_camera", np.full((count, 24, 3), 1e39)),
+        ("betas_per_row", np.full((count, 10), 1e38)),
+        ("focal_px", np.full(count, 1e39)),
+        ("hand_poses", np.full((count, 6), 1e39)),
+        ("joint_confidence", np.full((count, 24), np.nan)),
+        ("timestamps_s", np.arange(count)[::-1]),
+        ("timestamps_s", np.full(count, 1e300)),
+        ("frame_index", np.arange(count) + 0.5),
+        ("person_id", np.full(count, 2**63, np.uint64)),
+        ("valid", np.full(count, 0.3)),
+        ("image_size", np.full((count, 2), 1e30)),
+        ("world_camera", np.zeros((count, 3, 4))),
+    ]:
+        with subtests.test(name=name, value=array.flat[0]):
+            np.savez(tmp_path / "a.npz", **{**arrays, name: array})
+            with pytest.raises(MotionFileError, match=rf"a\.npz: {name}"):
+                convert(tmp_path / "a.npz", tmp_path / "o.csv", PLAIN)
+
+
+@pytest.mark.fault
+def test_a_bvh_with_numbers_that_cannot_be_is_refused(
+    tmp_path: Path, recorded: Path, subtests: pytest.Subtests
+) -> None:
+    (good, _) = convert(recorded, tmp_path / "a.bvh", PLAIN)
+    head, _, last = good.read_text().rstrip().rpartition("\n")
+    values = last.split()
+    texts = {
+        "place": f"{head}\n{' '.join(['1e38', *values[1:]])}\n",
+        "turn": f"{head}\n{' '.join([*values[:-1], '1e300'])}\n",
+        "offset": good.read_text().replace("OFFSET 0", "OFFSET nan", 1),
+        "time": re.sub("Frame Time: .*", "Frame Time: 1e300", good.read_text()),
+    }
+    for name, text in texts.items():
+        with subtests.test(name=name):
+            (tmp_path / "bad.bvh").write_text(text)
+            with pytest.raises(MotionFileError, match=r"bad\.bvh"):
+                read_bvh(tmp_path / "bad.bvh")
+
+
+def test_the_gender_of_old_files_is_understood(tmp_path: Path) -> None:
+    for given, expected in [(b"male", "male"), ("b'female'", "female"), (3, "neutral")]:
+        source = _amass(tmp_path / "a.npz", gender=np.array(given))
+        (made,) = convert(source, tmp_path / "o.npz", ConvertSettings(overwrite=True))
+        assert np.load(made)["gender"] == expected
 
 
 @pytest.mark.fault

@@ -103,9 +103,9 @@ def _npz(
         change(archive)
 
 
-def _claims_to_unpack_to_a_terabyte(archive: zipfile.ZipFile) -> None:
+def _claims_to_unpack_to_100_mb(archive: zipfile.ZipFile) -> None:
     archive.writestr("more.npy", b"0" * 64)
-    archive.infolist()[-1].file_size = 1 << 40
+    archive.infolist()[-1].file_size = 100 << 20
 
 
 def _has_a_header_that_lies(archive: zipfile.ZipFile) -> None:
@@ -195,7 +195,7 @@ CONTENTS: dict[str, Callable[[Path], object]] = {
         '"T_world_camera": [1e999], "betas": [], "scale": 1, "shift": []}'
     ),
     "npz, encrypted": _encrypted,
-    "npz, bomb": lambda path: _npz(path, _claims_to_unpack_to_a_terabyte),
+    "npz, bomb": lambda path: _npz(path, _claims_to_unpack_to_100_mb),
     "npz, lying": lambda path: _npz(path, _has_a_header_that_lies, poses=np.zeros((1, 66))),
     "npz, objects": lambda path: _npz(
         path, poses=np.array([{"a": 1}], object), kintree_table=np.array([{}], object)

@@ -1,5 +1,6 @@
 """Covers files put in place: whole or not at all, never onto a file that may not be replaced."""
 
+import os
 import sys
 from pathlib import Path
 from typing import IO
@@ -79,12 +80,17 @@ def test_what_is_moved_aside_replaces_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
+@pytest.mark.timeout(10)
 def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    left, used = (tmp_path / f".realtime-vibe-1-{word}.tmp" for word in ("left", "used"))
-    foreign = tmp_path / ".other.tmp"
-    for file in (left, used, foreign):
+    left, used, pipe, link = (
+        tmp_path / f".realtime-vibe-{number}-0123abcd.tmp" for number in range(4)
+    )
+    foreign = (tmp_path / ".other.tmp", tmp_path / ".realtime-vibe-notes.tmp")
+    for file in (left, used, *foreign):
         file.write_bytes(b"half")
+    os.mkfifo(pipe)
+    link.symlink_to(foreign[0])
     with used.open("rb") as file:
         assert try_lock(file)
         check_output_path(tmp_path / "o.npz", overwrite=False, suffixes=(".npz",))
-        assert sorted(tmp_path.iterdir()) == sorted([used, foreign])
+        assert sorted(tmp_path.iterdir()) == sorted([used, pipe, link, *foreign])

@@ -89,6 +89,9 @@ def test_one_clear_line_for_nonsense(subtests: pytest.Subtests) -> None:
         "webcam",
         "²",
         "a\0b",
+        "file://[",
+        "file:///a%00b.mkv",
+        "n" * 300,
     ]:
         with subtests.test(spec=spec):
             with pytest.raises(SourceError) as caught:

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
+from realtime_vibe.sources import film_capture, picture_shape
 from realtime_vibe.sources.film_capture import decoded_jpeg
 from realtime_vibe.sources.picture_shape import PictureShape, vpx_size
 from realtime_vibe.sources.video_file import VideoFile
@@ -101,6 +103,18 @@ def test_sizes_in_the_headers_of_vpx() -> None:
     assert vpx_size(vp8) == vpx_size(vp9) == (512, 640)
     for no_key in (b"", vp8[3:], bytes(20), vp9[1:], b"\0\0\1" * 5):
         assert vpx_size(no_key) is None
+
+
+@pytest.mark.fault
+def test_pictures_that_would_fill_the_memory_are_refused(
+    demo_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (film_capture, picture_shape):
+        monkeypatch.setattr(module, "MAX_FILM_PIXELS", 512 * 640 - 1)
+    with pytest.raises(SourceError, match=rf"{demo_clip.name}: its pictures have 512x640 px"):
+        VideoFile(demo_clip).open()
+    picture = np.zeros((4, 6, 3), np.uint8)
+    assert picture_shape.scaled_to(picture, (512, 640)) is picture
 
 
 def test_scrambled_and_cut_jpegs_are_refused_without_a_word(

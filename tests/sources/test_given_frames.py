@@ -37,6 +37,9 @@ def test_what_is_no_picture_is_said(subtests: pytest.Subtests) -> None:
         5,
         PICTURE,
         PICTURE[..., 0],
+        [PICTURE.astype(np.int64)],
+        [PICTURE.astype(np.float32)],
+        [PICTURE.astype(complex)],
     ]:
         with subtests.test(pictures=pictures):
             with pytest.raises(SourceError, match="frames: "):

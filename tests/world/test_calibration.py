@@ -107,14 +107,25 @@ def test_a_damaged_file_says_what_to_do(tmp_path, subtests):
                 load_calibration(path)
 
 
-def test_a_file_with_a_wrong_shape_is_refused(tmp_path):
+def test_a_file_of_what_no_camera_or_person_has_is_refused(tmp_path, subtests):
     path = tmp_path / "camera.json"
     save_calibration(path, _calibration())
     document = json.loads(path.read_text())
-    document["betas"] = [1, 2]
-    path.write_text(json.dumps(document))
-    with pytest.raises(OutputError, match="delete it"):
-        load_calibration(path)
+    for name, value in [
+        ("betas", [1, 2]),
+        ("betas", [1e38] * 10),
+        ("shift", [float("nan"), 0]),
+        ("T_world_camera", np.zeros((4, 4)).tolist()),
+        ("T_world_camera", np.diag([-1, 1, 1, 1]).tolist()),
+        ("scale", 0),
+        ("scale", 1e-300),
+        ("focal_share", 0),
+        ("height_m", float("nan")),
+    ]:
+        with subtests.test(name=name, value=value):
+            path.write_text(json.dumps({**document, name: value}))
+            with pytest.raises(OutputError, match="delete it"):
+                load_calibration(path)
     with pytest.raises(ShapeError):
         _calibration(betas=np.full(10, np.nan, np.float32))
 
@@ -123,6 +134,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="holds for this run"):
         save_calibration(tmp_path / "file" / "c.json", _calibration())
+    (tmp_path / "c.json").mkdir()
+    with pytest.raises(OutputError, match=r"c\.json"):
+        save_calibration(tmp_path / "c.json", _calibration())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "file"]
 
 
 def test_every_camera_and_size_has_its_own_file(monkeypatch, tmp_path):

@@ -11,20 +11,25 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.axes import R_WORLD_CAMERA, R_YUP_WORLD
-from realtime_vibe.geometry.rotation import rot6d_from_rotmat, rotmat_from_axis_angle
+from realtime_vibe.geometry.rotation import (
+    are_rotations,
+    rot6d_from_rotmat,
+    rotmat_from_axis_angle,
+)
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion
-from realtime_vibe.outputs.record.recording_spool import Rows, row_type
+from realtime_vibe.outputs.record.recording_spool import LARGEST_TIME_S, Rows, row_type
 from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
-from realtime_vibe.packets import NUM_BETAS, NUM_SMPL_JOINTS, FloatArray
+from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_SMPL_JOINTS, FloatArray, are_sound
 from realtime_vibe.system.npz_file import NpzArchive
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _BODY_NUMBERS = 66
 _RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps")
-_MAX_RATE_HZ = 1000.0
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1e-3, 1000.0
+_GENDERS = ("neutral", "male", "female")
 _FACTS = ("gender", "betas", "kp_names", *_RATE_NAMES)
 _COLUMNS = {
     "frame_index": "frame_index",
@@ -70,8 +75,9 @@ class NpzMotion:
         """The arrays with one entry a row, a block of rows at a time.
 
         Raises:
-            MotionFileError: a number is not finite.
+            MotionFileError: a number cannot be what it stands for, or times go back.
         """
+        last_s = -LARGEST_TIME_S
         names = [
             name
             for name in (*_COLUMNS, "poses", "trans", "hand_poses")
@@ -79,8 +85,11 @@ class NpzMotion:
         ]
         for block in self._archive.blocks(names, row_blocks.BLOCK):
             for name, array in block.items():
-                if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
-                    raise MotionFileError(f"{name} holds numbers that are not finite")
+                _expect_numbers(name, array)
+            if self.is_ours:
+                if (np.diff(block["timestamps_s"], prepend=last_s) < 0).any():
+                    raise MotionFileError("timestamps_s goes back")
+                last_s = float(block["timestamps_s"][-1])
             yield block
 
     def _checked_count(self) -> int:
@@ -100,6 +109,14 @@ class NpzMotion:
         return count
 
 
+def _expect_numbers(name: str, array: NDArray[Any]) -> None:
+    largest = LARGEST_TIME_S if name == "timestamps_s" else LARGEST
+    if array.dtype.kind not in "biuf":
+        raise MotionFileError(f"{name} holds {array.dtype}, expected numbers")
+    if array.dtype.kind == "f" and not are_sound(array, largest=largest):
+        raise MotionFileError(f"{name} holds numbers that are not finite or beyond {largest:g}")
+
+
 def is_ours(arrays: Arrays) -> bool:
     """Whether the arrays are of a recording of this program, with everything a take has."""
     return "joints_camera" in arrays and "betas_per_row" in arrays
@@ -110,11 +127,34 @@ def names_of_keypoints(facts: Arrays) -> tuple[str, ...]:
     return tuple(str(name) for name in facts.get("kp_names", ()))
 
 
+def gender_of(facts: Arrays) -> str:
+    """Neutral, male or female; neutral where the file says nothing of the kind."""
+    found = facts.get("gender", np.zeros(0))
+    # Some files hold bytes, or the text that Python 3 makes of bytes.
+    text = str(found.item()).strip("b'\"").lower() if found.size == 1 else ""
+    return text if text in _GENDERS else _GENDERS[0]
+
+
+def betas_of(facts: Arrays) -> FloatArray:
+    """(10,) the shape that an AMASS file states; zeros where it states none.
+
+    Raises:
+        MotionFileError: it is none.
+    """
+    betas = np.zeros(NUM_BETAS, np.float32)
+    given = facts.get("betas", betas)
+    _expect_numbers("betas", given)
+    if given.ndim != 1:
+        raise MotionFileError(f"betas has shape {given.shape}, expected one row of numbers")
+    betas[: len(given)] = given[:NUM_BETAS]
+    return betas
+
+
 def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
     """The rows of a block of a recording of this program.
 
     Raises:
-        MotionFileError: an array does not fit.
+        MotionFileError: an array does not fit, or a number cannot be what it stands for.
     """
     rows = np.zeros(len(arrays["poses"]), row_type(keypoint_names))
     for name, field in _COLUMNS.items():
@@ -124,9 +164,14 @@ def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
                 raise MotionFileError(
                     f"{name} has shape {array.shape} of {array.dtype}, expected numbers of shape {rows[field].shape}"
                 )
-            rows[field] = array
+            with np.errstate(invalid="ignore"):
+                rows[field] = array
+            if rows[field].dtype.kind != "f" and not (rows[field] == array).all():
+                raise MotionFileError(f"{name} holds numbers that are no {rows[field].dtype}")
     if "world_camera" not in arrays:
         rows["world_camera"] = WORLD_CAMERA
+    if not are_rotations(rows["world_camera"][:, :, :3]):
+        raise MotionFileError("world_camera does not turn, it scales or bends")
     _fill_rotations(rows, arrays["poses"], arrays.get("hand_poses"))
     return rows
 
@@ -182,7 +227,7 @@ def rate_of(arrays: Arrays) -> float:
     for name in _RATE_NAMES:
         if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "fiu":
             rate_hz = float(arrays[name].reshape(()))
-            if 0 < rate_hz <= _MAX_RATE_HZ:
+            if _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
                 return rate_hz
     raise MotionFileError(f"the file names no frame rate: expected one of {', '.join(_RATE_NAMES)}")
 

@@ -22,6 +22,7 @@ from realtime_vibe.outputs.record.take_files import Take, check_motion_path, wri
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody, rows_of
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.file_boundary import check_regular, file_boundary
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class MotionRecorder(ClosedByWith):
         self._overwrite = overwrite
         self._body = body
         part = spool_path(paths[0])
-        if part.exists():
+        if os.path.lexists(part):
             _clear_leftover(part, move_aside=overwrite)
         facts = SpoolFacts(
             gender=body.gender,
@@ -156,6 +157,9 @@ def damage(spool: Spool) -> str:
 
 
 def _clear_leftover(part: Path, *, move_aside: bool) -> None:
+    advice = "choose another name, or move it away"
+    with file_boundary(part, OutputError, advice, fault="is in the way of the recording"):
+        check_regular(part)
     if is_being_written(part):
         raise OutputError(f"another run is recording to {part}: choose another name")
     if _is_empty(part):

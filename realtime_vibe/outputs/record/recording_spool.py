@@ -28,7 +28,7 @@ from realtime_vibe.outputs.record.bvh_names import (
     USUAL_NAMES,
     USUAL_UNIT,
 )
-from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
+from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
 from realtime_vibe.system.file_lock import try_lock, unlock
 from realtime_vibe.system.threads import Worker
 
@@ -60,6 +60,8 @@ _VERSION_OF_FIELD = {"joint_confidence": 4, "landmarks_px": 4, "landmark_visibil
 """Fields that spools before that version lack; version 3 also has its first line once only."""
 MAX_HEADER_BYTES = 65536
 CHECKSUM_BYTES = 4
+LARGEST_TIME_S = 1e10
+"""In three hundred years."""
 _SYNC_EVERY_S = 1.0
 _JOIN_S = 30.0
 
@@ -124,6 +126,16 @@ def row_type(keypoint_names: tuple[str, ...] = ()) -> np.dtype[np.void]:
         return ROW
     fields: Any = [(name, ROW[name]) for name in ROW.names or ()]
     return np.dtype([*fields, ("kp_3d", "<f4", (len(keypoint_names), 3))])
+
+
+def sound_rows(rows: Rows) -> NDArray[np.bool_]:
+    """(N,) whether every number of a row is one, and no larger than a place, a picture or a time can be."""
+    sound = np.ones(len(rows), np.bool_)
+    for name in rows.dtype.names or ():
+        if rows.dtype[name].base.kind == "f":
+            largest = LARGEST_TIME_S if name == "timestamp_s" else LARGEST
+            sound &= (np.abs(rows[name]) <= largest).reshape(len(rows), -1).all(axis=1)
+    return sound
 
 
 def spool_head(content: bytes) -> SpoolHead | None:

@@ -27,6 +27,7 @@ from realtime_vibe.outputs.record.recording_spool import (
     SpoolHead,
     SpoolWriter,
     row_type,
+    sound_rows,
     spool_head,
 )
 from realtime_vibe.outputs.record.row_blocks import BLOCK, INDEX, Numbers, TakeRows, index_of
@@ -48,7 +49,7 @@ class Spool:
     """The sound ones, in their order."""
     facts: SpoolFacts
     num_damaged: int
-    """Rows whose checksum is wrong, or whose numbers are not finite."""
+    """Rows whose checksum is wrong, or whose numbers cannot be a row's."""
     file: BinaryIO
 
     def is_in_place(self) -> bool:
@@ -173,15 +174,11 @@ def _without_checksum(stored: Rows, numbers: Numbers, kind: np.dtype[np.void]) -
 
 
 def _is_sound(stored: Rows) -> NDArray[np.bool_]:
-    """(N,) whether each row has the right checksum, and finite numbers."""
+    """(N,) whether each row has the right checksum, and numbers that can be a row's."""
     content = stored.view(np.uint8).data
     size = stored.dtype.itemsize
     found = [
         zlib.crc32(content[start : start + size - CHECKSUM_BYTES])
         for start in range(0, len(content), size)
     ]
-    sound = stored["crc32"] == np.array(found, np.uint32)
-    for name in stored.dtype.names or ():
-        if stored.dtype[name].base.kind == "f":
-            sound &= np.isfinite(stored[name]).reshape(len(stored), -1).all(axis=1)
-    return np.asarray(sound)
+    return np.asarray(sound_rows(stored) & (stored["crc32"] == np.array(found, np.uint32)))

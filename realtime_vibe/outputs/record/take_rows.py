@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rot6d_from_rotmat
-from realtime_vibe.outputs.record.recording_spool import Rows
+from realtime_vibe.outputs.record.recording_spool import Rows, sound_rows
 from realtime_vibe.packets import BodyMesh, FloatArray, FrameResult, PersonResult
 from realtime_vibe.system.frame_rates import measured_rate
 
@@ -107,9 +107,8 @@ def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = A
     rows["person_id"] = NOBODY
     empty = rows[0].copy()
     for number, person in enumerate(result.people):
-        row = rows[number]
-        _fill_person(row, person, body)
-        if not all(np.isfinite(row[name]).all() for name in kind.names or ()):
+        _fill_person(rows[number], person, body)
+        if not sound_rows(rows[number : number + 1])[0]:
             logger.warning("frame %d: a person's numbers are not finite", result.frame.index)
             rows[number] = empty
     return rows

@@ -189,6 +189,12 @@ class WebStream(ClosedByWith):
 
     def _answer(self, _: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP, or lets a WebSocket through with None."""
+        try:
+            return self._answered(request)
+        except ValueError:  # of an address that is none
+            return _plain(400, "this request says nothing that is understood here")
+
+    def _answered(self, request: Request) -> Response | None:
         host = request.headers.get("Host", "")
         target = urlsplit(request.path)
         if not is_our_host(host, self._address.host):

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.app.convert import recover
+from realtime_vibe.app.convert import ConvertSettings, recover
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, row_type
+from realtime_vibe.outputs.record.take_rows import rows_of
 from realtime_vibe.packets import FrameResult
 from tests.outputs.record import posed_takes
 
@@ -152,6 +153,55 @@ def test_a_spool_without_a_row_stands_in_nobodys_way(tmp_path: Path, has_head: b
         spool_path(path).touch()
     MotionRecorder(path).close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_under_the_spools_name_stays(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    part = spool_path(tmp_path / "o.npz")
+    for make in (os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/null")):
+        for overwrite in (False, True):
+            with subtests.test(make=make, overwrite=overwrite):
+                make(part)
+                with pytest.raises(OutputError, match=r"o\.npz\.part: is in the way"):
+                    MotionRecorder(tmp_path / "o.npz", overwrite=overwrite)
+                assert list(tmp_path.iterdir()) == [part]
+                part.rmdir() if part.is_dir() else part.unlink()
+
+
+def test_rows_that_cannot_be_are_left_out(tmp_path: Path) -> None:
+    rows = np.zeros(5, row_type())
+    rows["timestamp_s"] = [0, 0.1, 1e300, 0.3, 0.4]
+    rows["joints_camera"][1] = 1e38
+    writer = SpoolWriter(tmp_path / "o.npz.part", SpoolFacts(outputs=("o.npz", "o.bvh")))
+    writer.append(rows)
+    writer.close()
+    assert recover(tmp_path / "o.npz.part") == (tmp_path / "o.npz",)
+    np.testing.assert_allclose(np.load(tmp_path / "o.npz")["timestamps_s"], [0, 0.3, 0.4])
+    assert (tmp_path / "o.npz.part").exists()
+
+
+def test_a_spool_that_asks_for_a_thousand_files_makes_none(tmp_path: Path) -> None:
+    facts = SpoolFacts(outputs=tuple(f"{number}.csv" for number in range(1000)))
+    writer = SpoolWriter(tmp_path / "o.npz.part", facts)
+    writer.append(np.zeros(1, row_type()))
+    writer.close()
+    with pytest.raises(OutputError, match=r"1000 files.*--output"):
+        recover(tmp_path / "o.npz.part")
+    assert [path.name for path in tmp_path.iterdir()] == ["o.npz.part"]
+
+
+def test_a_body_that_cannot_be_looked_up_is_not_the_takes_end(tmp_path: Path) -> None:
+    frames = posed_takes.results([0.0, 0.1])
+    for body_file in ("/" + "n" * 5000, "a\0b", "//nowhere/share/body.npz"):
+        part = tmp_path / "o.glb.part"
+        facts = SpoolFacts(outputs=("o.glb",), body_file=body_file)
+        writer = SpoolWriter(part, facts)
+        for frame in frames:
+            writer.append(rows_of(frame, row_type()))
+        writer.close()
+        assert recover(part, settings=ConvertSettings(overwrite=True)) == (tmp_path / "o.glb",)
+        part.unlink()  # no .npz holds all of it
 
 
 @contextmanager
