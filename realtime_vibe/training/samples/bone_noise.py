@@ -32,7 +32,9 @@ class BoneErrors(NamedTuple):
     """How each bone errs; all (22,)."""
 
     slope: Tensor
-    """What is left, on average, of its angle out of the image plane."""
+    """What is left, on average, of its angle out of the image plane when the person faces the camera."""
+    side_slope: Tensor
+    """The same of a person seen from the side."""
     intercept_deg: Tensor
     """Added to that angle when the person faces the camera, subtracted when the back is turned."""
     drift_deg: Tensor
@@ -52,12 +54,15 @@ def bone_errors() -> BoneErrors:
     BlazePose draws everybody a little crouched: shanks and trunk lean, forearms bend towards the camera.
     The lines of hips and shoulders keep most of their angle, all other bones lose a third of it and more.
     """
-    line = {HIP_LINE: (0.85, 0, 5, 6, 1.0, 0.97), SHOULDER_LINE: (0.85, 0, 5, 6, 0.8, 0.95)}
-    middle = {TORSO: (0.5, -11, 4, 7, 0.5, 0.95), HEAD: (0.65, 0, 5, 5, 0.8, 1.0)}
-    hand = (0.7, -8, 10, 9, 1.6, 0.95)
-    arm = [(0.6, 0, 8, 7, 1.4, 0.88), (0.75, -14, 10, 8, 1.5, 0.93), *[hand] * 3]
-    foot = (0.65, 6, 7, 6, 1.3, 1.0)
-    leg = [(0.75, 4, 5, 4, 0.75, 0.98), (0.65, 12, 5, 4, 0.75, 0.92), *[foot] * 2]
+    line = {
+        HIP_LINE: (0.85, 0.85, 0, 5, 6, 1.0, 0.97),
+        SHOULDER_LINE: (0.85, 0.85, 0, 5, 6, 0.8, 0.95),
+    }
+    middle = {TORSO: (0.3, 0.6, -14, 4, 4, 0.5, 0.95), HEAD: (0.65, 0.65, 0, 5, 5, 0.8, 1.0)}
+    hand = (0.55, 0.8, -12, 9, 7, 1.6, 0.95)
+    arm = [(0.55, 0.75, 0, 7, 6, 1.4, 0.88), (0.55, 0.85, -16, 9, 7, 1.5, 0.93), *[hand] * 3]
+    foot = (0.65, 0.65, 6, 6, 5, 1.3, 1.0)
+    leg = [(0.5, 0.85, 3, 5, 4, 0.75, 0.98), (0.75, 0.55, 8, 4, 4, 0.75, 0.92), *[foot] * 2]
     rows = line | middle | dict(enumerate(arm + arm + leg + leg, start=FIRST_CHAIN))
     table = torch.tensor([rows[place] for place in range(NUM_BONES)], dtype=torch.float32)
     return BoneErrors(*table.unbind(1))

@@ -43,19 +43,21 @@ class NoiseLevels:
     image_drift_m: float = 0.013
     image_bias_m: float = 0.015
     world_white_m: float = 0.004
-    world_drift_m: float = 0.010
+    world_drift_m: float = 0.025
     world_bias_m: float = 0.012
     elevation_white_rad: float = 0.02
-    elevation_factor: float = 1.0
-    """On the drift and bias of `bone_errors`."""
+    elevation_drift_factor: float = 3.5
+    elevation_bias_factor: float = 1.5
+    """On the drift and bias of `bone_errors`: more than measured, so that depths are trusted less. Simulated
+    motion is more varied than people before a camera are, and makes depths worth more than they are there."""
     intercept_spread: float = 0.5
     """Deviation of the share of each stream's intercepts; 1 on average."""
     length_spread: float = 0.05
     azimuth_drift_rad: float = 0.06
     azimuth_bias_rad: float = 0.06
     tilt_bias_rad: float = 0.07
-    tilt_drift_rad: float = 0.03
-    slope_spread: float = 0.12
+    tilt_drift_rad: float = 0.12
+    slope_spread: float = 0.2
     hidden_factor: float = 2.5
     swaps_per_s: float = 0.05
     turns_per_s: float = 0.12
@@ -230,24 +232,25 @@ def _misjudged(
     shape = (size, streams, NUM_BONES)
     grow = strength[..., 0] * (1 + 0.7 * bone_of_landmark(hidden))
     errors = bone_errors()
-    factor = levels.elevation_factor
     elevation = grow * _error(
         shape,
         dt_s,
         levels.elevation_white_rad,
-        factor * errors.drift_deg.deg2rad(),
-        factor * errors.bias_deg.deg2rad(),
+        levels.elevation_drift_factor * errors.drift_deg.deg2rad(),
+        levels.elevation_bias_factor * errors.bias_deg.deg2rad(),
     )
     share = 1 + levels.intercept_spread * torch.randn(1, streams)
-    crouch = (share * facing(relative))[..., None] * errors.intercept_deg.deg2rad()
+    towards = facing(relative)[..., None]
+    crouch = (share[..., None] * towards) * errors.intercept_deg.deg2rad()
     azimuth = (
         errors.azimuth
         * grow
         * _error(shape, dt_s, 0.01, levels.azimuth_drift_rad, levels.azimuth_bias_rad)
     )
-    slope = errors.slope + levels.slope_spread * torch.randn(1, streams, NUM_BONES)
+    slope = errors.side_slope + towards.abs() * (errors.slope - errors.side_slope)
+    slope = slope + levels.slope_spread * torch.randn(1, streams, NUM_BONES)
     length = errors.length + levels.length_spread * torch.randn(1, streams, NUM_BONES)
-    turns = BoneTurns(elevation + crouch, azimuth, slope.expand(shape), length.expand(shape))
+    turns = BoneTurns(elevation + crouch, azimuth, slope, length.expand(shape))
     return _tilted(turn_bones(relative, turns), dt_s, strength, levels)
 
 
