@@ -83,6 +83,16 @@ def facing(relative: Tensor) -> Tensor:
     return cosine
 
 
+def slopes(towards: Tensor) -> Tensor:
+    """(S, B, 22) what is left of each bone's angle out of the image plane.
+
+    Args:
+        towards: (S, B) as `facing` has it; a back is as flat as a front.
+    """
+    errors = bone_errors()
+    return errors.side_slope + towards.abs()[..., None] * (errors.slope - errors.side_slope)
+
+
 class BoneTurns(NamedTuple):
     """What is done to every bone; all (S, B, 22)."""
 

@@ -22,6 +22,7 @@ from realtime_vibe.training.samples.bone_noise import (
     bone_errors,
     bone_of_landmark,
     facing,
+    slopes,
     turn_bones,
 )
 
@@ -240,15 +241,14 @@ def _misjudged(
         levels.elevation_bias_factor * errors.bias_deg.deg2rad(),
     )
     share = 1 + levels.intercept_spread * torch.randn(1, streams)
-    towards = facing(relative)[..., None]
-    crouch = (share[..., None] * towards) * errors.intercept_deg.deg2rad()
+    towards = facing(relative)
+    crouch = (share * towards)[..., None] * errors.intercept_deg.deg2rad()
     azimuth = (
         errors.azimuth
         * grow
         * _error(shape, dt_s, 0.01, levels.azimuth_drift_rad, levels.azimuth_bias_rad)
     )
-    slope = errors.side_slope + towards.abs() * (errors.slope - errors.side_slope)
-    slope = slope + levels.slope_spread * torch.randn(1, streams, NUM_BONES)
+    slope = slopes(towards) + levels.slope_spread * torch.randn(1, streams, NUM_BONES)
     length = errors.length + levels.length_spread * torch.randn(1, streams, NUM_BONES)
     turns = BoneTurns(elevation + crouch, azimuth, slope, length.expand(shape))
     return _tilted(turn_bones(relative, turns), dt_s, strength, levels)

@@ -5,10 +5,12 @@ import torch
 from realtime_vibe.training.samples.bone_noise import (
     FIRST_CHAIN,
     NUM_BONES,
+    TORSO,
     BoneTurns,
     bone_errors,
     bone_of_landmark,
     facing,
+    slopes,
     turn_bones,
 )
 
@@ -76,6 +78,14 @@ def test_facing_is_one_from_the_front_and_minus_one_from_the_back():
     body[..., [11, 12], 1] = -0.5
     body[:, 1, :, 0] *= -1
     torch.testing.assert_close(facing(body), torch.tensor([[1.0, -1.0]]))
+
+
+def test_bones_are_flattened_by_which_way_the_person_faces():
+    front, side, back, between = slopes(torch.tensor([[1.0, 0.0, -1.0, 0.5]]))[0]
+    assert torch.equal(front, back)
+    assert torch.equal(front, bone_errors().slope)
+    torch.testing.assert_close(between, 0.5 * (front + side))
+    assert front[TORSO] < side[TORSO]
 
 
 def test_both_sides_err_alike():
