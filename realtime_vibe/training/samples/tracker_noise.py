@@ -44,21 +44,21 @@ class NoiseLevels:
     image_drift_m: float = 0.013
     image_bias_m: float = 0.015
     world_white_m: float = 0.004
-    world_drift_m: float = 0.025
+    world_drift_m: float = 0.015
     world_bias_m: float = 0.012
     elevation_white_rad: float = 0.02
-    elevation_drift_factor: float = 3.5
-    elevation_bias_factor: float = 1.5
+    elevation_drift_factor: float = 2.0
+    elevation_bias_factor: float = 1.2
     """On the drift and bias of `bone_errors`: more than measured, so that depths are trusted less. Simulated
     motion is more varied than people before a camera are, and makes depths worth more than they are there."""
-    intercept_spread: float = 0.5
+    intercept_spread: float = 0.4
     """Deviation of the share of each stream's intercepts; 1 on average."""
     length_spread: float = 0.05
     azimuth_drift_rad: float = 0.06
     azimuth_bias_rad: float = 0.06
-    tilt_bias_rad: float = 0.07
-    tilt_drift_rad: float = 0.12
-    slope_spread: float = 0.2
+    tilt_bias_rad: float = 0.05
+    tilt_drift_rad: float = 0.04
+    slope_spread: float = 0.16
     hidden_factor: float = 2.5
     swaps_per_s: float = 0.05
     turns_per_s: float = 0.12
