@@ -92,7 +92,7 @@ def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[St
     engine = out / "engine" / "blazepose-gru"
     data = ("--motion", str(motion), "--body", str(body))
     train = "realtime_vibe.training.train_landmarks"
-    sequence_losses = ("--adversarial-weight", "0.3", "--velocity-weight", "20")
+    sequence_losses = ("--adversarial-weight", "0.3", "--velocity-weight", "30")
     return (
         Stage(
             name="train on single frames behind a simulated tracker",
