@@ -57,8 +57,9 @@ def test_feet_do_not_sink_and_jumps_show():
     assert ground.update(1.0, 0.0) == 1.0
     for frame in range(1, 100):  # a young floor follows its person
         ground.update(1.0, frame / 30)
-    for frame in range(100, 115):
-        ground.update(0.6, frame / 30)
+    for frame in range(100, 115):  # 0.3 m high
+        time_s = (frame - 99) / 30
+        ground.update(1.0 - max(2.45 * time_s - 0.5 * 9.81 * time_s**2, 0.0), frame / 30)
     assert ground.level_m > 0.9
     for frame in range(115, 130):
         ground.update(1.2, frame / 30)
