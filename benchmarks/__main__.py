@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    return importlib.import_module(_MODULES[name]).main(others)
+    status: int = importlib.import_module(_MODULES[name]).main(others)
+    return status
 
 
 def _help() -> str:

@@ -103,7 +103,8 @@ def facing(joints: FloatArray) -> NDArray[np.intp]:
 def bone_vectors(joints: FloatArray, ends: _Ends) -> FloatArray:
     """(F, 3) from the near to the far end of a bone of bodies (F, K, 3)."""
     near, far = ends
-    return joints[:, list(far)].mean(axis=1) - joints[:, list(near)].mean(axis=1)
+    vectors: FloatArray = joints[:, list(far)].mean(axis=1) - joints[:, list(near)].mean(axis=1)
+    return vectors
 
 
 def elevation_deg(vectors: FloatArray) -> FloatArray:

@@ -104,12 +104,14 @@ def _sight(joints: FloatArray) -> FloatArray:
     """(F, 2) where the line of sight to the hips' middle meets the image plane [focal lengths]."""
     hips = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
     middle = joints[:, hips].mean(axis=1)
-    return middle[:, :2] / middle[:, 2:]
+    center: FloatArray = middle[:, :2] / middle[:, 2:]
+    return center
 
 
 def _depth_m(joints: FloatArray) -> FloatArray:
     hips = [JOINTS.index("left_hip"), JOINTS.index("right_hip")]
-    return joints[:, hips, 2].mean(axis=1)
+    depth: FloatArray = joints[:, hips, 2].mean(axis=1)
+    return depth
 
 
 def simulated_tracks(

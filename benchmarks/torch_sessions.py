@@ -93,7 +93,8 @@ class BackboneModule(nn.Module):
 
     def forward(self, crop: Tensor) -> Tensor:
         """(P, 224, 224, 3) uint8 BGR to (P, 2048)."""
-        return self.backbone(normalised(crop))
+        features: Tensor = self.backbone(normalised(crop))
+        return features
 
 
 class StepModule(nn.Module):

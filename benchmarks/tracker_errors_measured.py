@@ -125,7 +125,8 @@ def _histogram(tracks: Sequence[LandmarkTrack], bone: str) -> FloatArray:
             true = elevation_deg(bone_vectors(track.truth_m, ends))
             known = (faces >= 0) & np.isfinite(true)
             np.add.at(counts, (faces[known], _bins(true[known])), 1.0)
-    return counts / counts.sum()
+    shares: FloatArray = counts / counts.sum()
+    return shares
 
 
 def _bins(true: FloatArray) -> NDArray[np.intp]:

@@ -110,7 +110,8 @@ def _shares(
     matrix = np.concatenate([matrix, np.full((1, size), _SUM_WEIGHT)])
     right = np.concatenate([target.T.ravel(), [_SUM_WEIGHT]])
     shares, _ = nnls(matrix, right, maxiter=100 * size)
-    return shares / shares.sum()
+    normal: Array = shares / shares.sum()
+    return normal
 
 
 def landmark_regressor(

@@ -59,7 +59,8 @@ def smpl_weights(bodies: AnnyBodies, template: Array, joints: Array, mirror: Int
     # Left and right may tie for the fourth place on the middle line: then both go.
     tied = (weights > 0.0).sum(axis=1, keepdims=True) > MAX_WEIGHTS
     weights[tied & (weights <= kept)] = 0.0
-    return weights / weights.sum(axis=1, keepdims=True)
+    normal: Array = weights / weights.sum(axis=1, keepdims=True)
+    return normal
 
 
 def _joint_of(label: str) -> str:

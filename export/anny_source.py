@@ -93,7 +93,8 @@ def sample_bodies(num_people: int, seed: int) -> AnnyBodies:
 
     def rim(name: str) -> IntArray:
         shared = np.intersect1d(quads[segments[name]], quads[segments["head"]])
-        return renumbered[shared]
+        rim_vertices: IntArray = renumbered[shared]
+        return rim_vertices
 
     return AnnyBodies(
         vertices=vertices[:, kept],
@@ -128,7 +129,8 @@ def _sample_phenotypes(num_people: int, rng: np.random.Generator) -> dict[str, A
 def _shaped(template: torch.Tensor, directions: torch.Tensor, coefficients: torch.Tensor) -> Array:
     flat = coefficients @ directions.flatten(1) + template.flatten()
     anny_points = flat.reshape(len(coefficients), -1, 3).numpy()
-    return anny_points @ SMPL_FROM_ANNY.T
+    points: Array = anny_points @ SMPL_FROM_ANNY.T
+    return points
 
 
 def _face_segments(model: Any) -> dict[str, NDArray[np.bool_]]:
@@ -153,4 +155,5 @@ def _triangles(quads: IntArray, vertices: Array) -> IntArray:
         & (triangles[:, 1] != triangles[:, 2])
         & (triangles[:, 2] != triangles[:, 0])
     )
-    return triangles[distinct]
+    kept: IntArray = triangles[distinct]
+    return kept

@@ -104,7 +104,8 @@ class TPose:
     def points(self, rest: Array) -> Array:
         """(N, B, 3): one point per bone, each moved with its bone."""
         rotations, shifts = self._motions_of(self._side_of_bone)
-        return np.einsum("nbij,nbj->nbi", rotations, rest) + shifts
+        moved: Array = np.einsum("nbij,nbj->nbi", rotations, rest) + shifts
+        return moved
 
     def joints(self, bodies: AnnyBodies) -> Array:
         """(N, 24, 3): the SMPL joints in the T-pose, each carried by its parent's part."""
@@ -224,4 +225,5 @@ def _half_turn(axis: Array) -> Array:
 def _half_way(first: Array, second: Array) -> Array:
     """The rotation half way between two: the mean, made orthogonal."""
     u, _, vt = np.linalg.svd(first + second)
-    return u @ vt
+    half: Array = u @ vt
+    return half

@@ -38,7 +38,8 @@ class CropFeatures(nn.Module):
         """(P, 224, 224, 3) uint8 BGR to (P, 2048)."""
         # In single precision also where the convolutions are not: bytes less a mean lose digits in half.
         image = (crop.float() - self.mean) * self.scale
-        return self.backbone(image.permute(0, 3, 1, 2))
+        features: Tensor = self.backbone(image.permute(0, 3, 1, 2))
+        return features
 
 
 class FusedStep(nn.Module):

@@ -147,7 +147,8 @@ def _slice(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     cut = [slice(None)] * x.dim()
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         cut[axis] = slice(start, None if end > x.shape[axis] else end, step)
-    return x[tuple(cut)]
+    part: Tensor = x[tuple(cut)]
+    return part
 
 
 def _concat(inputs: Sequence[Any], attributes: Attributes) -> Any:
@@ -164,7 +165,8 @@ def _reshape(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     del attributes
     x, shape = inputs
     sizes = [x.shape[place] if size == 0 else size for place, size in enumerate(shape)]
-    return x.reshape(sizes)
+    shaped: Tensor = x.reshape(sizes)
+    return shaped
 
 
 def _clip(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
@@ -182,7 +184,8 @@ def _unsqueeze(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     x, axes = inputs
     for axis in sorted(axes):
         x = x.unsqueeze(axis)
-    return x
+    out: Tensor = x
+    return out
 
 
 def _reduced(reduce: Callable[..., Tensor]) -> Callable[[Sequence[Any], Attributes], Tensor]:

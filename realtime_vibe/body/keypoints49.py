@@ -141,7 +141,8 @@ class Keypoints49:
         pool = np.concatenate(
             [mesh.joints - mesh.transl, mesh.vertices[self._vertices] - mesh.transl, regressed]
         )
-        return pool[self._order]
+        points: FloatArray = pool[self._order]
+        return points
 
 
 def supported(model: BodyModel) -> bool:

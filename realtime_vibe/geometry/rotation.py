@@ -146,12 +146,14 @@ def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray
     angle = np.arccos(np.clip(cosine, -1.0 + 1e-6, 1.0 - 1e-6))
     part = share.reshape(-1, *[1] * (first.ndim - 1))
     mixed = np.sin((1 - part) * angle) * first + np.sin(part * angle) * second
-    return mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
+    unit: FloatingArray = mixed / np.linalg.norm(mixed, axis=-1, keepdims=True)
+    return unit
 
 
 def unit_vector(vector: FloatingArray) -> FloatingArray:
     """(..., 3) vectors brought to length one; near zero, shorter."""
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
+    unit: FloatingArray = vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), _EPS)
+    return unit
 
 
 def _cross_matrix(vector: FloatingArray) -> FloatingArray:

@@ -111,7 +111,8 @@ class MotionDiscriminator(nn.Module):
             pooled = states.mean(0)
         else:
             pooled = states.amax(0)
-        return self.fc(pooled).squeeze(-1)
+        scores: Tensor = self.fc(pooled).squeeze(-1)
+        return scores
 
 
 def body_motion(rotmat: Tensor, representation: Representation) -> Tensor:

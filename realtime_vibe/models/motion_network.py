@@ -67,7 +67,8 @@ class MotionNetwork(RecurrentNetwork):
     def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
         """See the base."""
         del features
-        return self.regressor(encoded)
+        params: RegressorOutput = self.regressor(encoded)
+        return params
 
 
 class LandmarkMotionNetwork(RecurrentNetwork):
@@ -83,4 +84,5 @@ class LandmarkMotionNetwork(RecurrentNetwork):
 
     def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
         """See the base."""
-        return self.regressor(encoded, features)
+        params: RegressorOutput = self.regressor(encoded, features)
+        return params

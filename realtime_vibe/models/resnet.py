@@ -39,7 +39,8 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
-        return self.relu(self.bn3(self.conv3(out)) + shortcut)
+        summed: Tensor = self.relu(self.bn3(self.conv3(out)) + shortcut)
+        return summed
 
 
 class ResNet50(nn.Module):
@@ -67,7 +68,8 @@ class ResNet50(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for number in range(1, len(_BLOCKS) + 1):
             x = getattr(self, f"layer{number}")(x)
-        return x.mean(dim=(2, 3)).float()
+        features: Tensor = x.mean(dim=(2, 3)).float()
+        return features
 
 
 def normalised(crops_bgr: Tensor) -> Tensor:

@@ -100,4 +100,5 @@ def _skin(vertices: Tensor, weights: Tensor, rotations: Tensor, offsets: Tensor)
     motions = torch.cat([rotations.flatten(-2), offsets], dim=-1)
     blended = torch.matmul(weights, motions)
     turn = blended[..., :9].unflatten(-1, (3, 3))
-    return (turn * vertices[..., None, :]).sum(dim=-1) + blended[..., 9:]
+    moved: Tensor = (turn * vertices[..., None, :]).sum(dim=-1) + blended[..., 9:]
+    return moved

@@ -99,13 +99,15 @@ class TemporalEncoder(nn.Module):
         """Sides become people of their own: (..., P, sides * X) to (..., P * sides, X)."""
         if self.sides == 1:
             return x
-        return x.unflatten(-1, (self.sides, -1)).flatten(-3, -2)
+        apart: Tensor = x.unflatten(-1, (self.sides, -1)).flatten(-3, -2)
+        return apart
 
     def _together(self, x: Tensor) -> Tensor:
         """Undoes `_apart`."""
         if self.sides == 1:
             return x
-        return x.unflatten(-2, (-1, self.sides)).flatten(-2)
+        together: Tensor = x.unflatten(-2, (-1, self.sides)).flatten(-2)
+        return together
 
     def _stepped(self, features: Tensor, hidden: Tensor) -> Tensor:
         current = features

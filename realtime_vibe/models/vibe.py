@@ -63,7 +63,8 @@ class VIBE(nn.Module):
         """Features (B, T, 2048) of crops (B, T, 3, 224, 224), RGB, as `models.resnet.normalised` makes them."""
         crops = images.flatten(0, 1)
         features = torch.cat([self.backbone(part) for part in crops.split(_CROPS_AT_ONCE)])
-        return features.unflatten(0, images.shape[:2])
+        sequences: Tensor = features.unflatten(0, images.shape[:2])
+        return sequences
 
     def forward(self, images: Tensor, hidden: Tensor | None = None) -> VibeOutput:
         """Runs whole sequences.

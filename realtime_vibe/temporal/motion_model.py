@@ -37,7 +37,8 @@ class StepOutput(NamedTuple):
             (np.abs(part) <= limit).reshape(len(part), -1).all(axis=1)  # NaN is within none
             for part, limit in zip(people, LIMITS, strict=True)
         ]
-        return np.logical_and.reduce(within)
+        is_sound: NDArray[np.bool_] = np.logical_and.reduce(within)
+        return is_sound
 
 
 class MotionModel:

@@ -125,4 +125,5 @@ def _iou(box: FloatArray, others: FloatArray) -> FloatArray:
     overlap = np.prod(np.maximum(corner_high - corner_low, 0.0), axis=1)
     area = np.prod(np.maximum(box[2:] - box[:2], 0.0))
     areas = np.prod(np.maximum(others[:, 2:] - others[:, :2], 0.0), axis=1)
-    return overlap / np.maximum(area + areas - overlap, 1e-12)
+    iou: FloatArray = overlap / np.maximum(area + areas - overlap, 1e-12)
+    return iou

@@ -31,7 +31,8 @@ def iou_matrix(old: Sequence[Box], new: Sequence[Box]) -> FloatArray:
     high = np.minimum(first[..., 2:], second[..., 2:])
     overlap = np.prod(np.maximum(high - low, 0.0), axis=-1)
     union = _areas(first) + _areas(second) - overlap
-    return (overlap / np.maximum(union, 1e-6)).astype(np.float32)
+    iou: FloatArray = (overlap / np.maximum(union, 1e-6)).astype(np.float32)
+    return iou
 
 
 def greedy_pairs(scores: FloatArray, min_score: float) -> list[tuple[int, int]]:
@@ -109,4 +110,5 @@ def longer_side(box: Box) -> float:
 
 
 def _areas(boxes: FloatArray) -> FloatArray:
-    return np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0), axis=-1)
+    areas: FloatArray = np.prod(np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0), axis=-1)
+    return areas

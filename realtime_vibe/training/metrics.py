@@ -31,7 +31,8 @@ def joint_errors(
     weights = weights / weights.sum()
     difference = np.asarray(predicted, np.float64) - truth
     difference = difference - np.einsum("k,nkc->nc", weights, difference)[:, None]
-    return np.linalg.norm(difference, axis=-1)
+    error: NDArray[np.float64] = np.linalg.norm(difference, axis=-1)
+    return error
 
 
 def similarity_aligned(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
@@ -57,7 +58,10 @@ def similarity_aligned(predicted: FloatArray, truth: FloatArray) -> NDArray[np.f
 
 def aligned_joint_errors(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
     """Distance of each joint (N, K) after the best similarity transform of each frame."""
-    return np.linalg.norm(similarity_aligned(predicted, truth) - truth, axis=-1)
+    error: NDArray[np.float64] = np.linalg.norm(
+        similarity_aligned(predicted, truth) - truth, axis=-1
+    )
+    return error
 
 
 def pve(
@@ -73,7 +77,8 @@ def pve(
     """
     offset = np.asarray(predicted_root, np.float64) - truth_root
     difference = predicted - truth - offset[:, None]
-    return np.linalg.norm(difference, axis=-1).mean(axis=-1)
+    error: NDArray[np.float64] = np.linalg.norm(difference, axis=-1).mean(axis=-1)
+    return error
 
 
 def accel_error(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]:
@@ -84,7 +89,8 @@ def accel_error(predicted: FloatArray, truth: FloatArray) -> NDArray[np.float64]
     """
     difference = np.asarray(predicted, np.float64) - truth
     second = difference[:-2] - 2 * difference[1:-1] + difference[2:]
-    return np.linalg.norm(second, axis=-1).mean(axis=-1)
+    error: NDArray[np.float64] = np.linalg.norm(second, axis=-1).mean(axis=-1)
+    return error
 
 
 def pck(errors: FloatArray, threshold_m: float = PCK_THRESHOLD_M) -> float:

@@ -257,4 +257,5 @@ def _at_pivot(moved: FloatArray, soles: FloatArray, up: FloatArray) -> FloatArra
     """(3,) how the part that touches the floor moved, of heel and ball (2, 3) [m]; `up` (3,) is away from the floor."""
     heel_above_m = float((soles[0] - soles[1]) @ up)
     ball_share = min(max(0.5 + 0.5 * heel_above_m / _PIVOT_M, 0.0), 1.0)
-    return (1.0 - ball_share) * moved[0] + ball_share * moved[1]
+    pivot: FloatArray = (1.0 - ball_share) * moved[0] + ball_share * moved[1]
+    return pivot

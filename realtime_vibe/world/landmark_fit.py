@@ -306,7 +306,8 @@ def _tilted(
 
 def _believed(off_m: FloatArray) -> FloatArray:
     """(N,) in [0, 1] by how far (N,) landmarks are off [m]."""
-    return np.exp(-np.square(off_m / _FARTHEST_M))
+    believed: FloatArray = np.exp(-np.square(off_m / _FARTHEST_M))
+    return believed
 
 
 def _beyond(

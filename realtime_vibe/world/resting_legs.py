@@ -136,4 +136,5 @@ def _level(global_orient: FloatArray, up: FloatArray) -> FloatArray:
     left = global_orient[:, 0] - float(global_orient[:, 0] @ up) * up
     left = left / np.linalg.norm(left)
     upright = np.stack([left, up, np.cross(left, up)], axis=1)
-    return (global_orient.T @ upright).astype(np.float32)
+    turn: FloatArray = (global_orient.T @ upright).astype(np.float32)
+    return turn

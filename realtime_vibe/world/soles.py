@@ -44,7 +44,8 @@ class Soles:
 
 def posed_soles(offsets: FloatArray, turns: FloatArray, ankles: FloatArray) -> FloatArray:
     """(2, 2, 3) points of turned feet, of `Soles.offsets`, ankle rotations (2, 3, 3) and ankles (2, 3) [m]."""
-    return np.matmul(offsets, turns.transpose(0, 2, 1)) + ankles[:, None]
+    points: FloatArray = np.matmul(offsets, turns.transpose(0, 2, 1)) + ankles[:, None]
+    return points
 
 
 def _foot(model: BodyModel, rest_joints: FloatArray, ankle: int, toe: int) -> tuple[int, int]:

@@ -100,4 +100,5 @@ def _with_limbs_at_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
 
 
 def _between(joints: Array, start: str, end: str) -> Array:
-    return joints[SMPL_JOINT_NAMES.index(end)] - joints[SMPL_JOINT_NAMES.index(start)]
+    there: Array = joints[SMPL_JOINT_NAMES.index(end)] - joints[SMPL_JOINT_NAMES.index(start)]
+    return there

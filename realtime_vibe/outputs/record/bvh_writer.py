@@ -166,4 +166,5 @@ def _continuous(
 def _far(steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,) sizes of (N, 3) steps between angles, full turns left out."""
     turn = 2.0 * np.pi
-    return np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)
+    far: NDArray[np.float64] = np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)
+    return far

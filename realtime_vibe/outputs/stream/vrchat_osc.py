@@ -43,7 +43,8 @@ def unity_euler_deg(rotmat: FloatArray) -> FloatArray:
         np.arctan2(rotmat[..., 0, 2], rotmat[..., 2, 2]),
     )
     z = np.where(locked, 0.0, np.arctan2(rotmat[..., 1, 0], rotmat[..., 1, 1]))
-    return np.degrees(np.stack([x, y, z], axis=-1)).astype(np.float32)
+    angles: FloatArray = np.degrees(np.stack([x, y, z], axis=-1)).astype(np.float32)
+    return angles
 
 
 class VrchatSink(AvatarSink):

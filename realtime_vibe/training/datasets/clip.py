@@ -84,7 +84,8 @@ def resampled_clip(motion: RecordedMotion, name: str) -> MotionClip:
 
 def normalised(quats: FloatArray) -> FloatArray:
     """Quaternions (..., 4) brought to length 1."""
-    return (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
+    unit: FloatArray = (quats / np.linalg.norm(quats, axis=-1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def one_hemisphere(quats: FloatingArray) -> FloatingArray:

@@ -47,7 +47,8 @@ def interior_angle_deg(quats: FloatingArray, hinge: Hinge) -> Array:
     upper, lower = unit_bone(hinge.middle), unit_bone(hinge.lower)
     turned = rotmat_from_quat_wxyz(quats[:, hinge.middle].astype(np.float64)) @ lower
     sine = np.linalg.norm(np.cross(upper, turned), axis=-1)
-    return 180.0 - np.degrees(np.arctan2(sine, turned @ upper))
+    angle: Array = 180.0 - np.degrees(np.arctan2(sine, turned @ upper))
+    return angle
 
 
 def hip_flexion_deg(quats: FloatingArray, hinge: Hinge) -> Array:
@@ -61,4 +62,5 @@ def hip_flexion_deg(quats: FloatingArray, hinge: Hinge) -> Array:
 def unit_bone(joint: int) -> Array:
     """(3,) direction of the bone from a joint's parent to it, in the rest pose."""
     bone = REST_JOINTS_M[joint] - REST_JOINTS_M[PARENTS[joint]]
-    return bone / np.linalg.norm(bone)
+    direction: Array = bone / np.linalg.norm(bone)
+    return direction

@@ -141,17 +141,20 @@ def _flexion_axis(turns: Array, hinge: Hinge) -> Array:
     """(3,) axis in the upper bone's frame about which the limb bends, from the frames in which it does."""
     cross = np.cross(_OFFSETS[hinge.middle], turns[:, hinge.middle] @ _OFFSETS[hinge.lower])
     axis = cross.sum(axis=0)
-    return axis / np.linalg.norm(axis)
+    unit: Array = axis / np.linalg.norm(axis)
+    return unit
 
 
 def _angle_about(axis: Array, start: Array, end: Array) -> Array:
     """(N,) angle [rad] about an axis from one direction (N, 3) to another, both seen along it."""
     sine = np.cross(start, end) @ axis
     cosine = np.sum(start * end, axis=-1) - (start @ axis) * (end @ axis)
-    return np.arctan2(sine, cosine)
+    angle: Array = np.arctan2(sine, cosine)
+    return angle
 
 
 def _lowest_foot(turns: Array) -> Array:
     """(N,) height of the lowest ankle or foot above the pelvis (negative for people on their feet) [m]."""
     joints = joint_positions(turns, _OFFSETS, np.zeros((len(turns), 3)))
-    return joints[:, _LOWEST, 2].min(axis=1)
+    lowest: Array = joints[:, _LOWEST, 2].min(axis=1)
+    return lowest

@@ -158,7 +158,8 @@ def mean_up(clips: Sequence[MotionClip]) -> NDArray[np.float64]:
     w, x, y, z = np.concatenate([clip.quats[::10, 0] for clip in clips]).astype(np.float64).T
     # The second column of the root's rotation: SMPL's rest pose has y up.
     ups = np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=-1)
-    return ups.mean(axis=0)
+    mean: NDArray[np.float64] = ups.mean(axis=0)
+    return mean
 
 
 def _warn_if_lying(folder: Path, clips: Sequence[MotionClip]) -> None:

@@ -45,11 +45,13 @@ class RestBody:
 
     def joint(self, name: str) -> FloatArray:
         """(3,) one of the joints."""
-        return self.joints[SMPL_JOINT_NAMES.index(name)]
+        place: FloatArray = self.joints[SMPL_JOINT_NAMES.index(name)]
+        return place
 
     def owned_by(self, name: str) -> NDArray[np.bool_]:
         """(V,) which vertices a joint moves most."""
-        return self.owner == SMPL_JOINT_NAMES.index(name)
+        is_owned: NDArray[np.bool_] = self.owner == SMPL_JOINT_NAMES.index(name)
+        return is_owned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,8 @@ def _put_on_trousers(body: RestBody, cover: Cover, rng: np.random.Generator) -> 
 
 def _cloth(loosest_m: float, wrinkles: FloatArray, rng: np.random.Generator) -> FloatArray:
     loose = loosest_m * rng.random() ** 1.5
-    return 0.003 + loose * np.clip(1 + 0.5 * wrinkles, 0, 2)
+    offset_m: FloatArray = 0.003 + loose * np.clip(1 + 0.5 * wrinkles, 0, 2)
+    return offset_m
 
 
 def grow_hair(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:

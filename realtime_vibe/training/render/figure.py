@@ -65,7 +65,8 @@ class Figure:
         motions = np.concatenate([rotations.reshape(24, 9), offsets], axis=1)
         blended = self.weights @ motions
         turned = np.einsum("vab,vb->va", blended[:, :9].reshape(-1, 3, 3), self.rest)
-        return (turned + blended[:, 9:]).astype(np.float32)
+        vertices: FloatArray = (turned + blended[:, 9:]).astype(np.float32)
+        return vertices
 
 
 def make_figure(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> Figure:
@@ -129,7 +130,8 @@ def vertex_normals(vertices: FloatArray, faces: NDArray[np.integer]) -> FloatArr
     for corner in range(3):
         np.add.at(normals, faces[:, corner], across)
     length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-12)).astype(np.float32)
+    unit: FloatArray = (normals / np.maximum(length, 1e-12)).astype(np.float32)
+    return unit
 
 
 def _smooth_noise(points: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -65,7 +65,8 @@ class StreamRenderer:
     def px_of_truth(self) -> NDArray[np.float32]:
         """(2,) picture pixels in a pixel of the truth."""
         size = np.array([self.camera.width, self.camera.height], np.float32)
-        return size / (2 * self._half)
+        factor: NDArray[np.float32] = size / (2 * self._half)
+        return factor
 
     def frame(self, index: int) -> ImageArray:
         """Picture (H, W, 3) BGR of one moment."""

@@ -208,9 +208,10 @@ class _Scene:
     def blocked(self, points: FloatArray, direction: FloatArray) -> NDArray[np.bool_]:
         """Whether something lies between (N, 3) points and a far lamp."""
         rays = np.concatenate([points, np.broadcast_to(direction, points.shape)], axis=1)
-        return self._scene.test_occlusions(
+        hidden: NDArray[np.bool_] = self._scene.test_occlusions(
             self._tensor(rays.astype(np.float32)), nthreads=1
         ).numpy()
+        return hidden
 
 
 def _rays(

@@ -171,7 +171,8 @@ def _sway(size: int, rng: np.random.Generator) -> Array:
     """(N, 3) slow drift of a hand that is held still [m]."""
     rates, phases = rng.uniform(0.1, 0.7, (3, 3)), rng.uniform(0, 2 * np.pi, (3, 3))
     time_s = np.arange(size)[:, None, None] / POOL_RATE_HZ
-    return _SWAY_M * np.sin(2 * np.pi * rates * time_s + phases).sum(axis=1)
+    drift: Array = _SWAY_M * np.sin(2 * np.pi * rates * time_s + phases).sum(axis=1)
+    return drift
 
 
 def _body_frames(quats: FloatArray) -> tuple[BodyFrames, BodyFrames]:
@@ -216,7 +217,8 @@ def _chest_in_pelvis(turn: Array) -> Array:
     """(N, 3) the chest's joint in the pelvis' frame."""
     spine2 = turn[:, 3] @ (REST_JOINTS_M[6] - REST_JOINTS_M[3])
     spine3 = turn[:, 3] @ turn[:, 6] @ (REST_JOINTS_M[9] - REST_JOINTS_M[6])
-    return REST_JOINTS_M[3] - REST_JOINTS_M[0] + spine2 + spine3
+    at: Array = REST_JOINTS_M[3] - REST_JOINTS_M[0] + spine2 + spine3
+    return at
 
 
 def _limited(rotmat: Array, limit_rad: float) -> Array:

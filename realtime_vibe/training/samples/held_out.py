@@ -93,7 +93,8 @@ def _camera_rotation(heading_rad: float, pitch_rad: float) -> FloatArray:
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     cos, sin = np.cos(pitch_rad), np.sin(pitch_rad)
     tilt = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    return (tilt @ R_WORLD_CAMERA.T @ turn).astype(np.float32)
+    camera: FloatArray = (tilt @ R_WORLD_CAMERA.T @ turn).astype(np.float32)
+    return camera
 
 
 def _truth(
@@ -120,4 +121,5 @@ def _place(points: FloatArray, focal_px: float) -> NDArray[np.float64]:
         is_ahead = placed[:, 2].min() > _NEAREST_M
         if is_ahead and (np.abs(placed[:, :2]) < limit * placed[:, 2:]).all():
             break
-    return np.array([0.0, 0.0, distance_m]) - middle
+    shift: NDArray[np.float64] = np.array([0.0, 0.0, distance_m]) - middle
+    return shift

@@ -173,7 +173,8 @@ def rarity_weights(clips: Sequence[MotionClip]) -> FloatArray:
     angles = [2 * np.arccos(np.clip(np.abs(np.sum(part * mean, axis=-1)), 0, 1)) for part in body]
     rarity = np.maximum([np.mean(angle) for angle in angles], _LEAST_RARITY_RAD)
     length = np.sqrt([min(len(clip.trans), 1200) for clip in clips])
-    return (length * (rarity / rarity.mean()) ** 2).astype(np.float32)
+    weights: FloatArray = (length * (rarity / rarity.mean()) ** 2).astype(np.float32)
+    return weights
 
 
 def _spliced(

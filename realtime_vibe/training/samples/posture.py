@@ -76,7 +76,8 @@ def posture_weights(
         there = (shown > 0) & (wanted > 0)
         factors[there] *= wanted[there] / (shown / shown.sum())[there]
         factors /= factors.max()
-    return (chances / chances.sum()).astype(np.float32)
+    weights: FloatArray = (chances / chances.sum()).astype(np.float32)
+    return weights
 
 
 def _spliced_frames(clip: MotionClip) -> Array:
@@ -94,10 +95,12 @@ def _pelvis_speed(trans: FloatArray) -> Array:
     rows = np.arange(size)
     first, last = np.maximum(rows - half, 0), np.minimum(rows + half, size - 1)
     distance = np.linalg.norm((trans[last] - trans[first]).astype(np.float64), axis=-1)
-    return distance * POOL_RATE_HZ / np.maximum(last - first, 1)
+    speed: Array = distance * POOL_RATE_HZ / np.maximum(last - first, 1)
+    return speed
 
 
 def _up_cosine(root: FloatArray) -> Array:
     """(N,) cosine between the pelvis' own up (y) and the world's (z)."""
     w, x, y, z = root.astype(np.float64).T
-    return 2 * (y * z + w * x)
+    cosine: Array = 2 * (y * z + w * x)
+    return cosine
