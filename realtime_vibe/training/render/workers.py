@@ -6,6 +6,8 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TypeVar
@@ -13,6 +15,8 @@ from typing import TypeVar
 from realtime_vibe.errors import RealtimeVibeError
 
 Job = TypeVar("Job")
+
+_HELD = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkerEndedError(RealtimeVibeError):
@@ -45,10 +49,11 @@ def run_jobs(
             process = context.Process(
                 target=_work, args=(make_worker, share, writer), name=f"worker-{first}"
             )
-            process.start()
-            # Held by the worker alone: its end then ends the pipe.
-            writer.close()
-            processes[reader] = process
+            with _signals_held():
+                process.start()
+                # Held by the worker alone: its end then ends the pipe.
+                writer.close()
+                processes[reader] = process
         yield from _results(processes)
     finally:
         for process in processes.values():
@@ -56,6 +61,21 @@ def run_jobs(
         for reader, process in processes.items():
             process.join()
             reader.close()
+
+
+@contextmanager
+def _signals_held() -> Generator[None]:
+    """Ctrl-C and SIGTERM wait, here and in what is started: half a start leaves a worker that prints a trace."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Its own start lets held signals through.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _results(processes: dict[Connection, SpawnProcess]) -> Generator[int]:
@@ -87,6 +107,8 @@ def _work(
     """One process."""
     # Ctrl-C goes to the whole group; the command that started us decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         work = make_worker()
