@@ -60,87 +60,66 @@ class Scale:
 
     frame_steps: int
     sequence_steps: int
-    last_steps: int
     train: tuple[str, ...]
-    hours: tuple[float, float, float]
+    hours: tuple[float, float]
     """Of the trainings."""
     processes: int
-    """Of the last training, each with data of its own."""
+    """Of each training, with data of their own."""
 
 
-FULL = Scale(
-    frame_steps=7_000,
-    sequence_steps=6_000,
-    last_steps=5_000,
-    train=(),
-    hours=(1.0, 1.6, 1.5),
-    processes=2,
-)
+FULL = Scale(frame_steps=1_800, sequence_steps=4_000, train=(), hours=(0.4, 1.3), processes=2)
 QUICK = Scale(
     frame_steps=40,
     sequence_steps=40,
-    last_steps=4,
     train=("--streams", "8", "--frames", "64", "--pool-sequences", "16", "--pool-frames", "400"),
-    hours=(0.0, 0.0, 0.0),
+    hours=(0.0, 0.0),
     processes=1,
 )
 
 
 def blazepose_gru(motion: Path, body: Path, out: Path, scale: Scale) -> tuple[Stage, ...]:
     """The stages of the default engine, from a folder of AMASS .npz and .bvh files to `out`."""
-    frames, sequences, last = out / "frames", out / "sequences", out / "last"
+    frames, sequences = out / "frames", out / "sequences"
     engine = out / "engine" / "blazepose-gru"
-    data = ("--motion", str(motion), "--body", str(body))
-    train = "realtime_vibe.training.train_landmarks"
-    sequence_losses = ("--adversarial-weight", "0.3", "--velocity-weight", "30")
+    data = ("--motion", str(motion), "--body", str(body), *scale.train)
     return (
-        Stage(
-            name="train on single frames behind a simulated tracker",
-            hours=scale.hours[0],
-            module=train,
-            arguments=(
-                *data, "--out", str(frames), "--steps", str(scale.frame_steps),
-                "--per-frame-share", "1", "--discriminator", "none",
-                "--seed", str(_SEED), *scale.train,
-            ),
-            folder=frames,
+        _training(
+            "train on single frames behind a simulated tracker", scale.hours[0], frames, scale,
+            *data, "--steps", str(scale.frame_steps),
+            "--per-frame-share", "1", "--discriminator", "none", "--seed", str(_SEED),
         ),
-        Stage(
-            name="train on sequences, with the motion discriminator",
-            hours=scale.hours[1],
-            module=train,
-            arguments=(
-                *data, "--out", str(sequences), "--steps", str(scale.sequence_steps),
-                "--start-from", str(frames / "network.pt"), "--per-frame-share", "0",
-                "--learning-rate", "6e-4", *sequence_losses,
-                "--seed", str(_SEED + 1), *scale.train,
-            ),
-            folder=sequences,
-        ),
-        Stage(
-            name="go on with larger batches, the learning rate falling to nothing once more",
-            hours=scale.hours[2],
-            module="torch.distributed.run",
-            arguments=(
-                "--standalone", "--nproc-per-node", str(scale.processes), "-m", train,
-                *data, "--out", str(last), "--steps", str(scale.last_steps),
-                "--start-from", str(sequences / "network.pt"), "--per-frame-share", "0",
-                "--learning-rate", "5e-4", *sequence_losses,
-                "--seed", str(_SEED + 2), *scale.train,
-            ),
-            folder=last,
+        _training(
+            "train on sequences, with the motion discriminator", scale.hours[1], sequences, scale,
+            *data, "--steps", str(scale.sequence_steps),
+            "--start-from", str(frames / "network.pt"), "--per-frame-share", "0",
+            "--learning-rate", "6e-4", "--adversarial-weight", "0.3", "--velocity-weight", "30",
+            "--seed", str(_SEED + 1),
         ),
         Stage(
             name="export the engine and compare it with torch",
             hours=0.0,
             module="export.engine",
             arguments=(
-                "--checkpoint", str(last / "network.pt"), "--body", str(body),
+                "--checkpoint", str(sequences / "network.pt"), "--body", str(body),
                 "--out", str(engine),
             ),
             folder=engine,
         ),
     )  # fmt: skip
+
+
+def _training(name: str, hours: float, folder: Path, scale: Scale, *arguments: str) -> Stage:
+    """One run of the training command, in as many processes as the scale says."""
+    train = "realtime_vibe.training.train_landmarks"
+    alone = scale.processes == 1
+    start = ("--standalone", "--nproc-per-node", str(scale.processes), "-m", train)
+    return Stage(
+        name=name,
+        hours=hours,
+        module=train if alone else "torch.distributed.run",
+        arguments=(*(() if alone else start), *arguments, "--out", str(folder)),
+        folder=folder,
+    )
 
 
 def run(stages: tuple[Stage, ...]) -> None:

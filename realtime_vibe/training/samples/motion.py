@@ -19,6 +19,7 @@ from realtime_vibe.training.datasets.clip import (
     continuous,
 )
 from realtime_vibe.training.datasets.motion_folder import load_motion_folder
+from realtime_vibe.training.samples.crouching import bent_legs
 from realtime_vibe.training.samples.gestures import ARM_JOINTS, gesturing_arms
 from realtime_vibe.training.samples.head_motion import NECK_JOINTS, looking_head
 from realtime_vibe.training.samples.lying import laid_down
@@ -82,11 +83,13 @@ class MotionShares:
     """Of the sequences: with arms of `gesturing_arms`, most of them standing or sitting ones."""
     looking: float = 0.3
     """Of the sequences: with the head of `looking_head`."""
+    crouching: float = 0.2
+    """Of the sequences: with the legs of `bent_legs`, most of them standing ones."""
     lying: float = 0.03
     """Of the sequences: turned onto the floor by `laid_down`."""
 
     def __post_init__(self) -> None:
-        for name in ("standing", "sitting", "gestures", "looking", "lying"):
+        for name in ("standing", "sitting", "gestures", "looking", "crouching", "lying"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"share {name} is {getattr(self, name)}, expected 0 to 1")
         if self.standing + self.sitting >= 1.0:
@@ -148,7 +151,9 @@ class MotionPool:
         )
         for row in _drawn(shares.looking, np.ones_like(still), rng):
             self.quats[row][:, NECK_JOINTS] = looking_head(self.quats.shape[1], rng)
-        # Hands are put where the head is by now.
+        for row in _drawn(shares.crouching, _LEAST_CHANCE + still**2, rng):
+            self.quats[row], self.trans[row] = bent_legs(self.quats[row], self.trans[row], rng)
+        # Hands are put where head and thighs are by now.
         for row in _drawn(shares.gestures, _LEAST_CHANCE + still**2, rng):
             self.quats[row][:, ARM_JOINTS] = gesturing_arms(self.quats[row], rng)
         for row in _drawn(shares.lying, np.ones_like(still), rng):

@@ -81,14 +81,18 @@ def test_pieces_join_without_a_spin():
     clips = [standing(), standing()]
     half_turn = np.array([0, 0, 0, 1], np.float32)
     clips[1].quats[:, 0] = quat_product_wxyz(half_turn, clips[1].quats[:, 0])
-    pool = MotionPool(clips, 4, 1500, np.random.default_rng(0), shares=MotionShares(lying=0.0))
+    pool = MotionPool(
+        clips, 4, 1500, np.random.default_rng(0), shares=MotionShares(lying=0.0, crouching=0.0)
+    )
     forward = rotmat_from_quat_wxyz(pool.quats[:, :, 0])[..., 2]
     np.testing.assert_allclose(np.sum(forward * forward[:, :1], axis=-1), 1.0, atol=1e-4)
 
 
 def test_standing_and_sitting_fill_their_shares_of_a_pool():
     clips = [standing(), sitting(), *[walking() for _ in range(10)]]
-    shares = MotionShares(standing=0.4, sitting=0.3, lying=0.0, gestures=0.0, looking=0.0)
+    shares = MotionShares(
+        standing=0.4, sitting=0.3, lying=0.0, gestures=0.0, looking=0.0, crouching=0.0
+    )
     seen = _posture_shares(MotionPool(clips, 100, 300, np.random.default_rng(1), shares=shares))
     assert seen[Posture.STANDING] == pytest.approx(0.4, abs=0.12)
     assert seen[Posture.SITTING] == pytest.approx(0.3, abs=0.12)
