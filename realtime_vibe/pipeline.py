@@ -8,6 +8,7 @@ No threads and no input or output here: `app/run.py` builds the stages and feeds
 import contextlib
 import logging
 import threading
+from functools import partial
 
 import numpy as np
 
@@ -204,7 +205,10 @@ class MotionCapturePipeline:
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
         if self._fit is not None and person.landmarks is not None:
             size = (width, height)
-            params, transl = self._fit.fitted(person.landmarks, params, transl, size, focal_px)
+            steady = partial(self._temporal.tilts, person.track_id)
+            params, transl = self._fit.fitted(
+                person.landmarks, params, transl, size, focal_px, steady
+            )
         # Along the line of sight, so that the pelvis stays where it is in the picture.
         joints = self._body.joints(params.global_orient, params.body_pose, params.betas, transl)
         steady_m = self._temporal.depth(person.track_id, joints)

@@ -96,6 +96,32 @@ class RotationSmoother:
         return np.maximum(confidence, 1 - self._known)
 
 
+class TiltSmoother:
+    """Smooths how far one person's limbs were tilted out of the image plane, with a strength in (0, 1].
+
+    At the rest cut-off, however fast: a tilt mends the length of a limb in the image, and where a limb is nearly
+    in the plane the tracker's jitter is much of it.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self._rest_hz = rest_cutoff_hz(strength)
+        self._values: dict[int, FloatArray] = {}
+
+    def update(self, level: int, tilts: FloatArray, dt_s: float) -> FloatArray:
+        """The smoothed tilts; the first call of a level, and `dt_s` <= 0, return the input.
+
+        Args:
+            level: which limbs these are; always of the same number.
+            tilts: (L,) [rad].
+            dt_s: since the last frame [s].
+        """
+        before = self._values.get(level)
+        if before is not None and dt_s > 0:
+            tilts = before + _share(self._rest_hz, dt_s) * (tilts - before)
+        self._values[level] = tilts
+        return tilts
+
+
 class PositionSmoother:
     """Smooths one (3,) position in the camera frame [m], depth more than the rest, with a strength in (0, 1]."""
 

@@ -15,7 +15,7 @@ from realtime_vibe.temporal.depth_filter import DepthFilter
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
 from realtime_vibe.temporal.ring_buffer import FeatureRing
-from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
+from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, TiltSmoother
 from realtime_vibe.temporal.state import RunningShape, TemporalState
 
 WINDOW_FRAMES = 16
@@ -102,6 +102,11 @@ class TemporalStage:
         state.last_seen_s, state.dt_s = now_s, dt_s
         return transl if state.position is None else state.position.update(transl, dt_s)
 
+    def tilts(self, track_id: int, level: int, tilts: FloatArray) -> FloatArray:
+        """Smooths (L,) [rad] by which limbs of one level are tilted towards the landmarks; after `place`."""
+        state = self._states[track_id]
+        return tilts if state.tilts is None else state.tilts.update(level, tilts, state.dt_s)
+
     def depth(self, track_id: int, joints: FloatArray) -> float:
         """Depth of the pelvis [m] of measured joints (24, 3), filtered by what a body can do; after `place`."""
         state = self._states[track_id]
@@ -170,6 +175,7 @@ class TemporalStage:
                 shape=RunningShape() if state is None else state.shape,
                 rotations=RotationSmoother(self._smooth) if self._smooth > 0 else None,
                 position=PositionSmoother(self._smooth) if self._smooth > 0 else None,
+                tilts=TiltSmoother(self._smooth) if self._smooth > 0 else None,
                 depth=DepthFilter() if self._smooth > 0 else None,
                 last_seen_s=now_s,
             )

@@ -7,7 +7,7 @@ import numpy as np
 from realtime_vibe.packets import NUM_BETAS, FloatArray
 from realtime_vibe.temporal.depth_filter import DepthFilter
 from realtime_vibe.temporal.ring_buffer import FeatureRing
-from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother
+from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, TiltSmoother
 
 MAX_SHAPE_FRAMES = 600
 """The running mean of betas forgets beyond this many frames, so a wrong start heals."""
@@ -59,6 +59,7 @@ class TemporalState:
     rotations: RotationSmoother | None
     """None when smoothing is off."""
     position: PositionSmoother | None
+    tilts: TiltSmoother | None
     depth: DepthFilter | None
     last_seen_s: float
     dt_s: float = 0.0

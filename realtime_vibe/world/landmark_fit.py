@@ -13,8 +13,9 @@ Legend: K = 33 landmarks, L limbs.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,8 @@ from realtime_vibe.packets import (
 )
 
 ComplexArray = NDArray[np.complex64]
+Steady = Callable[[int, FloatArray], FloatArray]
+"""Level of limbs and their tilts (L,) [rad] to the tilts to use."""
 
 _FREE_M = 0.005
 """Nearer than this the body, or a limb's end, is left where it is."""
@@ -132,6 +135,11 @@ for _name, _weight in {"shoulder": 1.0, "hip": 1.0, "knee": 0.6, "ankle": 0.6, "
 _PARENT = np.array([0, *PARENTS[1:]])
 
 
+def as_measured(_level: int, tilts: FloatArray) -> FloatArray:
+    """Tilts of each frame alone."""
+    return tilts
+
+
 class LandmarkFit:
     """Fits one body model; keeps nothing of one frame for the next.
 
@@ -150,6 +158,7 @@ class LandmarkFit:
         transl: FloatArray,
         image_size: tuple[int, int],
         focal_px: float,
+        steady: Steady = as_measured,
     ) -> tuple[SmplParams, FloatArray]:
         """Pose and translation (3,) [m] whose landmarks lie nearer to the seen ones.
 
@@ -158,6 +167,7 @@ class LandmarkFit:
             transl: (3,) camera frame [m].
             image_size: (width, height) [px].
             focal_px: of the camera [px].
+            steady: smooths over time what the picture shows least of.
         """
         pose = self._body.kinematics(params.global_orient, params.body_pose, params.betas)
         marks = self._points.posed(pose.rotations, pose.joints, params.betas)
@@ -174,8 +184,8 @@ class LandmarkFit:
             rows=(_complex(pose.rotations.transpose(0, 2, 1)) * whole.turn).astype(np.complex64),
             depth_rows=pose.rotations[:, 2],
         )
-        for limbs in _LEVELS:
-            posed = _swung(limbs, posed, seen, count)
+        for level, limbs in enumerate(_LEVELS):
+            posed = _swung(limbs, posed, (seen, count), partial(steady, level))
         rotations = np.stack([posed.rows.real, posed.rows.imag, posed.depth_rows], axis=1)
         local = rotations[_PARENT].transpose(0, 2, 1) @ rotations
         pelvis = posed.plane[0]
@@ -242,8 +252,19 @@ def _similarity(
     )
 
 
-def _swung(limbs: _Limbs, posed: _Posed, seen: ComplexArray, count: FloatArray) -> _Posed:
-    """Turns each limb in the image plane towards where its end is seen (33,), then out of it for its length there."""
+def _swung(
+    limbs: _Limbs,
+    posed: _Posed,
+    marks: tuple[ComplexArray, FloatArray],
+    steady: Callable[[FloatArray], FloatArray],
+) -> _Posed:
+    """Turns each limb in the image plane towards where its end is seen, then out of it for its length there.
+
+    Args:
+        marks: (33,) where landmarks are seen [focal lengths], and how much each counts.
+        steady: smooths (L,) tilts [rad] over time.
+    """
+    seen, count = marks
     pivots, pivot_depth = posed.plane[limbs.joints], posed.depth[limbs.joints]
     ends = limbs.ends @ posed.plane[NUM_SMPL_JOINTS:]
     end_depth = np.maximum(limbs.ends @ posed.depth[NUM_SMPL_JOINTS:], _NEAREST_M)
@@ -260,7 +281,7 @@ def _swung(limbs: _Limbs, posed: _Posed, seen: ComplexArray, count: FloatArray) 
     wanted = np.copysign(np.arccos(np.clip(reach / np.hypot(length, rise), 0.0, 1.0)), rise)
     # Nearly in the plane a little length is much angle: there its noise would shake the limb.
     tilt = (wanted - steep) * sure * np.minimum(np.abs(np.sin(steep)) * 2.0, 1.0) * limbs.tilts
-    tilt = np.clip(tilt, -_MOST_TILT_RAD, _MOST_TILT_RAD)
+    tilt = steady(np.clip(tilt, -_MOST_TILT_RAD, _MOST_TILT_RAD).astype(np.float32))
     turn = np.exp(1j * angle)
     return _moved(limbs, posed, _Moves(along=have / length * turn, turn=turn, tilt=tilt))
 

@@ -5,7 +5,12 @@ import pytest
 
 from realtime_vibe.app.settings import DEFAULT_SMOOTH
 from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_axis_angle
-from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, rest_cutoff_hz
+from realtime_vibe.temporal.smoothing import (
+    PositionSmoother,
+    RotationSmoother,
+    TiltSmoother,
+    rest_cutoff_hz,
+)
 
 
 def _angles(rotmat: np.ndarray) -> np.ndarray:
@@ -90,3 +95,13 @@ def test_a_walk_is_followed_closely() -> None:
         true_m = np.array([step / 30 * 1.2, 0.0, 3.0], np.float32)
         seen = smoother.update(true_m, 1 / 30)
     assert abs(float(seen[0] - true_m[0])) < 0.04
+
+
+def test_tilts_keep_their_mean_and_lose_their_jitter():
+    smoother = TiltSmoother(DEFAULT_SMOOTH)
+    noisy = 0.05 + 0.05 * np.random.default_rng(0).standard_normal((600, 2))
+    smooth = np.array([smoother.update(0, tilts, 1 / 30) for tilts in noisy])[60:]
+    np.testing.assert_allclose(smooth.mean(0), noisy[60:].mean(0), atol=0.005)
+    assert np.diff(smooth, axis=0).std() < 0.4 * np.diff(noisy, axis=0).std()
+    other = np.array([0.2, -0.2])
+    np.testing.assert_array_equal(smoother.update(1, other, 1 / 30), other)
