@@ -45,11 +45,11 @@ class DataParallelRank:
         """
         if self.num_ranks == 1:
             return module
-        # Buffers never change: once is enough, and DistributedDataParallel would do it every step.
-        for buffer in module.buffers():
-            torch.distributed.broadcast(buffer, src=0)
-        # Single frames bypass the recurrent encoder: its weights then have no gradient.
-        return DistributedDataParallel(module, broadcast_buffers=False, find_unused_parameters=True)
+        # Buffers never change: once is enough. Single frames bypass the recurrent encoder, whose weights
+        # then have no gradient.
+        return DistributedDataParallel(
+            module, forward_sync_buffers=False, find_unused_parameters=True
+        )
 
     def any_rank(self, flag: bool) -> bool:
         """Whether any process says so."""
