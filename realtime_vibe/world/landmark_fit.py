@@ -50,6 +50,10 @@ _LEAST_LENGTH_M = 0.08
 """A limb that points at the camera shows no direction."""
 
 
+_POINTS = NUM_SMPL_JOINTS + NUM_LANDMARKS
+_ZERO = _POINTS + 3 * NUM_SMPL_JOINTS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Limbs:
     """Bones that swing at the same time."""
@@ -61,7 +65,9 @@ class _Limbs:
     tilts: float
     """1 where limbs may also turn out of the image plane, else 0."""
     limb_of: NDArray[np.intp]
-    """(24 + 33,) the limb that carries each joint and landmark; L for none."""
+    """(130,) the limb that carries each column of `_Posed`; L for none."""
+    pivot_of: NDArray[np.intp]
+    """(130,) the column that each then turns about; the last, which is zero, for directions and for none."""
 
 
 def _limbs(ends: Mapping[str, tuple[str, ...]], tilts: float) -> _Limbs:
@@ -70,15 +76,21 @@ def _limbs(ends: Mapping[str, tuple[str, ...]], tilts: float) -> _Limbs:
     for row, landmarks in enumerate(ends.values()):
         for landmark in landmarks:
             weights[row, BLAZEPOSE_LANDMARK_NAMES.index(landmark)] = 1.0 / len(landmarks)
-    limb_of = np.full(NUM_SMPL_JOINTS + NUM_LANDMARKS, len(joints))
-    for joint in range(NUM_SMPL_JOINTS):
-        if joint in joints:
-            limb_of[joint] = joints.index(joint)
-        elif joint:
-            limb_of[joint] = limb_of[PARENTS[joint]]
-    for index, carrier in enumerate(_CARRIED_BY):
-        limb_of[NUM_SMPL_JOINTS + index] = limb_of[carrier]
-    return _Limbs(joints=np.array(joints), ends=weights, tilts=tilts, limb_of=limb_of)
+    limb_of_joint = np.full(NUM_SMPL_JOINTS, len(joints))
+    for joint in range(1, NUM_SMPL_JOINTS):
+        is_first = joint in joints
+        limb_of_joint[joint] = joints.index(joint) if is_first else limb_of_joint[PARENTS[joint]]
+    of_points = np.concatenate([limb_of_joint, limb_of_joint[list(_CARRIED_BY)]])
+    of_directions = np.repeat(limb_of_joint, 3)
+    return _Limbs(
+        joints=np.array(joints),
+        ends=weights,
+        tilts=tilts,
+        limb_of=np.concatenate([of_points, of_directions, [len(joints)]]),
+        pivot_of=np.concatenate(
+            [np.array([*joints, _ZERO])[of_points], np.full(len(of_directions) + 1, _ZERO)]
+        ),
+    )
 
 
 _JOINT_OF_NAME = {
@@ -174,19 +186,21 @@ class LandmarkFit:
         points = np.concatenate([pose.joints, marks]) + transl
         middle = 0.5 * np.array(image_size, np.float32)
         seen = _complex(landmarks.image_px[:, :2] - middle) / np.float32(focal_px)
-        count = np.clip((landmarks.visibility - _HIDDEN) / (_SHOWN - _HIDDEN), 0.0, 1.0)
+        count = _unit((landmarks.visibility - _HIDDEN) / (_SHOWN - _HIDDEN))
         plane, depth = _complex(points), points[:, 2]
         whole = _similarity(plane[NUM_SMPL_JOINTS:], depth[NUM_SMPL_JOINTS:], seen, count * _WHOLE)
-        turned, root = (plane - plane[0]) * whole.turn, plane[0] + whole.shift_m
-        posed = _Posed(
-            plane=(turned + root / whole.growth).astype(np.complex64),
-            depth=depth + depth[0] * np.float32(1.0 / whole.growth - 1.0),
-            rows=(_complex(pose.rotations.transpose(0, 2, 1)) * whole.turn).astype(np.complex64),
-            depth_rows=pose.rotations[:, 2],
-        )
+        posed = _Posed(np.zeros(_ZERO + 1, np.complex64), np.zeros(_ZERO + 1, np.float32))
+        posed.plane[:_POINTS] = (plane - plane[0]) * whole.turn
+        posed.plane[:_POINTS] += (plane[0] + whole.shift_m) / whole.growth
+        posed.depth[:_POINTS] = depth + depth[0] * (1.0 / whole.growth - 1.0)
+        columns = pose.rotations.transpose(0, 2, 1).reshape(-1, 3)
+        posed.plane[_POINTS:_ZERO] = _complex(columns) * whole.turn
+        posed.depth[_POINTS:_ZERO] = columns[:, 2]
         for level, limbs in enumerate(_LEVELS):
             posed = _swung(limbs, posed, (seen, count), partial(steady, level))
-        rotations = np.stack([posed.rows.real, posed.rows.imag, posed.depth_rows], axis=1)
+        turned = posed.plane[_POINTS:_ZERO]
+        columns = np.stack([turned.real, turned.imag, posed.depth[_POINTS:_ZERO]], axis=1)
+        rotations = columns.reshape(-1, 3, 3).transpose(0, 2, 1)
         local = rotations[_PARENT].transpose(0, 2, 1) @ rotations
         pelvis = posed.plane[0]
         place = np.array([pelvis.real, pelvis.imag, posed.depth[0]], np.float32)
@@ -198,13 +212,9 @@ class _Posed(NamedTuple):
     """A posed skeleton, the image plane as complex numbers."""
 
     plane: ComplexArray
-    """(57,) x + iy of joints, then landmarks [m]."""
+    """(130,) x + iy of 24 joints, of 33 landmarks [m], of the 72 columns of the joints' rotations, and a zero."""
     depth: FloatArray
-    """(57,) [m]."""
-    rows: ComplexArray
-    """(24, 3) first row + i second row of the joints' rotations."""
-    depth_rows: FloatArray
-    """(24, 3) third row."""
+    """(130,) z of the same."""
 
 
 class _Similarity(NamedTuple):
@@ -266,22 +276,22 @@ def _swung(
     """
     seen, count = marks
     pivots, pivot_depth = posed.plane[limbs.joints], posed.depth[limbs.joints]
-    ends = limbs.ends @ posed.plane[NUM_SMPL_JOINTS:]
-    end_depth = np.maximum(limbs.ends @ posed.depth[NUM_SMPL_JOINTS:], _NEAREST_M)
+    ends = limbs.ends @ posed.plane[NUM_SMPL_JOINTS:_POINTS]
+    end_depth = np.maximum(limbs.ends @ posed.depth[NUM_SMPL_JOINTS:_POINTS], _NEAREST_M)
     have = ends - pivots
     want = (limbs.ends @ seen) * end_depth - pivots
     length = np.maximum(np.abs(have), 1e-6)
     sure = (limbs.ends @ count) * _believed(np.abs(want - have))
     angle = _beyond(np.angle(want * have.conj()), _FREE_M / np.maximum(length, _LEAST_LENGTH_M))
     # Short in the image: the limb points at the camera, and its direction there is noise.
-    angle = angle * sure * np.clip(length / _LEAST_LENGTH_M - 1.0, 0.0, 1.0)
+    angle = angle * sure * _unit(length / _LEAST_LENGTH_M - 1.0)
     reach = length + _beyond(np.abs(want) - length, _FREE_M)
     rise = end_depth - pivot_depth
     steep = np.arctan2(rise, length)
-    wanted = np.copysign(np.arccos(np.clip(reach / np.hypot(length, rise), 0.0, 1.0)), rise)
+    wanted = np.copysign(np.arccos(_unit(reach / np.hypot(length, rise))), rise)
     # Nearly in the plane a little length is much angle: there its noise would shake the limb.
     tilt = (wanted - steep) * sure * np.minimum(np.abs(np.sin(steep)) * 2.0, 1.0) * limbs.tilts
-    tilt = steady(np.clip(tilt, -_MOST_TILT_RAD, _MOST_TILT_RAD).astype(np.float32))
+    tilt = steady(np.minimum(np.maximum(tilt, -_MOST_TILT_RAD), _MOST_TILT_RAD))
     turn = np.exp(1j * angle)
     return _moved(limbs, posed, _Moves(along=have / length * turn, turn=turn, tilt=tilt))
 
@@ -300,29 +310,19 @@ class _Moves(NamedTuple):
 def _moved(limbs: _Limbs, posed: _Posed, moves: _Moves) -> _Posed:
     """Moves all that the limbs carry; what none carries stays."""
     carried = limbs.limb_of
-    turn = np.append(moves.turn, 1.0).astype(np.complex64)[carried]
-    along = np.append(moves.along, 1.0).astype(np.complex64)[carried]
-    tilt = np.append(moves.tilt, 0.0)
-    cos, sin = (part.astype(np.float32)[carried] for part in (np.cos(tilt), np.sin(tilt)))
-    pivots = np.append(limbs.joints, 0)[carried]
-    pivot, pivot_depth = posed.plane[pivots], posed.depth[pivots]
-    centered = (posed.plane - pivot) * turn
-    plane, depth = _tilted(centered, posed.depth - pivot_depth, along, (cos, sin))
-    joints = slice(NUM_SMPL_JOINTS)
-    turns = cos[joints, None], sin[joints, None]
-    rows = posed.rows * turn[joints, None]
-    rows, depth_rows = _tilted(rows, posed.depth_rows, along[joints, None], turns)
-    return _Posed(plane + pivot, depth + pivot_depth, rows, depth_rows)
-
-
-def _tilted(
-    plane: ComplexArray, depth: FloatArray, along: ComplexArray, turn: tuple[FloatArray, FloatArray]
-) -> tuple[ComplexArray, FloatArray]:
-    """Turns by cosine and sine in the plane of the line of sight and a direction across it."""
-    cos, sin = turn
-    local = plane * along.conj()
+    swings = np.ones((2, len(moves.turn) + 1), np.complex64)
+    swings[0, :-1], swings[1, :-1] = moves.turn, moves.along
+    turn, along = swings[:, carried]
+    tilts = np.zeros(len(moves.tilt) + 1, np.float32)
+    tilts[:-1] = moves.tilt
+    cos, sin = np.cos(tilts)[carried], np.sin(tilts)[carried]
+    pivot, pivot_depth = posed.plane[limbs.pivot_of], posed.depth[limbs.pivot_of]
+    # In the plane of the line of sight and the limb's direction across it.
+    local = (posed.plane - pivot) * turn * along.conj()
+    depth = posed.depth - pivot_depth
     forward = local.real * cos - depth * sin
-    return (forward + 1j * local.imag) * along, local.real * sin + depth * cos
+    plane = (forward + 1j * local.imag) * along + pivot
+    return _Posed(plane, local.real * sin + depth * cos + pivot_depth)
 
 
 def _believed(off_m: FloatArray) -> FloatArray:
@@ -335,7 +335,13 @@ def _beyond(
     values: NDArray[np.floating] | float, free: NDArray[np.floating] | float, most: float = math.inf
 ) -> NDArray[np.floating]:
     """What of values lies beyond the free range around 0, at most so much."""
-    return np.copysign(np.clip(np.abs(values) - free, 0.0, most), values)
+    # Two ufuncs: np.clip takes several times as long on arrays this small.
+    return np.copysign(np.minimum(np.maximum(np.abs(values) - free, 0.0), most), values)
+
+
+def _unit(values: FloatArray) -> FloatArray:
+    """The values within 0 and 1."""
+    return np.minimum(np.maximum(values, 0.0), 1.0)
 
 
 def _complex(points: NDArray[np.floating]) -> ComplexArray:
