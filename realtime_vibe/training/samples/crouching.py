@@ -95,12 +95,14 @@ def _goal(rng: np.random.Generator) -> Array:
         lifts[rng.integers(2)] = _LIFT_DEG * rng.random()
     lean = bend * rng.uniform(0.0, 0.45)
     legs = np.stack([bends, asides, lifts], axis=1).ravel()
-    return np.deg2rad(np.concatenate([[lean], legs]))
+    goal: Array = np.deg2rad(np.concatenate([[lean], legs]))
+    return goal
 
 
 def _about(axis: Array, angle: Array) -> Array:
     """(N, 4) turns by (N,) [rad] about one axis of a joint, wxyz."""
-    return quat_wxyz_from_rotmat(rotmat_from_axis_angle(angle[:, None] * axis)).astype(np.float64)
+    quats: Array = quat_wxyz_from_rotmat(rotmat_from_axis_angle(angle[:, None] * axis))
+    return quats
 
 
 def _lowest(quats: FloatArray) -> Array:
