@@ -1,7 +1,8 @@
-"""One client of the web stream: how long it may leave data unread, and how much of it."""
+"""One client of the web stream: whether there is room for it, how long it may leave data unread, and how much."""
 
 import asyncio
 import contextlib
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
@@ -16,9 +17,26 @@ class BoundedConnection(ServerConnection):
 
     Whatever waits, a frame, a greeting or answers to pings, counts alike. The library's keep-alive cannot see it:
     its own ping waits behind the rest.
+
+    Args:
+        connected: all that are open, kept up to date here.
+        most: a connection that finds so many is dropped at once.
     """
 
-    _deadline: asyncio.TimerHandle | None = None
+    def __init__(
+        self, connected: "set[BoundedConnection]", most: int, *arguments: Any, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._connected, self._most = connected, most
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The beginning."""
+        super().connection_made(transport)
+        if len(self._connected) >= self._most:
+            self.transport.abort()
+        else:
+            self._connected.add(self)
 
     def pause_writing(self) -> None:
         """The socket is full: its client has `READ_WITHIN_S` from now."""
@@ -32,6 +50,7 @@ class BoundedConnection(ServerConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, from either side."""
+        self._connected.discard(self)
         self._end_deadline()
         super().connection_lost(exc)
 

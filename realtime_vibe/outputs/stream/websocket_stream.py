@@ -11,13 +11,12 @@ import logging
 import math
 import socket
 import threading
-import weakref
 from collections.abc import Iterable
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.datastructures import Headers, MultipleValuesError
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -42,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 STREAM_PATH = "/stream"
 MAX_CLIENTS = 16
+MAX_CONNECTIONS = 64
+"""Those that have not asked for anything yet among them: each is an open file, and recordings need some, too."""
 _MAX_MESSAGE_BYTES = 4096
 _WRITE_LIMIT_BYTES = 64 << 10
 _KEEP_ALIVE_S = 10.0
@@ -82,7 +83,7 @@ class WebStream(ClosedByWith):
         self._encoded: dict[Subscription, bytes | str] = {}
         self._encoded_of: FrameResult | None = None
         self._clients: dict[ServerConnection, asyncio.Event] = {}
-        self._connections: weakref.WeakSet[ServerConnection] = weakref.WeakSet()
+        self._connections: set[BoundedConnection] = set()
         self._stop: asyncio.Event | None = None
 
     @property
@@ -166,9 +167,7 @@ class WebStream(ClosedByWith):
                 asyncio.get_running_loop().call_later(_CLOSE_S, self._drop, self._connections)
 
     def _accepted(self, *arguments: Any, **options: Any) -> ServerConnection:
-        connection = BoundedConnection(*arguments, **options)
-        self._connections.add(connection)
-        return connection
+        return BoundedConnection(self._connections, MAX_CONNECTIONS, *arguments, **options)
 
     def _drop(self, connections: Iterable[ServerConnection]) -> None:
         for connection in list(connections):
@@ -191,7 +190,7 @@ class WebStream(ClosedByWith):
         """Answers plain HTTP, or lets a WebSocket through with None."""
         try:
             return self._answered(request)
-        except ValueError:  # of an address that is none
+        except (ValueError, MultipleValuesError):  # an address that is none, a header given twice
             return _plain(400, "this request says nothing that is understood here")
 
     def _answered(self, request: Request) -> Response | None:

@@ -26,7 +26,12 @@ from realtime_vibe.outputs.stream.websocket_frames import (
     StreamedBody,
     Subscription,
 )
-from realtime_vibe.outputs.stream.websocket_stream import MAX_CLIENTS, WebStream, _from_message
+from realtime_vibe.outputs.stream.websocket_stream import (
+    MAX_CLIENTS,
+    MAX_CONNECTIONS,
+    WebStream,
+    _from_message,
+)
 from tests.outputs.stream.frame_reader import parse
 from tests.outputs.stream.posed_body import default_body, random_result, result_of
 
@@ -227,6 +232,20 @@ def test_a_connection_that_says_nothing_does_not_hold_up_the_end(stream: WebStre
 
 
 @pytest.mark.fault
+def test_a_flood_of_connections_takes_a_bounded_number_of_files(stream: WebStream) -> None:
+    port = int(stream.url.rsplit(":", 1)[1].strip("/"))
+    with contextlib.ExitStack() as flood:
+        for _ in range(2 * MAX_CONNECTIONS):
+            flood.enter_context(socket.create_connection(("127.0.0.1", port)))
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as last:
+            with contextlib.suppress(ConnectionResetError):
+                assert last.recv(1) == b""
+            assert len(stream._connections) == MAX_CONNECTIONS
+    stream.close()
+    assert not stream._connections
+
+
+@pytest.mark.fault
 def test_a_client_that_never_reads_costs_no_memory_and_no_time(stream: WebStream) -> None:
     deaf = _raw(stream, "?vertices=float32")
     _joined(stream)
@@ -299,6 +318,7 @@ def test_pages_from_elsewhere_may_not_read(stream, subtests) -> None:
         ("http://192.168.1.5:8765", "192.168.1.5:8765", 101),
         ("http://[", None, 400),
         (None, "[", 400),
+        (None, "127.0.0.1\r\nHost: evil.example", 400),
     ]:
         with subtests.test(expected=expected, host=host, origin=origin):
             own = stream.url.split("/")[2]
