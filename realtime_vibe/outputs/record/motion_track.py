@@ -4,7 +4,7 @@ Axes: y up, x to the camera's right, z towards the camera [m]: those of BVH, glT
 person who stands upright and faces the camera has no rotation at all. Legend: N frames, J = 24 joints.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed, rest_joints
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
-from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz, people_of
+from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz
 from realtime_vibe.packets import FloatArray
 
 
@@ -74,11 +74,16 @@ class MotionTrack:
             )
 
 
-def tracks_of(rows: TakeRows) -> tuple[MotionTrack, ...]:
-    """Everybody in a take of at least one row, as `people_of` tells them apart."""
+def tracks_of(rows: TakeRows, people: Sequence[Numbers]) -> Iterator[MotionTrack]:
+    """Tracks of people of a take, made one after the other: each has all frames of it.
+
+    Args:
+        rows: at least one.
+        people: the rows of each, as `people_of` tells them apart.
+    """
     starts = frame_starts(rows.index)
     frame_of_row = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
-    return tuple(_track(rows, starts, own, frame_of_row) for own in people_of(rows.index))
+    return (_track(rows, starts, own, frame_of_row) for own in people)
 
 
 def _track(

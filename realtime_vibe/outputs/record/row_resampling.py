@@ -18,7 +18,7 @@ from realtime_vibe.geometry.rotation import (
 from realtime_vibe.geometry.smpl_skeleton import joint_positions, offsets_of_posed
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.row_blocks import INDEX, Numbers, TakeRows
-from realtime_vibe.outputs.record.take_rows import NOBODY, frame_starts
+from realtime_vibe.outputs.record.take_rows import NOBODY, frame_starts, grouped
 from realtime_vibe.system.frame_rates import STAMP_ROUNDING_S
 
 MAX_BRIDGE_S = 0.25
@@ -66,9 +66,9 @@ def resampled(rows: TakeRows, rate_hz: float) -> TakeRows:
     points = _grid(times_s, rate_hz)
     grid_s = times_s[0] + points / rate_hz
     pieces = []
-    for person in np.unique(index["person_id"][index["valid"]]):
-        own = np.flatnonzero(index["valid"] & (index["person_id"] == person))
-        own = own[np.concatenate([[True], np.diff(times_s[own]) > 0])]
+    seen = np.flatnonzero(index["valid"])
+    for numbers in grouped(seen, index["person_id"][seen]):
+        own = numbers[np.concatenate([[True], np.diff(times_s[numbers]) > 0])]
         pieces.append(_places(own, times_s[own], grid_s, 1.0 / rate_hz))
     known = np.concatenate([np.zeros(0, np.intp), *(piece["point"] for piece in pieces)])
     empty = np.setdiff1d(np.arange(len(points)), known)
@@ -129,6 +129,9 @@ def _places(
 ) -> NDArray[np.void]:
     """(K,) of `_PLACE`: one person at the grid points where the person, of rows `own` at rising times [s], is known."""
     slack = _UNIFORM_TOLERANCE * step_s
+    # Nobody costs more than the own time, however long the take is.
+    first, stop = np.searchsorted(grid_s, (times_s[0] - step_s, times_s[-1] + step_s))
+    grid_s = grid_s[first:stop]
     after = np.searchsorted(times_s, grid_s)
     low = np.clip(after - 1, 0, len(own) - 1)
     high = np.clip(after, 0, len(own) - 1)
@@ -143,7 +146,7 @@ def _places(
     share = np.where(np.abs(wanted_s - times_s[low]) <= slack, 0.0, share)
     share = np.where(np.abs(wanted_s - times_s[high]) <= slack, 1.0, share)
     places = np.zeros(len(points), _PLACE)
-    places["point"], places["low"], places["high"] = points, own[low], own[high]
+    places["point"], places["low"], places["high"] = first + points, own[low], own[high]
     places["share"], places["known"] = share, True
     return places
 

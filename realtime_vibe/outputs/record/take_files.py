@@ -8,7 +8,7 @@ import numpy as np
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
-from realtime_vibe.outputs.base import check_output_path
+from realtime_vibe.outputs.base import check_output_path, path_of_person
 from realtime_vibe.outputs.record.bvh_writer import write_bvh
 from realtime_vibe.outputs.record.glb_writer import check_glb_library, write_glb
 from realtime_vibe.outputs.record.joint_tables import write_csv, write_trc
@@ -18,7 +18,7 @@ from realtime_vibe.outputs.record.recording_spool import SpoolFacts
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.row_resampling import is_uniform, left_out_s, resampled
 from realtime_vibe.outputs.record.take_origin import with_origin
-from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz
+from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz, people_of
 from realtime_vibe.outputs.record.written_files import check_frames, check_npz
 from realtime_vibe.system.frame_rates import STANDARD_RATES_HZ
 
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 MOTION_SUFFIXES = (".npz", ".bvh", ".glb", ".csv", ".trc")
 """The formats a take can be written in."""
+MOST_FILES = 64
+"""Of one output with a file a person: each has all frames, and whoever passes by for a day are thousands."""
 _CONSTANT_RATE = frozenset({".bvh", ".trc"})
 """Formats that state one frame rate and no times."""
 _WORTH_TELLING_MM = 1.0
@@ -69,7 +71,7 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
     """Writes a take in the format that the path's ending names, and reads it back.
 
     `.npz` holds everybody; the other formats one person a file: `o.bvh`, `o.person2.bvh` and so on, who was seen
-    longest first.
+    longest first, `MOST_FILES` of them.
 
     Args:
         path: the file, or the first person's.
@@ -91,9 +93,17 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
         written = write_npz(path, rows, take.facts, overwrite=overwrite)
         check_npz(written, rows, take.facts)
         return (written,)
+    people = people_of(rows.index)
+    if len(people) > MOST_FILES:
+        logger.warning(
+            "%s: of %d people the %d who were seen longest get a file; one .npz holds everybody",
+            path.name,
+            len(people),
+            MOST_FILES,
+        )
     files = []
-    for number, track in enumerate(tracks_of(rows), start=1):
-        own_path = path if number == 1 else path.with_name(f"{path.stem}.person{number}{suffix}")
+    for number, track in enumerate(tracks_of(rows, people[:MOST_FILES]), start=1):
+        own_path = path_of_person(path, number)
         written = _write_track(own_path, track, take, rate_hz, overwrite=overwrite)
         check_frames(written, len(track.times_s))
         files.append(written)
@@ -186,4 +196,6 @@ def write_all(paths: tuple[Path, ...], take: Take, *, overwrite: bool) -> TakeRe
         if len(written) > 1:
             names = ", ".join(file.name for file in written)
             logger.info("%d people, one file each: %s", len(written), names)
+    if report.written and not report.is_whole and len(people_of(take.rows.index)) > MOST_FILES:
+        report.errors.append(OutputError("not everybody has a file, and no .npz holds all of it"))
     return report

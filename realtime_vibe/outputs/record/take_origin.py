@@ -47,7 +47,7 @@ def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRo
     before: FloatArray | None = np.zeros(2, np.float32)
     for part in _worlds(cameras):
         world = np.array(cameras[part.stop - 1])
-        seen = own[(own >= part.start) & (own < part.stop)]
+        seen = own[slice(*np.searchsorted(own, (part.start, part.stop)))]
         if origin == "camera":
             world[:, 3] = 0.0
         elif len(seen):

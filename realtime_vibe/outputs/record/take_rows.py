@@ -133,8 +133,15 @@ def people_of(rows: Rows) -> list[NDArray[np.intp]]:
     frame_of_row = np.asarray(rows["frame_index"])[numbers]
     if len(np.unique(frame_of_row)) == len(numbers):
         ids = np.zeros_like(ids)
-    people, counts = np.unique(ids, return_counts=True)
-    return [numbers[ids == person] for person in people[np.argsort(-counts, kind="stable")]]
+    groups = grouped(numbers, ids)
+    return sorted(groups, key=len, reverse=True)
+
+
+def grouped(numbers: NDArray[np.intp], ids: NDArray[np.integer]) -> list[NDArray[np.intp]]:
+    """The numbers of each id, ids and numbers rising; (N,) and (N,), in one pass however many there are."""
+    order = np.argsort(ids, kind="stable")
+    starts = np.flatnonzero(np.diff(ids[order])) + 1
+    return np.split(numbers[order], starts) if len(numbers) else []
 
 
 def measured_rate_hz(rows: Rows) -> float:

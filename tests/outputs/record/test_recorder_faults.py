@@ -14,6 +14,7 @@ import pytest
 
 from realtime_vibe.app.convert import ConvertSettings, recover
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.record import take_files
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, row_type
 from realtime_vibe.outputs.record.take_rows import rows_of
@@ -264,3 +265,27 @@ def test_recover_names_what_is_missing(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(OutputError, match="--output"):
         recover(tmp_path / "odd-name")
+
+
+@pytest.mark.parametrize("endings", [(".csv",), (".csv", ".npz")])
+def test_thousands_of_people_get_a_bounded_number_of_files_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endings: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(take_files, "MOST_FILES", 2)
+    frames = posed_takes.results(
+        np.arange(6) / 30, [[0, 1], [0, 1], [0, 2], [3, 2], [3, 2], [4, 2]]
+    )
+    recorder = MotionRecorder(*(tmp_path / f"o{ending}" for ending in endings))
+    for frame in frames:
+        recorder.write(frame)
+    made = {"o.csv", "o.person2.csv"}
+    if len(endings) == 1:
+        with pytest.raises(OutputError, match=r"not everybody.*kept in .*o\.csv\.part"):
+            recorder.close()
+        made.add("o.csv.part")
+    else:
+        recorder.close()
+        made.add("o.npz")
+    assert {path.name for path in tmp_path.iterdir()} == made
+    longest = (tmp_path / "o.csv").read_text().splitlines()[1:]
+    assert [line.endswith(",") for line in longest] == [True, True, False, False, False, False]
