@@ -176,6 +176,7 @@ def _path(clip: str) -> Path:
 
 def _plain(name: str) -> str:
     name = name.encode("utf-8", "replace").decode()
+    name = re.sub(r"\.(person\d+)$", r"-\1", name)  # a name of the outputs of another clip
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "-", name).strip("-. ") or "clip"
 
 

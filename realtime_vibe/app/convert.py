@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime_vibe.app.recorded_body import skinned_body
 from realtime_vibe.app.settings import DEFAULT_ENGINE
+from realtime_vibe.app.takes import check_names
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
@@ -113,6 +114,7 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
     for path in missing:
         check_motion_path(path, overwrite=settings.overwrite)
     with_mesh = any(path.suffix.lower() == ".glb" for path in missing)
+    check_names(missing)
     check_inputs_stay(missing, [part, *filter(None, [settings.body])])
     take = _take_of(spool, settings, with_mesh=with_mesh)
     report = write_all(missing, take, overwrite=settings.overwrite)

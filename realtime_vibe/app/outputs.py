@@ -79,8 +79,11 @@ class VideoSink:
         self._writer.write(self._renderer.draw(result), at_s=result.frame.captured_at_s)
 
 
-def check_outputs(config: LiveConfig, clips: Sequence[str] = ()) -> TakeSettings:
-    """Makes sure that every output of a batch of clips can be written, without touching anything; gives the take's.
+def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> TakeSettings:
+    """Makes sure that every output of a clip can be written, without touching anything; gives the take's.
+
+    Args:
+        inputs: what is read besides that the settings name: other clips, the settings file.
 
     Raises:
         OutputError: a file exists and `overwrite` is off or it is an input, or its folder cannot be written.
@@ -101,7 +104,7 @@ def check_outputs(config: LiveConfig, clips: Sequence[str] = ()) -> TakeSettings
     named = (*config.record, config.save_video, config.snapshot, config.stats)
     given = [path for path in named if path is not None]
     check_names(given)
-    check_inputs_stay(given, [config.source, *clips, *filter(None, [config.vmc_avatar])])
+    check_inputs_stay(given, [config.source, *inputs, *filter(None, [config.vmc_avatar])])
     return take
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import ResultSink, check_output_path
+from realtime_vibe.outputs.base import ResultSink, check_output_path, is_of_person
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, check_motion_path
@@ -61,13 +61,19 @@ def check_names(paths: Sequence[Path]) -> None:
     """Makes sure that no file is to be written twice, by whatever names it goes.
 
     Raises:
-        OutputError: two names are of one file, or differ in upper and lower case alone.
+        OutputError: two names are of one file, or differ in upper and lower case alone, or one is what a further
+            person of the other gets.
     """
     for number, path in enumerate(paths):
         for other in paths[:number]:
             is_same = str(path.resolve()).casefold() == str(other.resolve()).casefold()
             if is_same or (path.exists() and other.exists() and path.samefile(other)):
                 raise OutputError(f"{path} is given twice: name each file once")
+            for person, output in ((path, other), (other, path)):
+                if is_of_person(person, output):
+                    raise OutputError(
+                        f"{person} is what another person in {output} would be called: choose another name"
+                    )
 
 
 def check_take(settings: TakeSettings) -> None:

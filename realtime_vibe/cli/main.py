@@ -106,15 +106,16 @@ def _run_live(words: list[str]) -> int:
         chosen = choose_camera(sys.stdin, sys.stderr)
         live_config = replace(live_config, source=str(chosen))
     from realtime_vibe.app.clips import clips_of, configs_of, run_clips
+    from realtime_vibe.app.outputs import check_outputs
     from realtime_vibe.app.run import run
 
     configs = configs_of(live_config, clips_of([live_config.source, *clips[1:]]))
+    inputs = [*(config.source for config in configs), *filter(None, [settings_file])]
+    check = partial(check_outputs, inputs=inputs)
     if len(configs) == 1:
+        check(configs[0])
         return run(configs[0])
-    from realtime_vibe.app.outputs import check_outputs
-
-    sources = [config.source for config in configs]
-    return run_clips(configs, run, partial(check_outputs, clips=sources))
+    return run_clips(configs, run, check)
 
 
 def _refuse_doubtful_clips(

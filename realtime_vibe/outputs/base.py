@@ -5,6 +5,7 @@ import errno
 import fnmatch
 import glob
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,11 +15,15 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.placing import remove_leftovers
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
+from realtime_vibe.system.folders import cache_folder, settings_folder
 
 _RESERVED_BYTES = 40
 """What names get while they are written (`.part`), and those of further people and takes."""
 _RANDOM_BYTES = 8
 """What `tempfile` adds to a prefix."""
+_MANIFESTS = ("engine.json", "blazepose.json", "detector.json")
+"""A folder with one of these is an engine's, a tracker's or a detector's."""
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class ResultSink(Protocol):
@@ -50,8 +55,8 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
         suffixes: the accepted endings, such as `(".npz",)`.
 
     Raises:
-        OutputError: wrong ending, existing file, a folder that is missing or not writable, or a name
-            that is too long or not UTF-8.
+        OutputError: wrong ending, existing file, one of an engine or of this program, a folder that is missing or
+            not writable, or a name that is too long or not UTF-8.
     """
     name_bytes = _name_bytes(path)
     with file_boundary(path, OutputError, "name another file", fault="cannot be written"):
@@ -61,6 +66,8 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
             check_regular(path)
             if not overwrite:
                 raise OutputError("exists: choose another name, or replace it with --overwrite")
+            if _is_of_program(path.resolve().parent):
+                raise OutputError("belongs to an engine or to this program: choose another folder")
         if not path.parent.is_dir():
             raise OutputError(f"the folder {path.parent} does not exist, create it first")
         _try_folder(path.parent, name_bytes)
@@ -78,10 +85,30 @@ def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> 
     """
     sources = [str(path) for path in inputs]
     for output in outputs:
-        if any(_is_read(output, source) for source in sources):
+        if any(_is_read(output, each) or is_of_person(Path(each), output) for each in sources):
             raise OutputError(
                 f"{output} is the input or would be part of it: choose another name or folder"
             )
+
+
+def path_of_person(path: Path, number: int) -> Path:
+    """The file of one of the people of an output that holds one each; the first, number 1, has its own name."""
+    return path if number == 1 else path.with_name(f"{path.stem}.person{number}{path.suffix}")
+
+
+def is_of_person(path: Path, output: Path) -> bool:
+    """Whether a further person of `output` would have the file `path`."""
+    name = rf"{re.escape(output.stem)}\.person\d+{re.escape(output.suffix)}"
+    is_named_so = re.fullmatch(name, path.name, re.IGNORECASE) is not None
+    return is_named_so and path.parent.resolve() == output.parent.resolve()
+
+
+def _is_of_program(folder: Path) -> bool:
+    """Whether runs read what lies in a folder: an engine's, this program's own, its settings or its cache."""
+    own = (_PACKAGE, settings_folder(), cache_folder())
+    return any((folder / name).exists() for name in _MANIFESTS) or any(
+        folder.is_relative_to(each) for each in own
+    )
 
 
 def _is_read(output: Path, source: str) -> bool:

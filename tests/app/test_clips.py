@@ -39,8 +39,10 @@ def test_every_clip_has_a_name_of_its_own() -> None:
         "0",
         "rtsp://me:secret@host/cam?key=1",
         "b.mkv",
+        "a.person2.mp4",  # as the second person of the first
     )
     names = clip_names(clips)
+    assert names[-1] == "a-person2"
     assert names[0] == "a"
     assert len({name.casefold() for name in names}) == len(clips)
     assert not any(set(name) & set('/:?"*<>|') for name in names)

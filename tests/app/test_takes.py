@@ -13,13 +13,22 @@ import pytest
 from realtime_vibe.app.convert import recover
 from realtime_vibe.app.outputs import LiveOutputs, check_outputs
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.takes import TakeContent, Takes, TakeSettings, TakeSink, check_take
+from realtime_vibe.app.takes import (
+    TakeContent,
+    Takes,
+    TakeSettings,
+    TakeSink,
+    check_names,
+    check_take,
+)
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record import motion_recorder
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.world.calibration_file import calibration_path
 from tests.outputs.record import posed_takes
 
 resource = pytest.importorskip("resource", reason="this system has no limits on files")
@@ -156,9 +165,36 @@ def test_inputs_are_never_replaced(tmp_path: Path, subtests: pytest.Subtests) ->
         (replace(free, source="synthetic", record=(film,)), ("0", "x.mkv", str(film))),
         (replace(free, source=str(tmp_path)), ()),
         (replace(free, vmc="127.0.0.1", vmc_avatar=picture), ()),
+        (replace(free, record=(tmp_path / "a.csv",)), (str(tmp_path / "a.person2.csv"),)),
     ]:
         with subtests.test(config=config), pytest.raises(OutputError, match="is the input"):
             check_outputs(config, clips)
+
+
+@pytest.mark.fault
+def test_no_file_of_an_engine_or_of_the_program_is_replaced(
+    tmp_path: Path, subtests: pytest.Subtests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    kept = calibration_path("camera", (640, 480), "engine")
+    names = ["own/body.npz", "own/engine.json", "own/tracker/blazepose.json", "yolo/detector.json"]
+    paths = [kept, *(tmp_path / name for name in names)]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for path in paths:
+        with subtests.test(path=path), pytest.raises(OutputError, match="belongs to"):
+            check_output_path(path, overwrite=True, suffixes=(path.suffix,))
+
+
+@pytest.mark.fault
+def test_one_output_is_not_what_a_person_of_another_is_called(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "a.person12.csv"
+    (tmp_path / "a.person2.bvh").touch()
+    check_names([first, tmp_path / "a.person2.bvh", tmp_path / "a.person2b.csv"])
+    for paths in ((first, second), (second, first)):
+        with pytest.raises(OutputError, match="another person"):
+            check_names(paths)
 
 
 @pytest.mark.parametrize("breaks", ["write", "close"])
