@@ -27,7 +27,7 @@ from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import TemporalStage
 from realtime_vibe.tracking.blazepose_landmarks import INPUT_SIZE, NUM_POINTS, decode
-from realtime_vibe.tracking.blazepose_tracker import landmark_box
+from realtime_vibe.tracking.landmark_track import landmark_box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

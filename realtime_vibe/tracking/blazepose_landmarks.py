@@ -32,6 +32,8 @@ class RegionPose:
     landmarks: PoseLandmarks
     next_region: RotatedSquare
     """Where the same person will be looked for in the next frame."""
+    log_odds: float = 0.0
+    """That this is a person, by this frame alone: the tracker says."""
 
 
 class BlazePoseLandmarks:

@@ -9,14 +9,12 @@ and a filter would add delay.
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare
-from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.packets import Frame, TrackedPerson
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.few_warnings import FewWarnings
-from realtime_vibe.tracking.appearance import Appearance, look_at
+from realtime_vibe.tracking.appearance import look_at
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
     NEWCOMER_WAIT_S,
@@ -26,15 +24,31 @@ from realtime_vibe.tracking.base import (
 )
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
 from realtime_vibe.tracking.choices import DETECT_EVERY
-from realtime_vibe.tracking.landmark_track import NO_ID, Home, Search, Sight, Track, holder_of
+from realtime_vibe.tracking.landmark_track import (
+    NO_ID,
+    Home,
+    Search,
+    Sight,
+    Track,
+    has_swapped_sides,
+    holder_of,
+    landmark_box,
+)
 from realtime_vibe.tracking.person_memory import PersonMemory
 from realtime_vibe.tracking.plausibility import (
     after_frame,
-    after_second_look,
     first_log_odds,
     frame_log_odds,
 )
-from realtime_vibe.tracking.regions import has_jumped, is_near, is_on, on_grid, steadied
+from realtime_vibe.tracking.regions import (
+    distance_px,
+    has_jumped,
+    is_near,
+    is_on,
+    narrowed,
+    on_grid,
+    steadied,
+)
 
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
@@ -144,6 +158,9 @@ class BlazePoseTracker(ClosedByWith):
         if track.is_lost:
             return None
         pose = self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
+        if pose is not None and min(_trust(pose, track)) < 0.0:
+            again = self._estimate(frame, narrowed(track.region), self._min_presence)
+            pose = max(pose, again or pose, key=lambda seen: _trust(seen, track))
         gap_s = frame.captured_at_s - track.last_seen_s
         if pose is None or not is_near(pose.next_region, track.region, gap_s):
             return None
@@ -159,7 +176,7 @@ class BlazePoseTracker(ClosedByWith):
             seen += [] if sight.track.is_over else [sight]
             return None
         ids = sight.track.track_id, holder.track.track_id
-        if not (sight.track.is_shown and self._memory.is_rather(*ids, _looks(frame, sight))):
+        if not (sight.track.is_shown and self._memory.is_rather(*ids, sight.looks(frame))):
             return replace(sight.track, is_covered=True)
         seen[:] = [sight if other is holder else other for other in seen]
         return replace(holder.track, is_covered=True)
@@ -174,7 +191,7 @@ class BlazePoseTracker(ClosedByWith):
                 continue
             track = replace(track, looked_s=now_s)
             home = track.home or sight.home(now_s)
-            has_other_colors = self._memory.is_other(track.track_id, _looks(frame, sight), now_s)
+            has_other_colors = self._memory.is_other(track.track_id, sight.looks(frame), now_s)
             if has_other_colors and self._has_second_sign(frame, track, home):
                 self._memory.lose(track.track_id)
                 covered.append(
@@ -212,14 +229,14 @@ class BlazePoseTracker(ClosedByWith):
         search = Search(
             self._detector.detect(frame.image_bgr), tries=self._max_people + _SPARE_TRIES
         )
-        seen = [_confirmed(sight, search.take(sight.track.region)) for sight in seen]
+        seen = [sight.confirmed(search.take(sight.track.region)) for sight in seen]
         seen = [sight for sight in seen if not sight.track.is_over]
         still_lost: list[Track] = []
         num_kept_places = 0
         for track in lost:
             gap_s = frame.captured_at_s - track.last_seen_s
             near = [found for found in search.found if is_near(found.region, track.region, gap_s)]
-            near.sort(key=lambda found: _distance(found.region, track.region))
+            near.sort(key=lambda found: distance_px(found.region, track.region))
             found = self._find(frame, search, near, seen, track)
             search.put_back()
             if not found:
@@ -263,7 +280,7 @@ class BlazePoseTracker(ClosedByWith):
             sight = self._sight(frame, candidate, pose)
             if holder_of(sight, seen) is not None:
                 continue
-            if track is not None and self._memory.differs(track.track_id, _looks(frame, sight)):
+            if track is not None and self._memory.differs(track.track_id, sight.looks(frame)):
                 search.others.append(found)
             elif sight.track.is_sure or not (track or sight.track.is_over):
                 seen.append(sight)
@@ -280,7 +297,7 @@ class BlazePoseTracker(ClosedByWith):
             if search.tries > 0:
                 search.tries -= 1
                 pose = self._estimate(frame, region, self._min_presence)
-            if pose is None or _of_frame(frame, pose) > 0.0:
+            if pose is None or pose.log_odds > 0.0:
                 break
             region = pose.next_region
         return pose
@@ -316,7 +333,7 @@ class BlazePoseTracker(ClosedByWith):
         for place, sight in enumerate(seen):
             if sight.track.is_shown or not sight.track.is_ready:
                 continue
-            looks = _looks(frame, sight)
+            looks = sight.looks(frame)
             track_id = self._memory.recall(looks, now_s, taken)
             if track_id is None:
                 track_id = self._next_id
@@ -339,7 +356,9 @@ class BlazePoseTracker(ClosedByWith):
             return None
         if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:
             return None
-        return pose
+        height, width = frame.image_bgr.shape[:2]
+        side_px = pose.next_region.side_px
+        return replace(pose, log_odds=frame_log_odds(pose.landmarks, (width, height), side_px))
 
     def _sight(self, frame: Frame, track: Track, pose: RegionPose) -> Sight:
         """Puts a pose into its track."""
@@ -351,7 +370,8 @@ class BlazePoseTracker(ClosedByWith):
                 track,
                 region=_next_region(track, pose),
                 last_seen_s=frame.captured_at_s,
-                log_odds=after_frame(track.log_odds, _of_frame(frame, pose)),
+                log_odds=after_frame(track.log_odds, pose.log_odds),
+                landmarks=pose.landmarks,
                 is_lost=False,
                 is_covered=False,
                 jumped_s=now_s if has_jumped_now else track.jumped_s,
@@ -368,33 +388,11 @@ class BlazePoseTracker(ClosedByWith):
         )
 
 
-def _looks(frame: Frame, sight: Sight) -> Appearance:
-    return look_at(frame.image_bgr, sight.landmarks)
-
-
-def _of_frame(frame: Frame, pose: RegionPose) -> float:
-    height, width = frame.image_bgr.shape[:2]
-    return frame_log_odds(pose.landmarks, (width, height))
-
-
-def _confirmed(sight: Sight, score: float) -> Sight:
-    """Somebody whom the detector looked at again; who is sure needs no second look: it misses real people, too."""
-    if sight.track.is_sure:
-        return sight
-    track = replace(sight.track, log_odds=after_second_look(sight.track.log_odds, score))
-    return replace(sight, track=track)
-
-
-def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
-    """(4,) x1, y1, x2, y2 [px] around all 33 landmarks, in view or not."""
-    points = landmarks.image_px[:, :2]
-    return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
+def _trust(pose: RegionPose, track: Track) -> tuple[float, float]:
+    """Below 0 where left and right are exchanged against the frame before, and where the pose is no body's."""
+    is_swapped = has_swapped_sides(pose.landmarks, track.landmarks, track.region.side_px)
+    return -float(is_swapped), pose.log_odds
 
 
 def _next_region(track: Track, pose: RegionPose) -> RotatedSquare:
     return on_grid(pose.next_region) if track.is_lost else steadied(track.region, pose.next_region)
-
-
-def _distance(region: RotatedSquare, last: RotatedSquare) -> float:
-    dx, dy = region.center_x_px - last.center_x_px, region.center_y_px - last.center_y_px
-    return dx * dx + dy * dy

@@ -2,17 +2,24 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from realtime_vibe.geometry.crop import RotatedSquare
-from realtime_vibe.packets import FloatArray, PoseLandmarks, TrackedPerson
+from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.tracking.appearance import Appearance, look_at
 from realtime_vibe.tracking.base import DetectedPerson
-from realtime_vibe.tracking.plausibility import DOUBTFUL, NOBODY, SURE
+from realtime_vibe.tracking.plausibility import DOUBTFUL, NOBODY, SURE, after_second_look
 from realtime_vibe.tracking.regions import is_on
 
 NO_ID = -1
+_LIMBS = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
+_OTHER_LIMBS = _LIMBS.reshape(-1, 2)[:, ::-1].reshape(-1)
+_LEGS = slice(8, 12)
+_SWAPPED = 0.05
+"""Farther than this, in sides of the region, landmarks must have moved to be those of the other side."""
 _SAME_BODY = 0.07
 """Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
 
@@ -47,6 +54,8 @@ class Track:
     """When the body last moved faster than people do [s]."""
     trial_left: int = 0
     """Frames in which the person must still be seen before being shown."""
+    landmarks: PoseLandmarks | None = None
+    """As they were seen last."""
 
     @property
     def is_shown(self) -> bool:
@@ -86,6 +95,17 @@ class Sight:
         """The present place."""
         return Home(region=self.track.region, landmarks=self.landmarks, time_s=now_s)
 
+    def looks(self, frame: Frame) -> Appearance:
+        """The colours of the body."""
+        return look_at(frame.image_bgr, self.landmarks)
+
+    def confirmed(self, score: float) -> Self:
+        """After a second look of the detector's; who is sure needs none: it misses real people, too."""
+        if self.track.is_sure:
+            return self
+        log_odds = after_second_look(self.track.log_odds, score)
+        return replace(self, track=replace(self.track, log_odds=log_odds))
+
     @property
     def points_px(self) -> FloatArray:
         """(33, 2)."""
@@ -117,6 +137,25 @@ class Search:
         return max((found.score for found in on), default=0.0)
 
 
+def has_swapped_sides(now: PoseLandmarks, last: PoseLandmarks | None, side_px: float) -> bool:
+    """Whether the limbs, or the legs alone, lie where those of the other side lay a frame ago.
+
+    Args:
+        side_px: of the region, some 2.2 m.
+    """
+    if last is None:
+        return False
+    points, before = now.image_px[:, :2], last.image_px[_LIMBS, :2]
+    same_px = np.linalg.norm(points[_LIMBS] - before, axis=1)
+    if float(same_px.max()) < _SWAPPED * side_px:
+        return False
+    swapped_px = np.linalg.norm(points[_OTHER_LIMBS] - before, axis=1)
+    return any(
+        float(same_px[part].mean()) > max(_SWAPPED * side_px, 2.0 * float(swapped_px[part].mean()))
+        for part in (slice(None), _LEGS)
+    )
+
+
 def holder_of(sight: Sight, seen: Sequence[Sight]) -> Sight | None:
     """Who has a sight's body already: regions of neighbours slide together."""
     limit_px = _SAME_BODY * sight.track.region.side_px
@@ -125,3 +164,9 @@ def holder_of(sight: Sight, seen: Sequence[Sight]) -> Sight | None:
         if float(np.median(off_px)) < limit_px:
             return other
     return None
+
+
+def landmark_box(landmarks: PoseLandmarks) -> FloatArray:
+    """(4,) x1, y1, x2, y2 [px] around all 33 landmarks, in view or not."""
+    points = landmarks.image_px[:, :2]
+    return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)

@@ -20,8 +20,8 @@ from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.tracking.base import MAX_GAP_S, OVERFLOW
 from realtime_vibe.tracking.blazepose_models import make_command
-from realtime_vibe.tracking.blazepose_tracker import landmark_box
 from realtime_vibe.tracking.choices import FULL
+from realtime_vibe.tracking.landmark_track import landmark_box
 
 logger = logging.getLogger(__name__)
 _INSTALL = install_command("mediapipe")

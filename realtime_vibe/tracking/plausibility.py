@@ -3,7 +3,8 @@
 A landmark network answers in any region that it is shown, often with a high presence: a table becomes a folded
 body. But a body has lengths that it cannot change. Where there is nobody the trunk, the thighs and the shoulders
 come out a third shorter, and differently in every frame. The weights are those of a logistic regression on 2900
-real poses (also close, far, dark and cut off by the picture) and 215 answers to regions without people.
+real poses (also close, far, dark and cut off by the picture) and 215 answers to regions without people. A back or a
+head that enters the picture is taken for a whole body seen from its end, crumpled up in the middle of its region.
 """
 
 import math
@@ -50,6 +51,9 @@ _WEIGHTS = np.array([segment[3] for segment in _SEGMENTS], np.float32)
 _MOST_SMALLER = 0.2
 """Log of a grown body's size over that of a small one: world landmarks of children are a fifth shorter at most."""
 _SHORTEST_M = 0.01
+_LEAST_SPREAD, _SPREAD_WEIGHT = 0.14, 8.0
+"""Root mean square distance of landmarks from their middle, in sides of the region: 0.16 or more of people who
+stand, 0.12 of one who lies with the feet to the camera, 0.08 to 0.12 where a head is taken for a body."""
 
 
 def _difference_matrix() -> FloatArray:
@@ -63,8 +67,13 @@ def _difference_matrix() -> FloatArray:
 _ENDS = _difference_matrix()
 
 
-def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int]) -> float:
-    """Log-odds, in [-2, 2], that one frame's finite landmarks are a person's; the size is (width, height) [px]."""
+def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int], side_px: float) -> float:
+    """Log-odds, in [-2, 2], that one frame's finite landmarks are a person's.
+
+    Args:
+        image_size: (width, height) [px].
+        side_px: of the region that the landmarks ask for.
+    """
     points = landmarks.image_px[:, :2]
     x, y = points[:, 0], points[:, 1]
     inside = (x > 0) & (y > 0) & (x < image_size[0]) & (y < image_size[1])
@@ -79,6 +88,9 @@ def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int]) -> flo
     shown = (float(landmarks.visibility[_LEGS].max()) - _LEG_HIDDEN) / (_LEG_SHOWN - _LEG_HIDDEN)
     weights = np.where(_IS_LEG, min(max(shown, 0.0), 1.0), 1.0) * _WEIGHTS
     log_odds = _BIAS + _PRESENCE_WEIGHT * _logit(landmarks.presence) - float(weights @ missing)
+    variance = float(x @ x + y @ y) / NUM_LANDMARKS - float(x.mean()) ** 2 - float(y.mean()) ** 2
+    spread = math.sqrt(max(variance, 0.0)) / side_px
+    log_odds -= _SPREAD_WEIGHT * max(math.log(_LEAST_SPREAD / max(spread, _SHORTEST_M)), 0.0)
     return min(max(log_odds, -_MOST_OF_FRAME), _MOST_OF_FRAME)
 
 

@@ -6,6 +6,7 @@ al. 2020, sec. 2.1). The circle gives the size, the line between the points the 
 """
 
 import math
+from dataclasses import replace
 
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray
@@ -22,6 +23,7 @@ _STEP = 0.5
 
 _JUMP, _JUMP_PER_S = 0.03, 1.0
 """Of the side, which is some 2.2 m."""
+_NARROWER = 0.9
 _SAME_MIDDLE = 0.14
 """Of the smaller side."""
 
@@ -62,9 +64,7 @@ def steadied(last: RotatedSquare, wanted: RotatedSquare) -> RotatedSquare:
         last: where the network looked.
         wanted: what its landmarks ask for.
     """
-    way_px = math.hypot(
-        wanted.center_x_px - last.center_x_px, wanted.center_y_px - last.center_y_px
-    )
+    way_px = distance_px(wanted, last)
     is_within = (
         way_px <= _SLACK_WAY * last.side_px
         and abs(math.log(wanted.side_px / last.side_px)) <= _SLACK_GROWTH
@@ -90,6 +90,18 @@ def _nearest(value: float, step: float) -> float:
     return round(value / step) * step
 
 
+def narrowed(region: RotatedSquare) -> RotatedSquare:
+    """A region to look at once more, as what was seen in this one is no body."""
+    return replace(region, side_px=_NARROWER * region.side_px)
+
+
+def distance_px(region: RotatedSquare, other: RotatedSquare) -> float:
+    """From middle to middle [px]."""
+    return math.hypot(
+        region.center_x_px - other.center_x_px, region.center_y_px - other.center_y_px
+    )
+
+
 def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:
     """Whether a region can be the person that was in `last` a while ago.
 
@@ -100,9 +112,7 @@ def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool
         last: the region where the person was last seen.
         gap_s: time between the two [s].
     """
-    way_px = math.hypot(
-        candidate.center_x_px - last.center_x_px, candidate.center_y_px - last.center_y_px
-    )
+    way_px = distance_px(candidate, last)
     size_ratio = candidate.side_px / last.side_px
     return way_px <= last.side_px * (0.25 + gap_s) and 0.5 <= size_ratio <= 2.0
 
@@ -115,9 +125,7 @@ def has_jumped(region: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool
         last: in the last one.
         gap_s: time between the two [s].
     """
-    way_px = math.hypot(
-        region.center_x_px - last.center_x_px, region.center_y_px - last.center_y_px
-    )
+    way_px = distance_px(region, last)
     return way_px > last.side_px * (_JUMP + _JUMP_PER_S * gap_s)
 
 
@@ -130,7 +138,5 @@ def is_on(candidate: RotatedSquare, person: RotatedSquare) -> bool:
         candidate: from a detector.
         person: where somebody is followed.
     """
-    way_px = math.hypot(
-        candidate.center_x_px - person.center_x_px, candidate.center_y_px - person.center_y_px
-    )
+    way_px = distance_px(candidate, person)
     return way_px <= _SAME_MIDDLE * min(candidate.side_px, person.side_px)

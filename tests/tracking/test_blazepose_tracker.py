@@ -13,7 +13,7 @@ from realtime_vibe.packets import Frame
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector, anchor_centers
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.factory import make_blazepose_tracker
-from tests.tracking.standing_body import as_output, standing_body
+from tests.tracking.standing_body import as_output, spread_out, standing_body
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 SIZE = 400
@@ -80,6 +80,7 @@ class ScriptedLandmarks(ScriptedSession):
 
     def answer(self) -> dict[str, Any]:
         points = np.full((39, 5), 128.0, np.float32)
+        spread_out(points)
         points[34, 1] = 128 - 256 / 2.5
         presence = self.presence.pop(0) if len(self.presence) > 1 else self.presence[0]
         return {
@@ -109,7 +110,7 @@ def test_the_detector_runs_once_and_dt_is_the_real_one() -> None:
     assert detector.calls == 1
     assert [person.track_id for person in people] == [0, 0, 0]
     assert [person.dt_s for person in people] == pytest.approx([0.0, 0.02, 0.08])
-    np.testing.assert_allclose(people[0].bbox_xyxy, [100, 200, 100, 200], atol=0.01)
+    np.testing.assert_allclose(people[0].bbox_xyxy, [100, 170, 100, 230], atol=0.01)
 
 
 def test_the_largest_person_wins_at_first() -> None:
@@ -210,6 +211,23 @@ def test_who_becomes_a_folded_body_is_let_go() -> None:
     detector.people = []
     landmarks.world_m = standing_body() * np.float32([0.3, 0.4, 1.0])
     assert not [tracker.update(_frame(index / 30)) for index in range(1, 10)][-1]
+
+
+def test_a_frame_that_shows_no_body_is_looked_at_once_more(monkeypatch) -> None:
+    tracker, _, landmarks = _tracker([(100, 200, 60)], 0.97)
+    answer = landmarks.answer
+    for_runs = {2: np.array([0.3, 0.4, 1.0], np.float32)}
+
+    def flipping() -> dict[str, Any]:
+        landmarks.world_m = standing_body() * for_runs.get(landmarks.calls, np.float32(1.0))
+        return answer()
+
+    monkeypatch.setattr(landmarks, "answer", flipping)
+    people = [tracker.update(_frame(index / 30))[0] for index in range(3)]
+    assert landmarks.calls == 4
+    for person in people:
+        assert person.landmarks is not None
+        np.testing.assert_allclose(person.landmarks.world_m, standing_body(), atol=1e-5)
 
 
 def test_time_that_goes_back_starts_a_new_track() -> None:

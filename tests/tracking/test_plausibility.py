@@ -19,7 +19,11 @@ SIZE = (640, 480)
 
 
 def _log_odds(
-    world_m: np.ndarray, *, leg_visibility: float = 1.0, shift_px: float = 320.0
+    world_m: np.ndarray,
+    *,
+    leg_visibility: float = 1.0,
+    shift_px: float = 320.0,
+    side_px: float = 300.0,
 ) -> float:
     visibility = np.ones(33, np.float32)
     visibility[25:] = leg_visibility
@@ -27,6 +31,7 @@ def _log_odds(
     return frame_log_odds(
         PoseLandmarks(image_px=image_px, world_m=world_m, visibility=visibility, presence=0.95),
         SIZE,
+        side_px,
     )
 
 
@@ -53,6 +58,10 @@ def test_a_body_folded_onto_a_table_is_none() -> None:
     trunk_alone = standing_body()
     trunk_alone[:17, 1] *= 0.5
     assert _log_odds(trunk_alone) < 0.0
+
+
+def test_a_head_that_comes_into_view_is_no_whole_body_seen_from_its_end() -> None:
+    assert _log_odds(standing_body(), side_px=900.0) < 0.0
 
 
 def test_the_length_of_legs_counts_only_where_they_are_seen() -> None:

@@ -14,7 +14,7 @@ from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.packets import Frame, TrackedPerson
 from realtime_vibe.tracking.base import DetectedPerson
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
-from tests.tracking.standing_body import as_output, standing_body
+from tests.tracking.standing_body import as_output, spread_out, standing_body
 from tests.tracking.textured_scene import detected
 
 SIZE = 600
@@ -56,6 +56,7 @@ class DiscLandmarks:
         points = np.full((39, 5), 128.0, np.float32)
         if len(white):
             points[:, :2] = white.mean(axis=0)[::-1] + 50
+        spread_out(points)
         points[34, 1] -= 256 / 2.5
         return {
             "landmarks": points.reshape(1, 195),
