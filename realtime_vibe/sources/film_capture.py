@@ -1,5 +1,6 @@
 """A film or stream through FFmpeg as a player shows it: square pixels, its own sizes, past damage."""
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -47,6 +48,7 @@ class FilmCapture:
         is_recorded: read on past damage; a live stream tells its reader about every failed grab.
         reopen: opens the same medium once more; None where it can be read only once.
         packets: opens the second capture that sizes are read from; None: they are taken as constant.
+        shown_s: how long the film is, where its container counts pictures that are never shown.
 
     Raises:
         SourceError: its pictures are too large.
@@ -59,6 +61,7 @@ class FilmCapture:
         is_recorded: bool,
         reopen: Callable[[], Capture] | None = None,
         packets: Callable[[], Capture] | None = None,
+        shown_s: float | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._capture = capture
@@ -75,6 +78,8 @@ class FilmCapture:
         self._is_jpeg = is_jpeg(capture) and not self._turned
         self._fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))
         self._num_frames = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if shown_s is not None and self._fps and self._num_frames:
+            self._num_frames = min(self._num_frames, math.ceil(shown_s * self._fps))
         self._watch: ShapeWatch | None = None
         if self._is_jpeg:
             capture.set(cv2.CAP_PROP_FORMAT, -1)  # encoded pictures
@@ -113,6 +118,8 @@ class FilmCapture:
 
     def get(self, propId: int, /) -> float:
         """A property of the capture."""
+        if propId == cv2.CAP_PROP_FRAME_COUNT and self._num_frames is not None:
+            return self._num_frames
         return self._capture.get(propId)
 
     def set(self, propId: int, value: float, /) -> bool:

@@ -28,7 +28,8 @@ RESTRICTION = f"format_whitelist;{FORMATS}"
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """Where OpenCV reads options for FFmpeg, at each opening."""
 
-PLAY_LISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"m=video", b"[playlist]")
+PLAY_LISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"m=video", b"[playlist]", b"<playlist", b"<asx")
+PLAY_LIST_SUFFIXES = frozenset((".m3u", ".m3u8", ".pls", ".xspf", ".asx", ".wpl", ".sdp", ".mpd"))
 TEXT_BYTES = frozenset(range(32, 127)) | {9, 10, 12, 13, 27}
 _opening = threading.Lock()
 """Held where options change, and while a file is opened, which takes milliseconds."""
@@ -94,9 +95,9 @@ def is_unicode(name: str) -> bool:
     return True
 
 
-def what_is_no_film(head: bytes) -> str:
-    """What a file with these first bytes seems to be that FFmpeg could not open."""
-    if any(mark in head for mark in PLAY_LISTS):
+def what_is_no_film(head: bytes, suffix: str = "") -> str:
+    """What a file with these first bytes, and this ending of its name, seems to be that FFmpeg could not open."""
+    if suffix.lower() in PLAY_LIST_SUFFIXES or any(mark in head for mark in PLAY_LISTS):
         return (
             "is a play list, which names other files and hosts; give the video itself, or the "
             "address of the stream"

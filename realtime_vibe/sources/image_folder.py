@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 SUFFIXES = frozenset(
     {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 DEFAULT_FPS = 30.0
 
 
@@ -101,9 +103,17 @@ def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:
     Raises:
         SourceError: there are none.
     """
-    return ImageFolder(
-        str(folder), [path for path in folder.iterdir() if is_image(path)], fps=fps, paced=paced
-    )
+    images = [path for path in folder.iterdir() if is_image(path)]
+    if not images:
+        videos = Counter(
+            path.suffix for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES
+        )
+        for suffix, _ in videos.most_common(1):
+            raise SourceError(
+                f"{folder}: holds no images, which would be played as one film; for its videos give "
+                f"the pattern '{folder / f'*{suffix}'}'"
+            )
+    return ImageFolder(str(folder), images, fps=fps, paced=paced)
 
 
 def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
@@ -113,7 +123,9 @@ def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
         SourceError: there are none.
     """
     anchor = Path(pattern).anchor
-    found = Path(anchor or ".").glob(pattern[len(anchor) :])
+    found = tuple(Path(anchor or ".").glob(pattern[len(anchor) :]))
+    if not found:
+        raise SourceError(f"{pattern}: no file matches this pattern")
     return ImageFolder(pattern, [path for path in found if is_image(path)], fps=fps, paced=paced)
 
 

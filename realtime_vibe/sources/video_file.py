@@ -11,6 +11,7 @@ import cv2
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.sources.edit_list import shown_length_s
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
 from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
@@ -187,10 +188,17 @@ def open_video(path: Path) -> FilmCapture:
     if not capture.isOpened():
         capture.release()
         with path.open("rb") as file:
-            raise SourceError(f"{path}: {what_is_no_film(file.read(SNIFFED_BYTES))}")
+            head = file.read(SNIFFED_BYTES)
+        raise SourceError(f"{path}: {what_is_no_film(head, path.suffix)}")
 
     def reopen() -> Capture:
         return open_file(path)
 
     with file_boundary(path, SourceError):
-        return FilmCapture(capture, is_recorded=True, reopen=reopen, packets=reopen)
+        return FilmCapture(
+            capture,
+            is_recorded=True,
+            reopen=reopen,
+            packets=reopen,
+            shown_s=shown_length_s(path),
+        )

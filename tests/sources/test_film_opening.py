@@ -42,6 +42,9 @@ def test_files_that_name_others_are_refused(
                 path.write_bytes(content)
                 with pytest.raises(SourceError, match="play list"):
                     VideoFile(path).open()
+    (tmp_path / "list.m3u").write_text("film.mp4\n")
+    with pytest.raises(SourceError, match="play list"):
+        VideoFile(tmp_path / "list.m3u").open()
 
 
 def test_the_users_options_stay_and_addresses_are_not_restricted(

@@ -109,6 +109,9 @@ def test_unreadable_images_are_skipped_and_counted(
 def test_nothing_readable(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="holds no images"):
         folder_source(tmp_path, fps=30.0, paced=False)
+    (tmp_path / "a.MP4").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"\*\.MP4"):
+        folder_source(tmp_path, fps=30.0, paced=False)
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(SourceError, match="not one of 1 images"):
         folder_source(tmp_path, fps=30.0, paced=False).open()

@@ -131,6 +131,20 @@ def test_whole_or_stopped_files_warn_of_nothing(
     assert not caplog.records
 
 
+def test_what_an_edit_list_leaves_out_is_not_missing(
+    demo_clip: Path, tmp_path: Path, stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = bytearray(demo_clip.read_bytes())
+    edit = data.index(b"elst") + 12
+    (length,) = struct.unpack_from(">I", data, edit)
+    struct.pack_into(">I", data, edit, length // 2)
+    path = tmp_path / "trimmed.mp4"
+    path.write_bytes(data)
+    with VideoFile(path) as source:
+        assert len(read_all(source, stop)) == source.info.frame_count == 48
+    assert not caplog.records
+
+
 def test_cut_off_before_the_first_frame(demo_clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "stump.mp4"
     for length in (100, 3000):
