@@ -71,7 +71,7 @@ class GivenFrames(PictureSequence):
                 "blue first"
             )
         # The program may use the array again for its next picture.
-        return np.array(image) if image is picture else image
+        return np.array(image) if np.may_share_memory(image, picture) else image
 
     def _nothing(self) -> str:
         return "frames: not one picture came"

@@ -75,6 +75,7 @@ def to_bgr8(image: Any) -> ImageArray | None:
     """
     if not isinstance(image, np.ndarray) or image.size == 0:
         return None
+    image = np.asarray(image)  # a subclass may not allow three axes
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     elif image.dtype != np.uint8:
@@ -90,4 +91,4 @@ def to_bgr8(image: Any) -> ImageArray | None:
         raise ShapeError(
             f"a picture has {channels} channels, expected 1 (grey), 3 (BGR) or 4 (BGRA)"
         )
-    return np.asarray(image, np.uint8)
+    return np.ascontiguousarray(image, np.uint8)

@@ -46,3 +46,24 @@ def test_what_is_no_picture_is_said(subtests: pytest.Subtests) -> None:
                 GivenFrames(pictures).open()
             with pytest.raises(SourceError, match="rate of -1"):
                 GivenFrames([], fps=-1)
+
+
+def test_arrays_of_any_kind_and_order_are_copied_into_rows(
+    stop: threading.Event, subtests: pytest.Subtests
+) -> None:
+    color = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
+    for picture in [
+        color,
+        np.ma.array(color),
+        np.asfortranarray(color),
+        color[::-1],
+        color[..., :1],
+    ]:
+        with subtests.test(kind=type(picture), strides=picture.strides):
+            with GivenFrames([picture]) as source:
+                frame = source.read(stop)
+            assert frame is not None
+            assert type(frame.image_bgr) is np.ndarray
+            assert frame.image_bgr.flags.c_contiguous
+            assert not np.may_share_memory(frame.image_bgr, color)
+            np.testing.assert_array_equal(frame.image_bgr[..., :1], picture[..., :1])
