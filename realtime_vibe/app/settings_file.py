@@ -12,6 +12,7 @@ from realtime_vibe.errors import ConfigError, one_line
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 _MAX_BYTES = 1 << 20
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 _BACKSLASHES = "in double quotes a backslash begins a code: write paths in single quotes, or with /"
 
@@ -30,9 +31,9 @@ def read_settings_file(path: Path) -> dict[str, object]:
     """
     settings: dict[str, object] = {}
     with file_boundary(path, ConfigError, "expected settings in TOML, as `init` writes them"):
-        text = read_regular(path, _MAX_BYTES).decode(
-            "utf-8-sig"
-        )  # editors on Windows write a mark in front
+        data = read_regular(path, _MAX_BYTES)
+        # Editors on Windows write a mark in front, and PowerShell's > two bytes a letter.
+        text = data.decode("utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig")
         for key, value in renamed(_table(text)).items():
             name = _field_name(key)
             if name in settings:

@@ -134,8 +134,9 @@ def test_command_line_beats_file_beats_default(settings: Path) -> None:
     assert config.temporal == LiveConfig().temporal
 
 
-def test_a_mark_in_front_as_editors_on_windows_write_it(settings: Path) -> None:
-    settings.write_bytes(b"\xef\xbb\xbfsmooth = 0.5\r\nrecord = 'C:\\Users\\me\\o.npz'\r\n")
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_text_as_programs_on_windows_write_it(settings: Path, encoding: str) -> None:
+    settings.write_bytes("smooth = 0.5\r\nrecord = 'C:\\Users\\me\\o.npz'\r\n".encode(encoding))
     assert build_config({}, settings).smooth == 0.5
 
 
