@@ -183,7 +183,7 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_settings_file(tmp_path)
     binary = tmp_path / "b.toml"
-    binary.write_bytes(b"\xff\xfe")
+    binary.write_bytes(b"\xff\x00")
     with pytest.raises(ConfigError, match="UTF-8"):
         read_settings_file(binary)
 
