@@ -182,7 +182,7 @@ class OverflowingSession(CountingSession):
 def test_who_cannot_be_computed_starts_over_and_others_go_on(caplog, subtests):
     for name, value in [
         *((name, np.nan) for name in ("rotmat", "betas", "weak_camera", "next_hidden")),
-        ("next_hidden", np.inf),
+        ("next_hidden", 1e30),
         ("rotmat", 1e30),
         ("betas", 1e30),  # would stay in the mean for minutes
         ("weak_camera", 1e30),  # a place that smoothing would return from for long

@@ -13,8 +13,10 @@ from realtime_vibe.packets import FloatArray
 
 STEP_INPUTS = ("features", "hidden")
 STEP_OUTPUTS = ("rotmat", "betas", "weak_camera", "next_hidden")
-LIMITS = (2.0, 50.0, 1e4, float(np.finfo(np.float32).max))
-"""Larger rotations [1], shapes [standard deviations], places [m] and states are a network's overflow, not a body."""
+LIMITS = (2.0, 50.0, 1e4, 50.0)
+"""Larger rotations [1], shapes [standard deviations], places [m] and states are a network's overflow, not a body.
+
+A GRU's state is a mean of numbers between -1 and 1; a large one would stay in it for as long as a gate is closed."""
 
 
 class StepOutput(NamedTuple):
