@@ -10,7 +10,7 @@ from realtime_vibe import __version__
 from realtime_vibe.app.setting import Kind, option_name
 from realtime_vibe.app.settings import GENERAL, OLD_NAMES, SETTINGS
 from realtime_vibe.cli.key_list import ListKeys, key_table
-from realtime_vibe.errors import without_secrets
+from realtime_vibe.errors import one_line, without_secrets
 
 PROGRAM = "realtime-vibe"
 EXIT_USER_ERROR = 2
@@ -52,12 +52,16 @@ line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-
 129 SIGHUP."""
 
 
+_LONGEST_MESSAGE = 1500
+"""It repeats what was given, which may be anything."""
+
+
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage text in front."""
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong in one line and ends the program."""
-        said = without_secrets(message)
+        said = one_line(without_secrets(message), _LONGEST_MESSAGE)
         self.exit(EXIT_USER_ERROR, f"{PROGRAM}: error: {said} (see {self.prog} --help)\n")
 
 

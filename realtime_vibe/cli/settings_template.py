@@ -11,7 +11,7 @@ from pathlib import Path
 from realtime_vibe.app.setting import Setting, option_name
 from realtime_vibe.app.settings import SETTINGS
 from realtime_vibe.cli.options import PROGRAM
-from realtime_vibe.errors import OutputError
+from realtime_vibe.errors import OutputError, one_line
 from realtime_vibe.system.file_boundary import file_boundary
 
 DEFAULT_NAME = "realtime-vibe.toml"
@@ -34,7 +34,7 @@ def write_settings_template(path: Path) -> None:
     Raises:
         OutputError: the file exists, or cannot be written.
     """
-    content = settings_template(path.name).encode()
+    content = settings_template(one_line(path.name)).encode()
     advice = f"give another name ({PROGRAM} init OTHER.toml)"
     with file_boundary(path, OutputError, advice, fault="cannot be written"):
         if path.exists():

@@ -66,6 +66,9 @@ def test_it_says_that_it_must_be_named(tmp_path: Path) -> None:
     text = (tmp_path / "mine.toml").read_text()
     assert "realtime-vibe --config mine.toml" in text
     assert "does not pick this file up by itself" in text
+    odd = tmp_path / "a\nb = 1\udcff.toml"
+    write_settings_template(odd)
+    assert read_settings_file(odd) == {}
 
 
 def test_a_file_that_exists_stays(tmp_path: Path) -> None:
