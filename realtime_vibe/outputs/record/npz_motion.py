@@ -101,9 +101,9 @@ class _Columns:
         self._seen = shown >= 0
         self._shown = np.maximum(shown, 0)
         """(N,) the row whose values are written: itself, or the last valid one before it."""
-        people, counts = np.unique(ids[valid], return_counts=True)
-        last = [int(np.flatnonzero(valid & (ids == person))[-1]) for person in people]
-        ends = rows.load(np.array(last, np.intp))
+        backwards = np.flatnonzero(valid)[::-1]
+        people, last, counts = np.unique(ids[backwards], return_index=True, return_counts=True)
+        ends = rows.load(backwards[last])
         self._people = people
         # The file has one body shape per person, so the rest pelvis is that of the person's last row; the
         # written pelvis is then exactly the recorded one.
@@ -155,9 +155,10 @@ class _Columns:
 
     def rest_pelvis(self, ids: NDArray[np.integer]) -> NDArray[np.float32]:
         """(n, 3) of each row's person; zero for nobody."""
+        places = np.searchsorted(self._people[:-1], ids)
+        is_known = np.isin(ids, self._people)
         found = np.zeros((len(ids), 3), np.float32)
-        for person, pelvis in zip(self._people, self._rest_pelvises, strict=True):
-            found[ids == person] = pelvis
+        found[is_known] = self._rest_pelvises[places[is_known]]
         return found
 
 
@@ -206,7 +207,7 @@ def _trans(rows: Rows, columns: _Columns) -> NDArray[Any]:
 def _image_cameras(rows: Rows, _: _Columns) -> NDArray[Any]:
     # Before the first person there is no square; its camera is written as zeros, too.
     square_px = rows["square_px"]
-    seen = square_px[:, 2] > 0
+    seen = (square_px[:, 2] > 0) & (rows["image_size"] > 0).all(axis=1)
     cameras = np.zeros((len(rows), 4), np.float32)
     cameras[seen] = full_image_weak_camera(
         rows["weak_camera"][seen], square_px[seen], rows["image_size"][seen]

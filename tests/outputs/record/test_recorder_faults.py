@@ -289,3 +289,16 @@ def test_thousands_of_people_get_a_bounded_number_of_files_and_none_is_lost(
     assert {path.name for path in tmp_path.iterdir()} == made
     longest = (tmp_path / "o.csv").read_text().splitlines()[1:]
     assert [line.endswith(",") for line in longest] == [True, True, False, False, False, False]
+
+
+def test_rows_of_no_picture_make_finite_arrays(tmp_path: Path) -> None:
+    rows = posed_takes.rows(posed_takes.results([0.0, 0.1]))
+    rows["image_size"][1] = 0
+    writer = SpoolWriter(tmp_path / "o.npz.part", SpoolFacts(outputs=("o.npz",)))
+    writer.append(rows)
+    writer.close()
+    recover(tmp_path / "o.npz.part")
+    with np.load(tmp_path / "o.npz") as motion:
+        assert all(
+            np.isfinite(motion[name]).all() for name in motion if motion[name].dtype.kind == "f"
+        )
