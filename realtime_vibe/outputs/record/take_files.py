@@ -196,6 +196,7 @@ def write_all(paths: tuple[Path, ...], take: Take, *, overwrite: bool) -> TakeRe
         if len(written) > 1:
             names = ", ".join(file.name for file in written)
             logger.info("%d people, one file each: %s", len(written), names)
-    if report.written and not report.is_whole and len(people_of(take.rows.index)) > MOST_FILES:
-        report.errors.append(OutputError("not everybody has a file, and no .npz holds all of it"))
+    holds_all = any(path.suffix.lower() == ".npz" for path in report.written)
+    if report.written and not holds_all and len(people_of(take.rows.index)) > MOST_FILES:
+        report.errors.append(OutputError("not everybody has a file, and no .npz holds everybody"))
     return report
