@@ -35,11 +35,7 @@ from realtime_vibe.tracking.landmark_track import (
     landmark_box,
 )
 from realtime_vibe.tracking.person_memory import PersonMemory
-from realtime_vibe.tracking.plausibility import (
-    after_frame,
-    first_log_odds,
-    frame_log_odds,
-)
+from realtime_vibe.tracking.plausibility import after_frame, first_log_odds, frame_log_odds
 from realtime_vibe.tracking.regions import (
     distance_px,
     has_jumped,
@@ -49,6 +45,7 @@ from realtime_vibe.tracking.regions import (
     on_grid,
     steadied,
 )
+from realtime_vibe.tracking.scene_cut import SceneCuts
 
 _FOLLOW_RATIO = 0.6
 """A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
@@ -96,6 +93,7 @@ class BlazePoseTracker(ClosedByWith):
         self._min_presence = min_presence
         self._tracks: list[Track] = []
         self._memory = PersonMemory()
+        self._cuts = SceneCuts()
         self._next_id = 0
         self._frames_since_search = 0
         self._overflows = FewWarnings(__name__, OVERFLOW)
@@ -106,6 +104,8 @@ class BlazePoseTracker(ClosedByWith):
         See `PersonTracker.update`.
         """
         now_s = frame.captured_at_s
+        if self._cuts.is_cut(frame.image_bgr):
+            self._tracks = []  # who is seen again is known by the colours
         seen: list[Sight] = []
         lost: list[Track] = []
         for track in self._valid_tracks(now_s):

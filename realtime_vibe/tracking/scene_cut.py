@@ -1,0 +1,41 @@
+"""Cuts of a film: the picture is another one from this frame to the next, so nobody goes on where they were."""
+
+import cv2
+import numpy as np
+
+from realtime_vibe.packets import FloatArray, ImageArray
+
+_SIZE = (24, 18)
+_FINER = 3
+_LIKE = 0.6
+"""Correlation of two small pictures above which they show one scene: 0.91 or more within films of 5 to 60 frames/s."""
+_CHANGED, _SHARE = 0.5, 0.4
+"""A cell has changed by so many standard deviations; somebody who runs past a plain wall changes fewer cells."""
+_LEAST_CONTRAST = 3.0
+"""Standard deviation below which a picture is plain, as where a lens is covered, and tells nothing."""
+
+
+class SceneCuts:
+    """Compares each frame with the one before."""
+
+    def __init__(self) -> None:
+        self._last: FloatArray | None = None
+
+    def is_cut(self, image_bgr: ImageArray) -> bool:
+        """Whether a frame (H, W, 3) shows another scene than the last; light that changes is none."""
+        now = _normalized(image_bgr)
+        if now is None:
+            return False
+        last, self._last = self._last, now
+        if last is None or float((now * last).mean()) > _LIKE:
+            return False
+        return float((np.abs(now - last) > _CHANGED).mean()) > _SHARE
+
+
+def _normalized(image_bgr: ImageArray) -> FloatArray | None:
+    height, width = image_bgr.shape[:2]
+    down, across = max(height // (_FINER * _SIZE[1]), 1), max(width // (_FINER * _SIZE[0]), 1)
+    few = np.ascontiguousarray(image_bgr[::down, ::across])
+    grey = cv2.resize(few, _SIZE, interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
+    contrast = float(grey.std())
+    return None if contrast < _LEAST_CONTRAST else (grey - grey.mean()) / np.float32(contrast)
