@@ -1,4 +1,4 @@
-"""A moving person without a camera, each frame marked with its number."""
+"""A moving person without a camera."""
 
 import math
 import threading
@@ -22,24 +22,18 @@ CLIP_FRAMES = 30
 PAN_PERIOD_S = 7.0
 ZOOM_PERIOD_S = 11.0
 
-START_BLOCKS = (True, False)
-INDEX_BITS = 32
-CHECK_BITS = 4
-NUM_BLOCKS = len(START_BLOCKS) + INDEX_BITS + CHECK_BITS
-BLOCKS_PER_WIDTH = 2 * NUM_BLOCKS
-MIN_SIZE_PX = BLOCKS_PER_WIDTH
+MIN_SIZE_PX = 64
+"""Nobody is found in smaller pictures."""
 
 
 class SyntheticSource(OpenedByWith):
     """The first second of the bundled demo clip, played to and fro, panned and zoomed, for ever.
 
     A drawn figure would be no test: person detectors look for people. The picture is a pure function
-    of the frame's number, size and rate. The number is also written into the picture's upper left
-    corner as a strip of black and white blocks that survives video compression; `decode_index` reads
-    it back, so a test can tell from a picture alone when it was due: `started_at_s + index / fps`.
+    of the frame's number, size and rate.
 
     Args:
-        size: (width, height) [px], at least 76 each.
+        size: (width, height) [px], at least 64 each.
         fps: exact frame rate.
         paced: deliver frames when they are due by the clock, and skip those nobody came for, as a
             camera does (`info.is_live`); else every frame as fast as it is read, with media times.
@@ -47,9 +41,6 @@ class SyntheticSource(OpenedByWith):
     Raises:
         SourceError: the size or the rate cannot be served.
     """
-
-    started_at_s: float
-    """The clock's time at which frame 0 was due; valid after the first `read`."""
 
     def __init__(
         self,
@@ -69,6 +60,7 @@ class SyntheticSource(OpenedByWith):
         self._paced = paced
         self._clock = clock
         self._next_index = 0
+        self._started_at_s = 0.0
         self._closed = threading.Event()
 
     @property
@@ -99,12 +91,12 @@ class SyntheticSource(OpenedByWith):
     def read(self, stop: threading.Event) -> Frame | None:
         """The next frame; None after `close` or when `stop` is set."""
         if self._next_index == 0:
-            self.started_at_s = self._clock()
+            self._started_at_s = self._clock()
         index = self._next_index
         if self._paced:
-            elapsed_s = self._clock() - self.started_at_s
+            elapsed_s = self._clock() - self._started_at_s
             index = max(index, math.floor(elapsed_s * self._fps))
-            self._wait_until(self.started_at_s + index / self._fps, stop)
+            self._wait_until(self._started_at_s + index / self._fps, stop)
         if stop.is_set() or self._closed.is_set():
             return None
         grabbed_at_s = self._clock()
@@ -138,40 +130,7 @@ class SyntheticSource(OpenedByWith):
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(96, 96, 96),
         )
-        image = np.asarray(warped, np.uint8)
-        stamp_index(image, index)
-        return image
-
-
-def decode_index(image: ImageArray) -> int | None:
-    """Reads the frame number back out of a synthetic picture; None where there is none.
-
-    Args:
-        image: (H, W, 3) uint8 of the size that the source delivered.
-    """
-    block = image.shape[1] // BLOCKS_PER_WIDTH
-    if block < 1 or image.shape[0] < block:
-        return None
-    margin = block // 4
-    strip = image[margin : block - margin, : NUM_BLOCKS * block].mean(axis=(0, 2))
-    columns = strip.reshape(NUM_BLOCKS, block)[:, margin : block - margin]
-    bits = columns.mean(axis=1) > 127
-    index = sum(1 << place for place in range(INDEX_BITS) if bits[len(START_BLOCKS) + place])
-    return index if np.array_equal(bits, _blocks(index)) else None
-
-
-def stamp_index(image: NDArray[np.uint8], index: int) -> None:
-    """Draws `index` into the upper left corner: start mark, 32 bits, lowest first, 4 check bits."""
-    block = image.shape[1] // BLOCKS_PER_WIDTH
-    row = np.repeat(_blocks(index), block).astype(np.uint8) * np.uint8(255)
-    image[:block, : row.size] = row[None, :, None]
-
-
-def _blocks(index: int) -> NDArray[np.bool_]:
-    # 15 minus the sum of all hex digits: neither an all-black nor an all-white strip is valid.
-    check = 15 - sum(index >> shift & 15 for shift in range(0, INDEX_BITS, 4)) % 16
-    number = [bool(index >> place & 1) for place in range(INDEX_BITS)]
-    return np.array([*START_BLOCKS, *number, *(bool(check >> p & 1) for p in range(CHECK_BITS))])
+        return np.asarray(warped, np.uint8)
 
 
 def _to_and_fro(step: int, length: int) -> int:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.frame_code import find, stamp
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.synthetic import SyntheticSource
 
@@ -40,10 +41,19 @@ def stop() -> threading.Event:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[np.ndarray]:
-    """40 synthetic pictures of 320x240 px, marked 0..39."""
+    """40 synthetic pictures of 320x240 px with the codes 0..39."""
     never = threading.Event()
     with SyntheticSource(size=(320, 240), paced=False) as source:
-        return [source.read(never).image_bgr for _ in range(40)]
+        made = [source.read(never).image_bgr for _ in range(40)]
+    for number, picture in enumerate(made):
+        stamp(picture, number)
+    return made
+
+
+def number_of(picture: np.ndarray) -> int | None:
+    """The number in the code of a picture."""
+    found = find(picture)
+    return None if found is None else found.number
 
 
 @pytest.fixture(scope="session")

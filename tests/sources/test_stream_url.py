@@ -13,7 +13,7 @@ import pytest
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.stream_url import stream_source
-from realtime_vibe.sources.synthetic import decode_index
+from tests.sources.conftest import number_of
 
 NewServer = Callable[..., Any]
 
@@ -30,7 +30,7 @@ def test_healthy_stream_in_order(new_server: NewServer, stop: threading.Event) -
         assert (source.info.width, source.info.height, source.info.is_live) == (320, 240, True)
     for frame in frames:
         assert frame is not None
-        assert decode_index(frame.image_bgr) == frame.index  # marks and indexes both start at 0
+        assert number_of(frame.image_bgr) == frame.index  # marks and indexes both start at 0
 
 
 @pytest.mark.parametrize("fault", ["stall", "garbage", "cut"])
@@ -55,7 +55,7 @@ def test_faulty_stream_recovers(
             assert frame is not None
             assert frame.index > last.index
             assert frame.captured_at_s > last.captured_at_s
-            assert decode_index(frame.image_bgr) is not None
+            assert number_of(frame.image_bgr) is not None
             last = frame
         assert source.status == "ok"
     assert capfd.readouterr() == ("", "")

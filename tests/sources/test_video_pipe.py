@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.sources.synthetic import decode_index
 from realtime_vibe.sources.video_pipe import is_pipe, pipe_source
+from tests.sources.conftest import number_of
 from tests.sources.silent_reads import close_while_read
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
@@ -61,7 +61,7 @@ def test_whole_video(fifo: Path, jpegs: list[bytes], stop: threading.Event, coun
         assert not source.info.is_live
         assert source.status == "end of stream"
     writer.join(5)
-    assert [decode_index(frame.image_bgr) for frame in frames] == list(range(count))
+    assert [number_of(frame.image_bgr) for frame in frames] == list(range(count))
     assert [frame.index for frame in frames] == list(range(count))
     assert all(a.captured_at_s < b.captured_at_s for a, b in itertools.pairwise(frames))
 
