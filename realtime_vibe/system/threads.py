@@ -15,7 +15,7 @@ class SlotClosed(Exception):  # noqa: N818 - an end-of-stream signal, as StopIte
 class LatestSlot(Generic[T]):
     """A one-item mailbox between two threads.
 
-    `put` never blocks: an item that was not taken yet is overwritten and counted, so the age of what
+    `put` never blocks: an item that was not taken yet is replaced, so the age of what
     `take` returns never grows with time.
     """
 
@@ -25,25 +25,12 @@ class LatestSlot(Generic[T]):
         self._full = False
         self._closed = False
         self._error: BaseException | None = None
-        self._overwritten = 0
-
-    @property
-    def overwritten(self) -> int:
-        """Number of items that were replaced before anybody took them."""
-        return self._overwritten
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
 
     def put(self, item: T) -> None:
         """Offers `item`, replacing one that was not taken. Ignored after `close`."""
         with self._condition:
             if self._closed:
                 return
-            if self._full:
-                self._overwritten += 1
             self._item, self._full = item, True
             self._condition.notify_all()
 
