@@ -8,8 +8,6 @@ from realtime_vibe.geometry import smpl_joints
 SMPL_JOINT_NAMES = smpl_joints.SMPL_JOINT_NAMES
 PARENTS = smpl_joints.PARENTS
 
-"""(parent, child) pairs to draw."""
-
 BLAZEPOSE_LANDMARK_NAMES = (
     "nose",
     "left_eye_inner",

@@ -13,6 +13,8 @@ FloatingArray = NDArray[Any]
 """float32 or float64; results have the dtype of the input."""
 
 _EPS = 1e-8
+_LOCKED = 1e-5
+"""Below this cosine of the middle one, single precision does not tell the other Euler angles."""
 _OFF = 1e-3
 """How far a matrix that was rounded may be from a rotation."""
 
@@ -112,6 +114,28 @@ def rotmat_from_quat_wxyz(quat: FloatingArray) -> FloatingArray:
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     ]  # fmt: skip
     return np.stack(rows, axis=-1).reshape(*quat.shape[:-1], 3, 3)
+
+
+def euler_from_rotmat(rotmat: FloatingArray, order: str) -> NDArray[np.float64]:
+    """Angles (..., 3) [rad], in the order of the axes, of (..., 3, 3) = R_first R_second R_third.
+
+    Where the second is +-90 degrees, and only the sum or difference of the others is known, the third is 0.
+
+    Args:
+        order: three different axes of XYZ.
+    """
+    a, b, c = ("XYZ".index(axis) for axis in order)
+    sign = 1.0 if (b - a) % 3 == 1 else -1.0
+    matrix = rotmat.astype(np.float64)
+    locked = np.hypot(matrix[..., b, c], matrix[..., c, c]) < _LOCKED
+    first = np.where(
+        locked,
+        np.arctan2(sign * matrix[..., c, b], matrix[..., b, b]),
+        np.arctan2(-sign * matrix[..., b, c], matrix[..., c, c]),
+    )
+    second = np.arcsin(np.clip(sign * matrix[..., a, c], -1.0, 1.0))
+    third = np.where(locked, 0.0, np.arctan2(-sign * matrix[..., a, b], matrix[..., a, a]))
+    return np.stack([first, second, third], axis=-1)
 
 
 def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingArray:

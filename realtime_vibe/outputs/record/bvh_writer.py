@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.geometry.rotation import euler_from_rotmat
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets
 from realtime_vibe.outputs.placing import write_atomically
@@ -68,7 +69,7 @@ class _Angles:
 
     def of(self, joint: int, rotmats: FloatArray) -> NDArray[np.float64]:
         """(n, 3) [degrees] of the next frames of a joint."""
-        angles = _continuous(_euler(rotmats, euler_order(joint)), self._before[joint])
+        angles = _continuous(euler_from_rotmat(rotmats, euler_order(joint)), self._before[joint])
         self._before[joint] = angles[-1]
         return angles * _DEGREES
 
@@ -124,22 +125,6 @@ def _hierarchy(
 
 def _numbers(values: NDArray[np.floating]) -> str:
     return " ".join(f"{value:.6f}" for value in values)
-
-
-def _euler(rotmats: FloatArray, order: str) -> NDArray[np.float64]:
-    """(N, 3) angles [radians] in the order of the channels.
-
-    Args:
-        rotmats: (N, 3, 3) = R_a(first) R_b(second) R_c(third).
-        order: three different axes of XYZ.
-    """
-    a, b, c = ("XYZ".index(axis) for axis in order)
-    sign = 1.0 if (b - a) % 3 == 1 else -1.0
-    matrix = rotmats.astype(np.float64)
-    middle = np.arcsin(np.clip(sign * matrix[:, a, c], -1.0, 1.0))
-    first = np.arctan2(-sign * matrix[:, b, c], matrix[:, c, c])
-    third = np.arctan2(-sign * matrix[:, a, b], matrix[:, a, a])
-    return np.stack([first, middle, third], axis=1)
 
 
 def _continuous(

@@ -6,7 +6,6 @@ them, are left out, because glTF's skinning has none. How much the animation tak
 goes to its place in the file a block at a time.
 """
 
-import itertools
 import struct
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets
+from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
@@ -174,7 +174,9 @@ class _Scene:
         vertices = (skin.v_template + skin.shapedirs @ self._track.betas).astype(np.float32)
         joints, weights = influences(skin.weights)
         faces = skin.faces.astype(np.uint32).reshape(-1)
-        normals = _normals(vertices, skin.faces)
+        faces_first = np.ascontiguousarray(skin.faces.T, np.int32)
+        normals = VertexNormals(faces_first, len(vertices))(vertices.T).T
+        normals[~normals.any(axis=1)] = (0, 1, 0)  # glTF has no vertex without a normal
         attributes = pygltflib.Attributes(
             POSITION=self._add(vertices, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
             NORMAL=self._add(normals, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
@@ -237,16 +239,3 @@ def _continuous_xyzw(rotmats: FloatArray, before: FloatArray | None) -> FloatArr
     chain = np.concatenate([quats[:1] if before is None else before[None], quats])
     agrees = np.sum(chain[1:] * chain[:-1], axis=1) >= 0
     return quats * np.cumprod(np.where(agrees, 1.0, -1.0))[:, None].astype(np.float32)
-
-
-def _normals(vertices: FloatArray, faces: NDArray[np.integer]) -> FloatArray:
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner, axis in itertools.product(range(3), range(3)):
-        normals[:, axis] += np.bincount(
-            faces[:, corner], across[:, axis], minlength=len(vertices)
-        ).astype(np.float32)
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    up = np.array([0, 1, 0], np.float32)
-    return np.where(lengths > 0, normals / np.maximum(lengths, 1e-20), up)

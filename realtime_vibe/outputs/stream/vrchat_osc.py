@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from realtime_vibe.geometry.rotation import euler_from_rotmat
 from realtime_vibe.outputs.stream.avatar_sink import AvatarSink
 from realtime_vibe.outputs.stream.humanoid import BONES
 from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S
@@ -34,17 +35,8 @@ def unity_euler_deg(rotmat: FloatArray) -> FloatArray:
 
     Where x is +-90 degrees, z is set to 0.
     """
-    sine = np.clip(-rotmat[..., 1, 2], -1.0, 1.0)
-    x = np.arcsin(sine)
-    locked = np.abs(sine) > 0.999999
-    y = np.where(
-        locked,
-        np.arctan2(-rotmat[..., 2, 0], rotmat[..., 0, 0]),
-        np.arctan2(rotmat[..., 0, 2], rotmat[..., 2, 2]),
-    )
-    z = np.where(locked, 0.0, np.arctan2(rotmat[..., 1, 0], rotmat[..., 1, 1]))
-    angles: FloatArray = np.degrees(np.stack([x, y, z], axis=-1)).astype(np.float32)
-    return angles
+    y, x, z = np.moveaxis(np.degrees(euler_from_rotmat(rotmat, "YXZ")), -1, 0)
+    return np.stack([x, y, z], axis=-1).astype(np.float32)
 
 
 class VrchatSink(AvatarSink):

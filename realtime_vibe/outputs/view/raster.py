@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import ShapeError
-from realtime_vibe.outputs.view.shading import VertexNormals, lambert_shades
+from realtime_vibe.geometry.vertex_normals import VertexNormals
+from realtime_vibe.outputs.view.shading import lambert_shades
 from realtime_vibe.packets import FloatArray, ImageArray
 
 NEAR_M = 0.05

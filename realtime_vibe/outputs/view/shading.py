@@ -1,12 +1,11 @@
-"""Normals and light: how bright each vertex of a mesh looks.
+"""Light: how bright each vertex of a mesh looks.
 
-V vertices, F faces. All in the frame of the camera that looks (OpenCV: x right, y down, z forward).
+V vertices. All in the frame of the camera that looks (OpenCV: x right, y down, z forward).
 """
 
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from realtime_vibe.packets import FloatArray, ImageArray
 
@@ -40,48 +39,6 @@ def color_ramp(color: Color) -> ImageArray:
     shades = np.arange(256, dtype=np.float32)
     ramp = np.stack([np.interp(shades, stops, colors[:, c]) for c in range(3)], axis=1)
     return np.clip(np.rint(ramp), 0, 255).astype(np.uint8)
-
-
-class VertexNormals:
-    """Area-weighted unit normals of a mesh whose faces never change.
-
-    The corners are sorted by vertex once, so that each call is a gather and a `reduceat`;
-    `np.add.at` takes five times as long.
-
-    Args:
-        faces: (3, F) vertex indices, counter-clockwise seen from outside in a right-handed frame.
-        num_vertices: V; vertices without a face get the normal (0, 0, 0).
-    """
-
-    def __init__(self, faces: NDArray[np.int32], num_vertices: int) -> None:
-        corners = faces.ravel()
-        order = np.argsort(corners, kind="stable")
-        self._faces = faces
-        self._face_of_corner = (order % max(faces.shape[1], 1)).astype(np.int32)
-        self._used, self._starts = np.unique(corners[order], return_index=True)
-        self._num_vertices = num_vertices
-
-    def __call__(self, points: FloatArray) -> FloatArray:
-        """Vertex normals (3, V) of vertices (3, V)."""
-        normals = np.zeros((3, self._num_vertices), np.float32)
-        if len(self._used) == 0:
-            return normals
-        sums = np.stack(
-            [
-                np.add.reduceat(component.take(self._face_of_corner), self._starts)
-                for component in self._face_normals(points)
-            ]
-        )
-        lengths = np.sqrt((sums * sums).sum(axis=0))
-        normals[:, self._used] = sums / np.maximum(lengths, 1e-12)
-        return normals
-
-    def _face_normals(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """x, y and z (F,) of normals twice as long as the faces' areas."""
-        first = points.take(self._faces[0], axis=1)
-        ux, uy, uz = points.take(self._faces[1], axis=1) - first
-        vx, vy, vz = points.take(self._faces[2], axis=1) - first
-        return uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
 
 
 def lambert_shades(normals: FloatArray) -> FloatArray:

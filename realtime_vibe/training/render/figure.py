@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, DEPTH_LEVELS, PARENTS
+from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import BodyModelError
+from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions, world_rotations
+from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.training.render.clothing import EYES, Cover, RestBody, dress, grow_hair
 from realtime_vibe.training.render.hanging import Part, long_hair, skirt
 
@@ -53,14 +55,8 @@ class Figure:
             rotmat: (24, 3, 3) relative to the parent; the first is the root's.
             transl: (3,) as in SMPL: added after posing about the rest pelvis.
         """
-        rotations, positions = np.empty((24, 3, 3), np.float32), np.empty((24, 3), np.float32)
-        rotations[0], positions[0] = rotmat[0], self.rest_joints[0]
-        for level in DEPTH_LEVELS:
-            for joint in level:
-                parent = PARENTS[joint]
-                bone = self.rest_joints[joint] - self.rest_joints[parent]
-                positions[joint] = positions[parent] + rotations[parent] @ bone
-                rotations[joint] = rotations[parent] @ rotmat[joint]
+        rotations, pelvis = world_rotations(rotmat), self.rest_joints[0]
+        positions = joint_positions(rotmat, bone_offsets(self.rest_joints), pelvis)
         offsets = positions + transl - np.einsum("jab,jb->ja", rotations, self.rest_joints)
         motions = np.concatenate([rotations.reshape(24, 9), offsets], axis=1)
         blended = self.weights @ motions
@@ -93,20 +89,6 @@ def make_figure(body: BodyModel, betas: FloatArray, rng: np.random.Generator) ->
     return _joined(body, shape, cover, parts)
 
 
-def bare_figure(body: BodyModel, betas: FloatArray) -> Figure:
-    """The body as it is.
-
-    Args:
-        body: must have a BlazePose landmark regressor, which tells where the face is.
-        betas: (10,) shape.
-
-    Raises:
-        BodyModelError: the body has no landmarks.
-    """
-    shape = _shaped(body, betas, np.random.default_rng(0))
-    return _joined(body, shape, Cover.bare(len(shape.vertices)), [])
-
-
 def _shaped(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> RestBody:
     if body.blazepose_regressor is None:
         raise BodyModelError(
@@ -122,18 +104,6 @@ def _shaped(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> Res
     )
 
 
-def vertex_normals(vertices: FloatArray, faces: NDArray[np.integer]) -> FloatArray:
-    """(V, 3) area-weighted unit normals."""
-    corners = vertices[faces]
-    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, faces[:, corner], across)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    unit: FloatArray = (normals / np.maximum(length, 1e-12)).astype(np.float32)
-    return unit
-
-
 def _smooth_noise(points: FloatArray, rng: np.random.Generator) -> FloatArray:
     """(V,) in about -1 to 1: a few waves through space."""
     total = np.zeros(len(points))
@@ -144,7 +114,8 @@ def _smooth_noise(points: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _joined(body: BodyModel, shape: RestBody, cover: Cover, extras: list[Part]) -> Figure:
-    normals = vertex_normals(shape.vertices, body.faces)
+    corners = np.ascontiguousarray(body.faces.T, np.int32)
+    normals = VertexNormals(corners, len(shape.vertices))(shape.vertices.T).T
     skin = Part(
         shape.vertices + cover.offset_m[:, None] * normals,
         body.weights,

@@ -8,8 +8,10 @@ import pytest
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import BodyModelError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.training.render.clothing import Surface
-from realtime_vibe.training.render.figure import bare_figure, make_figure, vertex_normals
+from realtime_vibe.training.render.figure import make_figure
+from tests.training.render.bare_figure import bare_figure
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,8 @@ def test_clothes_stand_off_the_skin_and_skin_does_not(body_model):
         betas = rng.normal(size=10).astype(np.float32)
         skin, dressed = bare_figure(body_model, betas), make_figure(body_model, betas, rng)
         count = body_model.num_vertices
-        normals = vertex_normals(skin.rest, body_model.faces)
+        corners = np.ascontiguousarray(body_model.faces.T, np.int32)
+        normals = VertexNormals(corners, count)(skin.rest.T).T
         offset = dressed.rest[:count] - skin.rest
         outwards = (offset * normals).sum(axis=1)
         is_skin = dressed.surface[:count] == Surface.SKIN

@@ -10,7 +10,7 @@ from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.camera import project
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.training.render.figure import bare_figure, make_figure
+from realtime_vibe.training.render.figure import make_figure
 from realtime_vibe.training.render.raycast import (
     Light,
     PictureCamera,
@@ -19,6 +19,7 @@ from realtime_vibe.training.render.raycast import (
     make_paint,
     require_open3d,
 )
+from tests.training.render.bare_figure import bare_figure
 
 pytest.importorskip("open3d", reason="Open3D casts the rays")
 
