@@ -37,14 +37,9 @@ def write_motion(folder: Path, count: int) -> None:
         np.savez(folder / f"wave_{index}.npz", poses=poses, trans=trans, mocap_framerate=60.0)
 
 
-def run_here(
-    command: tuple[str, ...], run: Any = subprocess.run, **options: Any
-) -> subprocess.CompletedProcess[bytes]:
-    """A stage in this process, which has imported torch already; torchrun's processes stay its own."""
+def run_here(command: tuple[str, ...], **_: Any) -> subprocess.CompletedProcess[bytes]:
+    """A stage in this process, which has imported torch already."""
     _, _, module, *arguments = command
-    if module == "torch.distributed.run":
-        done: subprocess.CompletedProcess[bytes] = run(command, **options)
-        return done
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", [module, *arguments])
         return subprocess.CompletedProcess(command, importlib.import_module(module).main())
@@ -54,7 +49,7 @@ def run_here(
 def test_quick_recipe_makes_an_engine_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Less to do still than the command's --quick, and a process only where torchrun makes it."""
+    """Less to do still than the command's --quick, and all in this process."""
     write_motion(tmp_path / "motion", 2)
     least = ("--streams", "2", "--frames", "34", "--pool-sequences", "2", "--pool-frames", "120")
     monkeypatch.setattr(
