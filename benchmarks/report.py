@@ -71,10 +71,10 @@ def write_report(
     from benchmarks.report_plots import DRAWINGS, picture
 
     pictures = {}
-    for name, (benchmark, draw) in DRAWINGS.items():
+    for name, (benchmark, _, _) in DRAWINGS.items():
         found = [record for record in records if record.benchmark == benchmark and record.summary]
         if found:
-            pictures[name] = picture(draw, found)
+            pictures[name] = picture(name, found)
     missing = {
         name: (reasons or {}).get(name, "not measured")
         for name in SHORT_VERSIONS

@@ -8,9 +8,50 @@ from typing import Any
 import jinja2
 
 from benchmarks.other_work import BUSY_PROCESSORS
-from benchmarks.report_plots import ms_text
+from benchmarks.report_plots import DRAWINGS, ms_text
 from benchmarks.results import Record
 from benchmarks.streaming import MODES, checks
+
+_WORDS = ["case", "metric", "backend", "precision", "unit"]
+_NUMBERS = ["p50", "p25", "p75", "p95", "p99"]
+_SECTIONS = (
+    (
+        "latency",
+        "Latency of the live path",
+        "Left is fast, steep is steady. Step is track to mesh; grab to mesh also has the waits between threads and "
+        "is measured with frames that come at a camera's times. Below, the time of each stage.",
+    ),
+    (
+        "glass",
+        "From grab to pixels",
+        "Measured, not summed: frames carry a visible number, and another process reads it off the screen. The "
+        "display's own scan-out is not in it.",
+    ),
+    (
+        "backends",
+        "Backends and precisions",
+        "One graph a panel; all backends took turns in one process, so that they met the same machine.",
+    ),
+    (
+        "peers",
+        "Beside others",
+        "The same clip, one process, in turn. MediaPipe's figure is its landmarks alone, ours is the whole step. "
+        "The reference's way keeps the features of earlier frames and has no detector and no body in its figure.",
+    ),
+    (
+        "streaming",
+        "Cost against the length of the stream",
+        "A carried state costs the same after ten thousand frames as after sixteen; a window costs sixteen steps; "
+        "running everything again grows with the stream.",
+    ),
+    ("people", "Several people", "One person's track repeated; the tracker is left out."),
+    (
+        "soak",
+        "Long runs",
+        "Memory of the process and the time of each step, warm-up left out.",
+    ),
+)
+"""Benchmark, title, and how it was measured."""
 
 _CARDS = (
     ("latency", "every frame", "step", "track to mesh, median"),
@@ -54,7 +95,7 @@ def page(
     """The whole page, of `report.html`.
 
     Args:
-        pictures: PNG files by the names that the sections use.
+        pictures: PNG files by the names of `DRAWINGS`.
     """
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -63,23 +104,36 @@ def page(
         trim_blocks=True,
     )
     templates.filters["ms"] = ms_text
+    sections = [
+        {
+            "title": title,
+            "how": how,
+            "records": found,
+            "pictures": [
+                base64.b64encode(pictures[picture]).decode()
+                for picture, (benchmark, _, _) in DRAWINGS.items()
+                if benchmark == name and picture in pictures
+            ],
+        }
+        for name, title, how in _SECTIONS
+        if (found := [record for record in records if record.benchmark == name])
+    ]
     load = max((record.environment.load or 0.0 for record in records), default=0.0)
+    where = records[-1].environment
     return templates.get_template("report.html").render(
-        records=records,
-        pictures={name: base64.b64encode(png).decode() for name, png in pictures.items()},
+        words=_WORDS,
+        numbers=_NUMBERS,
+        sections=sections,
         missing=missing,
-        cards=_cards(records) + _ratios(records),
-        promises=_promises(records),
+        headlines=[*_cards(records), *_ratios(records), *_promises(records)],
         busy=load if load > BUSY_PROCESSORS else None,
-        where=records[-1].environment,
+        where=where,
         facts=_facts(records),
-        is_one_machine=all(
-            record.environment.machine == records[-1].environment.machine for record in records
-        ),
+        is_one_machine=all(record.environment.machine == where.machine for record in records),
     )
 
 
-def _cards(records: Sequence[Record]) -> list[tuple[str, str]]:
+def _cards(records: Sequence[Record]) -> list[str]:
     """The few numbers that everybody asks for."""
     cards = []
     for benchmark, case_part, metric, label in _CARDS:
@@ -87,12 +141,12 @@ def _cards(records: Sequence[Record]) -> list[tuple[str, str]]:
             is_it = (record.benchmark, record.metric) == (benchmark, metric)
             if is_it and case_part in record.case and record.summary is not None:
                 p50, p95 = ms_text(record.summary.p50), ms_text(record.summary.p95)
-                cards.append((f"{p50} ms", f"{label}; p95 {p95} ms ({record.case})"))
+                cards.append(f"{p50} ms {label}; p95 {p95} ms ({record.case})")
                 break
     return cards
 
 
-def _ratios(records: Sequence[Record]) -> list[tuple[str, str]]:
+def _ratios(records: Sequence[Record]) -> list[str]:
     """How many times as long the others take; the smallest where it was measured in several ways."""
     medians = {
         (record.benchmark, record.case, record.metric): record.summary.p50
@@ -107,7 +161,7 @@ def _ratios(records: Sequence[Record]) -> list[tuple[str, str]]:
             if measured_by == benchmark and other != (measured_by, case, metric):
                 ratios += [medians[other] / median] if other in medians else []
         if ratios:
-            found.append((f"{min(ratios):.1f}x", text))
+            found.append(f"{min(ratios):.1f}x: {text}")
     return found
 
 
