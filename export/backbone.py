@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from realtime_vibe.models.collapsed import CollapsedMotionNetwork
+from export.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.resnet import IMAGENET_MEAN_RGB, IMAGENET_STD_RGB, ResNet50
 from realtime_vibe.models.smpl_layer import SmplLayer
 

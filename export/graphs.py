@@ -15,10 +15,10 @@ import onnx.utils
 import torch
 from torch import Tensor, nn
 
+from export.collapsed import CollapsedMotionNetwork
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import ExportError
-from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.motion_network import RecurrentNetwork
 from realtime_vibe.temporal.motion_model import STEP_INPUTS, STEP_OUTPUTS
 

@@ -30,6 +30,7 @@ from export.backbone import (
     folded,
 )
 from export.body import SMPL_NOTICE, import_smpl, is_our_body, write_npz
+from export.collapsed import CollapsedMotionNetwork
 from export.graphs import graph_entry, replace_text, write_graph, write_part, write_step
 from export.parity import Parity, compared, fused_parity, random_features, stream_parity
 from realtime_vibe.backends.engine_folder import MANIFEST_NAME
@@ -42,7 +43,6 @@ from realtime_vibe.features.image_crops import CROP_LAYOUT, CROP_LAYOUT_VERSION
 from realtime_vibe.features.resnet_features import RESNET_LAYOUT, RESNET_LAYOUT_VERSION
 from realtime_vibe.geometry.boxes import CROP_SCALE
 from realtime_vibe.models.checkpoint import load_official_vibe
-from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.precision import PRECISIONS, Precision, with_products_in
 from realtime_vibe.models.resnet import CROP_SIZE, FEATURE_SIZE, normalised
 from realtime_vibe.models.smpl_layer import SmplLayer

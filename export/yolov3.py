@@ -18,15 +18,15 @@ import cv2
 import numpy as np
 import torch
 
+from export.darknet_weights import load_yolov3
 from export.graphs import graph_entry, write_graph
+from export.yolov3_network import DEFAULT_SIZE, PersonDetection, YoloV3
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.graph_folder import FORMAT_VERSION, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError, RealtimeVibeError
 from realtime_vibe.geometry.crop import letterbox_square
-from realtime_vibe.models.darknet_weights import load_yolov3
 from realtime_vibe.models.precision import PRECISIONS, Precision
-from realtime_vibe.models.yolov3 import DEFAULT_SIZE, PersonDetection, YoloV3
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.tracking.yolov3_detector import letterboxed

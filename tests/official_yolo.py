@@ -6,7 +6,7 @@ trained networks, and hardly any anchor is taken for a person.
 
 import numpy as np
 
-from realtime_vibe.models.yolov3_layers import (
+from export.yolov3_layers import (
     ANCHORS_PER_CELL,
     BOX_VALUES,
     NUM_CLASSES,

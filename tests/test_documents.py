@@ -78,7 +78,7 @@ def test_the_table_of_the_paper_names_what_exists() -> None:
         paths = [
             ROOT / "realtime_vibe" / name for name in re.findall(r"`([\w/]+(?:\.py|/))`", files)
         ]
-        paths += [ROOT / name for name in re.findall(r"`(benchmarks/\w+\.py)`", files)]
+        paths += [ROOT / name for name in re.findall(r"`((?:benchmarks|export)/\w+\.py)`", files)]
         sources = "\n".join(path.read_text() for path in paths if path.is_file())
         assert any(path.exists() for path in paths), element
         for name in re.findall(r"`\.?(?:\w+\.)?(\w+)`", functions):

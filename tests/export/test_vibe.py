@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from export.backbone import CropFeatures, FusedStep, folded
+from export.collapsed import CollapsedMotionNetwork
 from export.parity import compared
 from export.vibe import VibeOptions, export_vibe, main, random_crops
 from realtime_vibe.backends.graph_folder import Engine
@@ -17,7 +18,6 @@ from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import BodyModelError, CheckpointError, ExportError
 from realtime_vibe.features.factory import make_features
 from realtime_vibe.models.checkpoint import load_official_vibe
-from realtime_vibe.models.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.resnet import normalised
 from realtime_vibe.packets import TrackedPerson
 from realtime_vibe.temporal.motion_model import MotionModel

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from export import yolov3 as yolov3_export
+from export.darknet_weights import load_yolov3
+from export.yolov3_layers import YOLOV3, Architecture, Route, _residual
+from export.yolov3_network import YoloV3
 from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
-from realtime_vibe.models.darknet_weights import load_yolov3
-from realtime_vibe.models.yolov3 import YoloV3
-from realtime_vibe.models.yolov3_layers import YOLOV3, Architecture, Route, _residual
 from realtime_vibe.packets import Frame
 from realtime_vibe.tracking.box_tracker import BoxTracker
 from realtime_vibe.tracking.choices import TrackerChoice

@@ -38,9 +38,9 @@ from realtime_vibe.world.calibration_file import load_calibration, save_calibrat
 
 torch = pytest.importorskip("torch")
 
+from export.darknet_weights import load_yolov3  # noqa: E402
 from export.smpl_source import read_extra_regressor, read_smpl  # noqa: E402 - they import torch
 from realtime_vibe.models.checkpoint import load_official_discriminator  # noqa: E402
-from realtime_vibe.models.darknet_weights import load_yolov3  # noqa: E402
 from realtime_vibe.training.checkpoint import read_checkpoint  # noqa: E402
 from realtime_vibe.training.network import load_network  # noqa: E402
 

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from realtime_vibe.errors import ExportError
-from realtime_vibe.models.precision import Precision, with_products_in
-from realtime_vibe.models.yolov3_layers import (
+from export.yolov3_layers import (
     ANCHORS_PER_CELL,
     BOX_VALUES,
     HEAD_CHANNELS,
@@ -27,6 +25,8 @@ from realtime_vibe.models.yolov3_layers import (
     Upsample,
     place,
 )
+from realtime_vibe.errors import ExportError
+from realtime_vibe.models.precision import Precision, with_products_in
 
 COARSEST_STRIDE = 32
 DEFAULT_SIZE = 416

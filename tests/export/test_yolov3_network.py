@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from realtime_vibe.errors import ExportError
-from realtime_vibe.models.darknet_weights import load_yolov3
-from realtime_vibe.models.yolov3 import BoxDecoder, PersonDetection
-from realtime_vibe.models.yolov3_layers import (
+from export.darknet_weights import load_yolov3
+from export.yolov3_layers import (
     BOX_VALUES,
     NUM_CLASSES,
     PERSON_CLASS,
@@ -19,6 +17,8 @@ from realtime_vibe.models.yolov3_layers import (
     YOLOV3_TINY,
     Detection,
 )
+from export.yolov3_network import BoxDecoder, PersonDetection
+from realtime_vibe.errors import ExportError
 from tests.official_yolo import architecture_of, cfg_text
 
 OPENCV_4 = "opencv-python-headless==4.12.0.88"  # OpenCV 5 reads no Darknet files

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export.yolov3_layers import ARCHITECTURES, Architecture, Convolution
+from export.yolov3_network import YoloV3
 from realtime_vibe.errors import CheckpointError
-from realtime_vibe.models.yolov3 import YoloV3
-from realtime_vibe.models.yolov3_layers import ARCHITECTURES, Architecture, Convolution
 from realtime_vibe.packets import FloatArray
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 

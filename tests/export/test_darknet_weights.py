@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from export.darknet_weights import BATCH_NORM_EPSILON, load_yolov3
 from realtime_vibe.errors import CheckpointError
-from realtime_vibe.models.darknet_weights import BATCH_NORM_EPSILON, load_yolov3
 from tests.official_yolo import architecture_of, cfg_text
 
 HEADER_BYTES = 20

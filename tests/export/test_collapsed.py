@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from realtime_vibe.models.collapsed import CollapsedMotionNetwork
+from export.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams, Regressor
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
