@@ -1,4 +1,4 @@
-"""From the weak-perspective camera of a crop to a translation in the full camera frame.
+"""Pinhole cameras, and the weak-perspective camera of a crop in the full camera frame.
 
 A weak-perspective camera (s, tx, ty) says: a point (x, y) [m] of the body lands in the crop, whose
 coordinates run from -1 to 1, at s * (x + tx, y + ty). One crop half-side is therefore 1/s metres at
@@ -6,6 +6,8 @@ the body's depth, which fixes the depth once a focal length is assumed (Kocabas 
 sec. 3.1; Li et al. 2022, "CLIFF", for the full image). The square must be the one the camera was
 predicted in, margin included.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +23,36 @@ MIN_SCALE = 1e-3
 """Smaller scales would put the body beyond a kilometre; clamped to stay finite."""
 
 
+NEAR_M = 0.05
+"""What is nearer than this is behind or inside the lens."""
+
 _USUAL_DIAGONALS = 0.75
 """Focal length over the picture's diagonal where nobody says: 67 degrees across it. Webcams' data sheets say 60
 to 78; the six cameras of known focal length in our clips, phones and action cameras, have 0.56 to 0.80."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeView:
+    """A camera without distortion, its principal point in the image's centre."""
+
+    width: int
+    """[px]."""
+    height: int
+    """[px]."""
+    focal_px: float
+    """Focal length [px], the same in x and y."""
+
+    def project(self, points: FloatArray) -> FloatArray:
+        """Pixels (2, N) of points (3, N) [m]; points nearer than `NEAR_M` are projected as at it."""
+        zoom = np.float32(self.focal_px) / np.maximum(points[2], np.float32(NEAR_M))
+        middle = np.array([[0.5 * self.width], [0.5 * self.height]], np.float32)
+        return np.asarray(points[:2] * zoom + middle, np.float32)
+
+    def resized(self, width: int, height: int) -> "PinholeView":
+        """The same camera with its image resized (the aspect ratio is taken to be kept)."""
+        return PinholeView(
+            width=width, height=height, focal_px=self.focal_px * height / self.height
+        )
 
 
 def nominal_focal_px(width: int, height: int, fov_deg: float | None = None) -> float:

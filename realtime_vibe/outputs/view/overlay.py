@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.outputs.view.blend import MeshStyle, blend_mesh
-from realtime_vibe.outputs.view.raster import MeshRasterizer, PinholeView
+from realtime_vibe.outputs.view.raster import MeshRasterizer
 from realtime_vibe.outputs.view.shading import PERSON_COLORS
 from realtime_vibe.outputs.view.skeleton import draw_skeleton
 from realtime_vibe.packets import FrameResult, ImageArray, PersonResult

@@ -17,39 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import ShapeError
+from realtime_vibe.geometry.camera import NEAR_M, PinholeView
 from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.outputs.view.shading import lambert_shades
 from realtime_vibe.packets import FloatArray, ImageArray
 
-NEAR_M = 0.05
-"""Faces with a corner nearer than this are left out: they are behind or inside the lens."""
 MAX_PAIRS = 800_000
 """Beyond this many (triangle, pixel) pairs, painting polygons is faster than testing pairs."""
 _SUBPIXEL_BITS = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeView:
-    """A camera without distortion, its principal point in the image's centre."""
-
-    width: int
-    """[px]."""
-    height: int
-    """[px]."""
-    focal_px: float
-    """Focal length [px], the same in x and y."""
-
-    def project(self, points: FloatArray) -> FloatArray:
-        """Pixels (2, N) of points (3, N) [m]; points nearer than `NEAR_M` are projected as at it."""
-        zoom = np.float32(self.focal_px) / np.maximum(points[2], np.float32(NEAR_M))
-        middle = np.array([[0.5 * self.width], [0.5 * self.height]], np.float32)
-        return np.asarray(points[:2] * zoom + middle, np.float32)
-
-    def resized(self, width: int, height: int) -> "PinholeView":
-        """The same camera with its image resized (the aspect ratio is taken to be kept)."""
-        return PinholeView(
-            width=width, height=height, focal_px=self.focal_px * height / self.height
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

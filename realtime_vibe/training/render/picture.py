@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.body.model_file import BodyModel
+from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.packets import Frame, TrackedPerson
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.training.render.backdrop import add_obstacle, make_backdrop, make_camera_look
 from realtime_vibe.training.render.figure import Figure, make_figure
-from realtime_vibe.training.render.raycast import PictureCamera, draw, make_light, make_paint
+from realtime_vibe.training.render.raycast import draw, make_light, make_paint
 from realtime_vibe.training.samples.sequences import SequenceTruth
 
 ImageArray = NDArray[np.uint8]
@@ -49,7 +50,7 @@ class StreamRenderer:
         scale = _picture_scale(self._transl, focal, half, settings)
         # Even sizes: the principal point stays in the middle.
         width, height = (int(value) for value in 2 * np.round(half * scale))
-        self.camera = PictureCamera(
+        self.camera = PinholeView(
             focal_px=focal * height / (2 * float(half[1])), width=width, height=height
         )
         self.figure: Figure = make_figure(body, truth.betas[row].numpy(), rng)

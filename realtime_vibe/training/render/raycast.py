@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import ConfigError
+from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.system.install_hint import install_command
 from realtime_vibe.training.render.backdrop import random_color
 from realtime_vibe.training.render.clothing import Surface
@@ -59,17 +60,6 @@ class Light:
     """(3,) BGR."""
     shadow: bool
     """Whether the body shades itself: costs a second round of rays."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureCamera:
-    """A pinhole camera; the principal point is the middle of the picture."""
-
-    focal_px: float
-    width: int
-    """[px]."""
-    height: int
-    """[px]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +126,7 @@ def draw(
     vertices: FloatArray,
     paint: Paint,
     light: Light,
-    camera: PictureCamera,
+    camera: PinholeView,
 ) -> Drawn | None:
     """Colours every pixel that shows the figure; None when it is out of view.
 
@@ -215,7 +205,7 @@ class _Scene:
 
 
 def _rays(
-    vertices: FloatArray, camera: PictureCamera
+    vertices: FloatArray, camera: PinholeView
 ) -> tuple[FloatArray, NDArray[np.intp], NDArray[np.intp]]:
     """Rays (N, 6) through the pixels near a vertex, and those pixels: two thirds of the box are empty."""
     focal, width, height = camera.focal_px, camera.width, camera.height

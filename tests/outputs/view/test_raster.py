@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from realtime_vibe.errors import ShapeError
+from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.outputs.view import raster
-from realtime_vibe.outputs.view.raster import MeshRasterizer, PinholeView, ShadedRegion
+from realtime_vibe.outputs.view.raster import MeshRasterizer, ShadedRegion
 from realtime_vibe.outputs.view.shading import color_ramp
 
 VIEW = PinholeView(width=640, height=480, focal_px=600.0)

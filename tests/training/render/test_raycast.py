@@ -8,12 +8,11 @@ import pytest
 
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.geometry.camera import project
+from realtime_vibe.geometry.camera import PinholeView, project
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.training.render.figure import make_figure
 from realtime_vibe.training.render.raycast import (
     Light,
-    PictureCamera,
     draw,
     make_light,
     make_paint,
@@ -23,7 +22,7 @@ from tests.training.render.bare_figure import bare_figure
 
 pytest.importorskip("open3d", reason="Open3D casts the rays")
 
-CAMERA = PictureCamera(focal_px=260.0, width=160, height=200)
+CAMERA = PinholeView(focal_px=260.0, width=160, height=200)
 FACING = np.diag([1.0, -1.0, -1.0]).astype(np.float32)
 
 
@@ -126,7 +125,7 @@ def test_light_comes_from_its_side_and_bodies_shade_themselves(body_model):
 def test_the_face_is_painted_in_front_only(body_model):
     rng = np.random.default_rng(3)
     figure, paint = bare_figure(body_model, np.zeros(10, np.float32)), make_paint(rng)
-    close = PictureCamera(focal_px=900.0, width=240, height=240)
+    close = PinholeView(focal_px=900.0, width=240, height=240)
     turned = np.diag([-1.0, -1.0, 1.0]).astype(np.float32)
     colors = []
     for root in (FACING, turned):
