@@ -116,7 +116,6 @@ def test_watchdog_and_close_without_a_signal(new_server: Callable[..., Any]) -> 
     while not capture.status.startswith("no signal"):
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
-    assert capture.seconds_since_frame(time.perf_counter()) > 1.0
     started_s = time.monotonic()
     capture.close()
     assert time.monotonic() - started_s < 10.0  # promised: 2 s on an idle machine
