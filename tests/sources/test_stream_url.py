@@ -30,7 +30,7 @@ def test_healthy_stream_in_order(new_server: NewServer, stop: threading.Event) -
         assert (source.info.width, source.info.height, source.info.is_live) == (320, 240, True)
     for frame in frames:
         assert frame is not None
-        assert number_of(frame.image_bgr) == frame.index  # marks and indexes both start at 0
+        assert number_of(frame.image_bgr) == frame.index % 40  # of 40 pictures
 
 
 @pytest.mark.parametrize("fault", ["stall", "garbage", "cut"])
