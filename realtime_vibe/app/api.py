@@ -14,7 +14,7 @@ from realtime_vibe.app.clips import clip_names, named_after
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, source_of, start
-from realtime_vibe.app.settings import SETTINGS, LiveConfig
+from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed
 from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.app.streamed import StreamedFrame
 from realtime_vibe.errors import ConfigError
@@ -153,6 +153,7 @@ def stream(
             engine) is raised when the first result is asked for; all of it is a `RealtimeVibeError`.
     """
     known = SETTINGS.keys() - {"source", "view"}
+    settings = renamed(settings)
     unknown = sorted(set(settings) - known)
     if unknown:
         raise ConfigError(

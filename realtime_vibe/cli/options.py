@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from realtime_vibe import __version__
 from realtime_vibe.app.setting import Kind, option_name
-from realtime_vibe.app.settings import GENERAL, SETTINGS
+from realtime_vibe.app.settings import GENERAL, OLD_NAMES, SETTINGS
 from realtime_vibe.cli.key_list import ListKeys, key_table
 from realtime_vibe.errors import one_line, without_secrets
 
@@ -89,6 +89,9 @@ def live_parser() -> OneLineParser:
         if entry.group not in groups:
             groups[entry.group] = parser.add_argument_group(entry.group)
         add_setting(groups[entry.group], name)
+    for old in OLD_NAMES:  # flags, all of them
+        action = argparse.BooleanOptionalAction
+        parser.add_argument(f"--{option_name(old)}", action=action, help=argparse.SUPPRESS)
     general = groups[GENERAL]
     general.add_argument(
         "--config", metavar="FILE.toml", type=Path, help="settings from a file; same names as here"
