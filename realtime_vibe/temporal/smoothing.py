@@ -20,6 +20,8 @@ _KNOWN_S = 0.5
 """So long must a joint have been seen to be worth holding [s]."""
 _SETTLE_S = 0.3
 """In so much time the filters close from their loosest: a wrong first frame must not be held [s]."""
+_TILT_HZ = 2.0
+"""Below it limbs that move are a little too long or short in the picture."""
 _POSITION_GAIN = 8.0
 """[Hz per m/s] above the floor."""
 _ACROSS_FLOOR, _DEPTH_FLOOR = 0.2, 0.6
@@ -99,12 +101,12 @@ class RotationSmoother:
 class TiltSmoother:
     """Smooths how far one person's limbs were tilted out of the image plane, with a strength in (0, 1].
 
-    At the rest cut-off, however fast: a tilt mends the length of a limb in the image, and where a limb is nearly
+    However fast they are: a tilt mends the length of a limb in the image, and where a limb is nearly
     in the plane the tracker's jitter is much of it.
     """
 
     def __init__(self, strength: float) -> None:
-        self._rest_hz = rest_cutoff_hz(strength)
+        self._cutoff_hz = max(rest_cutoff_hz(strength), _TILT_HZ)
         self._values: dict[int, FloatArray] = {}
 
     def update(self, level: int, tilts: FloatArray, dt_s: float) -> FloatArray:
@@ -117,7 +119,7 @@ class TiltSmoother:
         """
         before = self._values.get(level)
         if before is not None and dt_s > 0:
-            tilts = before + _share(self._rest_hz, dt_s) * (tilts - before)
+            tilts = before + _share(self._cutoff_hz, dt_s) * (tilts - before)
         self._values[level] = tilts
         return tilts
 
