@@ -27,15 +27,15 @@ class SceneCuts:
         if now is None:
             return False
         last, self._last = self._last, now
-        if last is None or float((now * last).mean()) > _LIKE:
+        if last is None or float(np.vdot(now, last)) / now.size > _LIKE:
             return False
         return float((np.abs(now - last) > _CHANGED).mean()) > _SHARE
 
 
 def _normalized(image_bgr: ImageArray) -> FloatArray | None:
-    height, width = image_bgr.shape[:2]
-    down, across = max(height // (_FINER * _SIZE[1]), 1), max(width // (_FINER * _SIZE[0]), 1)
-    few = np.ascontiguousarray(image_bgr[::down, ::across])
-    grey = cv2.resize(few, _SIZE, interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
-    contrast = float(grey.std())
-    return None if contrast < _LEAST_CONTRAST else (grey - grey.mean()) / np.float32(contrast)
+    width, height = _SIZE
+    few = cv2.resize(image_bgr, (_FINER * width, _FINER * height), interpolation=cv2.INTER_NEAREST)
+    small = cv2.resize(few, _SIZE, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    mean, contrast = (float(part.item()) for part in cv2.meanStdDev(grey))
+    return None if contrast < _LEAST_CONTRAST else (grey - np.float32(mean)) / np.float32(contrast)
