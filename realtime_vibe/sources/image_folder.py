@@ -125,7 +125,7 @@ def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
     anchor = Path(pattern).anchor
     found = tuple(Path(anchor or ".").glob(pattern[len(anchor) :]))
     if not found:
-        raise SourceError(f"{pattern}: no file matches this pattern")
+        raise SourceError(f"{pattern}: no file matches this pattern, expected images or films")
     return ImageFolder(pattern, [path for path in found if is_image(path)], fps=fps, paced=paced)
 
 

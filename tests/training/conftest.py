@@ -30,7 +30,7 @@ def waving_pool():
     quats[:, 0] = [np.sqrt(0.5), np.sqrt(0.5), 0, 0]
     trans = np.stack([frames / 60, 0 * frames, 0.95 + 0 * frames], -1)
     clip = MotionClip(name="wave", quats=quats, trans=trans)
-    as_recorded = MotionShares(gestures=0.0, looking=0.0, lying=0.0)
+    as_recorded = MotionShares(gestures=0.0, looking=0.0, crouching=0.0, lying=0.0)
     return MotionPool([clip], 4, 600, np.random.default_rng(0), shares=as_recorded)
 
 
