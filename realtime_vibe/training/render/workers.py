@@ -71,11 +71,22 @@ def _signals_held() -> Generator[None]:
         return
     # Its own start lets held signals through.
     resource_tracker.ensure_running()
+    # The mask is what the worker starts with; a library's thread may still take a signal for this process.
+    caught: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    handlers = {
+        number: signal.signal(number, lambda seen, _frame: caught.append(seen)) or signal.SIG_DFL
+        for number in (_HELD if is_main else ())
+    }
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for late in caught:
+            signal.raise_signal(late)
 
 
 def _results(processes: dict[Connection, SpawnProcess]) -> Generator[int]:
