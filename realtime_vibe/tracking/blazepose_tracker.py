@@ -30,7 +30,6 @@ from realtime_vibe.tracking.landmark_track import (
     Search,
     Sight,
     Track,
-    has_swapped_sides,
     holder_of,
     landmark_box,
 )
@@ -158,9 +157,9 @@ class BlazePoseTracker(ClosedByWith):
         if track.is_lost:
             return None
         pose = self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
-        if pose is not None and min(_trust(pose, track)) < 0.0:
+        if pose is not None and pose.log_odds < 0.0:
             again = self._estimate(frame, narrowed(track.region), self._min_presence)
-            pose = max(pose, again or pose, key=lambda seen: _trust(seen, track))
+            pose = max(pose, again or pose, key=lambda seen: seen.log_odds)
         gap_s = frame.captured_at_s - track.last_seen_s
         if pose is None or not is_near(pose.next_region, track.region, gap_s):
             return None
@@ -386,12 +385,6 @@ class BlazePoseTracker(ClosedByWith):
             ),
             landmarks=pose.landmarks,
         )
-
-
-def _trust(pose: RegionPose, track: Track) -> tuple[float, float]:
-    """Below 0 where left and right are exchanged against the frame before, and where the pose is no body's."""
-    is_swapped = has_swapped_sides(pose.landmarks, track.landmarks, track.region.side_px)
-    return -float(is_swapped), pose.log_odds
 
 
 def _next_region(track: Track, pose: RegionPose) -> RotatedSquare:

@@ -18,6 +18,7 @@ from realtime_vibe.tracking.choices import (
     TRACKERS,
     TrackerChoice,
 )
+from realtime_vibe.tracking.side_keeper import SideKeeper
 from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
 
 _MAKE_DETECTOR = "make it with: python -m export.yolov3 --weights yolov3.weights"
@@ -60,7 +61,7 @@ def make_tracker(
         case "mediapipe":
             from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker
 
-            return MediaPipeTracker(model=choice.tracker_model)
+            return SideKeeper(MediaPipeTracker(model=choice.tracker_model))
         case "boxes":
             return BoxTracker(
                 open_detector(choice.detector, choice.backend, blazepose_folder, used=used),
@@ -79,8 +80,8 @@ def make_blazepose_tracker(
     *,
     num_threads: int = 2,
     used: dict[str, str] | None = None,
-) -> BlazePoseTracker:
-    """Builds the tracker that follows landmarks.
+) -> SideKeeper:
+    """Builds the tracker that follows landmarks and keeps their sides.
 
     Args:
         blazepose_folder: see `make_tracker`.
@@ -103,8 +104,10 @@ def make_blazepose_tracker(
     except Exception:
         detector.close()
         raise
-    return BlazePoseTracker(
-        detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
+    return SideKeeper(
+        BlazePoseTracker(
+            detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
+        )
     )
 
 

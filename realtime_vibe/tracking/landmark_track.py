@@ -15,11 +15,6 @@ from realtime_vibe.tracking.plausibility import DOUBTFUL, NOBODY, SURE, after_se
 from realtime_vibe.tracking.regions import is_on
 
 NO_ID = -1
-_LIMBS = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
-_OTHER_LIMBS = _LIMBS.reshape(-1, 2)[:, ::-1].reshape(-1)
-_LEGS = slice(8, 12)
-_SWAPPED = 0.05
-"""Farther than this, in sides of the region, landmarks must have moved to be those of the other side."""
 _SAME_BODY = 0.07
 """Landmarks that lie this close, in sides of the region, are of one body: about 15 cm."""
 
@@ -135,25 +130,6 @@ class Search:
         on = [found for found in self.found if is_on(found.region, taken)]
         self.found = [found for found in self.found if not is_on(found.region, taken)]
         return max((found.score for found in on), default=0.0)
-
-
-def has_swapped_sides(now: PoseLandmarks, last: PoseLandmarks | None, side_px: float) -> bool:
-    """Whether the limbs, or the legs alone, lie where those of the other side lay a frame ago.
-
-    Args:
-        side_px: of the region, some 2.2 m.
-    """
-    if last is None:
-        return False
-    points, before = now.image_px[:, :2], last.image_px[_LIMBS, :2]
-    same_px = np.linalg.norm(points[_LIMBS] - before, axis=1)
-    if float(same_px.max()) < _SWAPPED * side_px:
-        return False
-    swapped_px = np.linalg.norm(points[_OTHER_LIMBS] - before, axis=1)
-    return any(
-        float(same_px[part].mean()) > max(_SWAPPED * side_px, 2.0 * float(swapped_px[part].mean()))
-        for part in (slice(None), _LEGS)
-    )
 
 
 def holder_of(sight: Sight, seen: Sequence[Sight]) -> Sight | None:
