@@ -10,39 +10,13 @@ PARENTS = smpl_joints.PARENTS
 
 BLAZEPOSE_LANDMARK_NAMES = (
     "nose",
-    "left_eye_inner",
-    "left_eye",
-    "left_eye_outer",
-    "right_eye_inner",
-    "right_eye",
-    "right_eye_outer",
-    "left_ear",
-    "right_ear",
-    "mouth_left",
-    "mouth_right",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_pinky",
-    "right_pinky",
-    "left_index",
-    "right_index",
-    "left_thumb",
-    "right_thumb",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-    "left_heel",
-    "right_heel",
-    "left_foot_index",
-    "right_foot_index",
-)
+    "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky",
+    "left_index", "right_index", "left_thumb", "right_thumb", "left_hip", "right_hip",
+    "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel", "right_heel",
+    "left_foot_index", "right_foot_index",
+)  # fmt: skip
 """The 33 landmarks of BlazePose (Bazarevsky et al. 2020); left is the person's own left."""
 
 
@@ -90,18 +64,3 @@ ANCESTORS = _ancestors()
 Composing each joint's motion with that of the joint so far above doubles, round by round, how many joints
 it holds: four rounds pose all 24.
 """
-
-DEPTH_LEVELS = tuple(
-    np.asarray(level)
-    for level in (
-        (1, 2, 3),
-        (4, 5, 6),
-        (7, 8, 9),
-        (10, 11, 12, 13, 14),
-        (15, 16, 17),
-        (18, 19),
-        (20, 21),
-        (22, 23),
-    )
-)
-"""Joints by their distance from the root: all of a level can be posed at once."""

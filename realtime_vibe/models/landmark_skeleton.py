@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from realtime_vibe.body.joints import ANCESTORS, PARENTS
+from realtime_vibe.body.joints import PARENTS
 from realtime_vibe.body.landmark_points import landmark_points
 from realtime_vibe.body.model_file import BodyModel, rest_skeleton
+from realtime_vibe.models.smpl_layer import ancestor_table, joint_motions
 from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
 
 
@@ -66,8 +67,7 @@ class LandmarkSkeleton(nn.Module):
         super().__init__()
         for name, array in arrays._asdict().items():
             self.register_buffer(name, array)
-        ancestors = torch.from_numpy(np.stack(ANCESTORS))
-        self.register_buffer("ancestors", ancestors, persistent=False)
+        self.register_buffer("ancestors", ancestor_table(), persistent=False)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> PosedSkeleton:
         """Poses the skeleton by `rotmat` (..., 24, 3, 3), each relative to its parent, and `betas` (..., 10)."""
@@ -97,20 +97,7 @@ class LandmarkSkeleton(nn.Module):
 
     def _few(self, rotmat: Tensor, betas: Tensor) -> PosedSkeleton:
         bones = self.bones + (self.bone_shapedirs * betas[..., None, None, :]).sum(-1)
-        local = torch.cat([rotmat, bones[..., None]], dim=-1)
-        # (..., 25, 4, 4) homogeneous; the last one is the identity.
-        corner = local.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*local.shape[:-2], 1, 4)
-        identity = torch.eye(4, dtype=local.dtype, device=local.device)
-        motion = torch.cat(
-            [
-                torch.cat([local, corner], dim=-2),
-                identity.expand(*local.shape[:-3], 1, 4, 4),
-            ],
-            dim=-3,
-        )
-        for places in self.ancestors:
-            motion = motion.index_select(-3, places) @ motion
-        posed = motion[..., :NUM_SMPL_JOINTS, :3, :]
+        posed = joint_motions(rotmat, bones, self.ancestors)
         offset = self.pair_offset + (self.pair_shapedirs * betas[..., None, None, :]).sum(-1)
         point = torch.cat([offset, self.pair_weight.expand(*offset.shape[:-1], 1)], -1)
         moved = (posed.index_select(-3, self.pair_bone) * point[..., None, :]).sum(-1)

@@ -9,18 +9,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from realtime_vibe.body.joints import DEPTH_LEVELS, PARENTS
+from realtime_vibe.body.joints import ANCESTORS, PARENTS
 from realtime_vibe.body.model_file import BodyModel, rest_skeleton
+from realtime_vibe.packets import NUM_SMPL_JOINTS
 
 _PARENTS_OF_ALL = list(PARENTS[1:])
-_LEVELS = [level.tolist() for level in DEPTH_LEVELS]
-_PARENT_SLOTS = [
-    [above.index(PARENTS[joint]) for joint in level]
-    for above, level in zip([[0], *_LEVELS], _LEVELS, strict=False)
-]
-"""Where the parent of each joint of a level stands in the level above."""
-_FROM_LEVELS = np.argsort([0, *(joint for level in _LEVELS for joint in level)]).tolist()
-"""Sorts joints that are listed level by level."""
+
+
+def ancestor_table() -> Tensor:
+    """(4, 25) `body.joints.ANCESTORS`, for a buffer."""
+    return torch.from_numpy(np.stack(ANCESTORS))
+
+
+def joint_motions(rotmat: Tensor, bones: Tensor, ancestors: Tensor) -> Tensor:
+    """(..., 24, 3, 4) rotation and place of each joint: few large products, whatever the tree.
+
+    Args:
+        rotmat: (..., 24, 3, 3) relative to the parent.
+        bones: (..., 24, 3) from the parent in the rest pose [m]; the root's is its place.
+        ancestors: `ancestor_table`.
+    """
+    local = torch.cat([rotmat, bones[..., None]], dim=-1)
+    # (..., 25, 4, 4) homogeneous; the last one is the identity.
+    corner = local.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*local.shape[:-2], 1, 4)
+    identity = torch.eye(4, dtype=local.dtype, device=local.device)
+    motion = torch.cat(
+        [torch.cat([local, corner], dim=-2), identity.expand(*local.shape[:-3], 1, 4, 4)], dim=-3
+    )
+    for places in ancestors:
+        motion = motion.index_select(-3, places) @ motion
+    return motion[..., :NUM_SMPL_JOINTS, :3, :]
 
 
 class SmplLayer(nn.Module):
@@ -32,6 +50,7 @@ class SmplLayer(nn.Module):
     weights: Tensor
     rest_joints: Tensor
     joint_shapedirs: Tensor
+    ancestors: Tensor
 
     def __init__(self, model: BodyModel) -> None:
         super().__init__()
@@ -42,57 +61,32 @@ class SmplLayer(nn.Module):
         self._register("weights", model.weights)
         self._register("rest_joints", rest.joints)
         self._register("joint_shapedirs", rest.shapedirs)
+        self.register_buffer("ancestors", ancestor_table(), persistent=False)
 
     def forward(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Poses the whole mesh, from `rotmat` (..., 24, 3, 3) and `betas` (..., 10).
 
         Gives vertices (..., V, 3) and joints (..., 24, 3) [m], the rest pelvis as pivot, no `transl`.
         """
-        rotations, positions, rest = self._kinematics(rotmat, betas)
-        vertices = _skin(
-            self._rest_vertices(self.v_template, self.shapedirs, self.posedirs, rotmat, betas),
-            self.weights,
-            rotations,
-            _offsets(rotations, positions, rest),
-        )
+        rest = self.rest_joints + torch.einsum("jcb,...b->...jc", self.joint_shapedirs, betas)
+        bones = torch.cat([rest[..., :1, :], rest[..., 1:, :] - rest[..., _PARENTS_OF_ALL, :]], -2)
+        motions = joint_motions(rotmat, bones, self.ancestors)
+        rotations, positions = motions[..., :3], motions[..., 3]
+        offsets = positions - (rotations @ rest[..., None])[..., 0]
+        vertices = _skin(self._rest_vertices(rotmat, betas), self.weights, rotations, offsets)
         return vertices, positions
 
     def _register(self, name: str, array: NDArray[np.floating]) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))
         self.register_buffer(name, tensor, persistent=False)
 
-    def _kinematics(self, rotmat: Tensor, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Global rotations (..., 24, 3, 3), positions and rest positions (..., 24, 3)."""
-        rest = self.rest_joints + torch.einsum("jcb,...b->...jc", self.joint_shapedirs, betas)
-        bones = rest[..., 1:, :] - rest[..., _PARENTS_OF_ALL, :]
-        rotation, position = rotmat[..., :1, :, :], rest[..., :1, :]
-        rotations, positions = [rotation], [position]
-        for level, slots in zip(_LEVELS, _PARENT_SLOTS, strict=True):
-            above = rotation[..., slots, :, :]
-            bone = bones[..., [joint - 1 for joint in level], :, None]
-            position = position[..., slots, :] + (above @ bone)[..., 0]
-            rotation = above @ rotmat[..., level, :, :]
-            rotations.append(rotation)
-            positions.append(position)
-        return (
-            torch.cat(rotations, dim=-3)[..., _FROM_LEVELS, :, :],
-            torch.cat(positions, dim=-2)[..., _FROM_LEVELS, :],
-            rest,
-        )
-
-    def _rest_vertices(
-        self, template: Tensor, shapedirs: Tensor, posedirs: Tensor, rotmat: Tensor, betas: Tensor
-    ) -> Tensor:
-        vertices = template + torch.einsum("scb,...b->...sc", shapedirs, betas)
-        if posedirs.shape[-1]:
+    def _rest_vertices(self, rotmat: Tensor, betas: Tensor) -> Tensor:
+        vertices = self.v_template + torch.einsum("scb,...b->...sc", self.shapedirs, betas)
+        if self.posedirs.shape[-1]:
             identity = torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)
             feature = (rotmat[..., 1:, :, :] - identity).flatten(-3)
-            vertices = vertices + torch.einsum("scp,...p->...sc", posedirs, feature)
+            vertices = vertices + torch.einsum("scp,...p->...sc", self.posedirs, feature)
         return vertices
-
-
-def _offsets(rotations: Tensor, positions: Tensor, rest: Tensor) -> Tensor:
-    return positions - (rotations @ rest[..., None])[..., 0]
 
 
 def _skin(vertices: Tensor, weights: Tensor, rotations: Tensor, offsets: Tensor) -> Tensor:

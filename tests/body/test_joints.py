@@ -1,11 +1,9 @@
-"""The joint tables: tree order, mirror pairs, levels and the landmarks named after joints."""
-
-import numpy as np
+"""The joint tables: tree order, ancestors, mirror pairs and the landmarks named after joints."""
 
 from realtime_vibe.body.joints import (
+    ANCESTORS,
     BLAZEPOSE_LANDMARK_NAMES,
     BLAZEPOSE_MIRROR,
-    DEPTH_LEVELS,
     LANDMARK_JOINTS,
     PARENTS,
     SMPL_JOINT_NAMES,
@@ -19,13 +17,15 @@ def test_parents_come_before_children_and_edges_span_the_tree():
     assert all(0 <= parent < child for child, parent in enumerate(PARENTS) if child)
 
 
-def test_levels_hold_every_joint_once_and_one_step_below_their_parents():
-    depth = [0] * 24
-    for joint in range(1, 24):
-        depth[joint] = depth[PARENTS[joint]] + 1
-    for below, level in enumerate(DEPTH_LEVELS, start=1):
-        assert [depth[joint] for joint in level] == [below] * len(level)
-    assert sorted(np.concatenate(DEPTH_LEVELS).tolist()) == list(range(1, 24))
+def test_ancestors_are_one_two_four_and_eight_steps_up_the_tree():
+    def above(joint, steps):
+        while steps and joint != 24:
+            joint, steps = 24 if joint == 0 else PARENTS[joint], steps - 1
+        return joint
+
+    for places, steps in zip(ANCESTORS, (1, 2, 4, 8), strict=True):
+        assert places.tolist() == [above(joint, steps) for joint in range(25)]
+    assert all(above(joint, 16) == 24 for joint in range(24))
 
 
 def test_mirrors_swap_sides_and_undo_themselves():
