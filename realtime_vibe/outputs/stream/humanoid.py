@@ -10,41 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from realtime_vibe.geometry.axes import MIRROR_X, R_UNITY_WORLD, T_WORLD_CAMERA
+from realtime_vibe.geometry.smpl_joints import HUMANOID_BONES, PARENTS
 from realtime_vibe.outputs.ground import GroundLevel
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
-# Bone of Unity's HumanBodyBones, joint of SMPL, parent bone. Parents come first.
-_TREE = (
-    ("Hips", 0, ""),
-    ("LeftUpperLeg", 1, "Hips"),
-    ("RightUpperLeg", 2, "Hips"),
-    ("Spine", 3, "Hips"),
-    ("LeftLowerLeg", 4, "LeftUpperLeg"),
-    ("RightLowerLeg", 5, "RightUpperLeg"),
-    ("Chest", 6, "Spine"),
-    ("LeftFoot", 7, "LeftLowerLeg"),
-    ("RightFoot", 8, "RightLowerLeg"),
-    ("UpperChest", 9, "Chest"),
-    ("LeftToes", 10, "LeftFoot"),
-    ("RightToes", 11, "RightFoot"),
-    ("Neck", 12, "UpperChest"),
-    ("LeftShoulder", 13, "UpperChest"),
-    ("RightShoulder", 14, "UpperChest"),
-    ("Head", 15, "Neck"),
-    ("LeftUpperArm", 16, "LeftShoulder"),
-    ("RightUpperArm", 17, "RightShoulder"),
-    ("LeftLowerArm", 18, "LeftUpperArm"),
-    ("RightLowerArm", 19, "RightUpperArm"),
-    ("LeftHand", 20, "LeftLowerArm"),
-    ("RightHand", 21, "RightLowerArm"),
-)
-
-BONES = tuple(bone for bone, _, _ in _TREE)
-"""Names of the 22 bones; bone i is joint i of SMPL, whose two hand joints have no bone."""
-BONE_PARENTS = tuple(BONES.index(parent) if parent else -1 for _, _, parent in _TREE)
-"""Parent of each bone; -1 for the hips."""
+BONES = HUMANOID_BONES
+"""Names of the 22 bones; bone i is joint i of SMPL."""
 NUM_BONES = len(BONES)
+BONE_PARENTS = PARENTS[:NUM_BONES]
+"""Parent of each bone; -1 for the hips."""
 
 _ABOVE = np.asarray(BONE_PARENTS[1:])
 _FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
