@@ -16,6 +16,9 @@ from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 
 _MM_PER_M = 1000.0
+_TRC_HEAD = (
+    "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
+)
 
 
 def write_csv(path: Path, track: MotionTrack, *, overwrite: bool) -> Path:
@@ -48,16 +51,7 @@ def write_trc(path: Path, track: MotionTrack, *, rate_hz: float, overwrite: bool
     rate = f"{rate_hz:.6g}"
     head = [
         ["PathFileType", "4", "(X/Y/Z)", path.name],
-        [
-            "DataRate",
-            "CameraRate",
-            "NumFrames",
-            "NumMarkers",
-            "Units",
-            "OrigDataRate",
-            "OrigDataStartFrame",
-            "OrigNumFrames",
-        ],
+        _TRC_HEAD.split(),
         [rate, rate, str(frames), str(count), "mm", rate, "1", str(frames)],
         ["Frame#", "Time", *(cell for name in SMPL_JOINT_NAMES for cell in (name, "", ""))],
         ["", "", *numbers],

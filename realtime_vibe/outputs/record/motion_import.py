@@ -19,6 +19,7 @@ from realtime_vibe.geometry.rotation import (
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion
+from realtime_vibe.outputs.record.npz_motion import FIELDS
 from realtime_vibe.outputs.record.recording_spool import LARGEST_TIME_S, Rows, row_type
 from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_SMPL_JOINTS, FloatArray, are_sound
@@ -31,25 +32,6 @@ _RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps")
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1e-3, 1000.0
 _GENDERS = ("neutral", "male", "female")
 _FACTS = ("gender", "betas", "kp_names", *_RATE_NAMES)
-_COLUMNS = {
-    "frame_index": "frame_index",
-    "timestamps_s": "timestamp_s",
-    "person_id": "person_id",
-    "valid": "valid",
-    "joints_camera": "joints_camera",
-    "transl_camera": "transl_camera",
-    "weak_camera": "weak_camera",
-    "square_px": "square_px",
-    "betas_per_row": "betas",
-    "focal_px": "focal_px",
-    "image_size": "image_size",
-    "kp_3d": "kp_3d",
-    "joint_confidence": "joint_confidence",
-    "landmarks_px": "landmarks_px",
-    "landmark_visibility": "landmark_visibility",
-    "world_camera": "world_camera",
-}
-"""Arrays of a recording and the fields of rows that they fill."""
 
 
 class NpzMotion:
@@ -80,7 +62,7 @@ class NpzMotion:
         last_s = -LARGEST_TIME_S
         names = [
             name
-            for name in (*_COLUMNS, "poses", "trans", "hand_poses")
+            for name in (*FIELDS, "poses", "trans", "hand_poses")
             if name in self._archive and self._archive.shape(name)[:1] == (self.count,)
         ]
         for block in self._archive.blocks(names, row_blocks.BLOCK):
@@ -157,7 +139,7 @@ def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
         MotionFileError: an array does not fit, or a number cannot be what it stands for.
     """
     rows = np.zeros(len(arrays["poses"]), row_type(keypoint_names))
-    for name, field in _COLUMNS.items():
+    for name, field in FIELDS.items():
         if name in arrays and field in (rows.dtype.names or ()):
             array = arrays[name]
             if array.shape != rows[field].shape:

@@ -165,16 +165,22 @@ class _Columns:
 class _Column:
     """How one array is made of rows: of each itself where `is_own`, else of the last valid one."""
 
-    def __init__(self, make: Callable[[Rows, _Columns], NDArray[Any]], *, is_own: bool) -> None:
-        self.make, self.is_own = make, is_own
+    def __init__(
+        self,
+        make: Callable[[Rows, _Columns], NDArray[Any]],
+        *,
+        is_own: bool = False,
+        field: str | None = None,
+    ) -> None:
+        self.make, self.is_own, self.field = make, is_own, field
 
 
 def _held(name: str) -> _Column:
-    return _Column(lambda rows, _: rows[name], is_own=False)
+    return _Column(lambda rows, _: rows[name], field=name)
 
 
 def _own(name: str) -> _Column:
-    return _Column(lambda rows, _: rows[name], is_own=True)
+    return _Column(lambda rows, _: rows[name], is_own=True, field=name)
 
 
 def _poses(rows: Rows, _: _Columns) -> NDArray[Any]:
@@ -221,15 +227,15 @@ def _image_keypoints(rows: Rows, _: _Columns) -> NDArray[Any]:
 
 
 COLUMNS = {
-    "poses": _Column(_poses, is_own=False),
-    "trans": _Column(_trans, is_own=False),
-    "hand_poses": _Column(_hand_poses, is_own=False),
+    "poses": _Column(_poses),
+    "trans": _Column(_trans),
+    "hand_poses": _Column(_hand_poses),
     "joints_camera": _held("joints_camera"),
     "transl_camera": _held("transl_camera"),
     "world_camera": _own("world_camera"),
     "weak_camera": _held("weak_camera"),
     "square_px": _held("square_px"),
-    "orig_cam": _Column(_image_cameras, is_own=False),
+    "orig_cam": _Column(_image_cameras),
     "betas_per_row": _held("betas"),
     "joint_confidence": _own("joint_confidence"),
     "landmarks_px": _own("landmarks_px"),
@@ -241,7 +247,9 @@ COLUMNS = {
     "focal_px": _own("focal_px"),
     "image_size": _own("image_size"),
     "kp_3d": _held("kp_3d"),
-    "kp_2d": _Column(_image_keypoints, is_own=False),
+    "kp_2d": _Column(_image_keypoints),
 }
 """The arrays with one entry a row, by name."""
+FIELDS = {name: column.field for name, column in COLUMNS.items() if column.field is not None}
+"""Those that hold a field of the rows as it is, and that field."""
 _KEYPOINT_COLUMNS = frozenset({"kp_3d", "kp_2d"})

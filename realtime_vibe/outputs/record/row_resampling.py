@@ -152,16 +152,9 @@ def _places(
 
 
 _LINEAR = {
-    "transl_camera",
-    "betas",
-    "weak_camera",
-    "square_px",
-    "focal_px",
-    "kp_3d",
-    "joint_confidence",
-    "landmarks_px",
-    "landmark_visibility",
-}
+    "transl_camera", "betas", "weak_camera", "square_px", "focal_px", "kp_3d", "joint_confidence",
+    "landmarks_px", "landmark_visibility",
+}  # fmt: skip
 
 
 def _blend(low: Rows, high: Rows, share: NDArray[np.float32]) -> Rows:

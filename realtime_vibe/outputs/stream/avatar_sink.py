@@ -1,7 +1,7 @@
 """What outputs that move an avatar share: one receiver, the leading person, the newest result."""
 
 from abc import abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.stream.address import Address
@@ -9,11 +9,10 @@ from realtime_vibe.outputs.stream.datagrams import DatagramSender
 from realtime_vibe.outputs.stream.humanoid import HumanoidRoom, LeadingPerson
 from realtime_vibe.outputs.stream.newest_sender import NewestSender
 from realtime_vibe.packets import FrameResult
-from realtime_vibe.system.closing import ClosedByWith
 
 
-class AvatarSink(ClosedByWith):
-    """A sink that offers its results to a sender of datagrams.
+class AvatarSink(NewestSender):
+    """Sends every result as datagrams.
 
     Args:
         mirror: moves the avatar as the person's image in a mirror.
@@ -38,28 +37,14 @@ class AvatarSink(ClosedByWith):
     ) -> None:
         sender = DatagramSender(address)
         self._room, self._leading = HumanoidRoom(mirror=mirror), LeadingPerson(lock)
-        self.thread = NewestSender(
+        super().__init__(
             f"{self.protocol} {address}",
             lambda result: sender.send(self.datagrams(result)),
             sender.close,
             max_rate_hz=max_rate_hz,
             delay_s=self.delay_s,
         )
-        """Counts what was sent and what was left out."""
 
     @abstractmethod
     def datagrams(self, result: FrameResult) -> list[bytes]:
         """What is sent for one result; only for the sender's own thread and for measuring."""
-
-    def start(self) -> Self:
-        """Starts sending."""
-        self.thread.start()
-        return self
-
-    def write(self, result: FrameResult) -> None:
-        """Offers a result; returns at once."""
-        self.thread.write(result)
-
-    def close(self) -> None:
-        """Ends sending; may be called twice."""
-        self.thread.close()

@@ -15,16 +15,9 @@ from realtime_vibe.outputs.stream.osc import OscMessage, bundles
 from realtime_vibe.packets import FloatArray, FrameResult
 
 TRACKERS = (
-    ("1", "Hips"),
-    ("2", "Chest"),
-    ("3", "LeftFoot"),
-    ("4", "RightFoot"),
-    ("5", "LeftLowerLeg"),
-    ("6", "RightLowerLeg"),
-    ("7", "LeftLowerArm"),
-    ("8", "RightLowerArm"),
-    ("head", "Head"),
-)
+    ("1", "Hips"), ("2", "Chest"), ("3", "LeftFoot"), ("4", "RightFoot"), ("5", "LeftLowerLeg"),
+    ("6", "RightLowerLeg"), ("7", "LeftLowerArm"), ("8", "RightLowerArm"), ("head", "Head"),
+)  # fmt: skip
 """Tracker and the bone at whose upper end it sits: hips, chest, feet, knees, elbows."""
 
 _BONES = [BONES.index(bone) for _, bone in TRACKERS]
