@@ -1,24 +1,16 @@
 """Opens an exported graph with the backend the user named, or with the fastest."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file
 from realtime_vibe.backends.fastest import open_fastest
-from realtime_vibe.backends.graph import Graph, resolved
+from realtime_vibe.backends.graph import BACKENDS_OF_TARGETS, Graph, resolved
 from realtime_vibe.errors import BackendUnavailableError
 
-BACKENDS = (
-    "auto",
-    "onnxruntime",
-    "onnxruntime-cuda",
-    "onnxruntime-coreml",
-    "openvino",
-    "openvino-bf16",
-    "tensorrt",
-    "tensorrt-rtx",
-)
+BACKENDS = ("auto", *dict.fromkeys(itertools.chain.from_iterable(BACKENDS_OF_TARGETS.values())))
 
 
 def open_session(

@@ -10,13 +10,7 @@ from realtime_vibe.errors import EngineError
 
 ONNX = "onnx"
 BACKENDS_OF_TARGETS: Mapping[str, tuple[str, ...]] = {
-    ONNX: (
-        "onnxruntime",
-        "onnxruntime-cuda",
-        "onnxruntime-coreml",
-        "openvino",
-        "openvino-bf16",
-    ),
+    ONNX: ("onnxruntime", "onnxruntime-cuda", "onnxruntime-coreml", "openvino", "openvino-bf16"),
     "openvino": ("openvino", "openvino-bf16"),
     "tensorrt": ("tensorrt",),
     "tensorrt-rtx": ("tensorrt-rtx",),

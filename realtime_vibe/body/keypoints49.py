@@ -17,33 +17,17 @@ NUM_SMPL_VERTICES = 6890
 
 _OPENPOSE_JOINTS = {
     "Neck": "neck",
-    "RShoulder": "right_shoulder",
-    "RElbow": "right_elbow",
-    "RWrist": "right_wrist",
-    "LShoulder": "left_shoulder",
-    "LElbow": "left_elbow",
-    "LWrist": "left_wrist",
+    "RShoulder": "right_shoulder", "RElbow": "right_elbow", "RWrist": "right_wrist",
+    "LShoulder": "left_shoulder", "LElbow": "left_elbow", "LWrist": "left_wrist",
     "MidHip": "pelvis",
-    "RHip": "right_hip",
-    "RKnee": "right_knee",
-    "RAnkle": "right_ankle",
-    "LHip": "left_hip",
-    "LKnee": "left_knee",
-    "LAnkle": "left_ankle",
-}
+    "RHip": "right_hip", "RKnee": "right_knee", "RAnkle": "right_ankle",
+    "LHip": "left_hip", "LKnee": "left_knee", "LAnkle": "left_ankle",
+}  # fmt: skip
 _VERTICES = {
-    "Nose": 332,
-    "REye": 6260,
-    "LEye": 2800,
-    "REar": 4071,
-    "LEar": 583,
-    "LBigToe": 3216,
-    "LSmallToe": 3226,
-    "LHeel": 3387,
-    "RBigToe": 6617,
-    "RSmallToe": 6624,
-    "RHeel": 6787,
-}
+    "Nose": 332, "REye": 6260, "LEye": 2800, "REar": 4071, "LEar": 583,
+    "LBigToe": 3216, "LSmallToe": 3226, "LHeel": 3387,
+    "RBigToe": 6617, "RSmallToe": 6624, "RHeel": 6787,
+}  # fmt: skip
 """Vertex of SMPL's mesh that stands for each point."""
 
 _FACE = {
@@ -65,16 +49,9 @@ _LIMBS = tuple(
 )
 """The order of the LSP data set, without neck and head."""
 EXTRA_NAMES = (
-    "Right Hip",
-    "Left Hip",
-    "Neck (LSP)",
-    "Top of Head (LSP)",
-    "Pelvis (MPII)",
-    "Thorax (MPII)",
-    "Spine (H36M)",
-    "Jaw (H36M)",
-    "Head (H36M)",
-)
+    "Right Hip", "Left Hip", "Neck (LSP)", "Top of Head (LSP)", "Pelvis (MPII)", "Thorax (MPII)",
+    "Spine (H36M)", "Jaw (H36M)", "Head (H36M)",
+)  # fmt: skip
 """What the rows of `J_regressor_extra` give."""
 
 KEYPOINT_NAMES = (

@@ -6,19 +6,9 @@ from importlib import metadata
 from pathlib import Path
 
 _REPORTED_PACKAGES = (
-    "realtime-vibe",
-    "numpy",
-    "opencv-contrib-python",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "openvino",
-    "tensorrt-cu13-bindings",
-    "tensorrt-rtx-cu13-bindings",
-    "open3d-cpu",
-    "open3d",
-    "mediapipe",
-    "torch",
-)
+    "realtime-vibe", "numpy", "opencv-contrib-python", "onnxruntime", "onnxruntime-gpu", "openvino",
+    "tensorrt-cu13-bindings", "tensorrt-rtx-cu13-bindings", "open3d-cpu", "open3d", "mediapipe", "torch",
+)  # fmt: skip
 
 
 def machine_facts() -> dict[str, str | int]:

@@ -54,65 +54,32 @@ class BvhSkeleton:
     """First frames to drop after a T-pose: the figure is still on its way into the motion."""
 
 
-def _both_sides(pairs: Mapping[str, str]) -> dict[str, str]:
-    """`_hip: Thigh` -> `left_hip: lThigh`, `right_hip: rThigh`."""
-    sided = {}
-    for side in ("left", "right"):
-        for name, value in pairs.items():
-            sided[side + name] = (
-                side + value if value.startswith("_") else value and side[0] + value
-            )
-    return sided
+_LIMB_JOINTS = ("_hip", "_knee", "_ankle", "_collar", "_shoulder", "_elbow", "_wrist")
+
+
+def _both_sides(*names: str) -> dict[str, str]:
+    """One name for each of `_LIMB_JOINTS`: `Thigh` gives `left_hip: lThigh`, `_knee` gives `left_hip: left_knee`."""
+    return {
+        side + joint: side + name if name.startswith("_") else name and side[0] + name
+        for side in ("left", "right")
+        for joint, name in zip(_LIMB_JOINTS, names, strict=True)
+    }
 
 
 CGSPEED_DAZ = BvhSkeleton(
     root="hip",
     joints={
-        "pelvis": "hip",
-        "spine1": "abdomen",
-        "spine3": "chest",
-        "neck": "neck",
-        "head": "head",
-        **_both_sides(
-            {
-                "_hip": "Thigh",
-                "_knee": "Shin",
-                "_ankle": "Foot",
-                "_collar": "Collar",
-                "_shoulder": "Shldr",
-                "_elbow": "ForeArm",
-                "_wrist": "Hand",
-            }
-        ),
+        **{"pelvis": "hip", "spine1": "abdomen", "spine3": "chest", "neck": "neck", "head": "head"},
+        **_both_sides("Thigh", "Shin", "Foot", "Collar", "Shldr", "ForeArm", "Hand"),
     },
     between={"spine2": ("abdomen", "chest")},
     bones={
         "neck": "head",
-        **_both_sides(
-            {
-                "_hip": "_knee",
-                "_knee": "_ankle",
-                "_ankle": "_foot",
-                "_collar": "_shoulder",
-                "_shoulder": "_elbow",
-                "_elbow": "_wrist",
-                "_wrist": "_hand",
-            }
-        ),
+        **_both_sides("_knee", "_ankle", "_foot", "_shoulder", "_elbow", "_wrist", "_hand"),
     },
     bone_ends={
         "neck": "head",
-        **_both_sides(
-            {
-                "_hip": "Shin",
-                "_knee": "Foot",
-                "_ankle": "",
-                "_collar": "Shldr",
-                "_shoulder": "ForeArm",
-                "_elbow": "Hand",
-                "_wrist": "Mid1",
-            }
-        ),
+        **_both_sides("Shin", "Foot", "", "Shldr", "ForeArm", "Hand", "Mid1"),
     },
     metres_per_unit=0.01,
     # The T-pose frame and six more, at 120 frames a second, until the joints stop swinging in.
