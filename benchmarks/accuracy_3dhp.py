@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy_clips import ClipTruth, EvaluationClip, picture_frames
-from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.datasets.mpi_inf_3dhp import (
+from benchmarks.datasets.mpi_inf_3dhp import (
     JOINT_NAMES,
     Mpi3dhpSequence,
     load_3dhp_test,
 )
+from realtime_vibe.errors import DatasetError
 
 _RATE_HZ = 25.0
 """Of the cameras; the files do not say."""

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_clips import ClipTruth, EvaluationClip, FloatArray, picture_frames
+from benchmarks.datasets.threedpw import RATE_HZ, ThreeDpwPerson, load_3dpw
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.datasets.threedpw import RATE_HZ, ThreeDpwPerson, load_3dpw
 
 
 def find_3dpw_clips(folder: Path) -> tuple[EvaluationClip, ...]:

@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_clips import ClipTruth, TruthPose
+from benchmarks.metrics import pve
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.packets import NUM_SMPL_JOINTS, BodyMesh
-from realtime_vibe.training.metrics import pve
 
 LARGEST_DISAGREEMENT_M = 0.010
 """Beyond this the parameters belong to another body: its vertices would not correspond."""

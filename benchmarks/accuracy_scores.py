@@ -13,7 +13,7 @@ from benchmarks.accuracy_joints import JointSet
 from benchmarks.accuracy_overlay import Overlay
 from benchmarks.accuracy_posture import STRAIGHT_DEG, Posture, score_posture
 from benchmarks.accuracy_run import ClipRun
-from realtime_vibe.training.metrics import (
+from benchmarks.metrics import (
     accel_error,
     aligned_joint_errors,
     auc,

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy_clips import load_truth
+from benchmarks.datasets.mpi_inf_3dhp import load_3dhp_test_sequence
+from benchmarks.datasets.threedpw import load_3dpw_sequence
 from realtime_vibe.app.clips import clips_of
 from realtime_vibe.app.convert import ConvertSettings, convert, recover
 from realtime_vibe.app.settings_file import read_settings_file
@@ -30,8 +32,6 @@ from realtime_vibe.sources.factory import open_source
 from realtime_vibe.training.datasets.amass import load_amass
 from realtime_vibe.training.datasets.bvh_retarget import load_bvh
 from realtime_vibe.training.datasets.keypoint_video import load_keypoint_video
-from realtime_vibe.training.datasets.mpi_inf_3dhp import load_3dhp_test_sequence
-from realtime_vibe.training.datasets.threedpw import load_3dpw_sequence
 from realtime_vibe.training.samples.shards import load_shard
 from realtime_vibe.world.calibration import Calibration
 from realtime_vibe.world.calibration_file import load_calibration, save_calibration

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.datasets.threedpw import (
+from benchmarks.datasets.threedpw import (
     KEYPOINT_NAMES,
     load_3dpw,
     load_3dpw_sequence,
 )
+from realtime_vibe.errors import DatasetError
 from tests import python2_pickle
 
 FRAMES = 9

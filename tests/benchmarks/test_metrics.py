@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.training.metrics import (
+from benchmarks.metrics import (
     AUC_THRESHOLDS_M,
     accel_error,
     aligned_joint_errors,
@@ -14,6 +13,7 @@ from realtime_vibe.training.metrics import (
     pve,
     similarity_aligned,
 )
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 
 
 def mpjpe(predicted, truth, root=None):

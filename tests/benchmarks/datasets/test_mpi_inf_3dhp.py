@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
+from benchmarks.datasets.mpi_inf_3dhp import load_3dhp_test
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.training.datasets.mpi_inf_3dhp import load_3dhp_test
 
 FRAMES = 6
 
