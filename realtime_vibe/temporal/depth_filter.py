@@ -21,7 +21,7 @@ _ACCELERATION = 2.0
 """Of a walking body [m/s^1.5], the spectral density's root."""
 _DRIFT = 0.03
 """Of a standing body [m/s^0.5]."""
-_NOISE, _NOISE_RATE_HZ = 0.15, 30.0
+_NOISE, _NOISE_RATE_HZ = 0.12, 30.0
 """Standard deviation of log-depth in one frame at this rate: errors of a size last for many frames."""
 _FOLDED_S, _FOLDED_POWER, _MOST_FOLDED = 30.0, 6, 8.0
 """Whoever squats or bows is seen too far away: noise grows with this power of the largest extent in this time [s]
@@ -34,7 +34,8 @@ _LOST, _YOUNG_S = 0.4, 0.7
 """The same from which the filter starts over; so does one that is younger than this [s] at a single such error: first
 regions may be of a part of the person."""
 _FADE_S = 0.2
-_START_NOISE, _START_M_S = _NOISE, 0.5
+_START_NOISE, _START_M_S = _NOISE, 1.2
+"""Standard deviations of the first log-depth, and of the first speed [m/s]: many a person comes walking."""
 _NEAREST_M = 0.1
 
 

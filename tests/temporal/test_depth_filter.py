@@ -44,6 +44,14 @@ def test_a_walk_is_followed(rate_hz: float) -> None:
     assert np.sqrt(np.mean(np.square(found[:, 1] - found[:, 0]))) < 0.15
 
 
+@pytest.mark.parametrize("rate_hz", [15.0, 60.0])
+def test_whoever_walks_from_the_first_frame_on_is_followed_at_once(rate_hz: float) -> None:
+    found = _filtered(
+        lambda time_s: 5.1 - 1.3 * min(time_s, 2.0), rate_hz=rate_hz, step_m=0.7, noise=0.02
+    )
+    assert np.abs(found[:, 1] - found[:, 0]).max() < 0.19
+
+
 def test_a_lean_towards_the_camera_is_followed_where_no_feet_are_seen() -> None:
     found = _filtered(lambda time_s: 1.0 - 0.3 * float(time_s > 2.0), feet_are_seen=False)
     assert found[90, 1] == pytest.approx(0.7, abs=0.05)
