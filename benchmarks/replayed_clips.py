@@ -42,6 +42,8 @@ class Playback:
 class ReplayedTracker(ClosedByWith):
     """Repeats what was tracked, by the index of the frame."""
 
+    saw_cut = False
+
     def __init__(self, frames: TrackedFrames) -> None:
         self._frames = frames
         self._is_found = frames.is_found

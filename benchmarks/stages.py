@@ -34,6 +34,8 @@ _LOOKS = 30
 class RepeatedPerson(ClosedByWith):
     """A tracker that finds the same person any number of times, each with an id of its own."""
 
+    saw_cut = False
+
     def __init__(self, person: TrackedPerson, num_people: int) -> None:
         self._people = tuple(
             replace(person, track_id=number, dt_s=FRAME_S) for number in range(num_people)

@@ -75,6 +75,8 @@ class ReplayTracker(ClosedByWith):
         landmarks: the landmark network; None keeps the recorded landmarks.
     """
 
+    saw_cut = False
+
     def __init__(self, landmarks: InferenceSession | None) -> None:
         self._landmarks = landmarks
         self.seen: SeenFrame | None = None

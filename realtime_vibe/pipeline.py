@@ -128,6 +128,8 @@ class MotionCapturePipeline:
         with timer.stage("step"):
             with timer.stage("track"):
                 people = self._tracker.update(frame)
+            if self._tracker.saw_cut:
+                self._begin_scene()
             with timer.stage("features"):
                 features = self._features.extract(frame, people, focal_px)
             with timer.stage("temporal"):
@@ -158,6 +160,10 @@ class MotionCapturePipeline:
         """Forgets everybody and how the camera was tilted, as where another camera takes over."""
         self._tracker.reset()
         self._temporal.reset()
+        self._begin_scene()
+
+    def _begin_scene(self) -> None:
+        """After a cut nobody goes on where they were, and the camera is another one."""
         self._lost.reset()
         if self._corrections is not None:
             self._corrections.reset()

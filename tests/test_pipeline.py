@@ -19,6 +19,8 @@ from realtime_vibe.world.leveler import Leveler
 class ScriptedTracker:
     """Gives people with the ids of the script, one entry a frame."""
 
+    saw_cut = False
+
     def __init__(self, script):
         self.script = iter(script)
         self.last_s = {}
@@ -161,6 +163,18 @@ def test_a_turned_picture_starts_everything_over(caplog):
     assert turned.people[0].params.betas[0] == 1.0  # the memory of three frames is gone
     np.testing.assert_array_equal(turned.T_world_camera, T_WORLD_CAMERA)
     assert "480x640" in caplog.text
+
+
+def test_after_a_cut_nobody_is_held_and_the_camera_is_another_one():
+    leveler = Leveler()
+    pipeline = _pipeline([(0,), (), (), (1,)], leveler=leveler)
+    pipeline.step(_frame(0))
+    assert pipeline.step(_frame(1)).held
+    leveler.T_world_camera = np.eye(4, dtype=np.float32)  # as for a camera that looks down
+    pipeline._tracker.saw_cut = True
+    after = pipeline.step(_frame(2))
+    assert not after.held
+    np.testing.assert_array_equal(after.T_world_camera, T_WORLD_CAMERA)
 
 
 class OverflowingSession(CountingSession):

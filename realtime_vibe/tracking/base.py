@@ -65,6 +65,10 @@ class PersonDetector(Protocol):
 class PersonTracker(Closable, Protocol):
     """Finds people and keeps their identities over frames."""
 
+    @property
+    def saw_cut(self) -> bool:
+        """Whether the last frame began another scene, so that nobody went on where they were."""
+
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame of the stream; gives the people in view.
 

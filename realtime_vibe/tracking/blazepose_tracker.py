@@ -93,6 +93,7 @@ class BlazePoseTracker(ClosedByWith):
         self._tracks: list[Track] = []
         self._memory = PersonMemory()
         self._cuts = SceneCuts()
+        self.saw_cut = False
         self._next_id = 0
         self._frames_since_search = 0
         self._overflows = FewWarnings(__name__, OVERFLOW)
@@ -103,7 +104,8 @@ class BlazePoseTracker(ClosedByWith):
         See `PersonTracker.update`.
         """
         now_s = frame.captured_at_s
-        if self._cuts.is_cut(frame.image_bgr):
+        self.saw_cut = self._cuts.is_cut(frame.image_bgr)
+        if self.saw_cut:
             self._tracks = []  # who is seen again is known by the colours
         seen: list[Sight] = []
         lost: list[Track] = []

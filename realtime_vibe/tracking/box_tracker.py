@@ -20,6 +20,7 @@ from realtime_vibe.tracking.box_track import BoxTrack
 from realtime_vibe.tracking.boxes import iou_matrix, pair_boxes
 from realtime_vibe.tracking.choices import DETECT_EVERY
 from realtime_vibe.tracking.median_flow import MedianFlow
+from realtime_vibe.tracking.scene_cut import SceneCuts
 
 MAX_PEOPLE = 8
 _DOUBT_FACTOR = 5
@@ -49,6 +50,8 @@ class BoxTracker(ClosedByWith):
         self._max_people = max_people
         self._detect_every = detect_every
         self._flow = MedianFlow()
+        self._cuts = SceneCuts()
+        self.saw_cut = False
         self._tracks: list[BoxTrack] = []
         self._next_id = 0
         self._frames_since_detection = 0
@@ -59,6 +62,9 @@ class BoxTracker(ClosedByWith):
         See `PersonTracker.update`.
         """
         now_s = frame.captured_at_s
+        self.saw_cut = self._cuts.is_cut(frame.image_bgr)
+        if self.saw_cut:
+            self.reset()
         self._tracks = [
             track for track in self._tracks if 0.0 <= now_s - track.last_seen_s <= MAX_GAP_S
         ]

@@ -22,6 +22,7 @@ from realtime_vibe.tracking.base import MAX_GAP_S, OVERFLOW
 from realtime_vibe.tracking.blazepose_models import make_command
 from realtime_vibe.tracking.choices import FULL
 from realtime_vibe.tracking.landmark_track import landmark_box
+from realtime_vibe.tracking.scene_cut import SceneCuts
 
 logger = logging.getLogger(__name__)
 _INSTALL = install_command("mediapipe")
@@ -98,6 +99,8 @@ class MediaPipeTracker(ClosedByWith):
             min_detection_score=min_detection_score,
             model=model,
         )
+        self._cuts = SceneCuts()
+        self.saw_cut = False
         self._last_stamp_ms = -1
         self._last_seen_s: float | None = None
         self._track_id = -1
@@ -107,6 +110,9 @@ class MediaPipeTracker(ClosedByWith):
         """Looks at the next frame; see `PersonTracker.update`."""
         import mediapipe as mp
 
+        self.saw_cut = self._cuts.is_cut(frame.image_bgr)
+        if self.saw_cut:
+            self.reset()
         image_rgb = cv2.cvtColor(frame.image_bgr, cv2.COLOR_BGR2RGB)
         # MediaPipe raises unless every stamp is later than the one before.
         self._last_stamp_ms = max(self._last_stamp_ms + 1, int(frame.captured_at_s * 1e3))

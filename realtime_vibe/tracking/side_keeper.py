@@ -2,7 +2,8 @@
 
 The network judges every frame anew, and for some frames it takes a chest for a back, or one leg for the other:
 all landmarks of a side then lie where those of the other side lay a moment ago, which no body does between two
-frames of a video. Arms and legs are judged apart, since they are not always exchanged in the same frame. Depths
+frames of a video. Somebody of whom only the upper half is in view, as who walks in, is given out once two frames
+agree: a back in the first frame is often taken for a chest. Arms and legs are judged apart, since they are not always exchanged in the same frame. Depths
 stay as they are seen: with them reversed, as for a body seen from behind, clips with truth come out worse.
 """
 
@@ -25,6 +26,9 @@ _SURE = 0.05
 """One labelling must be nearer to the last frame by this, in longer sides of the body's box; else nothing changes."""
 _MOST_TRUST_S = 0.5
 """The network is contradicted for so long at most [s], and no longer than it has agreed: then it was wrong before."""
+_KNEES = (25, 26)
+_MOST_HELD_BACK = 4
+"""Frames after which a newcomer is given out though no two of them agree."""
 _LONGEST_STEP_S = 0.12
 """Between frames that are farther apart a body can turn, or legs can change places [s]."""
 
@@ -57,6 +61,13 @@ class _Sides:
     points_px: FloatArray
     """(33, 2) of the last frame, as they were given out."""
     parts: tuple[_Part, ...] = (_Part(),) * len(_PARTS)
+    held_back: int = 0
+    """Frames since this newcomer is seen, and not given out."""
+
+    @property
+    def agree(self) -> bool:
+        """Whether no part contradicted the frame before."""
+        return all(part.trust_s > 0.0 for part in self.parts)
 
 
 class SideKeeper(ClosedByWith):
@@ -70,12 +81,19 @@ class SideKeeper(ClosedByWith):
         self.tracker = tracker
         self._sides: dict[int, _Sides] = {}
 
+    @property
+    def saw_cut(self) -> bool:
+        """See `PersonTracker.saw_cut`."""
+        return self.tracker.saw_cut
+
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame; see `PersonTracker.update`."""
-        people = tuple(self._kept(person) for person in self.tracker.update(frame))
+        people = self.tracker.update(frame)
+        height = frame.image_bgr.shape[0]
+        kept = tuple(self._kept(person, height) for person in people)
         seen = {person.track_id for person in people}
         self._sides = {track: sides for track, sides in self._sides.items() if track in seen}
-        return people
+        return tuple(person for person in kept if person is not None)
 
     def reset(self) -> None:
         """Forgets everybody."""
@@ -86,16 +104,27 @@ class SideKeeper(ClosedByWith):
         """Closes the tracker; may be called twice."""
         self.tracker.close()
 
-    def _kept(self, person: TrackedPerson) -> TrackedPerson:
+    def _kept(self, person: TrackedPerson, height_px: int) -> TrackedPerson | None:
+        """The person with the sides of the last frame; None where they are not known yet."""
         landmarks = person.landmarks
         if landmarks is None:
             return person
         last = self._sides.get(person.track_id)
+        points_px = landmarks.image_px[:, :2]
+        if last is None and bool((points_px[list(_KNEES), 1] > height_px).all()):
+            self._sides[person.track_id] = _Sides(points_px=points_px, held_back=1)
+            return None
         if last is None or not 0.0 < person.dt_s <= _LONGEST_STEP_S:
-            self._sides[person.track_id] = _Sides(points_px=landmarks.image_px[:, :2])
+            self._sides[person.track_id] = _Sides(points_px=points_px)
             return person
         kept, sides = _with_sides_of(landmarks, last, person)
+        if last.held_back:
+            person = replace(person, dt_s=0.0)
+            if not sides.agree and last.held_back < _MOST_HELD_BACK:
+                sides = replace(sides, held_back=last.held_back + 1)
         self._sides[person.track_id] = sides
+        if sides.held_back:
+            return None
         return person if kept is landmarks else replace(person, landmarks=kept)
 
 

@@ -1,4 +1,4 @@
-"""Which way is up, without calibration: from people who stand, slowly, with a level camera as prior.
+"""Which way is up, without calibration: from people who stand or walk, with a level camera as prior.
 
 Whoever stands has the centre of mass over the feet, however the camera is tilted; whoever walks has it there on
 average. Each tenth of a second with feet in view, hips and knees nearly straight, gives the direction from the
@@ -6,7 +6,8 @@ middle of the feet to the centre of mass. What it deviates from the camera's ver
 that poses of one image have in common, and noise: robust linear least squares with priors on all of them.
 Facing the camera alone, tilt and lean can be distinguished by their priors alone; turning round separates them.
 
-A tilt that may as well be the poses' error is not believed, so that a level camera stays level.
+A tilt that may as well be the poses' error is not believed, so that a level camera stays level. A large one is
+believed after some tenths of a second, a small one after seconds.
 
 Angles are (roll, pitch) [rad]: how far up leans to the right and away from the camera, camera frame.
 """
@@ -30,21 +31,24 @@ _BENT_DEG = 40.0
 _SAMPLE_S, _LONGEST_SAMPLE_S = 0.1, 0.25
 _MOST_SAMPLES = 900
 _SAME_S = 1.5
-"""Errors of poses last so long: what comes within counts once [s]."""
+"""Errors of poses last so long: what comes within counts once [s], but for the first look, which counts at once."""
 _STILL_M_S, _SPEED_S = 0.25, 0.15
 """A centre of mass that moves slower across the line of sight is at rest, by a low-pass of this time [s]."""
 _FARTHEST_RAD = math.radians(50.0)
-_TILT_RAD = (math.radians(8.0), math.radians(18.0))
+_TILT_RAD = (math.radians(5.0), math.radians(18.0))
 """Priors of roll and pitch: standard deviations."""
 _NOISE_RAD = (math.radians(4.0), math.radians(8.0))
 _LEAN_RAD = (math.radians(2.5), math.radians(6.0))
 """Noise and prior of the forward lean of those who stand and of those who walk."""
-_ENOUGH_S = (2.0, 3.0)
-"""So long must somebody have stood, or walked, before anything is concluded [s]."""
+_ENOUGH_S = 0.3
+"""So long must somebody have stood or walked before anything is concluded [s]."""
 _SURE_S = 6.0
-_BELIEVED_FROM_RAD = math.radians(2.0)
-_SOLVE_S = 0.5
-_FOLLOW_S, _FASTEST_RAD_S = 0.7, math.radians(8.0)
+_BELIEVED_FROM_RAD, _DOUBT = math.radians(2.0), 1.25
+"""A tilt of so many standard deviations, of at least the first, is not believed; one more and it is in full."""
+_SOLVE_S = 0.25
+_FOLLOW_S = 0.4
+_FASTEST_RAD_S = math.radians(45.0), math.radians(8.0)
+"""While people are new to the camera, so that they do not lean for long, and once it is known for `_SURE_S`."""
 _ARRIVED_RAD, _RESTS_RAD = math.radians(0.5), math.radians(0.01)
 _GAP_S = 0.3
 
@@ -92,7 +96,7 @@ class Leveler:
     def __init__(self) -> None:
         self._people: dict[int, _Person] = {}
         self._samples: deque[_Sample] = deque()
-        self._seconds = [0.0, 0.0]
+        self._seconds = 0.0
         self._target: FloatArray = np.zeros(2, np.float32)
         self._tilt: FloatArray = np.zeros(2, np.float32)
         self._last_s = self._solved_s = -math.inf
@@ -105,7 +109,7 @@ class Leveler:
         if not self._is_enough():
             return ""
         left_rad = float(np.abs(self._target - self._tilt).max())
-        return LEVEL if left_rad < _ARRIVED_RAD and sum(self._seconds) >= _SURE_S else LEVELLING
+        return LEVEL if left_rad < _ARRIVED_RAD and self._seconds >= _SURE_S else LEVELLING
 
     def update(self, people: tuple[PersonResult, ...], now_s: float) -> None:
         """Takes one frame of people in view, with their feet where they are shown, at `now_s` [s]."""
@@ -126,7 +130,7 @@ class Leveler:
         left_rad = float(np.linalg.norm(left))
         if left_rad < _RESTS_RAD:
             return
-        most_rad = _FASTEST_RAD_S * dt_s
+        most_rad = _FASTEST_RAD_S[self._seconds >= _SURE_S] * dt_s
         step_rad = min(left_rad * (1.0 - math.exp(-dt_s / _FOLLOW_S)), most_rad)
         self._tilt = self._tilt + left * (step_rad / left_rad)
         roll, pitch = np.tan(self._tilt)
@@ -134,7 +138,7 @@ class Leveler:
         self.T_world_camera[:3, :3] = level_rotation(np.array([roll, -1.0, pitch]))
 
     def _is_enough(self) -> bool:
-        return self._seconds[0] >= _ENOUGH_S[0] or sum(self._seconds) >= _ENOUGH_S[1]
+        return self._seconds >= _ENOUGH_S
 
     def _look_at(self, result: PersonResult, now_s: float) -> None:
         marks = result.person.landmarks
@@ -163,10 +167,9 @@ class Leveler:
         kind = 0 if all(stands) and person.speed < _STILL_M_S else 1
         forward = ahead[0] / size, ahead[1] / size
         self._samples.append(_Sample(angles, forward, kind, seconds))
-        self._seconds[kind] += seconds
+        self._seconds += seconds
         if len(self._samples) > _MOST_SAMPLES:
-            oldest = self._samples.popleft()
-            self._seconds[oldest.kind] -= oldest.seconds
+            self._seconds -= self._samples.popleft().seconds
 
     @staticmethod
     def _measure_speed(person: _Person, center: FloatArray, dt_s: float) -> None:
@@ -188,6 +191,7 @@ def _solved(samples: deque[_Sample]) -> tuple[FloatArray, FloatArray]:
     forward = np.array([sample.forward for sample in samples])
     kind = np.array([sample.kind for sample in samples])
     seconds = np.array([sample.seconds for sample in samples])
+    looks = seconds * (1.0 / _SAME_S + 1.0 / seconds.sum())
     noise = np.array(_NOISE_RAD)[kind]
     design = np.zeros((len(samples), 2, 4))
     design[:, 0, 0] = design[:, 1, 1] = 1.0
@@ -196,7 +200,7 @@ def _solved(samples: deque[_Sample]) -> tuple[FloatArray, FloatArray]:
     found, information = np.zeros(4), prior
     weight = np.ones(len(samples))
     for _ in range(5):  # Huber's weights, from the median's neighbourhood on
-        scaled = weight * seconds / _SAME_S / np.square(noise)
+        scaled = weight * looks / np.square(noise)
         information = prior + np.einsum("n,nij,nik->jk", scaled, design, design)
         found = np.linalg.solve(information, np.einsum("n,nij,ni->j", scaled, design, angles))
         error = np.linalg.norm(angles - design @ found, axis=1) / noise
@@ -212,5 +216,5 @@ def _believed(tilt: FloatArray, covariance: FloatArray) -> FloatArray:
         return tilt
     unsure = math.sqrt(float(tilt @ covariance @ tilt)) / size
     least = max(unsure, _BELIEVED_FROM_RAD)
-    share = min(max(size / least - 1.0, 0.0), 1.0)
+    share = min(max(size / least - _DOUBT, 0.0), 1.0)
     return np.asarray(tilt * (share * share * (3.0 - 2.0 * share)))

@@ -85,6 +85,8 @@ def person_clip(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> 
 class _Given:
     """All stages but the body: one person in every frame, with the parameters of a list."""
 
+    saw_cut = False
+
     def __init__(self, params: Sequence[SmplParams], landmarks: PoseLandmarks) -> None:
         self._params = params
         self._landmarks = landmarks

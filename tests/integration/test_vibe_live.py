@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 class GivenBoxes:
     """A tracker that says the same every frame."""
 
+    saw_cut = False
+
     def __init__(self, **boxes):
         self.boxes = {int(name[1:]): np.array(box, np.float32) for name, box in boxes.items()}
 

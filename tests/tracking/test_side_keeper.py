@@ -45,6 +45,8 @@ def exchanged(seen: PoseLandmarks, part: slice = slice(0, 33)) -> PoseLandmarks:
 class ScriptedTracker(ClosedByWith):
     """Gives landmarks out of one person, frame after frame."""
 
+    saw_cut = False
+
     def __init__(self, script: Sequence[PoseLandmarks], step_s: float = STEP_S) -> None:
         self.script = list(script)
         self.step_s = step_s
@@ -71,14 +73,15 @@ class ScriptedTracker(ClosedByWith):
         self.is_closed = True
 
 
-def kept(script: Sequence[PoseLandmarks], step_s: float = STEP_S) -> list[PoseLandmarks]:
+def kept(
+    script: Sequence[PoseLandmarks], step_s: float = STEP_S, height_px: int = 1000
+) -> list[PoseLandmarks]:
     """What comes out of a keeper around a tracker that sees `script`."""
-    frame = Frame(
-        image_bgr=np.zeros((1, 1, 3), np.uint8), index=0, captured_at_s=0.0, grabbed_at_s=0.0
-    )
+    image = np.zeros((height_px, 1, 3), np.uint8)
+    frame = Frame(image_bgr=image, index=0, captured_at_s=0.0, grabbed_at_s=0.0)
     with SideKeeper(ScriptedTracker(script, step_s)) as keeper:
-        out = [keeper.update(frame)[0].landmarks for _ in script]
-    return [seen for seen in out if seen is not None]
+        people = [person for _ in script for person in keeper.update(frame)]
+    return [person.landmarks for person in people if person.landmarks is not None]
 
 
 def assert_same(out: PoseLandmarks, expected: PoseLandmarks) -> None:
@@ -91,6 +94,14 @@ def test_sides_that_are_exchanged_for_some_frames_stay(part: slice) -> None:
     right, wrong = landmarks(), exchanged(landmarks(), part)
     for out in kept([right] * 9 + [wrong] * 6 + [right] * 2 + [wrong] * 3 + [right]):
         assert_same(out, right)
+
+
+def test_half_a_body_is_given_out_once_two_frames_agree() -> None:
+    right, wrong = landmarks(), exchanged(landmarks())
+    out = kept([wrong] + [right] * 3, height_px=500)
+    assert len(out) == 2
+    assert_same(out[0], right)
+    assert len(kept([wrong, right] * 5, height_px=500)) == 6
 
 
 def test_what_lies_between_both_sides_keeps_its_label() -> None:

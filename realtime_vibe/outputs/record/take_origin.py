@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
-from realtime_vibe.outputs.record.take_rows import SkinnedBody, people_of
+from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody, people_of
 from realtime_vibe.packets import FloatArray
 
 _CHAINS = ((0, 1, 4, 7), (0, 2, 5, 8))
@@ -25,14 +25,16 @@ _ANKLE_ABOVE_SOLE_M, _BALL_M = 0.075, 0.13
 _STANDS_M_S = 0.5
 """A foot that is slower across the line of sight stands."""
 _MIN_STANDING = 5
+_LEAP = 0.05
+"""Change of an axis from one row to the next by which a world that is level again is another one."""
 
 
 def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRows:
     """The rows in one world, z up, that begins at the stated place.
 
     While the camera's tilt is still being estimated the world turns from row to row; the last and best
-    estimate holds for all of them. A calibration made meanwhile begins a world of its own, which goes on
-    where the one before it ended.
+    estimate holds for all of them. A calibration made meanwhile, and a cut to another scene, begin a world of their
+    own, which goes on where the one before it ended.
 
     Args:
         rows: N > 0.
@@ -62,9 +64,11 @@ def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRo
 
 
 def _worlds(cameras: FloatArray) -> list[slice]:
-    """Runs of rows whose worlds only turn: a calibration moves the origin as well."""
+    """Runs of rows whose worlds only turn: a calibration moves the origin as well, another scene is level at first."""
     moved = (cameras[:-1, :, 3] != cameras[1:, :, 3]).any(axis=1)
-    cuts = np.flatnonzero(moved) + 1
+    leaps = np.abs(cameras[1:] - cameras[:-1]).max(axis=(1, 2)) > _LEAP
+    is_level = (cameras[1:] == WORLD_CAMERA).all(axis=(1, 2))
+    cuts = np.flatnonzero(moved | (leaps & is_level)) + 1
     bounds = [0, *cuts.tolist(), len(cameras)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 

@@ -95,6 +95,13 @@ def test_a_calibrated_world_keeps_its_floor_and_goes_on_where_the_person_is() ->
     np.testing.assert_allclose(before, after, atol=1e-5)
 
 
+def test_another_scene_is_another_world() -> None:
+    rows, _ = _standing(tilt_rad=0.2)
+    rows["world_camera"][20:] = T_WORLD_CAMERA[:3]  # a cut to a camera whose tilt nobody knows yet
+    placed = _placed(rows, "floor", None)["world_camera"][:, :, :3]
+    np.testing.assert_array_equal(placed, rows["world_camera"][:, :, :3])
+
+
 def test_nobody_in_view_changes_nothing() -> None:
     rows, _ = _standing()
     rows["valid"] = False

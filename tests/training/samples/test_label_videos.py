@@ -13,6 +13,8 @@ from realtime_vibe.training.samples.label_videos import label_folder, label_vide
 class OddFrames:
     """A tracker that sees a person in odd frames; landmarks carry the picture's brightness."""
 
+    saw_cut = False
+
     def __init__(self):
         self.videos = 0
         self.failure = None
