@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import RotatedSquare, crop_square, crop_to_image
-from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, ImageArray, PoseLandmarks
+from realtime_vibe.packets import (
+    NUM_LANDMARKS,
+    FloatArray,
+    ImageArray,
+    PoseLandmarks,
+    are_sound,
+)
 from realtime_vibe.tracking.regions import region_from_alignment
 
 INPUT_SIZE = 256
@@ -34,6 +40,13 @@ class RegionPose:
     """Where the same person will be looked for in the next frame."""
     log_odds: float = 0.0
     """That this is a person, by this frame alone: the tracker says."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every number can be one of a body and its place."""
+        region = self.next_region
+        place = (region.center_x_px, region.center_y_px, region.side_px)
+        return self.landmarks.is_sound and are_sound(place)
 
 
 class BlazePoseLandmarks:

@@ -109,8 +109,13 @@ class BlazePoseTracker(ClosedByWith):
             self._tracks = []  # who is seen again is known by the colours
         seen: list[Sight] = []
         lost: list[Track] = []
+        unanswered: set[int] = set()
         for track in self._valid_tracks(now_s):
+            overflows = self._overflows.count
             pose = self._follow(frame, track)
+            if pose is None and self._overflows.count > overflows:
+                # Followed in the next frame, as if this one had not come.
+                unanswered.add(track.track_id)
             sight = None if pose is None else self._sight(frame, track, pose)
             left: Track | None = track
             if sight is not None:
@@ -125,7 +130,7 @@ class BlazePoseTracker(ClosedByWith):
         back = {sight.track.track_id for sight in seen}
         has_place = self._has_place(seen)
         self._tracks = [sight.track for sight in seen] + [
-            replace(track, is_lost=True)
+            replace(track, is_lost=track.track_id not in unanswered)
             for track in lost
             if (has_place or track.is_covered) and track.track_id not in back
         ]
@@ -163,9 +168,7 @@ class BlazePoseTracker(ClosedByWith):
             again = self._estimate(frame, narrowed(track.region), self._min_presence)
             pose = max(pose, again or pose, key=lambda seen: seen.log_odds)
         gap_s = frame.captured_at_s - track.last_seen_s
-        if pose is None or not is_near(pose.next_region, track.region, gap_s):
-            return None
-        return pose
+        return pose if pose and is_near(pose.next_region, track.region, gap_s) else None
 
     def _left_out(self, frame: Frame, sight: Sight, seen: list[Sight]) -> Track | None:
         """Adds a sight to `seen`; gives who has no body then.
@@ -352,7 +355,7 @@ class BlazePoseTracker(ClosedByWith):
         if not region.is_usable:
             return None
         pose = self._landmarks.estimate(frame.image_bgr, region)
-        if not pose.landmarks.is_sound:
+        if not pose.is_sound:
             self._overflows.add(frame.index)
             return None
         if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:

@@ -128,9 +128,12 @@ def test_nobody_gives_an_empty_answer_and_one_detection_a_frame() -> None:
 @pytest.mark.fault
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_no_person(bad: float, caplog) -> None:
-    tracker, _, _ = _tracker([(100, 200, 60)], 0.9, bad, bad, 0.9)
-    seen = [tracker.update(_frame(time_s)) for time_s in (0.0, 0.1, 0.2)]
-    assert [[person.track_id for person in people] for people in seen] == [[0], [], [0]]
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9, bad, bad, 0.9)
+    seen = [tracker.update(_frame(0.0))]
+    detector.people = []  # followed on, with nobody's help
+    seen += [tracker.update(_frame(time_s)) for time_s in (0.1, 0.2, 0.3)]
+    assert [[person.track_id for person in people] for people in seen] == [[0], [], [], [0]]
+    assert seen[-1][0].dt_s == pytest.approx(0.3)
     assert "not finite" in caplog.text
 
 
