@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 _POLL_S = 0.008
 """How long the main thread waits for a result before it serves the windows again."""
 _MESSAGE_S = 2.5
+_HURRY_S = 3.0
+"""How long whoever presses Ctrl-C a second time waits for a file that can be played."""
 
 
 class VideoSink:
@@ -58,6 +60,7 @@ class VideoSink:
     def __init__(self, writer: VideoWriter, renderer: CompositeRenderer, *, lossless: bool) -> None:
         self._writer = writer
         self._renderer = renderer
+        self._is_closed = False
         self._thread: SinkThread[FrameResult] = SinkThread(
             "video", self._draw, writer.close, lossless=lossless
         ).start()
@@ -67,13 +70,27 @@ class VideoSink:
         self._thread.put(result)
 
     def close(self) -> None:
-        """Waits until the file is complete."""
+        """Waits until the file is complete; may be called twice."""
         self._thread.close()
+        self._is_closed = True
         if self._thread.dropped:
             logger.warning(
                 "the video left out %d frames that came too fast to draw (use --every-frame)",
                 self._thread.dropped,
             )
+
+    def hurry(self) -> None:
+        """Finishes the file with the pictures that are in it, where `close` was interrupted or never came."""
+        if self._is_closed:
+            return
+        is_done = self._thread.hurry(_HURRY_S)
+        logger.warning(
+            "stopped before %s was complete: %s",
+            self._writer.path,
+            f"it has its first {self._writer.num_frames} frames"
+            if is_done
+            else "it may not play, delete it",
+        )
 
     def _draw(self, result: FrameResult) -> None:
         self._writer.write(self._renderer.draw(result), at_s=result.frame.captured_at_s)
@@ -125,6 +142,7 @@ class LiveOutputs:
         self._lock = PersonLock(max_people=config.max_people, grace_s=MAX_GAP_S)
         self._network = NetworkOutputs(config, self._lock)
         self._takes: Takes | None = None
+        self._videos: list[VideoSink] = []
         self._message, self._message_until_s = "", 0.0
         self._calibration: LiveCalibration | None = None
 
@@ -152,7 +170,8 @@ class LiveOutputs:
             fps = info.fps if info.fps and math.isfinite(info.fps) else 30.0
             writer = VideoWriter(path, fps=min(fps, 60.0), overwrite=overwrite)
             renderer = CompositeRenderer(faces, mirror=config.mirror, background=self._background)
-            return VideoSink(writer, renderer, lossless=lossless)
+            self._videos.append(VideoSink(writer, renderer, lossless=lossless))
+            return self._videos[-1]
 
         self._takes = Takes(self._take_settings, TakeContent(open_video=open_video, body=body))
         self._takes.start_first(live)
@@ -217,7 +236,9 @@ class LiveOutputs:
         return True
 
     def say_what_is_left(self) -> None:
-        """Says how to complete recordings whose files were not made, as after a second Ctrl-C."""
+        """Finishes videos as they are and says how to complete recordings, as after a second Ctrl-C."""
+        for video in self._videos:
+            video.hurry()
         for path in [] if self._takes is None else self._takes.unfinished:
             logger.warning(
                 "stopped before the recording was complete: 'realtime-vibe recover %s' makes its files",

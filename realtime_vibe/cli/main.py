@@ -9,6 +9,7 @@ import argparse
 import difflib
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,8 @@ _MOST_PIXELS = "90000000"
 
 def program() -> NoReturn:
     """The process: `main` between standard streams that cannot fail and an end that cannot hang."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # from `__main__`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     make_lenient()
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", _MOST_PIXELS)
     if "debug" not in sys.argv:

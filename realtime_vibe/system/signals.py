@@ -32,6 +32,7 @@ class EndingSignals:
         self.caught: list[int] = []
         """Numbers of those that came."""
         self._raises = False
+        self._raised: Interrupted | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -49,7 +50,11 @@ class EndingSignals:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Raises `Interrupted` in the block: for what opens, which may take long or for ever."""
+        """Raises `Interrupted` in the block: for what opens, which may take long or for ever.
+
+        Libraries swallow it, or make an error of their own of it, as a module that is being imported does: it is
+        raised again at the end of the block.
+        """
         self._raises = True
         try:
             if self.caught:
@@ -57,10 +62,13 @@ class EndingSignals:
             yield
         finally:
             self._raises = False
+            if self._raised is not None:
+                raise self._raised
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self.caught.append(number)
         signal.signal(number, self._previous[number])
         if self._raises:
             self._raises = False
-            raise Interrupted(number)
+            self._raised = Interrupted(number)
+            raise self._raised

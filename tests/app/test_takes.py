@@ -26,6 +26,7 @@ from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record import motion_recorder
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
+from realtime_vibe.outputs.record.video_writer import count_frames
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.world.calibration_file import calibration_path
@@ -357,11 +358,14 @@ def test_a_run_stopped_while_it_writes_says_how_to_complete_the_recording(
 
     live, faces = LiveList(), np.zeros((0, 3), np.int32)
     info = SourceInfo(name="x", width=64, height=48, fps=30.0, frame_count=1, is_live=False)
-    outputs = LiveOutputs(LiveConfig(view="none", record=(tmp_path / "o.npz",)))
+    paths = (tmp_path / "o.npz", tmp_path / "o.mkv")
+    outputs = LiveOutputs(LiveConfig(view="none", record=paths))
     outputs.attach(live, faces, info, lossless=True, body=posed_takes.real_body())  # type: ignore[arg-type]
     live.feed(FRAMES[0])
     monkeypatch.setattr(motion_recorder, "write_all", stop)
     with pytest.raises(KeyboardInterrupt):
         live.writers[0].close()
-    outputs.say_what_is_left()
+    outputs.say_what_is_left()  # the video's `close` never came
     assert f"realtime-vibe recover {tmp_path / 'o.npz.part'}" in caplog.text
+    assert f"stopped before {paths[1]} was complete" in caplog.text
+    assert not paths[1].exists() or count_frames(paths[1]) == 1

@@ -1,5 +1,6 @@
 """Signals end what opens at once and what runs between two rounds; handlers come back."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -26,16 +27,40 @@ def test_while_something_opens_a_signal_ends_the_wait(number):
     signal.signal(number, inherited)
 
 
+def _opening(signals, step):
+    with signals, signals.raising():
+        step()
+
+
 def test_otherwise_it_is_noted_and_a_second_one_falls_through():
-    with EndingSignals() as outer, outer.raising():
+    outer = EndingSignals()
+
+    def run():
         with EndingSignals() as signals:
             os.kill(os.getpid(), signal.SIGTERM)
             assert signals.caught == [signal.SIGTERM]
             with pytest.raises(Interrupted), signals.raising():
                 pass
-            with pytest.raises(Interrupted):
-                os.kill(os.getpid(), signal.SIGTERM)
-        assert outer.caught == [signal.SIGTERM]
+            assert outer.caught == []
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+
+    with pytest.raises(Interrupted):
+        _opening(outer, run)
+    assert outer.caught == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("error", [None, ImportError("initialization failed")])
+def test_what_a_library_makes_of_a_signal_is_still_one(error):
+    def load():
+        with contextlib.suppress(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+        if error is not None:
+            raise error
+
+    with pytest.raises(Interrupted):
+        _opening(EndingSignals(), load)
 
 
 def test_in_another_thread_the_signals_are_left_alone():

@@ -105,12 +105,15 @@ class VideoWriter(ClosedByWith):
             if not is_same_file(self._reserved, self.path):
                 raise OutputError(f"{self.path} was removed or replaced while it was written")
         found = count_frames(self.path)
+        if not found:
+            self.path.unlink(missing_ok=True)  # nothing can be made of it
         if found < self.num_frames:
             raise OutputError(
                 f"{self.path} holds {found} of {self.num_frames} frames: is the disk full, or are files of "
                 "this size not allowed?"
             )
-        logger.info("recorded %s", self.path.name)
+        if found:
+            logger.info("recorded %s", self.path.name)
 
     def _open(self, picture: ImageArray) -> cv2.VideoWriter:
         height, width = picture.shape[:2]

@@ -148,6 +148,19 @@ def test_a_video_that_was_cut_is_told(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def test_a_video_without_a_frame_is_no_file(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "o.mkv", fps=30)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        writer.write(_picture(20))
+        with pytest.raises(OutputError, match="holds 0 of 1 frames"):
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_video_that_was_replaced_is_told(tmp_path: Path) -> None:
     path = tmp_path / "o.mkv"
     writer = VideoWriter(path, fps=30)
