@@ -16,6 +16,7 @@ from typing import BinaryIO
 from realtime_vibe.errors import RealtimeVibeError, ShapeError, one_line
 
 _PATH_LENGTH = 1000
+_UNSIZED_BYTES = 1 << 20
 
 _KINDS = (
     (stat.S_ISDIR, "it is a folder, no file"),
@@ -128,7 +129,14 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
             raise ValueError(
                 f"it has {size / 1e6:,.0f} MB, expected at most {max_bytes / 1e6:,.0f}"
             )
-        return file.read(max_bytes if size == 0 else size)  # files of the system state no size
+        if size:
+            return file.read(size)
+        content = file.read(
+            _UNSIZED_BYTES + 1
+        )  # files of the system state no size, and some have no end
+        if len(content) > _UNSIZED_BYTES:
+            raise ValueError("it has no size and does not end")
+        return content
 
 
 def _open_at_once(name: str, flags: int) -> int:

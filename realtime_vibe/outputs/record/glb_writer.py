@@ -204,7 +204,7 @@ class _Scene:
         import pygltflib
 
         animation = pygltflib.Animation(name="take")
-        seconds = self._track.times_s.astype(np.float32)
+        seconds = strictly_rising(self._track.times_s)
         times = self._add(seconds[:, None], "SCALAR", _FLOAT)
 
         def drive(joint: int, path: str, width: int) -> None:
@@ -223,6 +223,17 @@ class _Scene:
                 drive(joint, "translation", 3)
             drive(joint, "rotation", 4)
         return animation
+
+
+def strictly_rising(times_s: NDArray[np.float64]) -> FloatArray:
+    """(N,) float32, as glTF wants its keys: after days of 60 frames a second it cannot tell all of them apart.
+
+    Args:
+        times_s: (N,) in order, from 0 on [s].
+    """
+    steps = np.arange(len(times_s), dtype=np.int32)
+    bits = times_s.astype(np.float32).view(np.int32)  # in the order of the numbers
+    return (np.maximum.accumulate(bits - steps) + steps).view(np.float32)
 
 
 def _bones_change(track: MotionTrack) -> bool:

@@ -43,6 +43,8 @@ from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts
 from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
 from realtime_vibe.outputs.record.take_rows import measured_rate_hz
 
+_LEAST_SIDE_PX = 1e-3
+"""Of a square: a camera for the whole image by one of less would not be finite."""
 NUM_AMASS_POSES = 156
 NUM_AMASS_BETAS = 16
 NUM_AMASS_BODY_JOINTS = 22
@@ -213,7 +215,7 @@ def _trans(rows: Rows, columns: _Columns) -> NDArray[Any]:
 def _image_cameras(rows: Rows, _: _Columns) -> NDArray[Any]:
     # Before the first person there is no square; its camera is written as zeros, too.
     square_px = rows["square_px"]
-    seen = (square_px[:, 2] > 0) & (rows["image_size"] > 0).all(axis=1)
+    seen = (square_px[:, 2] > _LEAST_SIDE_PX) & (rows["image_size"] > 0).all(axis=1)
     cameras = np.zeros((len(rows), 4), np.float32)
     cameras[seen] = full_image_weak_camera(
         rows["weak_camera"][seen], square_px[seen], rows["image_size"][seen]

@@ -32,7 +32,7 @@ class TakeRows:
 
     kind: np.dtype[np.void]
     index: Rows
-    """(N,) of `INDEX`; what it says of the world holds, whatever is stored."""
+    """(N,) of `INDEX`; what it says of the world and of time holds, whatever is stored."""
     load_stored: Callable[[Numbers], Rows]
     """Gives the rows of some numbers, which lie near each other as a rule."""
 
@@ -47,7 +47,8 @@ class TakeRows:
     def load(self, numbers: Numbers) -> Rows:
         """A copy of some rows."""
         rows = self.load_stored(numbers)
-        rows["world_camera"] = self.index["world_camera"][numbers]
+        for name in ("world_camera", "timestamp_s"):
+            rows[name] = self.index[name][numbers]
         return rows
 
     def blocks(self, numbers: Numbers | None = None) -> Iterator[Rows]:
@@ -65,6 +66,14 @@ class TakeRows:
         index = self.index.copy()
         index["world_camera"] = world_camera
         return type(self)(self.kind, index, self.load_stored)
+
+
+def rising_times(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) [s] with the usual step in the place of each step back: formats and their readers take times in order."""
+    steps_s = np.diff(times_s)
+    forward_s = steps_s[steps_s > 0]
+    steps_s[steps_s < 0] = np.median(forward_s) if len(forward_s) else 0.0
+    return np.asarray(times_s[0] + np.concatenate([[0.0], np.cumsum(steps_s)]))
 
 
 def index_of(rows: Rows) -> Rows:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +31,14 @@ from realtime_vibe.outputs.record.recording_spool import (
     sound_rows,
     spool_head,
 )
-from realtime_vibe.outputs.record.row_blocks import BLOCK, INDEX, Numbers, TakeRows, index_of
+from realtime_vibe.outputs.record.row_blocks import (
+    BLOCK,
+    INDEX,
+    Numbers,
+    TakeRows,
+    index_of,
+    rising_times,
+)
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 from realtime_vibe.system.file_lock import try_lock, unlock
 
@@ -79,13 +87,16 @@ def open_spool(path: Path, *, alone: bool = False) -> Iterator[Spool]:
     Raises:
         OutputError: the file is missing or is not a spool of this version, or somebody else has it.
     """
-    with file_boundary(path, OutputError, "expected the .part of a recording"):
+    boundary = partial(file_boundary, path, OutputError, "expected the .part of a recording")
+    with boundary():
         file = open_regular(path)
     with file:
         if alone and (try_lock(file) is False or not is_same_file(file, path)):
             raise OutputError(f"{path} is still being written or recovered: end that run first")
         try:
-            yield _read(file, path)
+            with boundary():  # a disk may fail as well
+                spool = _read(file, path)
+            yield spool
         finally:
             unlock(file)
 
@@ -127,7 +138,10 @@ def _rows(file: BinaryIO, path: Path, head: SpoolHead, num_rows: int) -> Spool:
         numbers = np.flatnonzero(_is_sound(stored))
         sound.append(first + numbers)
         pieces.append(index_of(stored[numbers]))
-    places = np.concatenate(sound)
+    places, index = np.concatenate(sound), np.concatenate(pieces)
+    if (np.diff(index["timestamp_s"]) < 0).any():
+        logger.warning("%s: the clock went back while it was recorded: times go on instead", path)
+        index["timestamp_s"] = rising_times(index["timestamp_s"])
 
     def load(numbers: Numbers) -> Rows:
         wanted, back = np.unique(places[numbers], return_inverse=True)
@@ -140,7 +154,7 @@ def _rows(file: BinaryIO, path: Path, head: SpoolHead, num_rows: int) -> Spool:
 
     return Spool(
         path=path,
-        rows=TakeRows(kind, np.concatenate(pieces), load),
+        rows=TakeRows(kind, index, load),
         facts=head.facts,
         num_damaged=num_rows - len(places),
         file=file,

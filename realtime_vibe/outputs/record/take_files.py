@@ -30,6 +30,8 @@ MOST_FILES = 64
 """Of one output with a file a person: each has all frames, and whoever passes by for a day are thousands."""
 _CONSTANT_RATE = frozenset({".bvh", ".trc"})
 """Formats that state one frame rate and no times."""
+_SLOWEST_HZ, _FASTEST_HZ = 1e-3, 1000.0
+"""Of a format that states its rate: with six digits of time, and what readers take."""
 _WORTH_TELLING_MM = 1.0
 _FIT_TOLERANCE_M = 2e-3
 
@@ -115,11 +117,19 @@ def _at_constant_rate(path: Path, take: Take) -> tuple[TakeRows, float]:
     origin, rate_hz = take.facts.options.origin, take.facts.options.rate_hz
     rows = take.rows if origin is None else with_origin(take.rows, origin, take.skin)
     measured = measured_rate_hz(rows.index)
+    is_constant = path.suffix.lower() in _CONSTANT_RATE
     if rate_hz is None:
-        if path.suffix.lower() not in _CONSTANT_RATE or is_uniform(rows.index, measured):
+        if not is_constant:
             return rows, measured
         is_right = measured in STANDARD_RATES_HZ or measured < 1.0
         rate_hz = measured if is_right else round(measured)
+    if is_constant and not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
+        raise OutputError(
+            f"{path}: {rate_hz:g} frames/s is no rate of motion, expected {_SLOWEST_HZ:g} to "
+            f"{_FASTEST_HZ:g}: state one with --record-fps"
+        )
+    if take.facts.options.rate_hz is None and is_uniform(rows.index, measured):
+        return rows, measured
     made = resampled(rows, rate_hz)
     left_s = left_out_s(made.index, rate_hz)
     if left_s > 0:

@@ -156,6 +156,10 @@ class WebStream(ClosedByWith):
         ):
             with self._lock:
                 self._loop = asyncio.get_running_loop()
+            # Such as a connection that no file descriptor is left for: tried again every second, with a trace.
+            self._loop.set_exception_handler(
+                lambda _, context: logger.debug("web stream: %s", context.get("message"))
+            )
             self._ready.set()
             try:
                 await self._stop.wait()

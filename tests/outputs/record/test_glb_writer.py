@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.record.glb_writer import influences
+from realtime_vibe.outputs.record.glb_writer import influences, strictly_rising
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_files import Take, write_take
 from tests.outputs.record import posed_takes
@@ -141,3 +141,12 @@ def test_another_body_than_the_recorded_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="--body"):
         write_take(tmp_path / "o.glb", Take(rows=take.rows, facts=take.facts))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_rise_also_where_times_stand_still_or_days_have_passed() -> None:
+    for times_s in (np.zeros(5), 6e5 + np.arange(5) / 60, np.arange(5) * 1e-45, TIMES_S):
+        keys = strictly_rising(times_s)
+        assert keys.dtype == np.float32
+        assert (np.diff(keys) > 0).all()
+        np.testing.assert_allclose(keys, times_s, atol=0.5)
+    np.testing.assert_array_equal(strictly_rising(TIMES_S), TIMES_S.astype(np.float32))

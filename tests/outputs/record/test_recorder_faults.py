@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.app.convert import ConvertSettings, recover
+from realtime_vibe.app.convert import ConvertSettings, convert, recover
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.record import take_files
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
@@ -182,6 +182,33 @@ def test_rows_that_cannot_be_are_left_out(tmp_path: Path) -> None:
     assert (tmp_path / "o.npz.part").exists()
 
 
+def _part(path: Path, times_s: list[float]) -> Path:
+    rows = posed_takes.rows(posed_takes.results(np.arange(len(times_s)) / 30))
+    rows["timestamp_s"] = times_s
+    writer = SpoolWriter(spool_path(path), SpoolFacts(outputs=(path.name,)))
+    writer.append(rows)
+    writer.close()
+    return spool_path(path)
+
+
+def test_a_clock_that_went_back_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (path,) = recover(_part(tmp_path / "o.npz", [5.0, 5.1, 5.2, 1.0, 1.1, 1.1]))
+    assert "clock went back" in caplog.text
+    np.testing.assert_allclose(np.load(path)["timestamps_s"], [5, 5.1, 5.2, 5.3, 5.4, 5.4])
+    assert convert(path, tmp_path / "o.csv", ConvertSettings()) == (tmp_path / "o.csv",)
+
+
+@pytest.mark.parametrize("step_s", [1e-12, 3600.0])
+@pytest.mark.parametrize("ending", [".bvh", ".trc"])
+def test_a_rate_that_no_reader_takes_is_refused_and_the_rows_are_kept(
+    tmp_path: Path, step_s: float, ending: str
+) -> None:
+    part = _part(tmp_path / f"o{ending}", [0.0, step_s, 2 * step_s])
+    with pytest.raises(OutputError, match=r"frames/s is no rate.*--record-fps.*kept in"):
+        recover(part)
+    assert list(tmp_path.iterdir()) == [part]
+
+
 def test_a_spool_that_asks_for_a_thousand_files_makes_none(tmp_path: Path) -> None:
     facts = SpoolFacts(outputs=tuple(f"{number}.csv" for number in range(1000)))
     writer = SpoolWriter(tmp_path / "o.npz.part", facts)
@@ -256,7 +283,10 @@ def test_foreign_files_are_not_recovered(tmp_path: Path, subtests: pytest.Subtes
 
 def test_recover_names_what_is_missing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz.part")
-    for name in ("gone.npz.part", "pipe.npz.part", "."):
+    (tmp_path / "failing.npz.part").symlink_to(
+        "/proc/self/mem"
+    )  # opens, but its first byte cannot be read
+    for name in ("gone.npz.part", "pipe.npz.part", "failing.npz.part", "."):
         with pytest.raises(OutputError, match="cannot be read"):
             recover(tmp_path / name)
     facts = SpoolFacts()
