@@ -21,6 +21,7 @@ from realtime_vibe.packets import (
     Frame,
     FrameResult,
     PersonResult,
+    PoseLandmarks,
     SmplParams,
     TrackedPerson,
     are_sound,
@@ -131,15 +132,18 @@ class MotionCapturePipeline:
             if self._tracker.saw_cut:
                 self._begin_scene()
             with timer.stage("features"):
-                features = self._features.extract(frame, people, focal_px)
+                steady = self._temporal.steadied(people, frame.captured_at_s)
+                features = self._features.extract(frame, steady, focal_px)
             with timer.stage("temporal"):
                 params = self._temporal.step(people, features, frame.captured_at_s)
             with timer.stage("body"):
                 if self._corrections is not None:
                     self._corrections.turn_to(self.T_world_camera[2, :3])
                 posed = [
-                    None if smpl is None else self._posed(person, smpl, frame, focal_px)
-                    for person, smpl in zip(people, params, strict=True)
+                    None
+                    if smpl is None
+                    else self._posed(person, marks.landmarks, smpl, frame, focal_px)
+                    for person, marks, smpl in zip(people, steady, params, strict=True)
                 ]
         results = tuple(result for result in posed if result is not None)
         if len(results) < len(people):
@@ -201,20 +205,24 @@ class MotionCapturePipeline:
         return nominal_focal_px(width, height, self._fov_deg)
 
     def _posed(
-        self, person: TrackedPerson, params: SmplParams, frame: Frame, focal_px: float
+        self,
+        person: TrackedPerson,
+        landmarks: PoseLandmarks | None,
+        params: SmplParams,
+        frame: Frame,
+        focal_px: float,
     ) -> PersonResult | None:
+        """One person's result; `landmarks` are the smoothed ones."""
         height, width = frame.image_bgr.shape[:2]
         square = self._features.square(person)
         if self._calibration is not None and self._shape_is_fixed:
             params = self._calibration.applied(params)
         transl = transl_from_weak_camera(params.weak_camera, square, (width, height), focal_px)
         transl = self._temporal.place(person.track_id, transl, frame.captured_at_s)
-        if self._fit is not None and person.landmarks is not None:
+        if self._fit is not None and landmarks is not None:
             size = (width, height)
             steady = partial(self._temporal.tilts, person.track_id)
-            params, transl = self._fit.fitted(
-                person.landmarks, params, transl, size, focal_px, steady
-            )
+            params, transl = self._fit.fitted(landmarks, params, transl, size, focal_px, steady)
         # Along the line of sight, so that the pelvis stays where it is in the picture.
         joints = self._body.joints(params.global_orient, params.body_pose, params.betas, transl)
         steady_m = self._temporal.depth(person.track_id, joints)

@@ -4,6 +4,7 @@ Legend: P people, F features.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
 from realtime_vibe.temporal.confidence import feet_are_seen, joint_confidence
 from realtime_vibe.temporal.depth_filter import DepthFilter
+from realtime_vibe.temporal.landmark_smoothing import LandmarkSmoother
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
 from realtime_vibe.temporal.ring_buffer import FeatureRing
@@ -51,6 +53,16 @@ class TemporalStage:
         self._mode = mode
         self._smooth = smooth
         self._states: dict[int, TemporalState] = {}
+
+    def steadied(
+        self, people: tuple[TrackedPerson, ...], now_s: float
+    ) -> tuple[TrackedPerson, ...]:
+        """People whose landmarks are smoothed, for features and fit; before `step`.
+
+        Args:
+            now_s: the frame's capture time [s].
+        """
+        return tuple(self._steadied(person, now_s) for person in people)
 
     def step(
         self, people: tuple[TrackedPerson, ...], features: AnyArray, now_s: float
@@ -131,6 +143,13 @@ class TemporalStage:
         """Frees the network."""
         self._model.close()
 
+    def _steadied(self, person: TrackedPerson, now_s: float) -> TrackedPerson:
+        state = self._state(person, now_s)
+        if person.landmarks is None or state.landmarks is None:
+            return person
+        smoothed = state.landmarks.update(person.landmarks, now_s - state.last_seen_s)
+        return replace(person, landmarks=smoothed)
+
     def _forget_at_chunks(self, states: list[TemporalState]) -> None:
         for state in states:
             if state.frames % DEMO_FRAMES == 0:
@@ -173,6 +192,7 @@ class TemporalStage:
                 hidden=self._model.initial_hidden(1),
                 ring=None,
                 shape=RunningShape() if state is None else state.shape,
+                landmarks=LandmarkSmoother(self._smooth) if self._smooth > 0 else None,
                 rotations=RotationSmoother(self._smooth) if self._smooth > 0 else None,
                 position=PositionSmoother(self._smooth) if self._smooth > 0 else None,
                 tilts=TiltSmoother(self._smooth) if self._smooth > 0 else None,

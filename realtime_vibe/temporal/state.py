@@ -6,6 +6,7 @@ import numpy as np
 
 from realtime_vibe.packets import NUM_BETAS, FloatArray
 from realtime_vibe.temporal.depth_filter import DepthFilter
+from realtime_vibe.temporal.landmark_smoothing import LandmarkSmoother
 from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, TiltSmoother
 
@@ -56,8 +57,9 @@ class TemporalState:
     ring: FeatureRing | None
     """The last features; window mode alone keeps them."""
     shape: RunningShape
+    landmarks: LandmarkSmoother | None
+    """None, as the following, when smoothing is off."""
     rotations: RotationSmoother | None
-    """None when smoothing is off."""
     position: PositionSmoother | None
     tilts: TiltSmoother | None
     depth: DepthFilter | None

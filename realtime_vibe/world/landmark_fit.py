@@ -36,7 +36,7 @@ ComplexArray = NDArray[np.complex64]
 Steady = Callable[[int, FloatArray], FloatArray]
 """Level of limbs and their tilts (L,) [rad] to the tilts to use."""
 
-_FREE_M = 0.005
+_FREE_M = 0.002
 """Nearer than this the body, or a limb's end, is left where it is."""
 _FREE_GROWTH, _MOST_GROWTH = 0.01, 0.15
 _FARTHEST_M = 0.25

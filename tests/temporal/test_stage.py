@@ -1,5 +1,7 @@
 """The temporal stage round a small network: what it carries, forgets and leaves alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams, Regressor
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
-from realtime_vibe.packets import TrackedPerson
+from realtime_vibe.packets import PoseLandmarks, TrackedPerson
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import DEMO_FRAMES, MAX_GAP_S, WINDOW_FRAMES, TemporalStage
 
@@ -189,6 +191,27 @@ def test_smoothing_lowers_the_step_between_frames_after_the_first(session, rows)
     smooth, _ = _play(_stage(session, smooth=0.5), rows)
     _assert_close(smooth[0], rough[0])
     assert np.abs(np.diff(smooth, axis=0)).mean() < 0.8 * np.abs(np.diff(rough, axis=0)).mean()
+
+
+def test_landmarks_are_smoothed_for_each_person_where_smoothing_is_on(session, rows):
+    rng = np.random.default_rng(3)
+
+    def seen(track_id):
+        points = (100 * track_id + rng.normal(size=(33, 3)) + np.arange(33)[:, None]).astype("f4")
+        marks = PoseLandmarks(
+            image_px=points, world_m=points, visibility=np.ones(33, np.float32), presence=1.0
+        )
+        return replace(_person(track_id), landmarks=marks)
+
+    rough, smooth = _stage(session), _stage(session, smooth=1.0)
+    for frame in range(3):
+        people = (seen(0), seen(1)) if frame != 1 else (seen(1), seen(0))
+        assert rough.steadied(people, frame / FPS) == people
+        steadied = smooth.steadied(people, frame / FPS)
+        _step(smooth, {person.track_id: rows[frame] for person in people}, frame / FPS)
+    for before, after in zip(people, steadied, strict=True):
+        off_px = np.abs(after.landmarks.image_px - before.landmarks.image_px)[:, :2]
+        assert 0 < off_px.max() < 5
 
 
 def test_modes_are_checked_and_close_frees_the_network():
