@@ -14,9 +14,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from realtime_vibe.sources.opencv import quiet_opencv
 
-# How long an example takes says more about what else the machine does than about the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# How long an example takes says more about what else the machine does than about the code. Every run tries others.
+hypothesis.settings.register_profile(
+    "short", deadline=None, max_examples=50, stateful_step_count=20
+)
+hypothesis.settings.load_profile("short")
 
 # OpenCV reads its settings once, at the first capture or writer of the process, whichever test that
 # is in; tests that nothing is printed would depend on the order otherwise.
@@ -93,14 +95,27 @@ def _yolo_weights(tmp_path_factory, name, *, tiny):
 
 
 @pytest.fixture(scope="session")
-def official_files(tmp_path_factory):
-    """Stand-ins for the licensed files, by the names of `VibeFiles`; random weights of full size."""
-    from export.vibe import VibeFiles
-    from tests.official_smpl import write_extra_regressor, write_smpl_pickle
-    from tests.official_vibe import write_vibe
+def quick_recipe(tmp_path_factory):
+    """A folder in which the recipe has run: its results are in `out`."""
 
     def make(folder):
-        write_vibe(folder)
+        from tests.quick_recipe import run_recipe
+
+        assert run_recipe(folder) == 0
+
+    return made_once(tmp_path_factory, "recipe", make)
+
+
+@pytest.fixture(scope="session")
+def official_files(tmp_path_factory):
+    """Stand-ins for the licensed files, by the names of `VibeFiles`: random weights, a `short_backbone`."""
+    from export.vibe import VibeFiles
+    from tests.official_smpl import write_extra_regressor, write_smpl_pickle
+    from tests.official_vibe import short_backbone, write_vibe
+
+    def make(folder):
+        with short_backbone():
+            write_vibe(folder)
         write_smpl_pickle(folder / "SMPL_NEUTRAL.pkl")
         write_extra_regressor(folder / "J_regressor_extra.npy")
 
@@ -117,9 +132,10 @@ def official_files(tmp_path_factory):
 def official_engine(official_files, tmp_path_factory):
     """The folder of the engine made of them, in single precision."""
     from export.vibe import VibeOptions, export_vibe
+    from tests.official_vibe import short_backbone
 
     def make(out):
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, short_backbone():
             patch.setattr("export.vibe.PARITY_FRAMES", 30)
             export_vibe(official_files, out, VibeOptions())
 
@@ -130,8 +146,11 @@ def official_engine(official_files, tmp_path_factory):
 def official_fused_engine(official_files, tmp_path_factory):
     """The same engine in half precision as one graph from crop to parameters, one to the mesh, with another margin."""
     from export.vibe import VibeOptions, export_vibe
+    from tests.official_vibe import short_backbone
 
-    options = VibeOptions(fused=True, whole_frame=True, precision="fp16", crop_scale=1.2)
-    return made_once(
-        tmp_path_factory, "fused", lambda out: export_vibe(official_files, out, options)
-    )
+    def make(out):
+        options = VibeOptions(fused=True, whole_frame=True, precision="fp16", crop_scale=1.2)
+        with short_backbone():
+            export_vibe(official_files, out, options)
+
+    return made_once(tmp_path_factory, "fused", make)

@@ -7,11 +7,14 @@ mean pose, upright: pictures of such an engine can be judged.
 import copy
 import functools
 from collections import OrderedDict
+from contextlib import contextmanager
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from realtime_vibe.models import resnet
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams, Regressor
@@ -20,6 +23,14 @@ from realtime_vibe.models.temporal_encoder import TemporalEncoder
 from realtime_vibe.models.vibe import VIBE
 
 NUM_VERTICES = 6890
+
+
+@contextmanager
+def short_backbone():
+    """A backbone of five blocks instead of sixteen, among them every kind, for what is exported and run live."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resnet, "_BLOCKS", (2, 1, 1, 1))
+        yield
 
 
 def mean_params():
@@ -50,11 +61,11 @@ def _varied_backbone():
 
 def random_vibe(seed=0):
     """The network whose weights the files hold, eval mode."""
-    return copy.deepcopy(_random_vibe(seed))
+    return copy.deepcopy(_random_vibe(seed, resnet._BLOCKS))
 
 
 @functools.cache
-def _random_vibe(seed):
+def _random_vibe(seed, _blocks):
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         backbone = _varied_backbone()

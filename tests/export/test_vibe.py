@@ -22,8 +22,15 @@ from realtime_vibe.models.resnet import normalised
 from realtime_vibe.packets import TrackedPerson
 from realtime_vibe.temporal.motion_model import MotionModel
 from realtime_vibe.temporal.stage import WINDOW_FRAMES, TemporalStage
+from tests.official_vibe import short_backbone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_backbone():
+    with short_backbone():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from realtime_vibe.training.distributed import DataParallelRank, chosen_device, 
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = """
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -90,6 +92,13 @@ def learn(process, out, as_name, resume=False):
     )
 
 
+with socket.create_server(("127.0.0.1", 0)) as server:
+    port = server.getsockname()[1]
+other = os.fork()  # one process has imported everything for both
+os.environ |= {  # as torchrun tells them
+    "RANK": str(int(other == 0)), "LOCAL_RANK": str(int(other == 0)), "WORLD_SIZE": "2",
+    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+}
 with joined_processes("cpu") as process:
     learn(process, folder / "whole", "whole")
     # Only one process gets the signal, yet both must stop at the same step.
@@ -97,16 +106,14 @@ with joined_processes("cpu") as process:
     learn(process, folder / "parts", "stopped")
     trainer.EndingSignals = signals
     learn(process, folder / "parts", "resumed", resume=True)
+sys.exit(os.waitpid(other, 0)[1] if other else 0)
 """
 
 
-def _torchrun(tmp_path):
+def _two_ranks(tmp_path):
     """What both processes hold after each of three runs: name -> by rank."""
-    worker = tmp_path / "worker.py"
-    worker.write_text(WORKER)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*command, str(worker), str(tmp_path)],
+        [sys.executable, "-c", WORKER, str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -130,7 +137,7 @@ def _assert_equal(first, second, *parts):
 @pytest.mark.slow
 @pytest.mark.timeout(300)  # a busy machine takes minutes
 def test_two_processes_learn_one_network(tmp_path):
-    runs = _torchrun(tmp_path)
+    runs = _two_ranks(tmp_path)
     ranks = runs["whole"]
     _assert_equal(*ranks, "network", "discriminator", "average")
     for first, second in zip(ranks[0]["gradients"], ranks[1]["gradients"], strict=True):

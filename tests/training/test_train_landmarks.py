@@ -3,9 +3,7 @@
 import logging
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import torch
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.training import train_landmarks
+from realtime_vibe.training.csv_logger import CsvLogger
 from realtime_vibe.training.losses import PAPER_WEIGHTS
 from realtime_vibe.training.network import read_network
 from realtime_vibe.training.settings import RELEASED_DISCRIMINATOR, TrainSettings
@@ -106,30 +105,34 @@ def test_errors_are_one_line_and_status_2(motion, tmp_path, monkeypatch, caplog,
     assert "\n" not in caplog.records[0].message
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_sigterm_saves_and_resuming_finishes(motion, tmp_path, monkeypatch):
+@pytest.fixture
+def sigterm():
+    """Sends it to this process, whose tests go on where nobody takes it."""
+
+    def nobody(*_):
+        raise AssertionError("SIGTERM came through")
+
+    before = signal.signal(signal.SIGTERM, nobody)
+    yield lambda: os.kill(os.getpid(), signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_saves_and_resuming_finishes(motion, tmp_path, monkeypatch, caplog, sigterm):
     out = tmp_path / "out"
-    options = ["--motion", str(motion), "--out", str(out), *SMALL, "--per-frame-share", "0"]
-    command = [sys.executable, "-m", "realtime_vibe.training.train_landmarks", *options]
-    process = subprocess.Popen(
-        [*command, "--steps", "9999"],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    curve = out / "curve.csv"
-    try:
-        while process.poll() is None and not (
-            curve.is_file() and curve.read_text().count("\n") > 1
-        ):
-            time.sleep(0.1)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate()
-    finally:
-        process.kill()
-    assert process.returncode == 3
-    assert "--resume goes on" in errors
+    options = ["--motion", motion, "--out", out, *SMALL, "--per-frame-share", "0"]
+    line = CsvLogger.line
+
+    def line_and_signal(curve, step, *more):
+        if step == 2:
+            sigterm()
+        return line(curve, step, *more)
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.INFO):
+        patch.setattr(CsvLogger, "line", line_and_signal)
+        assert _main(patch, *options, "--steps", 9999) == 3
+    assert "--resume goes on" in caplog.text
     checkpoint = torch.load(out / "checkpoint.pt", weights_only=True)
-    assert 0 < checkpoint["step"] < 9999
+    assert checkpoint["step"] == 2
     # As if the run had been to end two steps later.
     checkpoint["settings"]["steps"] = last = checkpoint["step"] + 2
     torch.save(checkpoint, out / "checkpoint.pt")
