@@ -1,6 +1,6 @@
 """Forward kinematics of SMPL's joints over whole takes.
 
-Legend: N frames, J = 24 joints.
+Legend: N frames, J = 24 joints, or the first of them: parents come before their children.
 """
 
 import numpy as np
@@ -10,27 +10,25 @@ from realtime_vibe.geometry.smpl_joints import PARENTS
 
 
 def bone_offsets(rest_joints: FloatingArray) -> FloatingArray:
-    """(..., 24, 3) from each parent to its joint, in a pose without rotations; the root's is its position."""
+    """(..., J, 3) from each parent to its joint, in a pose without rotations; the root's is its position."""
     offsets: FloatingArray = np.array(rest_joints)
-    offsets[..., 1:, :] -= rest_joints[..., PARENTS[1:], :]
+    offsets[..., 1:, :] -= rest_joints[..., PARENTS[1 : rest_joints.shape[-2]], :]
     return offsets
 
 
 def rest_joints(offsets: FloatingArray) -> FloatingArray:
-    """The inverse of `bone_offsets`: (24, 3) joints without rotations, the root at its own offset."""
+    """The inverse of `bone_offsets`: (J, 3) joints without rotations, the root at its own offset."""
     joints: FloatingArray = np.array(offsets)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            joints[joint] += joints[parent]
+    for joint in range(1, len(joints)):
+        joints[joint] += joints[PARENTS[joint]]
     return joints
 
 
 def world_rotations(rotmats: FloatingArray) -> FloatingArray:
-    """Chains rotations (..., 24, 3, 3), each relative to the joint's parent, down the tree: relative to the root's."""
+    """Chains rotations (..., J, 3, 3), each relative to the joint's parent, down the tree: relative to the root's."""
     chained: FloatingArray = np.array(rotmats)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            chained[..., joint, :, :] = chained[..., parent, :, :] @ rotmats[..., joint, :, :]
+    for joint in range(1, rotmats.shape[-3]):
+        chained[..., joint, :, :] = chained[..., PARENTS[joint], :, :] @ rotmats[..., joint, :, :]
     return chained
 
 
@@ -40,20 +38,19 @@ def joint_positions(
     """Forward kinematics.
 
     Args:
-        rotmats: (..., 24, 3, 3), each relative to the joint's parent.
-        offsets: (..., 24, 3) as `bone_offsets` gives them; the root's is not used.
+        rotmats: (..., J, 3, 3), each relative to the joint's parent.
+        offsets: (..., J, 3) as `bone_offsets` gives them; the root's is not used.
         pelvis: (..., 3) where the root is.
 
     Returns:
-        (..., 24, 3).
+        (..., J, 3).
     """
     chained = world_rotations(rotmats)
     positions: FloatingArray = np.empty(rotmats.shape[:-1], rotmats.dtype)
     positions[..., 0, :] = pelvis
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            bone = (chained[..., parent, :, :] @ offsets[..., joint, :, None])[..., 0]
-            positions[..., joint, :] = positions[..., parent, :] + bone
+    for joint in range(1, rotmats.shape[-3]):
+        bone = chained[..., PARENTS[joint], :, :] @ offsets[..., joint, :, None]
+        positions[..., joint, :] = positions[..., PARENTS[joint], :] + bone[..., 0]
     return positions
 
 
@@ -61,18 +58,15 @@ def offsets_of_posed(rotmats: FloatingArray, joints: FloatingArray) -> FloatingA
     """The inverse of `joint_positions`: the bones that a pose and its joints belong to.
 
     Args:
-        rotmats: (..., 24, 3, 3), each relative to the joint's parent.
-        joints: (..., 24, 3) posed.
+        rotmats: (..., J, 3, 3), each relative to the joint's parent.
+        joints: (..., J, 3) posed.
 
     Returns:
-        (..., 24, 3) from parent to joint in the rest pose; the root's is zero.
+        (..., J, 3) from parent to joint in the rest pose; the root's is zero.
     """
-    chained = world_rotations(rotmats)
+    above = PARENTS[1 : joints.shape[-2]]
+    turned_back = np.swapaxes(world_rotations(rotmats)[..., above, :, :], -1, -2)
+    bones = joints[..., 1:, :] - joints[..., above, :]
     offsets: FloatingArray = np.zeros_like(joints)
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            bone = (joints[..., joint, :] - joints[..., parent, :])[..., None]
-            offsets[..., joint, :] = (np.swapaxes(chained[..., parent, :, :], -1, -2) @ bone)[
-                ..., 0
-            ]
+    offsets[..., 1:, :] = (turned_back @ bones[..., None])[..., 0]
     return offsets

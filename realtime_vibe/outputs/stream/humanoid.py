@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime_vibe.geometry.axes import MIRROR_X, R_UNITY_WORLD, T_WORLD_CAMERA
 from realtime_vibe.geometry.smpl_joints import HUMANOID_BONES, PARENTS
+from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed, rest_joints, world_rotations
 from realtime_vibe.outputs.ground import GroundLevel
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
@@ -21,7 +22,6 @@ NUM_BONES = len(BONES)
 BONE_PARENTS = PARENTS[:NUM_BONES]
 """Parent of each bone; -1 for the hips."""
 
-_ABOVE = np.asarray(BONE_PARENTS[1:])
 _FEET = [BONES.index(name) for name in ("LeftFoot", "RightFoot", "LeftToes", "RightToes")]
 _MIRRORED = np.outer(MIRROR_X, MIRROR_X)
 """(3, 3) signs of a rotation matrix seen in a mirror across x."""
@@ -48,7 +48,7 @@ class HumanoidPose:
 
     def rotations(self) -> FloatArray:
         """(B, 3, 3) from each bone's rest axes to the room's."""
-        return chained(self.local_rotations)
+        return world_rotations(self.local_rotations)
 
     def mirrored(self) -> "HumanoidPose":
         """The image in a mirror across the room's x: what the left side did the right side does."""
@@ -62,11 +62,7 @@ class HumanoidPose:
 
 def hips_above_feet_m(offsets: FloatArray) -> float:
     """How far the hips stand above the lowest foot or toe joint of a rest pose of (B, 3) bones, y up [m]."""
-    heights = np.zeros(NUM_BONES)
-    for bone, parent in enumerate(BONE_PARENTS):
-        if parent >= 0:
-            heights[bone] = heights[parent] + offsets[bone, 1]
-    return float(-heights[_FEET].min())
+    return float(-rest_joints(offsets)[_FEET, 1].min())
 
 
 class HumanoidRoom:
@@ -130,11 +126,8 @@ class HumanoidRoom:
         if self._bones_of is not None and np.abs(betas - self._bones_of).max() < _SAME_BETAS:
             return
         local = np.concatenate([person.params.global_orient[None], person.params.body_pose])
-        turned, joints = chained(local[:NUM_BONES]), person.mesh.joints[:NUM_BONES]
-        offsets = np.zeros((NUM_BONES, 3), np.float32)
         # The joints know their own bone lengths: turned back, they are those of the rest pose.
-        steps = joints[1:] - joints[_ABOVE]
-        offsets[1:] = np.einsum("bji,bj->bi", turned[_ABOVE], steps) * MIRROR_X
+        offsets = offsets_of_posed(local[:NUM_BONES], person.mesh.joints[:NUM_BONES]) * MIRROR_X
         self._offsets, self._hips_above_feet_m = offsets, hips_above_feet_m(offsets)
         self._bones_of = betas.copy()
 
@@ -174,12 +167,3 @@ class LeadingPerson:
         largest = max(result.people, key=lambda person: float(person.square_px[2]))
         self._track_id = largest.person.track_id
         return largest
-
-
-def chained(local: FloatArray) -> FloatArray:
-    """(B, 3, 3) products of every bone's rotation with those above it."""
-    turned = np.empty((NUM_BONES, 3, 3), np.float32)
-    turned[0] = local[0]
-    for bone in range(1, NUM_BONES):
-        np.matmul(turned[BONE_PARENTS[bone]], local[bone], out=turned[bone])
-    return turned

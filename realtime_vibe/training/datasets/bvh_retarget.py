@@ -116,9 +116,7 @@ def _retargeted(file: BvhFile, skeleton: BvhSkeleton, rest_joints: Array) -> Rec
         )
     world = R_Z_UP_FROM_Y_UP @ _smpl_world_rotations(file, skeleton, rest_joints)[start:]
     local = world.copy()
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            local[:, joint] = np.swapaxes(world[:, parent], -1, -2) @ world[:, joint]
+    local[:, 1:] = np.swapaxes(world[:, PARENTS[1:]], -1, -2) @ world[:, 1:]
     pelvis = file.world_positions()[start:, file.index(skeleton.root)] * skeleton.metres_per_unit
     return RecordedMotion(
         rotmat=local,
