@@ -13,12 +13,13 @@ from realtime_vibe.models.keypoints49 import KeypointLayer
 from realtime_vibe.models.smpl_layer import SmplLayer
 from realtime_vibe.models.vibe import posed
 from tests.official_smpl import write_extra_regressor, write_smpl_pickle
-from tests.official_vibe import random_vibe
+from tests.official_vibe import random_vibe, short_backbone
 
 
 @pytest.fixture(scope="module")
 def network():
-    return random_vibe()
+    with short_backbone():
+        return random_vibe()
 
 
 @torch.no_grad()
