@@ -10,6 +10,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import load_body
@@ -223,12 +224,7 @@ def _order(template, landmarks):
 
 def _nearest(points, candidates):
     """(N,) index of the nearest of `candidates` for each of `points`."""
-    result = np.empty(len(points), np.intp)
-    squares = (candidates**2).sum(axis=1)
-    for start in range(0, len(points), 500):
-        part = points[start : start + 500]
-        result[start : start + 500] = np.argmin(squares - 2.0 * part @ candidates.T, axis=1)
-    return result
+    return cKDTree(candidates).query(points)[1]
 
 
 def _weights_for(points, place):

@@ -64,6 +64,12 @@ def random_vibe(seed=0):
     return copy.deepcopy(_random_vibe(seed, resnet._BLOCKS))
 
 
+def random_motion(seed=0):
+    """Its video half alone."""
+    with short_backbone():
+        return random_vibe(seed).motion
+
+
 @functools.cache
 def _random_vibe(seed, _blocks):
     with torch.random.fork_rng(), torch.no_grad():

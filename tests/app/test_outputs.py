@@ -33,11 +33,18 @@ class KeyedDisplay(Display):
         return keys
 
 
+@pytest.fixture(scope="module")
+def built():
+    made = build_pipeline(LiveConfig())
+    yield made
+    made.pipeline.close()
+
+
 @pytest.fixture
-def session(tmp_path, monkeypatch):
+def session(built, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    built.pipeline.reset()
     config = LiveConfig(source="synthetic", view="preview")
-    built = build_pipeline(config)
     source = open_source("synthetic", paced=True)
     source.open()
     stats = StatsCollector()
@@ -56,7 +63,6 @@ def session(tmp_path, monkeypatch):
 
     yield live, outputs, display, rounds, stats
     live.close()
-    built.pipeline.close()
 
 
 def test_the_status_text_says_what_happens(session):

@@ -7,7 +7,7 @@ from export.collapsed import CollapsedMotionNetwork
 from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams, Regressor
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
-from tests.official_vibe import random_vibe
+from tests.official_vibe import random_motion
 
 
 def _regressor(**options):
@@ -35,7 +35,7 @@ def test_the_affine_map_is_the_iterated_regressor(subtests):
 
 @torch.no_grad()
 def test_the_collapsed_network_is_the_released_one_over_a_stream():
-    network = random_vibe().motion
+    network = random_motion()
     collapsed = CollapsedMotionNetwork(network)
     hidden = state = network.initial_hidden(2)
     for features in torch.rand(60, 2, 2048):
@@ -46,7 +46,7 @@ def test_the_collapsed_network_is_the_released_one_over_a_stream():
 
 
 def test_weights_beside_the_gru_become_a_tenth():
-    network = random_vibe().motion
+    network = random_motion()
     collapsed = CollapsedMotionNetwork(network)
     maps = (*collapsed.of_hidden.parameters(), *collapsed.of_features.parameters())
     beside = (*network.encoder.linear.parameters(), *network.regressor.parameters())

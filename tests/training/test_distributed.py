@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # as DistributedDataParallel does
 
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
