@@ -21,6 +21,8 @@ _RESTS_M_S, _SPEED_S = 0.15, 0.1
 """A lowest point that moves slower is at rest, by a low-pass of this time [s]; that of a jump never is."""
 FOLLOW_S = 0.5
 """Time constant of the point looked at [s]."""
+_LAG_M = 0.2
+"""A point so far behind follows twice as fast: whoever walks stays in the picture."""
 JUMP_M = 2.5
 """A target this far off is cut to: the estimate of a distant person's depth can leap [m]."""
 _JUMP_S = 1.0
@@ -156,7 +158,8 @@ class SteadyPoint:
         if self._value is None or float(np.abs(value - self._value).max()) > JUMP_M:
             self._value = value.astype(np.float32)
         else:
-            share = smoothing_share(now_s - self._last_s, FOLLOW_S)
+            lag_m = float(np.abs(value - self._value).max())
+            share = smoothing_share(now_s - self._last_s, FOLLOW_S / (1.0 + lag_m / _LAG_M))
             self._value = (self._value + share * (value - self._value)).astype(np.float32)
         self._last_s = now_s
         return self._value

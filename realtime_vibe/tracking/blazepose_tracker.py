@@ -34,7 +34,12 @@ from realtime_vibe.tracking.landmark_track import (
     landmark_box,
 )
 from realtime_vibe.tracking.person_memory import PersonMemory
-from realtime_vibe.tracking.plausibility import after_frame, first_log_odds, frame_log_odds
+from realtime_vibe.tracking.plausibility import (
+    after_frame,
+    first_log_odds,
+    frame_log_odds,
+    has_left,
+)
 from realtime_vibe.tracking.regions import (
     distance_px,
     has_jumped,
@@ -361,6 +366,8 @@ class BlazePoseTracker(ClosedByWith):
         if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:
             return None
         height, width = frame.image_bgr.shape[:2]
+        if has_left(pose.landmarks, width):
+            return None
         side_px = pose.next_region.side_px
         return replace(pose, log_odds=frame_log_odds(pose.landmarks, (width, height), side_px))
 

@@ -26,6 +26,8 @@ _SHARE_OF_FRAME = 0.5
 _MOST_OF_FRAME = 2.0
 _PRIOR, _PRIOR_OF_KNOWN = -1.0, 1.0
 _MOST_OF_DETECTOR, _MOST_OF_LOOK = 2.5, 1.0
+_TRUNK, _EDGE = (11, 12, 23, 24), 0.03
+"""Shoulders and hips, and how near to an edge their middle may be, in widths of the picture."""
 _LEAST_INSIDE = 5
 """Landmarks inside the picture below which nobody can be seen; a head alone has eleven."""
 _BIAS = 1.0
@@ -92,6 +94,12 @@ def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int], side_p
     spread = math.sqrt(max(variance, 0.0)) / side_px
     log_odds -= _SPREAD_WEIGHT * max(math.log(_LEAST_SPREAD / max(spread, _SHORTEST_M)), 0.0)
     return min(max(log_odds, -_MOST_OF_FRAME), _MOST_OF_FRAME)
+
+
+def has_left(landmarks: PoseLandmarks, width_px: int) -> bool:
+    """Whether shoulders and hips are at the left or right edge of the picture: what is still seen there is guessed."""
+    middle = float(landmarks.image_px[list(_TRUNK), 0].mean()) / width_px
+    return not _EDGE < middle < 1.0 - _EDGE
 
 
 def first_log_odds(score: float, *, is_known: bool = False) -> float:

@@ -12,6 +12,7 @@ from realtime_vibe.tracking.plausibility import (
     after_second_look,
     first_log_odds,
     frame_log_odds,
+    has_left,
 )
 from tests.tracking.standing_body import standing_body
 
@@ -44,6 +45,24 @@ def test_a_body_is_one_however_it_lies(subtests: pytest.Subtests) -> None:
     for rad in [0.0, 1.6, 3.1]:
         with subtests.test(rad=rad):
             assert _log_odds(_turned(standing_body(), rad)) > 1.0
+
+
+def test_who_has_left_sideways_is_told_by_the_trunk(subtests: pytest.Subtests) -> None:
+    for x_px, expected in [
+        (-40.0, True),
+        (15.0, True),
+        (40.0, False),
+        (600.0, False),
+        (630.0, True),
+    ]:
+        with subtests.test(x_px=x_px):
+            marks = PoseLandmarks(
+                image_px=(standing_body() * 200 + [x_px, 240, 0]).astype(np.float32),
+                world_m=standing_body(),
+                visibility=np.ones(33, np.float32),
+                presence=0.95,
+            )
+            assert has_left(marks, SIZE[0]) == expected
 
 
 def test_small_and_tall_people_are_people(subtests: pytest.Subtests) -> None:

@@ -47,6 +47,20 @@ def test_legs_out_of_view_from_the_start_rest_only_after_frames_that_agree(stage
     assert np.abs(np.diff(out[45:, LEGS], axis=0)).max() < 1e-5
 
 
+def test_legs_beyond_the_edge_stand_at_once_and_sit_down_smoothly(stage):
+    stage.visibility = np.full(33, 0.9, np.float32)
+    sitting = STILL.copy()
+    sitting[[0, 1]] = rotmat_from_axis_angle(np.array([-1.4, 0, 0], np.float32))
+    place, legs, out = [0, 0.1, 1.2], RestingLegs(), []
+    for index in range(90):
+        params = stage.params(facing(), place, body_pose=sitting)
+        marks = stage.person(stage.params(facing(), place), place).person.landmarks
+        out.append(legs.update(marks, params, (SIZE, index / 30), UP).body_pose[LEGS])
+    np.testing.assert_allclose(out[0], STILL[LEGS], atol=0.05)
+    np.testing.assert_allclose(out[-1][2:, 1, 1], np.cos(1.45), atol=0.01)  # knees
+    assert np.abs(np.diff(out, axis=0)).max() < 0.08
+
+
 def test_somebody_who_stands_is_not_seated_by_a_poor_first_frame(stage):
     bent = STILL.copy()
     bent[[0, 1]] = rotmat_from_axis_angle(np.array([-1.4, 0, 0], np.float32))
@@ -76,7 +90,7 @@ def test_a_short_glance_away_changes_nothing(stage):
 def test_sitting_or_standing_by_what_was_seen(stage, bend_rad, sits):
     pose = STILL.copy()
     pose[[0, 1]] = rotmat_from_axis_angle(np.array([-bend_rad, 0, 0], np.float32))
-    _, out = _run(stage, [0.02] * 45, lambda: pose)
+    _, out = _run(stage, [0.02] * 60, lambda: pose)
     thigh_down = -(out[-1, 0] @ [0, -1.0, 0])[1] * -1.0
     assert (thigh_down > -0.5) == sits
 

@@ -82,6 +82,12 @@ def test_steady_point_follows_and_settles():
     np.testing.assert_allclose(values[-1], 1.0, atol=0.01)
 
 
+def test_the_view_keeps_up_with_a_walk():
+    aim = SteadyPoint()
+    seen = [aim.update(np.array([1.5 * k / 30, 5.0]), k / 30) for k in range(60)]
+    assert 1.5 * 59 / 30 - seen[-1][0] < 0.35
+
+
 def test_the_view_cuts_to_a_target_that_leaps():
     aim = SteadyPoint()
     aim.update(np.array([0.0, 5.0, 0.0]), 0.0)
