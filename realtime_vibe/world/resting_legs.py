@@ -94,7 +94,7 @@ class RestingLegs:
 
     def _judge(self, landmarks: PoseLandmarks, image_size: tuple[int, int], dt_s: float) -> None:
         points = landmarks.image_px[list(_LEGS), :2]
-        inside = ((points > 0) & (points < np.array(image_size))).all(axis=1)
+        inside = np.asarray(((points > 0) & (points < np.array(image_size))).all(axis=1))
         visible = landmarks.visibility[list(_LEGS)] * inside
         # One leg in view is enough to keep both: the network knows legs in pairs.
         best = float(max(visible[0] * visible[2], visible[1] * visible[3])) ** 0.5
