@@ -146,7 +146,7 @@ class LiveConfig:
     detect_every: int = _engine(
         COUNT,
         DEFAULT_TRACKER.detect_every,
-        "frames between two looks for newcomers; somebody who is lost is looked for sooner",
+        "frames, at 30 a second, between two looks for newcomers; somebody who is lost is looked for sooner",
     )
     refine: bool = _engine(
         FLAG,

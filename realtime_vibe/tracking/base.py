@@ -15,10 +15,16 @@ MAX_GAP_S = 1.0
 """A person who is back after a longer gap is looked for everywhere, and starts with an empty memory."""
 NEWCOMER_WAIT_S = 0.5
 """Right after a loss only the lost person is accepted, so that a bystander does not take over."""
+USUAL_RATE_HZ = 30.0
 OVERFLOW = "frame %d: the landmark network gave numbers that are not finite; nobody is seen there"
 DETECTOR_OVERFLOW = (
     "the person detector gave numbers that are not finite: %d of %d answers are left out"
 )
+
+
+def usual_frames(dt_s: float) -> float:
+    """As how many frames one counts that comes after `dt_s` [s]: a slow stream waits no longer for newcomers."""
+    return max(1.0, dt_s * USUAL_RATE_HZ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from realtime_vibe.tracking.base import (
     OVERFLOW,
     DetectedPerson,
     PersonDetector,
+    usual_frames,
 )
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
 from realtime_vibe.tracking.choices import DETECT_EVERY
@@ -34,12 +35,7 @@ from realtime_vibe.tracking.landmark_track import (
     landmark_box,
 )
 from realtime_vibe.tracking.person_memory import PersonMemory
-from realtime_vibe.tracking.plausibility import (
-    after_frame,
-    first_log_odds,
-    frame_log_odds,
-    has_left,
-)
+from realtime_vibe.tracking.plausibility import after_frame, first_log_odds, frame_log_odds, is_gone
 from realtime_vibe.tracking.regions import (
     distance_px,
     has_jumped,
@@ -100,7 +96,7 @@ class BlazePoseTracker(ClosedByWith):
         self._cuts = SceneCuts()
         self.saw_cut = False
         self._next_id = 0
-        self._frames_since_search = 0
+        self._frames_since_search = self._last_s = 0.0
         self._overflows = FewWarnings(__name__, OVERFLOW)
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
@@ -128,7 +124,8 @@ class BlazePoseTracker(ClosedByWith):
             if left is not None and left.is_sure:
                 lost.append(left)
         lost += self._taken_over(frame, seen)
-        self._frames_since_search += 1
+        self._frames_since_search += usual_frames(now_s - self._last_s)
+        self._last_s = now_s
         if self._is_search_due(seen, lost):
             seen, lost = self._search(frame, seen, lost)
         seen = self._welcomed(frame, self._seated(seen))
@@ -234,7 +231,7 @@ class BlazePoseTracker(ClosedByWith):
         self, frame: Frame, seen: Sequence[Sight], lost: Sequence[Track]
     ) -> tuple[list[Sight], list[Track]]:
         """Asks the detector about who is in doubt, the lost and newcomers; gives who is seen and who stays lost."""
-        self._frames_since_search = 0
+        self._frames_since_search = 0.0
         search = Search(
             self._detector.detect(frame.image_bgr), tries=self._max_people + _SPARE_TRIES
         )
@@ -363,10 +360,9 @@ class BlazePoseTracker(ClosedByWith):
         if not pose.is_sound:
             self._overflows.add(frame.index)
             return None
-        if pose.landmarks.presence < min_presence or not pose.next_region.is_usable:
-            return None
         height, width = frame.image_bgr.shape[:2]
-        if has_left(pose.landmarks, width):
+        is_weak = pose.landmarks.presence < min_presence or not pose.next_region.is_usable
+        if is_weak or is_gone(pose.landmarks, width):
             return None
         side_px = pose.next_region.side_px
         return replace(pose, log_odds=frame_log_odds(pose.landmarks, (width, height), side_px))

@@ -15,6 +15,7 @@ from realtime_vibe.tracking.base import (
     NEWCOMER_WAIT_S,
     DetectedPerson,
     PersonDetector,
+    usual_frames,
 )
 from realtime_vibe.tracking.box_track import BoxTrack
 from realtime_vibe.tracking.boxes import iou_matrix, pair_boxes
@@ -54,7 +55,7 @@ class BoxTracker(ClosedByWith):
         self.saw_cut = False
         self._tracks: list[BoxTrack] = []
         self._next_id = 0
-        self._frames_since_detection = 0
+        self._frames_since_detection = self._last_s = 0.0
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame; people come in the order of their first sight.
@@ -69,7 +70,8 @@ class BoxTracker(ClosedByWith):
             track for track in self._tracks if 0.0 <= now_s - track.last_seen_s <= MAX_GAP_S
         ]
         slipped = self._move(frame)
-        self._frames_since_detection += 1
+        self._frames_since_detection += usual_frames(now_s - self._last_s)
+        self._last_s = now_s
         if slipped or self._is_detection_due():
             self._detect(frame)
         height, width = frame.image_bgr.shape[:2]
@@ -116,7 +118,7 @@ class BoxTracker(ClosedByWith):
         return not shown or self._frames_since_detection * factor >= self._detect_every
 
     def _detect(self, frame: Frame) -> None:
-        self._frames_since_detection = 0
+        self._frames_since_detection = 0.0
         found = [person for person in self._detector.detect(frame.image_bgr) if _is_usable(person)]
         shown = [track for track in self._tracks if track.is_shown]
         hidden = [track for track in self._tracks if not track.is_shown]

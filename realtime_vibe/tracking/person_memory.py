@@ -94,10 +94,12 @@ class PersonMemory:
         return offs[0] is not None and offs[1] is not None and offs[0] + 0.5 * _SAME < offs[1]
 
     def differs(self, track_id: int, looks: Appearance) -> bool:
-        """Whether a body that was found where somebody was lost is clearly another person's."""
+        """Whether a body that was found where somebody was lost is clearly another person's, now and over seconds."""
         known = self._known.get(track_id)
-        off = None if known is None else difference(known.looks, looks)
-        return known is not None and off is not None and off > max(_OTHER, 1.5 * known.usual)
+        if known is None:
+            return False
+        offs = [difference(before, looks) for before in (known.looks, known.last)]
+        return all(off is not None and off > max(_OTHER, 1.5 * known.usual) for off in offs)
 
     def recall(self, looks: Appearance, now_s: float, taken: set[int]) -> int | None:
         """Who of the people out of view, whose identity is not taken, this is; None for somebody new."""

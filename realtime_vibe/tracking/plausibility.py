@@ -96,7 +96,7 @@ def frame_log_odds(landmarks: PoseLandmarks, image_size: tuple[int, int], side_p
     return min(max(log_odds, -_MOST_OF_FRAME), _MOST_OF_FRAME)
 
 
-def has_left(landmarks: PoseLandmarks, width_px: int) -> bool:
+def is_gone(landmarks: PoseLandmarks, width_px: int) -> bool:
     """Whether shoulders and hips are at the left or right edge of the picture: what is still seen there is guessed."""
     middle = float(landmarks.image_px[list(_TRUNK), 0].mean()) / width_px
     return not _EDGE < middle < 1.0 - _EDGE

@@ -68,6 +68,12 @@ def test_detections_come_every_so_many_frames_and_correct_without_a_jump() -> No
     assert np.abs(np.diff(np.log(sides))).max() < 0.06
 
 
+def test_a_slow_stream_waits_no_longer_for_the_next_detection() -> None:
+    scene = Scene(Thing(1, lambda _: (300, 240, 80, 190)))
+    _, detector = _run(scene, range(0, 40, 3), detect_every=10)
+    assert detector.calls == [0, 12, 24, 36]
+
+
 def test_real_time_between_sights_is_given_and_scores_are_the_detectors() -> None:
     people, _ = _run(Scene(Thing(1, lambda _: (300, 240, 100, 250))), range(0, 9, 2))
     assert [row[0].dt_s for row in people] == pytest.approx([0.0, *[2 / FPS] * 4])

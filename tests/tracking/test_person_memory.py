@@ -42,6 +42,16 @@ def test_who_is_out_of_the_picture_has_no_colours() -> None:
     assert PersonMemory().recall(_looks(GREY, hidden=True), 0.0, set()) is None
 
 
+def test_who_bends_and_is_lost_for_a_moment_is_known_by_the_colours_just_now() -> None:
+    memory = PersonMemory()
+    assert not any(_seen(memory, 0, _looks(GREY), range(60)))
+    for index in range(60, 75):
+        assert not memory.is_other(0, _looks(GREY, gain=1 - (index - 60) / 24), index / 30)
+    assert memory.differs(0, _looks(RED))
+    assert not memory.differs(0, _looks(GREY, gain=0.4))
+    assert not memory.differs(0, _looks(GREY))
+
+
 def test_other_colours_that_stay_are_somebody_else_and_a_flash_is_not() -> None:
     memory = PersonMemory()
     assert not any(_seen(memory, 0, _looks(GREY), range(30)))

@@ -12,7 +12,7 @@ from realtime_vibe.tracking.plausibility import (
     after_second_look,
     first_log_odds,
     frame_log_odds,
-    has_left,
+    is_gone,
 )
 from tests.tracking.standing_body import standing_body
 
@@ -47,7 +47,7 @@ def test_a_body_is_one_however_it_lies(subtests: pytest.Subtests) -> None:
             assert _log_odds(_turned(standing_body(), rad)) > 1.0
 
 
-def test_who_has_left_sideways_is_told_by_the_trunk(subtests: pytest.Subtests) -> None:
+def test_who_is_gone_sideways_is_told_by_the_trunk(subtests: pytest.Subtests) -> None:
     for x_px, expected in [
         (-40.0, True),
         (15.0, True),
@@ -62,7 +62,7 @@ def test_who_has_left_sideways_is_told_by_the_trunk(subtests: pytest.Subtests) -
                 visibility=np.ones(33, np.float32),
                 presence=0.95,
             )
-            assert has_left(marks, SIZE[0]) == expected
+            assert is_gone(marks, SIZE[0]) == expected
 
 
 def test_small_and_tall_people_are_people(subtests: pytest.Subtests) -> None:
