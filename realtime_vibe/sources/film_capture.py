@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.mp4_track import VideoTrack
 from realtime_vibe.sources.opencv import (
     MAX_FILM_PIXELS,
     Capture,
@@ -48,7 +49,7 @@ class FilmCapture:
         is_recorded: read on past damage; a live stream tells its reader about every failed grab.
         reopen: opens the same medium once more; None where it can be read only once.
         packets: opens the second capture that sizes are read from; None: they are taken as constant.
-        shown_s: how long the film is, where its container counts pictures that are never shown.
+        track: what the container says beyond what `capture` tells.
 
     Raises:
         SourceError: its pictures are too large.
@@ -61,7 +62,7 @@ class FilmCapture:
         is_recorded: bool,
         reopen: Callable[[], Capture] | None = None,
         packets: Callable[[], Capture] | None = None,
-        shown_s: float | None = None,
+        track: VideoTrack = VideoTrack(),  # noqa: B008 - frozen
         clock: Clock = time.perf_counter,
     ) -> None:
         self._capture = capture
@@ -75,9 +76,12 @@ class FilmCapture:
                 f"its pictures have {shape.width}x{shape.height} px, expected at most 8K"
             )
         self._turned = is_turned(capture)
-        self._is_jpeg = is_jpeg(capture) and not self._turned
+        self._is_mirrored = track.is_mirrored
+        # OpenCV turns what it has decoded itself alone.
+        self._is_jpeg = is_jpeg(capture) and not capture.get(cv2.CAP_PROP_ORIENTATION_META)
         self._fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))
         self._num_frames = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        shown_s = track.shown_s
         if shown_s is not None and self._fps and self._num_frames:
             self._num_frames = min(self._num_frames, math.ceil(shown_s * self._fps))
         self._watch: ShapeWatch | None = None
@@ -114,7 +118,10 @@ class FilmCapture:
             shape = self._watch.shape_of(self._count - 1 + self.num_lost, self._position_ms)
         else:
             shape = self._shape
-        return True, scaled_to(image, shape.shown(turned=self._turned))
+        image = scaled_to(image, shape.shown(turned=self._turned))
+        if self._is_mirrored:  # in the stored picture's rows, which a quarter turn made columns
+            image = np.ascontiguousarray(image[:, ::-1] if self._turned else image[::-1])
+        return True, image
 
     def get(self, propId: int, /) -> float:
         """A property of the capture."""

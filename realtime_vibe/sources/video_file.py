@@ -11,10 +11,10 @@ import cv2
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.edit_list import shown_length_s
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
 from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
+from realtime_vibe.sources.mp4_track import read_track
 from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.system.closing import OpenedByWith
@@ -39,7 +39,7 @@ class VideoFile(OpenedByWith):
 
     `Frame.captured_at_s` is media time, so the time between frames is real even where the frame rate
     varies; `Frame.grabbed_at_s` is when the decoded frame was handed out. The picture is turned
-    upright by the file's rotation mark.
+    upright and mirrored as the file's display matrix says.
 
     Args:
         paced: hold each frame back until its time, as a camera would; else as fast as it is read.
@@ -200,5 +200,5 @@ def open_video(path: Path) -> FilmCapture:
             is_recorded=True,
             reopen=reopen,
             packets=reopen,
-            shown_s=shown_length_s(path),
+            track=read_track(path),
         )
