@@ -117,6 +117,7 @@ def test_a_page_for_streamers_has_nothing_but_the_body(chromium, waving_stream) 
     green = (picture == (0, 255, 0)).all(axis=2)
     assert 0.5 < green.mean() < 0.98
     assert green[: SIZE[1] // 20].all()
+    assert np.median(picture[~green].mean(axis=1)) > 137, "a mirrored body is lit from behind"
 
 
 def test_the_page_waits_for_a_program_that_comes_back(chromium) -> None:
