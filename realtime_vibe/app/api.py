@@ -14,6 +14,7 @@ from realtime_vibe.app.clips import clip_names, named_after
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, source_of, start
+from realtime_vibe.app.setting import unknown_setting
 from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed
 from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.app.streamed import StreamedFrame
@@ -21,11 +22,12 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import FrameSource
-from realtime_vibe.sources.given_frames import GivenFrames
+from realtime_vibe.sources.given_frames import GivenFrames, as_picture
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 
 SETTLING_FRAMES = 16
+_OF_FILMS = frozenset({"source", "frames", "fps", "every_frame", "max_frames"})
 _WAIT_S = 0.2
 """How often a wait for the next result looks whether Ctrl-C was pressed."""
 
@@ -152,13 +154,12 @@ def stream(
         ConfigError: a setting is unknown or wrong. What else can go wrong (no such camera, a damaged
             engine) is raised when the first result is asked for; all of it is a `RealtimeVibeError`.
     """
-    known = SETTINGS.keys() - {"source", "view"}
+    known = [name for name in SETTINGS if name not in {"source", "view"}]
     settings = renamed(settings)
-    unknown = sorted(set(settings) - known)
-    if unknown:
-        raise ConfigError(
-            f"stream() got the setting '{unknown[0]}', expected one of {', '.join(sorted(known))}"
-        )
+    if "view" in settings:
+        raise ConfigError("the library opens no windows: leave out view")
+    for name in settings.keys() - set(known):
+        raise ConfigError(unknown_setting(name, known))
     if frames is not None and source is not None:
         raise ConfigError("stream() got a source and frames: give one of them")
     chosen = "auto" if source is None else source
@@ -172,10 +173,15 @@ def process_image(image_bgr: ImageArray, **settings: Any) -> StreamedFrame:
     settles within a few frames. The engine is loaded at each call; for a film use `stream(frames=...)`.
 
     Raises:
-        RealtimeVibeError: a setting is wrong, or the array is no picture.
+        RealtimeVibeError: a setting is wrong or of films alone, or the array is no picture.
     """
     if image_bgr is None:
         raise ConfigError("process_image() got None: cv2.imread gives it for a file it cannot read")
-    with stream(frames=[image_bgr] * SETTLING_FRAMES, **settings) as results:
+    for name in _OF_FILMS & settings.keys():
+        raise ConfigError(f"{name} is for films: process_image() takes one picture alone")
+    picture = np.array(as_picture(image_bgr, "the picture"))
+    picture.flags.writeable = False  # spares a copy of it for every frame
+    with stream(frames=[picture] * SETTLING_FRAMES, **settings) as results:
         *_, last = results
+    picture.flags.writeable = True
     return last

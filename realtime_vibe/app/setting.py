@@ -3,7 +3,8 @@
 Nothing heavy is imported here: `--help` reads it.
 """
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +84,13 @@ def setting(group: str, kind: Kind, default: Any, text: str, **more: Any) -> Any
 def option_name(name: str) -> str:
     """The spelling of a setting that users see: `max_frames` -> `max-frames`."""
     return name.replace("_", "-")
+
+
+def unknown_setting(name: str, known: Iterable[str]) -> str:
+    """What to say about a setting that is none of `known`, all spelled alike."""
+    close = difflib.get_close_matches(name, names := list(known), n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    return f"unknown setting '{one_line(name, 80)}'{hint}; expected one of {', '.join(names)}"
 
 
 def _shown(value: object) -> str:

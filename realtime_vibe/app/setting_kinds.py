@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from numbers import Integral, Real
 from pathlib import Path
+from typing import TypeGuard
 
 from realtime_vibe.app.setting import Kind
 from realtime_vibe.outputs.stream.address import parse_address
@@ -19,6 +21,16 @@ def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError
     return value
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number, of Python's or NumPy's."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number, of Python's, NumPy's or a fraction."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _path(value: object) -> Path:
@@ -51,9 +63,9 @@ def whole_number(low: int, high: float, metavar: str, expected: str) -> Kind:
     """A whole number, both ends included."""
 
     def check(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        if not _is_whole(value) or not low <= value <= high:
             raise ValueError
-        return value
+        return int(value)
 
     return Kind(expected=expected, check=check, parse=int, metavar=metavar)
 
@@ -62,9 +74,7 @@ def number(low: float, high: float, metavar: str = "", expected: str = "") -> Ki
     """A finite number, both ends included."""
 
     def check(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError
-        if not low <= value <= high:  # not a number is in no range
+        if not _is_number(value) or not low <= value <= high:  # not a number is in no range
             raise ValueError
         return float(value)
 
@@ -81,8 +91,8 @@ PORT = whole_number(1, 65535, "PORT", "a port from 1 to 65535, such as 8765")
 
 
 def _source(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)  # `source = 0` in a file means the first camera
+    if _is_whole(value) and value >= 0:
+        return str(int(value))  # `source = 0` in a file means the first camera
     if isinstance(value, Path):
         return str(value)
     return _text(value)

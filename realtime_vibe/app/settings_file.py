@@ -1,12 +1,11 @@
 """Settings files, and how a file, the command line and the defaults make one `LiveConfig`."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from realtime_vibe.app.setting import option_name
+from realtime_vibe.app.setting import option_name, unknown_setting
 from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed, setting_names
 from realtime_vibe.errors import ConfigError, one_line
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
@@ -82,8 +81,4 @@ def _field_name(key: str) -> str:
     name = key.replace("-", "_")
     if name in SETTINGS:
         return name
-    close = difflib.get_close_matches(option_name(name), setting_names(), n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
-    raise ConfigError(
-        f"unknown setting '{one_line(key, 80)}'{hint}; expected one of {', '.join(setting_names())}"
-    )
+    raise ConfigError(unknown_setting(option_name(name), setting_names()))

@@ -13,6 +13,11 @@ from realtime_vibe.sources.picture_sequence import PictureSequence
 from realtime_vibe.system.timing import Clock
 
 DEFAULT_FPS = 30.0
+_ADVICE = {
+    "f": "; from 0..1: (255 * picture).astype('uint8')",
+    "u": "; from 16 bits: (picture >> 8).astype('uint8')",
+}
+"""By the kind of numbers."""
 
 
 class GivenFrames(PictureSequence):
@@ -57,21 +62,31 @@ class GivenFrames(PictureSequence):
             picture = next(self._frames)
         except StopIteration:
             return None
-        shape = getattr(picture, "shape", None)
-        is_picture = shape is not None and len(shape) in {2, 3} and picture.dtype == np.uint8
-        try:
-            image = to_bgr8(picture) if is_picture else None
-        except ShapeError as error:
-            raise SourceError(f"frames: picture {self._index}: {error}") from None
-        if image is None:
-            got = type(picture).__name__
-            got = got if shape is None else f"an array of shape {shape} of {picture.dtype}"
-            raise SourceError(
-                f"frames: picture {self._index} is {got}, expected an array (height, width, 3) of uint8, "
-                "blue first"
-            )
-        # The program may use the array again for its next picture.
-        return np.array(image) if np.may_share_memory(image, picture) else image
+        image = as_picture(picture, f"frames: picture {self._index}")
+        # The program may use the array again for its next picture, unless it is locked.
+        is_lent = image.flags.writeable and np.may_share_memory(image, picture)
+        return np.array(image) if is_lent else image
 
     def _nothing(self) -> str:
         return "frames: not one picture came"
+
+
+def as_picture(given: Any, name: str) -> ImageArray:
+    """What a program gives as a picture, (H, W, 3) uint8 BGR; may share its memory.
+
+    Raises:
+        SourceError: it is none; `name` is what to call it.
+    """
+    shape = getattr(given, "shape", None)
+    kind = getattr(given, "dtype", None)
+    try:
+        image = to_bgr8(given) if kind == np.uint8 and shape and len(shape) in {2, 3} else None
+    except ShapeError as error:
+        raise SourceError(f"{name}: {error}") from None
+    if image is None:
+        got = type(given).__name__ if shape is None else f"an array of shape {shape} of {kind}"
+        advice = _ADVICE.get(getattr(kind, "kind", ""), "") if shape else ""
+        raise SourceError(
+            f"{name} is {got}, expected an array (height, width, 3) of uint8, blue first{advice}"
+        )
+    return image

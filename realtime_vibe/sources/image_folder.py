@@ -103,17 +103,14 @@ def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:
     Raises:
         SourceError: there are none.
     """
-    images = [path for path in folder.iterdir() if is_image(path)]
-    if not images:
-        videos = Counter(
-            path.suffix for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES
-        )
-        for suffix, _ in videos.most_common(1):
+    found = list(folder.iterdir())
+    for suffix, _ in Counter(path.suffix for path in found if is_video(path)).most_common(1):
+        if not any(map(is_image, found)):
             raise SourceError(
                 f"{folder}: holds no images, which would be played as one film; for its videos give "
                 f"the pattern '{folder / f'*{suffix}'}'"
             )
-    return ImageFolder(str(folder), images, fps=fps, paced=paced)
+    return ImageFolder(str(folder), list(filter(is_image, found)), fps=fps, paced=paced)
 
 
 def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
@@ -126,12 +123,22 @@ def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
     found = tuple(Path(anchor or ".").glob(pattern[len(anchor) :]))
     if not found:
         raise SourceError(f"{pattern}: no file matches this pattern, expected images or films")
-    return ImageFolder(pattern, [path for path in found if is_image(path)], fps=fps, paced=paced)
+    images = list(filter(is_image, found))
+    if not images and (videos := sorted(filter(is_video, found))):
+        raise SourceError(
+            f"{pattern}: matches {len(videos)} videos, expected images or a single video such as {videos[0]}"
+        )
+    return ImageFolder(pattern, images, fps=fps, paced=paced)
 
 
 def is_image(path: Path) -> bool:
     """Whether the name ends like an image's and the file is there."""
     return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def is_video(path: Path) -> bool:
+    """Whether the name ends like a video's."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:

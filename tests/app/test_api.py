@@ -65,8 +65,14 @@ def test_given_pictures_and_a_single_one(tmp_path):
     assert len(realtime_vibe.process_image(pictures[0]).people) == 1
     with pytest.raises(realtime_vibe.RealtimeVibeError, match="one of them"):
         realtime_vibe.stream(0, frames=[])
-    with pytest.raises(realtime_vibe.RealtimeVibeError, match="None"):
-        realtime_vibe.process_image(None)
+    for wrong, message in [
+        ((None, {}), "None"),
+        ((pictures[0], {"every_frame": False}), "every_frame is for films"),
+        ((pictures[0], {"frames": pictures}), "frames is for films"),
+        ((pictures[0] / 255, {}), "of float64, expected"),
+    ]:
+        with pytest.raises(realtime_vibe.RealtimeVibeError, match=message):
+            realtime_vibe.process_image(wrong[0], **wrong[1])
 
 
 def test_names_lead_to_the_arrays():
@@ -182,8 +188,8 @@ def test_outputs_are_written_while_streaming(tmp_path):
 def test_every_mistake_is_one_kind_of_error(subtests):
     for settings, message in [
         ({"source": "nowhere.mp4"}, "nowhere.mp4"),
-        ({"smoth": 1}, "smoth"),
-        ({"view": "both"}, "view"),
+        ({"smoth": 1}, "did you mean 'smooth'"),
+        ({"view": "both"}, "opens no windows"),
         ({"smooth": 7}, "smooth"),
         ({"source": CLIP, "engine": "none-such"}, "none-such"),
     ]:

@@ -1,8 +1,10 @@
 """Covers the settings: their defaults, the TOML file, precedence, and what is said about mistakes."""
 
 from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -202,6 +204,17 @@ def test_smooth_is_in_range_or_refused(value: float) -> None:
     else:
         with pytest.raises(ConfigError, match="smooth"):
             LiveConfig(smooth=value)
+
+
+def test_numbers_may_be_of_numpy_and_fractions() -> None:
+    config = LiveConfig(fps=Fraction(30000, 1001), max_people=np.int64(2), source=np.int64(0))
+    assert config.fps == pytest.approx(29.97, abs=1e-3)
+    assert (type(config.fps), type(config.max_people), config.source) == (float, int, "0")
+    for value in (np.float32(25), np.int64(25)):
+        assert LiveConfig(fps=value).fps == 25.0
+    for value in (np.bool_(True), "25", 10**400, 25j):
+        with pytest.raises(ConfigError, match="fps is"):
+            LiveConfig(fps=value)
 
 
 def test_names_are_spelled_as_options() -> None:

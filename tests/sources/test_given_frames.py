@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.sources.given_frames import GivenFrames
+from realtime_vibe.sources.given_frames import GivenFrames, as_picture
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
 
@@ -44,8 +44,10 @@ def test_what_is_no_picture_is_said(subtests: pytest.Subtests) -> None:
         with subtests.test(pictures=pictures):
             with pytest.raises(SourceError, match="frames: "):
                 GivenFrames(pictures).open()
-            with pytest.raises(SourceError, match="rate of -1"):
-                GivenFrames([], fps=-1)
+    with pytest.raises(SourceError, match="rate of -1"):
+        GivenFrames([], fps=-1)
+    with pytest.raises(SourceError, match=r"255 \* picture"):
+        as_picture(PICTURE.astype(np.float32), "the picture")
 
 
 def test_arrays_of_any_kind_and_order_are_copied_into_rows(
@@ -67,3 +69,12 @@ def test_arrays_of_any_kind_and_order_are_copied_into_rows(
             assert frame.image_bgr.flags.c_contiguous
             assert not np.may_share_memory(frame.image_bgr, color)
             np.testing.assert_array_equal(frame.image_bgr[..., :1], picture[..., :1])
+
+
+def test_a_locked_array_is_not_copied(stop: threading.Event) -> None:
+    locked = PICTURE.copy()
+    locked.flags.writeable = False
+    with GivenFrames([locked]) as source:
+        frame = source.read(stop)
+    assert frame is not None
+    assert np.may_share_memory(frame.image_bgr, locked)

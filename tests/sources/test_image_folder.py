@@ -126,6 +126,9 @@ def test_patterns(tmp_path: Path, stop: threading.Event, monkeypatch: pytest.Mon
             assert len(read_all(source, stop)) == count
     with pytest.raises(SourceError, match=r"c\*\.png"):
         glob_source("c*.png", fps=30.0, paced=False)
+    Path("c.mp4").touch()
+    with pytest.raises(SourceError, match=r"1 videos.*such as c\.mp4"):
+        glob_source("c*", fps=30.0, paced=False)
 
 
 def test_paced(tmp_path: Path, stop: threading.Event) -> None:
