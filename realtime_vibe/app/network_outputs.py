@@ -72,6 +72,7 @@ class NetworkOutputs:
         if self._mirror and (self._vmc or self._vrchat):
             logger.info("avatars move as in a mirror; --no-mirror-avatar keeps left and right")
         for address in self._vmc:
+            logger.info("an avatar is moved at %s (VMC)", address)
             yield VmcSink(
                 address,
                 avatar=self._avatar,
@@ -81,6 +82,7 @@ class NetworkOutputs:
                 lock=self._lock,
             ).start()
         for address in self._vrchat:
+            logger.info("trackers are sent to %s (VRChat)", address)
             yield VrchatSink(
                 address, mirror=self._mirror, max_rate_hz=self._rate_hz, lock=self._lock
             ).start()

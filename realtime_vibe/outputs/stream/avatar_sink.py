@@ -35,10 +35,11 @@ class AvatarSink(NewestSender):
         max_rate_hz: float | None = None,
         lock: PersonLock | None = None,
     ) -> None:
-        sender = DatagramSender(address)
+        name = f"{self.protocol} {address}"
+        sender = DatagramSender(address, name)
         self._room, self._leading = HumanoidRoom(mirror=mirror), LeadingPerson(lock)
         super().__init__(
-            f"{self.protocol} {address}",
+            name,
             lambda result: sender.send(self.datagrams(result)),
             sender.close,
             max_rate_hz=max_rate_hz,

@@ -1,6 +1,7 @@
 """Covers the thread of network outputs: newest wins, rate, trouble that passes, an end without a rest."""
 
 import logging
+import socket
 import threading
 import time
 
@@ -10,6 +11,7 @@ from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.datagrams import DatagramSender
 from realtime_vibe.outputs.stream.newest_sender import NewestSender
 from tests.outputs.stream.posed_body import result_of
+from tests.outputs.stream.udp_receiver import UdpReceiver
 
 
 class _Network:
@@ -111,6 +113,26 @@ def test_closing_without_a_start_and_closing_during_a_long_rest() -> None:
     started_s = time.perf_counter()
     sender.close()
     assert time.perf_counter() - started_s < 5.0  # of 10
+
+
+def test_a_receiver_that_is_missing_comes_and_goes_is_said_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with UdpReceiver() as gone:
+        port = gone.port
+    caplog.set_level(logging.INFO)
+    datagrams = DatagramSender(Address(host="127.0.0.1", port=port), "net-g")
+    for _ in range(3):
+        datagrams.send([b"a", b"b"])
+        datagrams.send([])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", port))
+        for _ in range(3):
+            datagrams.send([b"c"])
+        assert [receiver.recv(9) for _ in range(3)] == [b"c"] * 3
+    datagrams.close()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.text.count("net-g") == 2
 
 
 def test_an_address_nothing_can_be_sent_to_is_an_error_of_the_network() -> None:
