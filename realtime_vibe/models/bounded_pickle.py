@@ -56,6 +56,19 @@ class BoundedUnpickler(pickle._Unpickler):
         self._tuples: dict[int, tuple[object, int]] = {}
         """By identity: the tuple, which is kept so that no other gets its place, and how many are in it."""
 
+    def load(self) -> Any:
+        """The content.
+
+        Raises:
+            Exception: it is none, is cut off, or grows without end.
+        """
+        try:
+            return super().load()
+        except KeyError:  # of the operations: Python names a number
+            raise pickle.UnpicklingError(
+                "it is no pickle, or a damaged one; downloads without a log-in are web pages"
+            ) from None
+
     def weigh_tuple(self) -> None:
         """Of the tuple that was made last."""
         made = self.stack[-1]

@@ -160,6 +160,12 @@ def test_flipped_bytes_raise_nothing_but_our_error(tmp_path):
     assert refused > 100
 
 
+def test_what_is_no_pickle_is_said(tmp_path, subtests):
+    for content in [b"<!DOCTYPE html>", b"\0\0\0 ftypisom"]:
+        with subtests.test(content=content), pytest.raises(DatasetError, match="is no pickle"):
+            load_pickle(_write(tmp_path / "SMPL_NEUTRAL.pkl", content))
+
+
 def test_a_missing_file_is_said_with_the_callers_error(tmp_path):
     with pytest.raises(BodyModelError, match=r"none\.pkl: cannot be read"):
         load_pickle(tmp_path / "none.pkl", error=BodyModelError)
