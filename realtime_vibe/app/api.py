@@ -20,7 +20,7 @@ from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.app.streamed import StreamedFrame
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.outputs.stats import StatsCollector
-from realtime_vibe.packets import ImageArray
+from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.given_frames import GivenFrames, as_picture
 from realtime_vibe.system.closing import ClosedByWith
@@ -79,17 +79,24 @@ class LiveStream(ClosedByWith):
     def __next__(self) -> StreamedFrame:
         if self._is_closed:
             raise StopIteration
+        result = self._taken()
+        if result is None:
+            self.close()  # outside of any handler, so that what an output raises gets to the caller
+            raise StopIteration
+        return StreamedFrame(result)
+
+    def _taken(self) -> FrameResult | None:
+        """The next result; None when there will be none."""
         try:
             live = self._opened()
             while (result := live.take(_WAIT_S)) is None:
                 pass
         except SlotClosed:
-            self.close()
-            raise StopIteration from None
+            return None
         except BaseException:
             self.close()
             raise
-        return StreamedFrame(result)
+        return result
 
     def __enter__(self) -> Self:
         self._opened()

@@ -17,7 +17,9 @@ from realtime_vibe.app.api import LiveStream
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
+from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.outputs.record.recording_spool import SpoolWriter
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.system.threads import SlotClosed
 
@@ -183,6 +185,21 @@ def test_outputs_are_written_while_streaming(tmp_path):
     assert len(list(realtime_vibe.stream(CLIP, max_frames=4, record=path))) == 4
     with path.open("rb") as file, np.load(file) as motion:
         assert len(motion["poses"]) == 4
+
+
+def test_an_output_that_failed_is_raised_at_the_end(tmp_path, monkeypatch):
+    def fill_up(writer, rows):
+        if writer.num_rows == 2:
+            raise OutputError("the disk is full")
+        append(writer, rows)
+
+    append = SpoolWriter.append
+    monkeypatch.setattr(SpoolWriter, "append", fill_up)
+    results = realtime_vibe.stream(CLIP, max_frames=4, record=tmp_path / "o.npz")
+    for _ in range(4):
+        next(results)
+    with pytest.raises(OutputError, match=r"o\.npz ends early: the disk is full"):
+        next(results)
 
 
 def test_every_mistake_is_one_kind_of_error(subtests):
