@@ -1,6 +1,7 @@
 """Turns motion files into each other, and the spool of a recording that was cut off into what it was to become."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -190,7 +191,9 @@ def _take_of_bvh(source: Path, settings: ConvertSettings) -> Take:
 @contextmanager
 def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iterator[Take]:
     """The rows go through a spool, so that hours need no more memory than minutes."""
-    with TemporaryDirectory(prefix="realtime-vibe-") as folder, ExitStack() as opened:
+    with ExitStack() as opened:
+        folder = TemporaryDirectory(prefix="realtime-vibe-")
+        opened.callback(folder.cleanup)
         with open_npz(source, MotionFileError, "expected an .npz of motion") as archive:
             motion = NpzMotion(archive)
             names = names_of_keypoints(motion.facts) if motion.is_ours else ()
@@ -198,8 +201,10 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
             facts = replace(_facts(settings), gender=gender, keypoint_names=names)
             needs_skin = with_mesh or not motion.is_ours
             skin = _default_skin(settings) if needs_skin else None
-            writer = SpoolWriter(Path(folder) / f"rows{_PART}", facts)
+            writer = SpoolWriter(Path(folder.name) / f"rows{_PART}", facts)
             opened.callback(writer.close)
+            if sys.platform != "win32":
+                folder.cleanup()  # the open file goes with the process, also where that is killed
             for rows in _rows_of_npz(source, motion, skin, settings):
                 writer.append(rows)
         yield Take(rows=spool_of(writer).rows, facts=facts, skin=skin)

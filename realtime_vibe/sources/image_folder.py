@@ -10,11 +10,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realtime_vibe.errors import RealtimeVibeError, SourceError
+from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
 from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.sources.picture_sequence import PictureSequence
+from realtime_vibe.system.file_boundary import read_regular
 from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ SUFFIXES = frozenset(
 )
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 DEFAULT_FPS = 30.0
+_MOST_BYTES = 1 << 30
+"""Of a picture; OpenCV has its own limit of pixels."""
 
 
 class ImageFolder(PictureSequence):
@@ -151,7 +154,7 @@ def read_image(path: Path) -> ImageArray | None:
     """An image as (H, W, 3) uint8 BGR; None when it cannot be read."""
     try:
         # Not cv2.imread: on Windows it does not open names outside the system's code page.
-        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+        encoded = np.frombuffer(read_regular(path, _MOST_BYTES), np.uint8)
         return to_bgr8(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
-    except (OSError, cv2.error, RealtimeVibeError):
+    except Exception:  # noqa: BLE001 - whatever it became since the folder was listed: it is no image
         return None

@@ -33,8 +33,8 @@ def read_track(path: Path) -> VideoTrack:
         with path.open("rb") as file:
             index = _index(file)
         return VideoTrack() if index is None else _track(index)
-    except (OSError, struct.error, IndexError, StopIteration):
-        return VideoTrack()  # damaged: FFmpeg says what is wrong
+    except Exception:  # noqa: BLE001 - damaged: FFmpeg says what is wrong
+        return VideoTrack()
 
 
 def _index(file: BinaryIO) -> bytes | None:

@@ -187,9 +187,8 @@ def open_video(path: Path) -> FilmCapture:
     capture = open_file(path)
     if not capture.isOpened():
         capture.release()
-        with path.open("rb") as file:
-            head = file.read(SNIFFED_BYTES)
-        raise SourceError(f"{path}: {what_is_no_film(head, path.suffix)}")
+        with file_boundary(path, SourceError), open_regular(path) as file:
+            raise SourceError(what_is_no_film(file.read(SNIFFED_BYTES), path.suffix))
 
     def reopen() -> Capture:
         return open_file(path)

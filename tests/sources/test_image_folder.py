@@ -1,8 +1,10 @@
 """Folders, patterns and single images: order, formats, and images that cannot be read."""
 
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -104,6 +106,28 @@ def test_unreadable_images_are_skipped_and_counted(
     assert [frame.captured_at_s for frame in frames] == pytest.approx([0.1, 0.4])
     assert sum("skipped" in record.message for record in caplog.records) == 3
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_what_becomes_of_an_image_after_it_was_found_ends_no_film(
+    tmp_path: Path, stop: threading.Event
+) -> None:
+    changes: list[Callable[[Path], object]] = [
+        os.mkfifo,
+        Path.mkdir,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: (path.touch(), os.truncate(path, 1 << 42)),
+        lambda _: None,
+    ]
+    paths = [save(tmp_path / f"{number}.png", grey(number)) for number in range(7)]
+    with folder_source(tmp_path, fps=10.0, paced=False) as source:
+        for path, change in zip(paths[1:], changes, strict=False):
+            path.unlink()
+            change(path)
+        frames = read_all(source, stop)
+    assert [frame.captured_at_s for frame in frames] == pytest.approx([0.0, 0.6])
+    assert source.skipped == len(changes)
 
 
 def test_nothing_readable(tmp_path: Path) -> None:

@@ -63,7 +63,9 @@ def test_what_an_edit_list_leaves_out_is_not_missing(
 
 
 def test_what_is_no_mp4_says_nothing(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    for content in [b"", b"\0" * 64, struct.pack(">I4s", 16, b"moov") + b"\0\0\0\x20trak"]:
+    cut_off = struct.pack(">I4s", 16, b"moov") + b"\0\0\0\x20trak"
+    beyond_any_end = struct.pack(">I4sQ", 1, b"ftyp", 2**64 - 1)
+    for content in [b"", b"\0" * 64, cut_off, beyond_any_end]:
         with subtests.test(content=content):
             path = tmp_path / "a.mp4"
             path.write_bytes(content)
