@@ -27,9 +27,10 @@ def one_line(value: object, length: int = _MESSAGE_LENGTH) -> str:
 
 
 _LOG_IN = re.compile(
+    r"(?!/?NAME:PASSWORD@)(?:"  # advice of ours
     r"(?<=:/)(/?)[^\s/'\"]*:[^\s'\"]*@"  # scheme://name:password@, one slash forgotten or not
     r"|(?<=://)[^\s/@'\"]+@"  # scheme://name@
-    r"|\b[\w.+-]+:[^\s/\\'\"]+@(?=[\w\[])"  # name:password@host
+    r"|\b[\w.+-]+:[^\s/\\'\"]+@(?=[\w\[]))"  # name:password@host
 )
 _SECRET = re.compile(
     r"([?&;](?:\w*pass\w*|\w*pwd|\w*token|\w*key|auth\w*|\w*secret|sig\w*)=)[^&\s'\"]+",

@@ -1,5 +1,6 @@
 """The kinds of values that settings take: texts, numbers, paths, addresses and the like."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Integral, Real
@@ -12,9 +13,10 @@ from realtime_vibe.outputs.view.background import parse_background
 
 
 def _text(value: object) -> str:
+    """A text; `~/` is the home folder, as shells have it that never see settings files and `--source=~/..`."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError
-    return value
+    return os.path.expanduser(value) if value.startswith(("~/", "~\\")) else value  # noqa: PTH111 - of texts
 
 
 def _flag(value: object) -> bool:

@@ -99,6 +99,10 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
         return folder_source(path, fps=assumed_fps, paced=paced)
     if is_image(path):
         return ImageFolder(path.name, [path], fps=assumed_fps, paced=paced)
+    if not path.exists() and (numbered := re.sub(r"%0?\d*d", "*", path.name)) != path.name:
+        raise SourceError(
+            f"{spec}: numbers are not written so here; give the pattern '{path.with_name(numbered)}'"
+        )
     if not path.exists() and GLOB_MARKS.search(spec):
         return glob_source(spec, fps=assumed_fps, paced=paced)
     if is_pipe(path):

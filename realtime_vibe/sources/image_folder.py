@@ -107,13 +107,15 @@ def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:
         SourceError: there are none.
     """
     found = list(folder.iterdir())
+    images = list(filter(is_image, found))
     for suffix, _ in Counter(path.suffix for path in found if is_video(path)).most_common(1):
-        if not any(map(is_image, found)):
+        advice = f"for its videos give the pattern '{folder / f'*{suffix}'}'"
+        if not images:
             raise SourceError(
-                f"{folder}: holds no images, which would be played as one film; for its videos give "
-                f"the pattern '{folder / f'*{suffix}'}'"
+                f"{folder}: holds no images, which would be played as one film; {advice}"
             )
-    return ImageFolder(str(folder), list(filter(is_image, found)), fps=fps, paced=paced)
+        logger.warning("%s: its images are played as one film; %s", folder, advice)
+    return ImageFolder(str(folder), images, fps=fps, paced=paced)
 
 
 def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:

@@ -206,6 +206,16 @@ def test_smooth_is_in_range_or_refused(value: float) -> None:
             LiveConfig(smooth=value)
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    config = LiveConfig(source="~/a.mp4", record="~/o.npz", engine="~/e", backend="~")
+    assert Path(config.source) == tmp_path / "a.mp4"
+    assert config.record == (tmp_path / "o.npz",)
+    assert Path(config.engine) == tmp_path / "e"
+    assert config.backend == "~"
+
+
 def test_numbers_may_be_of_numpy_and_fractions() -> None:
     config = LiveConfig(fps=Fraction(30000, 1001), max_people=np.int64(2), source=np.int64(0))
     assert config.fps == pytest.approx(29.97, abs=1e-3)

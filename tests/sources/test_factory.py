@@ -84,6 +84,7 @@ def test_one_clear_line_for_nonsense(subtests: pytest.Subtests) -> None:
         "ask",
         "nope.mp4",
         "nope/*.png",
+        "nope/img_%03d.png",
         "ftp://host/x",
         "-1",
         "webcam",

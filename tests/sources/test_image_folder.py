@@ -130,7 +130,7 @@ def test_what_becomes_of_an_image_after_it_was_found_ends_no_film(
     assert source.skipped == len(changes)
 
 
-def test_nothing_readable(tmp_path: Path) -> None:
+def test_nothing_readable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(SourceError, match="holds no images"):
         folder_source(tmp_path, fps=30.0, paced=False)
     (tmp_path / "a.MP4").write_bytes(b"")
@@ -139,6 +139,7 @@ def test_nothing_readable(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(SourceError, match="not one of 1 images"):
         folder_source(tmp_path, fps=30.0, paced=False).open()
+    assert "for its videos" in caplog.text  # which are not played
 
 
 def test_patterns(tmp_path: Path, stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,7 @@ def test_ordinary_text_stays() -> None:
         "C:\\\\clips\\a@b.mp4",
         "see https://docs.example.org/a@2",
         "size=640x480@30",
+        "write http://NAME:PASSWORD@HOST/..",
     ):
         assert without_secrets(text) == text
 
