@@ -1,21 +1,18 @@
 """The first camera that works, else the bundled demo clip."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.packets import Frame
-from realtime_vibe.sources.base import FrameSource, SourceInfo
+from realtime_vibe.sources.base import ChosenSource, FrameSource
 from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.video_file import VideoFile
-from realtime_vibe.system.closing import OpenedByWith
 
 logger = logging.getLogger(__name__)
 
 
-class AutoSource(OpenedByWith):
+class AutoSource(ChosenSource):
     """Tries every camera in turn; where none delivers, plays the demo clip and says so.
 
     Args:
@@ -32,16 +29,6 @@ class AutoSource(OpenedByWith):
         self._new_camera = new_camera
         self._cameras = cameras
         self._chosen: FrameSource = VideoFile(demo_clip_path(), paced=paced, loop=paced)
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the chosen source is like; valid after `open`."""
-        return self._chosen.info
-
-    @property
-    def status(self) -> str:
-        """What the chosen source says."""
-        return self._chosen.status
 
     def open(self) -> None:
         """Opens the first camera that delivers, else the clip.
@@ -64,14 +51,6 @@ class AutoSource(OpenedByWith):
             return
         logger.warning("no camera found: playing the bundled demo clip")
         self._chosen.open()
-
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame of the chosen source."""
-        return self._chosen.read(stop)
-
-    def close(self) -> None:
-        """Closes the chosen source."""
-        self._chosen.close()
 
 
 def _others(cameras: tuple[CameraInfo, ...], chosen: CameraInfo) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from realtime_vibe.packets import Frame
-from realtime_vibe.system.closing import Closable
+from realtime_vibe.system.closing import Closable, OpenedByWith
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +53,27 @@ class FrameSource(Closable, Protocol):
 
     def close(self) -> None:
         """Releases everything. May be called again, and from another thread: ends a waiting `read`."""
+
+
+class ChosenSource(OpenedByWith):
+    """A source that finds out which one it is when it is opened; all but `open` is that one's."""
+
+    _chosen: FrameSource
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the chosen source is like; valid after `open`."""
+        return self._chosen.info
+
+    @property
+    def status(self) -> str:
+        """What the chosen source says."""
+        return self._chosen.status
+
+    def read(self, stop: threading.Event) -> Frame | None:
+        """The next frame of the chosen source."""
+        return self._chosen.read(stop)
+
+    def close(self) -> None:
+        """Closes the chosen source."""
+        self._chosen.close()

@@ -7,7 +7,7 @@ import os
 import ssl
 import urllib.error
 import urllib.request
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from realtime_vibe.errors import SourceError, one_line, without_secrets
@@ -15,6 +15,8 @@ from realtime_vibe.errors import SourceError, one_line, without_secrets
 logger = logging.getLogger(__name__)
 
 ANSWER_S = 3.0
+PLAY_LIST_END = b"#EXT-X-ENDLIST"
+MOST_OF_A_PLAY_LIST = 1 << 20
 STATUS_HELP = {
     401: "it asks for a name and a password: write http://NAME:PASSWORD@HOST/..",
     403: "this user may not see it; check name and password, and the camera's settings",
@@ -26,8 +28,11 @@ STATUS_HELP = {
 }
 
 
-def check_web_address(url: str, name: str) -> None:
+def is_film_there(url: str, name: str) -> bool:
     """Asks an HTTP server whether a video can be there, before FFmpeg tries; `name` has no password.
+
+    Returns:
+        Whether what it has ends: a film of a stated length, or a play list that says that nothing will be added.
 
     Raises:
         SourceError: nothing answers, the server refuses, or what it has is a web page or a still picture.
@@ -43,14 +48,15 @@ def check_web_address(url: str, name: str) -> None:
     try:
         with urllib.request.build_opener(tls).open(request, timeout=ANSWER_S) as answer:
             _check_content(answer.headers, name)
+            return _ends(answer)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 401 and parts.username is not None:
-            return  # another kind of log-in, which FFmpeg knows
+            return False  # another kind of log-in, which FFmpeg knows
         raise SourceError(f"{name}: {_status(error)}{by_proxy(url)}") from None
     except (OSError, HTTPException) as error:
         if isinstance(error, HTTPException):
-            return  # no proper HTTP, as of some cameras
+            return False  # no proper HTTP, as of some cameras
         raise SourceError(
             f"{name}: no video stream answers there within {ANSWER_S:.0f} s{by_proxy(url)}; "
             "check the address, and that the camera or server is on and reachable"
@@ -89,6 +95,14 @@ def _check_content(headers: HTTPMessage, name: str) -> None:
         raise SourceError(
             f"{name}: is a web page ({kind}), expected a video; give the address of the stream itself"
         )
+
+
+def _ends(answer: HTTPResponse) -> bool:
+    kind = answer.headers.get_content_type()
+    if kind.endswith("mpegurl"):
+        return PLAY_LIST_END in answer.read(MOST_OF_A_PLAY_LIST)
+    is_film = kind.startswith("video/") or kind == "application/octet-stream"
+    return is_film and "Content-Length" in answer.headers
 
 
 def _status(error: urllib.error.HTTPError) -> str:

@@ -17,6 +17,7 @@ from realtime_vibe.sources.cameras import CameraInfo, list_cameras
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.sources.image_folder import ImageFolder
 from realtime_vibe.sources.live import LiveSource
+from realtime_vibe.sources.stream_url import WebSource
 from realtime_vibe.sources.streamed_video import StreamedVideo
 from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile
@@ -37,9 +38,9 @@ def test_each_spelling_finds_its_source(image: Path, demo_clip: Path) -> None:
         "12": LiveSource,
         "/dev/video0": LiveSource,
         "synthetic": SyntheticSource,
-        "http://127.0.0.1/live": LiveSource,
+        "http://127.0.0.1/live": WebSource,
         "rtsp://user:pw@127.0.0.1:554/live": LiveSource,
-        "http://127.0.0.1/clip.mp4": StreamedVideo,
+        "rtsp://127.0.0.1:554/clip.mp4": StreamedVideo,
         str(demo_clip): VideoFile,
         demo_clip.as_uri(): VideoFile,
         "no/such/file.mp4": VideoFile,

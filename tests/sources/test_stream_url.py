@@ -164,3 +164,16 @@ def test_recording_on_a_server_is_played_once(
     assert f"{count} of 94 frames" in caplog.text
     with pytest.raises(SourceError, match="404"):
         stream_source(f"{file_server}/absent.mp4").open()
+
+
+def test_what_a_server_says_to_have_an_end_is_a_film(
+    file_server: str, write_clip: Callable[..., Path], stop: threading.Event
+) -> None:
+    clip = write_clip("a.ts", 13, (64, 48), fourcc="MPG2")
+    clip.with_name("film").write_bytes(clip.read_bytes())
+    play_list = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.43,\na.ts\n#EXT-X-ENDLIST\n"
+    clip.with_name("list.m3u8").write_text(play_list)
+    for name in ("film", "list.m3u8"):
+        with stream_source(f"{file_server}/{name}") as source:
+            assert not source.info.is_live
+            assert sum(1 for _ in iter(lambda: source.read(stop), None)) >= 12
