@@ -40,7 +40,7 @@ from realtime_vibe.outputs.record.spool_reader import Spool, open_spool, spool_o
 from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
-from realtime_vibe.system.file_boundary import check_regular, file_boundary
+from realtime_vibe.system.file_boundary import check_regular, file_boundary, reason_of
 from realtime_vibe.system.npz_file import open_npz
 
 logger = logging.getLogger(__name__)
@@ -192,7 +192,8 @@ def _take_of_bvh(source: Path, settings: ConvertSettings) -> Take:
 def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iterator[Take]:
     """The rows go through a spool, so that hours need no more memory than minutes."""
     with ExitStack() as opened:
-        folder = TemporaryDirectory(prefix="realtime-vibe-")
+        with _temporary_files():
+            folder = TemporaryDirectory(prefix="realtime-vibe-")
         opened.callback(folder.cleanup)
         with open_npz(source, MotionFileError, "expected an .npz of motion") as archive:
             motion = NpzMotion(archive)
@@ -201,13 +202,27 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
             facts = replace(_facts(settings), gender=gender, keypoint_names=names)
             needs_skin = with_mesh or not motion.is_ours
             skin = _default_skin(settings) if needs_skin else None
-            writer = SpoolWriter(Path(folder.name) / f"rows{_PART}", facts)
+            with _temporary_files():
+                writer = SpoolWriter(Path(folder.name) / f"rows{_PART}", facts)
             opened.callback(writer.close)
             if sys.platform != "win32":
                 folder.cleanup()  # the open file goes with the process, also where that is killed
             for rows in _rows_of_npz(source, motion, skin, settings):
-                writer.append(rows)
+                with _temporary_files():
+                    writer.append(rows)
         yield Take(rows=spool_of(writer).rows, facts=facts, skin=skin)
+
+
+@contextmanager
+def _temporary_files() -> Iterator[None]:
+    """Says what to do where they find no room."""
+    try:
+        yield
+    except (OSError, OutputError) as error:
+        reason = reason_of(error.__cause__ or error)
+        raise OutputError(
+            f"no room for temporary files ({reason}): name a folder that has some by TMPDIR"
+        ) from error
 
 
 def _rows_of_npz(

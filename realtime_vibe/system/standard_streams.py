@@ -5,6 +5,7 @@ import faulthandler
 import io
 import os
 import sys
+import warnings
 from typing import Any, TextIO, cast
 
 
@@ -80,7 +81,7 @@ def make_lenient() -> None:
 
 
 def silence_libraries() -> None:
-    """Leaves stderr to this program: what libpng, FFmpeg, absl or LiteRT print there goes nowhere.
+    """Leaves stderr to this program: what libpng, FFmpeg, absl or LiteRT print there goes nowhere, nor do Python's warnings.
 
     The stack of a crash inside a library is still shown.
     """
@@ -92,4 +93,5 @@ def silence_libraries() -> None:
         os.dup2(nothing, 2)
         os.close(nothing)
         sys.stderr = cast(TextIO, LenientStream(own))
+        warnings.simplefilter("ignore")  # such as NumPy's, of a number in a file that does not fit
         faulthandler.enable(own)

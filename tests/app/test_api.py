@@ -187,6 +187,7 @@ def test_outputs_are_written_while_streaming(tmp_path):
         assert len(motion["poses"]) == 4
 
 
+@pytest.mark.fault
 def test_an_output_that_failed_is_raised_at_the_end(tmp_path, monkeypatch):
     def fill_up(writer, rows):
         if writer.num_rows == 2:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,15 @@ def recorded(tmp_path: Path) -> Path:
         for frame in posed_takes.results(np.arange(6) / 25, ids):
             recorder.write(frame)
     return path
+
+
+@pytest.mark.fault
+def test_no_room_for_temporary_files_is_one_line(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(OutputError, match=r"temporary files.*TMPDIR"):
+        convert(recorded, tmp_path / "o.csv", PLAIN)
 
 
 def _amass(path: Path, **changes: object) -> Path:

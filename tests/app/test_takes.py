@@ -350,6 +350,7 @@ def test_the_world_of_every_moment_is_recorded(tmp_path: Path) -> None:
         np.testing.assert_allclose(motion["trans"][0] + rest, expected, atol=1e-5)
 
 
+@pytest.mark.fault
 def test_a_run_stopped_while_it_writes_says_how_to_complete_the_recording(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,12 +46,13 @@ def test_characters_a_terminal_lacks_are_spelled_out():
 def test_libraries_write_nowhere_and_a_closed_stderr_is_no_file(tmp_path):
     """One process without stderr, in which the next file would get its number."""
     code = """
-import os, sys
+import os, sys, warnings
 from realtime_vibe.system.standard_streams import make_lenient, silence_libraries
 make_lenient()
 silence_libraries()
 with open(sys.argv[1], "w") as kept:
     os.write(2, b"libpng warning")
+    warnings.warn("overflow encountered in cast")
     print("ours", file=sys.stderr)
     kept.write("row")
 """

@@ -143,6 +143,7 @@ def test_another_body_than_the_recorded_one_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault
 def test_keys_rise_also_where_times_stand_still_or_days_have_passed() -> None:
     for times_s in (np.zeros(5), 6e5 + np.arange(5) / 60, np.arange(5) * 1e-45, TIMES_S):
         keys = strictly_rising(times_s)

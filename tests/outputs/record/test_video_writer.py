@@ -148,6 +148,7 @@ def test_a_video_that_was_cut_is_told(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.fault
 def test_a_video_without_a_frame_is_no_file(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "o.mkv", fps=30)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
