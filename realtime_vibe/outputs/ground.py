@@ -53,6 +53,8 @@ class GroundLevel:
         self._since_s = math.nan
         self._lowest_m = self._speed_m_s = math.nan
         self._of: frozenset[int] = frozenset()
+        self.is_guess = False
+        """Whether nobody's feet were seen yet: legs out of view hang, and the floor is right below them."""
 
     @property
     def is_known(self) -> bool:
@@ -60,13 +62,15 @@ class GroundLevel:
         return math.isfinite(self.level_m)
 
     def follow(self, result: FrameResult) -> None:
-        """Takes in everybody in view whose feet are in the picture; of others the first guess alone."""
+        """Takes in everybody in view whose feet are in the picture; others until somebody's are."""
         ids = frozenset(person.person.track_id for person in result.people)
         if not ids & self._of:
-            self.level_m = math.nan
+            self.level_m, self.is_guess = math.nan, True
         self._of = ids
-        standing = [person for person in result.people if _feet_are_in_view(person, result)]
-        people = standing if standing or self.is_known else result.people
+        height_px = result.frame.image_bgr.shape[0]
+        standing = [person for person in result.people if feet_are_in_view(person, height_px)]
+        self.is_guess = self.is_guess and not standing
+        people = result.people if self.is_guess else standing
         if people:
             lowest_m = max(float(person.mesh.vertices[:, 1].max()) for person in people)
             self.update(lowest_m, result.frame.captured_at_s)
@@ -83,7 +87,8 @@ class GroundLevel:
                 self._speed_m_s += smoothing_share(dt_s, _SPEED_S) * (speed_m_s - self._speed_m_s)
             self._lowest_m = lowest_m
             slowest_s = RESTED_S if self._speed_m_s < _RESTS_M_S else RISE_S
-            rise_s = min(max(now_s - self._since_s, FALL_S), slowest_s)
+            age_s = 0.0 if self.is_guess else now_s - self._since_s
+            rise_s = min(max(age_s, FALL_S), slowest_s)
             share = smoothing_share(dt_s, FALL_S if lowest_m > self.level_m else rise_s)
             self.level_m = (
                 lowest_m if share == 1.0 else (self.level_m + share * (lowest_m - self.level_m))
@@ -97,14 +102,13 @@ class GroundLevel:
         self._lowest_m += down_m
 
 
-def _feet_are_in_view(person: PersonResult, result: FrameResult) -> bool:
-    """Whether an ankle, or without landmarks the lower edge of the box, lies inside the picture and is seen."""
-    height = result.frame.image_bgr.shape[0]
+def feet_are_in_view(person: PersonResult, height_px: float = math.inf) -> bool:
+    """Whether an ankle, or without landmarks the lower edge of the box, lies inside a picture so high and is seen."""
     marks = person.person.landmarks
     if marks is None:
-        return bool(person.person.bbox_xyxy[3] < height)
+        return bool(person.person.bbox_xyxy[3] < height_px)
     ankles = list(_ANKLES)
-    is_inside = marks.image_px[ankles, 1] < height
+    is_inside = marks.image_px[ankles, 1] < height_px
     return bool((is_inside & (marks.visibility[ankles] > _SEEN)).any())
 
 

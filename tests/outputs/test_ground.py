@@ -76,6 +76,11 @@ def test_only_feet_in_view_set_the_floor_and_a_newcomer_has_one_of_their_own() -
     assert ground.level_m == np.float32(1.6)
     ground.follow(_standing(0.06, 1, 0.9, height - 1))
     assert ground.level_m == np.float32(0.9)
+    for index in range(30):  # half a body that comes nearer does not float
+        ground.follow(_standing(0.1 + index / 30, 2, 1.6 - index / 30, height + 50))
+    assert abs(ground.level_m - (1.6 - 29 / 30)) < 0.1
+    ground.follow(_standing(1.1, 1, 0.9, height - 1))
+    assert ground.level_m == np.float32(0.9)
 
 
 def test_a_young_floor_rises_within_its_age() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from realtime_vibe.geometry.axes import MIRROR_X, R_UNITY_WORLD, T_WORLD_CAMERA
 from realtime_vibe.geometry.smpl_joints import HUMANOID_BONES, PARENTS
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed, rest_joints, world_rotations
-from realtime_vibe.outputs.ground import GroundLevel
+from realtime_vibe.outputs.ground import GroundLevel, feet_are_in_view
 from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
@@ -76,6 +76,7 @@ class HumanoidRoom:
     def __init__(self, *, mirror: bool = False) -> None:
         self._mirror = mirror
         self._floor = GroundLevel()
+        self._floor.is_guess = True
         self._origin: FloatArray | None = None
         self._world: FloatArray = T_WORLD_CAMERA
         self._bones_of: FloatArray | None = None
@@ -95,6 +96,7 @@ class HumanoidRoom:
         unity = R_UNITY_WORLD @ world[:3]
         turns, offset = unity[:, :3], unity[:, 3]
         self._turn_with(world, person.mesh.joints[0])
+        self._floor.is_guess = self._floor.is_guess and not feet_are_in_view(person)
         local = np.empty((NUM_BONES, 3, 3), np.float32)
         np.multiply(person.params.body_pose[: NUM_BONES - 1], _MIRRORED, out=local[1:])
         np.multiply(turns @ person.params.global_orient, MIRROR_X, out=local[0])
