@@ -103,7 +103,8 @@ class ReadSession:
         capture = self._open_capture(self._stopping)
         try:
             self.fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))
-            self.frame_count = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            if self.fps is not None:
+                self.frame_count = plausible_count(capture.get(cv2.CAP_PROP_FRAME_COUNT))
             self.last_sign_s = self._clock()
             self.is_open = True
             self._read_all(capture)

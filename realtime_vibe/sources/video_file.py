@@ -91,7 +91,8 @@ class VideoFile(OpenedByWith):
             )
         self._pending: Picture | None = first
         fps = plausible_fps(self._capture.get(cv2.CAP_PROP_FPS))
-        count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        # A count is mostly made of duration and rate: without a rate, as of DV, it is made of nothing.
+        count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) if fps else None
         self._media_clock = MediaClock.of_film(self._path.name, fps, count, self._asked_fps)
         self.info = SourceInfo(
             name=self._path.name,

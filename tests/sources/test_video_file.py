@@ -84,6 +84,16 @@ def test_grey_video(ffmpeg: Callable[..., Path], stop: threading.Event) -> None:
         assert {frame.image_bgr.shape for frame in read_all(source, stop)} == {(48, 64, 3)}
 
 
+def test_a_film_without_a_rate_promises_no_number_of_frames(
+    ffmpeg: Callable[..., Path], stop: threading.Event
+) -> None:
+    source = "testsrc=s=720x576:r=25:d=0.1"
+    path = ffmpeg("a.dv", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p")
+    with VideoFile(path) as film:
+        assert (film.info.fps, film.info.frame_count) == (None, None)  # OpenCV says 7200
+        assert len(read_all(film, stop)) >= 2
+
+
 def test_cut_off_file_plays_what_it_has(
     demo_clip: Path, tmp_path: Path, stop: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
