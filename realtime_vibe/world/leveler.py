@@ -35,7 +35,7 @@ _SAME_S = 1.5
 _STILL_M_S, _SPEED_S = 0.25, 0.15
 """A centre of mass that moves slower across the line of sight is at rest, by a low-pass of this time [s]."""
 _FARTHEST_RAD = math.radians(50.0)
-_TILT_RAD = (math.radians(5.0), math.radians(18.0))
+_TILT_RAD = (math.radians(6.5), math.radians(18.0))
 """Priors of roll and pitch: standard deviations."""
 _NOISE_RAD = (math.radians(4.0), math.radians(8.0))
 _LEAN_RAD = (math.radians(2.5), math.radians(6.0))
