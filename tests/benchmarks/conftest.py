@@ -104,6 +104,9 @@ class _Given:
             ),
         )
 
+    def steadied(self, people: tuple[TrackedPerson, ...], now_s: float) -> Any:
+        return people
+
     def extract(self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float) -> Any:
         return np.full((len(people), 1), frame.index, np.float32)
 
