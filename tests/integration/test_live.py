@@ -106,11 +106,11 @@ def test_a_frame_without_people_is_recorded_as_such(tmp_path):
         assert len(motion["valid"]) == 3
 
 
-def test_bad_settings_stop_before_anything_starts(subtests):
+def test_bad_settings_stop_before_anything_starts(tmp_path, subtests):
     for changes, error, message in [
         ({"source": "nowhere.mp4"}, SourceError, "nowhere.mp4"),
         ({"engine": "nonsense"}, EngineError, "no engine 'nonsense'"),
-        ({"record": (Path("/nonexistent/o.npz"),)}, OutputError, "nonexistent"),
+        ({"record": (tmp_path / "nonexistent" / "o.npz",)}, OutputError, "nonexistent"),
         ({"backend": "coreml"}, RealtimeVibeError, "unknown backend"),
     ]:
         with subtests.test(message=message, error=error, changes=changes):
