@@ -134,7 +134,7 @@ def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> Non
     """Waits for the end of a run from a file: a progress bar on a terminal, lines in a log.
 
     Args:
-        num_frames: how many will be processed, as far as that is known.
+        num_frames: how many will be processed, as far as that is known; said until the end is reached.
         caught: signals that came; the first ends the wait.
 
     Raises:
@@ -154,6 +154,10 @@ def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> Non
             try:
                 live.take(0.2)
             except SlotClosed:
+                of_all, bar.total = (
+                    "",
+                    live.frames_processed,
+                )  # the container's number may be a guess
                 break
             finally:
                 bar.update(live.frames_processed - bar.n)

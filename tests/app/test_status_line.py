@@ -6,15 +6,17 @@ import os
 import re
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 
 from realtime_vibe.app.run import run as run_app
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.status_line import StatusLine
+from realtime_vibe.app.status_line import StatusLine, follow_file
 from realtime_vibe.cli.main import set_up_logging
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.system.threads import SlotClosed
 
 LINE = re.compile(
     r"^rec o\.npz (\d) s \| camera [\d.]+, motion [\d.]+ fps \| (?:nobody in view|1 person) \| "
@@ -107,6 +109,19 @@ def test_a_film_on_its_way_draws_no_bar_into_a_log(monkeypatch, tmp_path) -> Non
     monkeypatch.setattr(sys, "stderr", stream)
     assert run_app(LiveConfig(source="synthetic", view="none", max_frames=3)) == 0
     assert stream.getvalue() == ""
+
+
+def test_at_the_end_of_a_film_no_guess_of_its_length_is_left(caplog) -> None:
+    caplog.set_level(logging.INFO)
+
+    def end(_timeout_s):
+        raise SlotClosed
+
+    live = types.SimpleNamespace(frames_processed=25, take=end)
+    follow_file(live, 31, [])
+    follow_file(live, 31, [2])
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["25 frames processed", "25 of 31 frames processed"]
 
 
 def test_messages_do_not_run_into_the_line() -> None:
