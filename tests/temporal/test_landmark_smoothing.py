@@ -65,3 +65,17 @@ def test_what_was_seen_stays_as_it_was() -> None:
     np.testing.assert_array_equal(seen.image_px, before)
     np.testing.assert_array_equal(out.image_px[:, 2], seen.image_px[:, 2])
     assert not np.array_equal(out.image_px, before)
+
+
+def test_landmarks_at_rest_are_held_and_those_that_move_are_not() -> None:
+    rng, smoother = np.random.default_rng(1), LandmarkSmoother(1.0)
+    moving = np.arange(33)[:, None] >= 16
+    outs, clean = [], []
+    for step in range(120):
+        way_px = np.where(moving, 300.0 * step * STEP_S, 0.0)
+        outs.append(smoother.update(landmarks(way_px + rng.normal(size=(33, 2))), STEP_S))
+        clean.append(landmarks(way_px).image_px)
+    off_px = np.array([out.image_px for out in outs])[60:, :, :2] - np.array(clean)[60:, :, :2]
+    assert off_px[:, :16].std() < 0.45
+    assert off_px[:, 16:].std() < 1.0
+    assert np.abs(off_px[:, 16:].mean()) < 0.1
