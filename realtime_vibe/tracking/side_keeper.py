@@ -2,9 +2,11 @@
 
 The network judges every frame anew, and for some frames it takes a chest for a back, or one leg for the other:
 all landmarks of a side then lie where those of the other side lay a moment ago, which no body does between two
-frames of a video. Somebody of whom only the upper half is in view, as who walks in, is given out once two frames
-agree: a back in the first frame is often taken for a chest. Arms and legs are judged apart, since they are not always exchanged in the same frame. Depths
+frames of a video. Arms and legs are judged apart, since they are not always exchanged in the same frame. Depths
 stay as they are seen: with them reversed, as for a body seen from behind, clips with truth come out worse.
+
+Somebody of whom only the upper half is in view, as who walks in, is given out once two frames agree: a back in the
+first frame is often taken for a chest.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +29,7 @@ _SURE = 0.05
 _MOST_TRUST_S = 0.5
 """The network is contradicted for so long at most [s], and no longer than it has agreed: then it was wrong before."""
 _KNEES = (25, 26)
+"""Below the picture's edge where half a body is in view."""
 _MOST_HELD_BACK = 4
 """Frames after which a newcomer is given out though no two of them agree."""
 _LONGEST_STEP_S = 0.12
