@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
     parser.add_argument("--temporal", choices=MODES, default="stream")
-    parser.add_argument("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
+    parser.add_argument("--smooth", type=float, default=0.0, help="strength in [0, 1]")
     parser.add_argument(
         "--beside",
         type=float,

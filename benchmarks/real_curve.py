@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--tracker-model", choices=TRACKER_MODELS, default=FULL)
     add("--engine", default=DEFAULT_ENGINE, help="engine whose body is posed")
     add("--temporal", choices=MODES, default="stream")
-    add("--smooth", type=float, default=0.0, help="One-Euro strength in [0, 1]")
+    add("--smooth", type=float, default=0.0, help="strength in [0, 1]")
     add("--joints", choices=SET_NAMES[1:], default=MARKED, help="which joints to score")
     add("--json", type=Path, help="also write the figures to this file")
     add("--plot", type=Path, help="also draw them over training time to this PNG")

@@ -165,7 +165,7 @@ class LiveConfig:
     smooth: float = _motion(
         SMOOTH,
         DEFAULT_SMOOTH,
-        "One-Euro filter on the result: 1 is calmest and slowest",
+        "smoothing of landmarks and result: 1 is calmest and slowest",
         metavar="off|0..1",
     )
     foot_lock: bool | None = _motion(

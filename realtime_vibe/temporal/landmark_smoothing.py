@@ -1,19 +1,15 @@
-"""Smooths tracked landmarks by where they are and how fast they move.
-
-A first-order low-pass trails whatever moves; this filter predicts with its own velocity, so that steady motion
-passes without delay and only what departs from it is averaged: the fading-memory filter of first degree, a
-critically damped g-h filter (Morrison 1969; Brookner 1998, "Tracking and Kalman Filtering Made Easy", ch. 1.2.6).
-"""
+"""Smooths tracked landmarks by where they are and how fast they move, see `fading_memory.py`."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from realtime_vibe.packets import FloatArray, PoseLandmarks
+from realtime_vibe.temporal.fading_memory import gains, memory_by_speed
 
-_MEMORY_S, _MEMORY_AT_REST_S = 0.04, 0.25
+_MEMORY_S, _MEMORY_AT_REST_S = 0.035, 0.25
 """At full strength, of landmarks that move and of those that rest: longer ones take the mesh off people who turn back."""
-_MOVES = 0.1
+_MOVES = 0.12
 """Landmarks as fast as this move [longer sides of their box per second]; slower ones rest the more."""
 _RATE_S = 0.08
 """Over which the speed is averaged, with its direction: noise cancels, movement does not."""
@@ -47,13 +43,12 @@ class LandmarkSmoother:
         share = np.float32(1 - np.exp(-dt_s / _RATE_S))
         self._rate_px = self._rate_px + share * (way_px / np.float32(dt_s) - self._rate_px)
         speed = np.sqrt(np.square(self._rate_px).sum(axis=1, keepdims=True)) / side_px
-        rest = np.maximum(1 - speed / _MOVES, 0)
-        memory_s = self._strength * (_MEMORY_S + rest * (_MEMORY_AT_REST_S - _MEMORY_S))
-        kept = np.exp(-np.float32(dt_s) / memory_s)
+        memory_s = memory_by_speed(speed, _MOVES, _MEMORY_S, _MEMORY_AT_REST_S) * self._strength
+        of_value, of_velocity = gains(dt_s, memory_s)
         predicted = self._value + self._velocity * np.float32(dt_s)
         off = seen - predicted
-        value = predicted + (1 - kept**2) * off
-        velocity = self._velocity + (1 - kept) ** 2 / np.float32(dt_s) * off
+        value = predicted + of_value * off
+        velocity = self._velocity + of_velocity * off
         has_jumped = np.abs(off[:, :2]).max(axis=1, keepdims=True) > _JUMP * side_px
         self._value = np.where(has_jumped, seen, value)
         self._velocity = np.where(has_jumped, np.float32(0), velocity)

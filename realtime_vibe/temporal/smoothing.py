@@ -1,21 +1,25 @@
-"""One-Euro smoothing with real time steps (Casiez et al. 2012), for rotations and positions.
+"""Smoothing of rotations, limbs' tilts and positions with real time steps.
 
-A low-pass whose cut-off rises with speed: still poses are held still, fast moves pass at once. Speeds
-that a tracker's noise alone produces do not raise it. The only knob is a strength in [0, 1]: 0 is off,
-1 rests at 0.4 Hz.
+Still poses are held still and fast moves pass at once; speeds that a tracker's noise alone produces do not count
+as such. Rotations pass a filter that predicts; positions a One-Euro filter (Casiez et al. 2012), a low-pass whose
+cut-off rises with speed. The only knob is a strength in [0, 1]: 0 is off, 1 is calmest.
 """
 
 import numpy as np
 
 from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.packets import FloatArray
+from realtime_vibe.temporal.fading_memory import gains, memory_by_speed
 
 _SPEED_CUTOFF_HZ = 2.0
 _LOOSEST_HZ, _TIGHTEST_HZ = 12.0, 0.4
-_ROTATION_GAIN, _ROTATION_FLOOR = 2.5, 0.3
-"""[Hz per rad/s] above so many [rad/s]: at 3 rad/s 6.8 Hz are added to the rest cut-off."""
-_HELD_HZ = 0.1
-"""Cut-off of a joint that nobody sees: it goes where the network guesses within seconds."""
+_MEMORY_S, _MEMORY_AT_REST_S = 0.1, 0.45
+"""At full strength, of joints that turn and of those that rest."""
+_TURNS = 1.0
+"""[rad/s]"""
+_EYE = np.eye(3, dtype=np.float32)
+_HELD_S = 3.0
+"""Memory of a joint that nobody sees: it goes where the network guesses within seconds."""
 _KNOWN_S = 0.5
 """So long must a joint have been seen to be worth holding [s]."""
 _SETTLE_S = 0.3
@@ -47,17 +51,19 @@ def _opening_hz(age_s: float) -> float:
 
 
 class RotationSmoother:
-    """Smooths (K, 3, 3) rotations of one person with a strength in (0, 1].
+    """Smooths (K, 3, 3) rotations of one person with a strength in (0, 1], see `fading_memory.py`.
 
     Matrices are mixed and made orthonormal again, which for the small steps between frames equals
     turning along the shortest arc, at a fifth of the time of going through axis-angle.
     """
 
     def __init__(self, strength: float) -> None:
-        self._rest_hz = rest_cutoff_hz(strength)
+        self._strength = np.float32(strength)
         self._age_s = 0.0
         self._value: FloatArray | None = None
-        self._rate: FloatArray = np.zeros((1, 3, 3), np.float32)
+        self._spin: FloatArray = np.zeros((1, 3, 3), np.float32)
+        """(K, 3, 3) change of rotations in their own frame [rad/s]: constant in a steady turn."""
+        self._rate: FloatArray = self._spin
         self._known: FloatArray | float = 0.0
 
     def update(
@@ -72,21 +78,27 @@ class RotationSmoother:
         """
         if self._value is None or dt_s <= 0:
             self._value = rotmat
-            self._rate = np.zeros_like(rotmat)
+            self._spin = self._rate = np.zeros_like(rotmat)
             return rotmat
         self._age_s += dt_s
-        change = rotmat - self._value
         # The change is averaged with its direction: noise cancels, movement does not.
         self._rate = self._rate + _share(_SPEED_CUTOFF_HZ, dt_s) * (
-            change / np.float32(dt_s) - self._rate
+            (rotmat - self._value) / np.float32(dt_s) - self._rate
         )
         # A matrix turning at w rad/s changes with a Frobenius norm of sqrt(2) w.
         speed = np.sqrt(0.5 * np.einsum("kij,kij->k", self._rate, self._rate))
-        cutoff_hz = self._rest_hz + _ROTATION_GAIN * np.maximum(speed - _ROTATION_FLOOR, 0)
+        memory_s = memory_by_speed(speed, _TURNS, _MEMORY_S, _MEMORY_AT_REST_S)
+        memory_s = np.minimum(memory_s * self._strength, self._age_s)
         if confidence is not None:
-            cutoff_hz = _HELD_HZ + self._freedom(confidence, dt_s) * (cutoff_hz - _HELD_HZ)
-        share = _share(np.maximum(cutoff_hz, _opening_hz(self._age_s)), dt_s)
-        mixed = self._value + share[:, None, None] * change
+            free = self._freedom(confidence, dt_s)
+            memory_s = 1 / (free / memory_s + (1 - free) / _HELD_S)
+            self._spin = self._spin * free[:, None, None]
+        of_value, of_spin = gains(dt_s, memory_s[:, None, None])
+        predicted = self._value @ (_EYE + self._spin * np.float32(dt_s))
+        off = predicted.transpose(0, 2, 1) @ rotmat
+        off = np.float32(0.5) * (off - off.transpose(0, 2, 1))  # axis times sine of the angle
+        self._spin = self._spin + of_spin * off
+        mixed = predicted + of_value * (rotmat - predicted)
         self._value = rotmat_from_rot6d(mixed[..., :2].reshape(-1, 6))
         return self._value
 

@@ -1,4 +1,4 @@
-"""One-Euro smoothing: still poses stay still, fast moves pass, real time steps count."""
+"""Smoothing: still poses stay still, fast moves pass, real time steps count."""
 
 import numpy as np
 import pytest
@@ -23,26 +23,34 @@ def test_strength_lowers_the_cutoff():
     assert cutoffs[-1] == pytest.approx(0.4)
 
 
-def test_noise_around_a_still_pose_shrinks():
+def test_noise_around_a_still_pose_shrinks_with_strength():
     rng = np.random.default_rng(0)
-    smoother = RotationSmoother(0.6)
-    noisy = rotmat_from_axis_angle(0.02 * rng.standard_normal((200, 24, 3)).astype(np.float32))
-    smooth = np.stack([smoother.update(rotmat, 1 / 30) for rotmat in noisy])
-    assert _angles(smooth[50:]).mean() < 0.45 * _angles(noisy[50:]).mean()
+    noisy = rotmat_from_axis_angle(0.01 * rng.standard_normal((200, 24, 3)).astype(np.float32))
+    left = []
+    for strength in (0.3, 0.6, 0.9):
+        smoother = RotationSmoother(strength)
+        smooth = np.stack([smoother.update(rotmat, 1 / 30) for rotmat in noisy])
+        left.append(_angles(smooth[50:]).mean() / _angles(noisy[50:]).mean())
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < 0.45
 
 
-def test_a_fast_turn_is_followed():
-    smoother = RotationSmoother(0.5)
-    angle = 0.0
+def test_a_steady_turn_passes_without_delay():
+    smoother = RotationSmoother(DEFAULT_SMOOTH)
+    for step in range(120):
+        seen = rotmat_from_axis_angle(np.array([[0.0, 0.0, 3.0 * step / 60]], np.float32))
+        out = smoother.update(seen, 1 / 60)
+    assert _angles(out.swapaxes(-1, -2) @ seen).item() < np.radians(1.0)
+
+
+def test_a_joint_that_is_hidden_in_motion_does_not_run_on():
+    smoother = RotationSmoother(DEFAULT_SMOOTH)
+    for step in range(60):
+        seen = rotmat_from_axis_angle(np.array([[0.0, 0.0, 3.0 * step / 60]], np.float32))
+        smoother.update(seen, 1 / 60, np.ones(1, np.float32))
     for _ in range(60):
-        angle += 6.0 / 60
-        out = smoother.update(
-            rotmat_from_axis_angle(np.array([[0.0, 0.0, angle]], np.float32)), 1 / 60
-        )
-    lag = _angles(
-        out.swapaxes(-1, -2) @ rotmat_from_axis_angle(np.array([[0, 0, angle]], np.float32))
-    )
-    assert lag.item() < 0.35
+        out = smoother.update(seen, 1 / 60, np.zeros(1, np.float32))
+    assert _angles(out.swapaxes(-1, -2) @ seen).item() < np.radians(1.0)
 
 
 def test_the_result_does_not_depend_on_the_frame_rate():
