@@ -108,6 +108,7 @@ class BlazePoseTracker(ClosedByWith):
         self.saw_cut = self._cuts.is_cut(frame.image_bgr)
         if self.saw_cut:
             self._tracks = []  # who is seen again is known by the colours
+            self._memory.leave()
         seen: list[Sight] = []
         lost: list[Track] = []
         unanswered: set[int] = set()
@@ -136,8 +137,10 @@ class BlazePoseTracker(ClosedByWith):
             for track in lost
             if (has_place or track.is_covered) and track.track_id not in back
         ]
-        people = [sight.person for sight in seen if sight.track.is_shown]
-        return tuple(sorted(people, key=lambda person: person.track_id))
+        shown = [sight for sight in seen if sight.track.is_shown]
+        places = {sight.track.track_id: sight.track.region for sight in shown}
+        self._memory.place(places, frame.image_bgr.shape[1])
+        return tuple(sorted((one.person for one in shown), key=lambda person: person.track_id))
 
     def reset(self) -> None:
         """Forgets everybody; whoever comes next gets a new identity."""
@@ -340,7 +343,7 @@ class BlazePoseTracker(ClosedByWith):
             if sight.track.is_shown or not sight.track.is_ready:
                 continue
             looks = sight.looks(frame)
-            track_id = self._memory.recall(looks, now_s, taken)
+            track_id = self._memory.recall(looks, sight.track.region, now_s, taken)
             if track_id is None:
                 track_id = self._next_id
                 self._next_id += 1
@@ -371,12 +374,13 @@ class BlazePoseTracker(ClosedByWith):
         """Puts a pose into its track."""
         now_s = frame.captured_at_s
         gap_s = now_s - track.last_seen_s
-        has_jumped_now = not track.is_lost and has_jumped(pose.next_region, track.region, gap_s)
+        wanted = pose.next_region
+        has_jumped_now = not track.is_lost and has_jumped(wanted, track.region, gap_s)
         return Sight(
             track=replace(
                 track,
-                region=_next_region(track, pose),
-                last_seen_s=frame.captured_at_s,
+                region=on_grid(wanted) if track.is_lost else steadied(track.region, wanted),
+                last_seen_s=now_s,
                 log_odds=after_frame(track.log_odds, pose.log_odds),
                 landmarks=pose.landmarks,
                 is_lost=False,
@@ -388,12 +392,8 @@ class BlazePoseTracker(ClosedByWith):
                 track_id=track.track_id,
                 bbox_xyxy=landmark_box(pose.landmarks),
                 score=pose.landmarks.presence,
-                dt_s=frame.captured_at_s - track.last_seen_s,
+                dt_s=gap_s,
                 landmarks=pose.landmarks,
             ),
             landmarks=pose.landmarks,
         )
-
-
-def _next_region(track: Track, pose: RegionPose) -> RotatedSquare:
-    return on_grid(pose.next_region) if track.is_lost else steadied(track.region, pose.next_region)

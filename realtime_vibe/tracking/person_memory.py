@@ -1,16 +1,29 @@
-"""Who is who by the colours of the body: people who come back get their identity back, and nobody else gets it.
+"""Who is who by colours and place: people who come back get their identity back, and nobody else gets it.
+
+Somebody new is a person who was in view at most `FORGET_S` ago
+
+* by the colours of the body, wherever they are seen;
+* by the place, in any colours (who squats shows others): where that person was lost inside the picture, nobody
+  for a second and nobody else since;
+* by both, at most `_BACK_S` ago: colours that may be the person's, as near as the person can have come from where
+  nobody else has been.
 
 A landmark network follows the region that it is given. When somebody walks past in front it goes with him, as
 sure as before. So each body's colours are compared with those the identity had so far. Other colours that stay are
 the first sign of another person; the tracker asks for a second one, as people also turn and bend.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.tracking.appearance import Appearance, blended, difference
+from realtime_vibe.tracking.base import MAX_GAP_S
+from realtime_vibe.tracking.regions import is_near, is_well_inside
 
 FORGET_S = 10.0
 """So long is somebody remembered who is out of view [s]."""
+_BACK_S = 3.0
 MOST_PEOPLE = 16
 _SAME, _OTHER = 8.0, 13.0
 """Colour difference below which two bodies may be of one person, and above which they are not; the same clothes
@@ -33,6 +46,10 @@ class _Known:
     last: Appearance
     """Just now."""
     last_seen_s: float
+    region: RotatedSquare | None = None
+    """Where the person was last; None once somebody else was there or the camera shows another scene."""
+    is_inside: bool = False
+    """Whether nobody walks out of the picture from there."""
     usual: float = 0.5 * _SAME
     other: Appearance | None = None
     """Colours of the body that took this one's place, perhaps."""
@@ -43,6 +60,22 @@ class _Known:
     def same(self) -> float:
         """Largest difference that is this person."""
         return max(_SAME, 1.5 * self.usual)
+
+    def mismatch(self, looks: Appearance, region: RotatedSquare, now_s: float) -> float | None:
+        """How little a body looks like this person, less where it is in the same place; None if it is another."""
+        off = difference(self.looks, looks)
+        gap_s = now_s - self.last_seen_s
+        is_there = self.region is not None and is_near(region, self.region, 0.0)
+        if is_there and self.is_inside and gap_s > MAX_GAP_S:
+            return (_OTHER if off is None else off) - _OTHER
+        if off is None:
+            return None
+        is_back = (
+            self.region is not None
+            and gap_s <= _BACK_S
+            and is_near(region, self.region, 0.5 * gap_s)  # out and back
+        )
+        return off if off < (max(self.same, _OTHER) if is_back else self.same) else None
 
 
 class PersonMemory:
@@ -80,7 +113,7 @@ class PersonMemory:
     def lose(self, track_id: int) -> None:
         """Keeps what is known of somebody whose place another body took."""
         known = self._known[track_id]
-        known.other, known.last = None, known.looks
+        known.other, known.last, known.region = None, known.looks, None
 
     def is_certain(self, track_id: int) -> bool:
         """Whether the last frame showed the person as known."""
@@ -101,15 +134,33 @@ class PersonMemory:
         offs = [difference(before, looks) for before in (known.looks, known.last)]
         return all(off is not None and off > max(_OTHER, 1.5 * known.usual) for off in offs)
 
-    def recall(self, looks: Appearance, now_s: float, taken: set[int]) -> int | None:
+    def recall(
+        self, looks: Appearance, region: RotatedSquare, now_s: float, taken: set[int]
+    ) -> int | None:
         """Who of the people out of view, whose identity is not taken, this is; None for somebody new."""
         self._forget(now_s)
         best: tuple[float, int] | None = None
         for track_id, known in self._known.items():
-            off = None if track_id in taken else difference(known.looks, looks)
-            if off is not None and off < known.same and (best is None or off < best[0]):
+            off = None if track_id in taken else known.mismatch(looks, region, now_s)
+            if off is not None and (best is None or off < best[0]):
                 best = off, track_id
         return None if best is None else best[1]
+
+    def place(self, in_view: Mapping[int, RotatedSquare], width_px: int) -> None:
+        """Takes in where everybody who is in view is, in a picture so wide."""
+        for track_id, known in self._known.items():
+            if track_id in in_view:
+                known.region = in_view[track_id]
+                known.is_inside = is_well_inside(known.region, width_px)
+            elif known.region is not None and any(
+                is_near(region, known.region, 0.0) for region in in_view.values()
+            ):
+                known.region = None
+
+    def leave(self) -> None:
+        """Forgets where everybody was, as the camera shows another scene."""
+        for known in self._known.values():
+            known.region = None
 
     def reset(self) -> None:
         """Forgets everybody."""

@@ -23,6 +23,8 @@ _STEP = 0.5
 
 _JUMP, _JUMP_PER_S = 0.03, 1.0
 """Of the side, which is some 2.2 m."""
+_FROM_SIDE = 0.2
+"""Of the side."""
 _NARROWER = 0.9
 _SAME_MIDDLE = 0.14
 """Of the smaller side."""
@@ -115,6 +117,12 @@ def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool
     way_px = distance_px(candidate, last)
     size_ratio = candidate.side_px / last.side_px
     return way_px <= last.side_px * (0.25 + gap_s) and 0.5 <= size_ratio <= 2.0
+
+
+def is_well_inside(region: RotatedSquare, width_px: int) -> bool:
+    """Whether who is lost in a picture so wide was too far from its sides, some 0.4 m, to have walked out."""
+    margin_px = _FROM_SIDE * region.side_px
+    return margin_px < region.center_x_px < width_px - margin_px
 
 
 def has_jumped(region: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:

@@ -1,14 +1,21 @@
-"""Who is who by colours, on flat pictures of people."""
+"""Who is who by colours and place, on flat pictures of people."""
 
 import numpy as np
 import pytest
 
+from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import PoseLandmarks
 from realtime_vibe.tracking.appearance import Appearance, difference, look_at
 from realtime_vibe.tracking.person_memory import FORGET_S, MOST_PEOPLE, PersonMemory
 from tests.tracking.standing_body import standing_body
 
 GREY, BLACK, RED = (130, 130, 130), (20, 15, 15), (40, 40, 200)
+WIDTH = 640
+MIDDLE, EDGE = 320.0, 30.0
+
+
+def _at(x_px: float) -> RotatedSquare:
+    return RotatedSquare(center_x_px=x_px, center_y_px=240.0, side_px=300.0, roll_rad=0.0)
 
 
 def _looks(bgr: tuple[int, int, int], *, gain: float = 1.0, hidden: bool = False) -> Appearance:
@@ -39,7 +46,7 @@ def test_a_cloud_changes_less_than_other_clothes() -> None:
 
 def test_who_is_out_of_the_picture_has_no_colours() -> None:
     assert difference(_looks(GREY), _looks(GREY, hidden=True)) is None
-    assert PersonMemory().recall(_looks(GREY, hidden=True), 0.0, set()) is None
+    assert PersonMemory().recall(_looks(GREY, hidden=True), _at(MIDDLE), 0.0, set()) is None
 
 
 def test_who_bends_and_is_lost_for_a_moment_is_known_by_the_colours_just_now() -> None:
@@ -60,7 +67,8 @@ def test_other_colours_that_stay_are_somebody_else_and_a_flash_is_not() -> None:
     taken_over = _seen(memory, 0, _looks(BLACK), range(60, 75))
     assert any(taken_over)
     assert not any(taken_over[:4])
-    assert memory.recall(_looks(GREY), 2.6, set()) == 0  # the colours of the covered one are kept
+    # The colours of the covered one are kept.
+    assert memory.recall(_looks(GREY), _at(MIDDLE), 2.6, set()) == 0
 
 
 def test_slow_changes_are_learnt() -> None:
@@ -80,7 +88,37 @@ def test_people_are_known_again_for_a_while(
     memory = PersonMemory()
     memory.is_other(0, _looks(GREY), 0.0)
     memory.is_other(1, _looks(BLACK), 0.5)
-    assert memory.recall(_looks(BLACK, gain=1.1), now_s, taken) == expected
+    assert memory.recall(_looks(BLACK, gain=1.1), _at(MIDDLE), now_s, taken) == expected
+
+
+@pytest.mark.parametrize(("lost_px", "found_px", "gap_s", "bgr", "expected"), [
+    (MIDDLE, MIDDLE, 3.0, RED, 0),  # nobody can have walked out of the picture from there
+    (MIDDLE, MIDDLE, 0.7, RED, None),  # somebody may stand in front
+    (MIDDLE, MIDDLE, 2 * FORGET_S, RED, None),
+    (MIDDLE, 600.0, 3.0, RED, None),
+    (EDGE, EDGE, 2.0, RED, None),
+    (EDGE, EDGE, 2.0, (110, 120, 135), 0),  # rather like that, and back where the person left
+    (EDGE, EDGE, 5.0, (110, 120, 135), None),
+    (EDGE, 600.0, 1.0, (110, 120, 135), None),
+])  # fmt: skip
+def test_the_place_tells_who_is_back(
+    lost_px: float, found_px: float, gap_s: float, bgr: tuple[int, int, int], expected: int | None
+) -> None:
+    memory = PersonMemory()
+    memory.is_other(0, _looks(GREY), 0.0)
+    memory.place({0: _at(lost_px)}, WIDTH)
+    assert memory.recall(_looks(bgr), _at(found_px), gap_s, set()) == expected
+    memory.place({1: _at(lost_px + 20.0)}, WIDTH)  # somebody else was there
+    assert memory.recall(_looks(bgr), _at(found_px), gap_s, set()) is None
+
+
+def test_another_scene_and_a_body_that_took_over_say_nothing_by_their_place() -> None:
+    for forget in (PersonMemory.leave, lambda memory: memory.lose(0)):
+        memory = PersonMemory()
+        memory.is_other(0, _looks(GREY), 0.0)
+        memory.place({0: _at(MIDDLE)}, WIDTH)
+        forget(memory)
+        assert memory.recall(_looks(RED), _at(MIDDLE), 3.0, set()) is None
 
 
 def test_memory_is_bounded() -> None:

@@ -182,6 +182,14 @@ def test_someone_gone_for_more_than_a_second_is_known_again() -> None:
     assert {person.track_id for person in stage.step(10)} == {0, 1}
 
 
+def test_two_people_keep_their_identities_over_a_pause() -> None:
+    stage = Stage([(150, 300), (400, 300)], max_people=2, detect_every=3)
+    before = _where(stage.step(10))
+    stage.index += 90
+    stage.crowd.places.reverse()  # the detector's order says nothing
+    assert _where(stage.step(10)) == before
+
+
 def test_of_two_tracks_on_one_body_the_older_stays_and_the_other_comes_back() -> None:
     stage = Stage([(200, 300), (400, 300)], max_people=2)
     first = _where(stage.step(10))
