@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.results import Collected, append, default_path
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 
 def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_vibe.errors import ConfigError, OutputError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 
 def check_figure_files(json_path: Path | None, plot_path: Path | None) -> None:

@@ -47,7 +47,7 @@ from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult, ImageArray
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 
 NAME = "glass"
 WARMUP_S = 2.0

@@ -20,7 +20,7 @@ from benchmarks.tracked_clips import TrackedClip
 from realtime_vibe.body.joints import BLAZEPOSE_LANDMARK_NAMES, SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.features.landmark_features import CROP_CENTER
-from realtime_vibe.geometry.line_of_sight import sight_from_camera
+from realtime_vibe.geometry.camera import sight_from_camera
 
 FloatArray = NDArray[np.float64]
 

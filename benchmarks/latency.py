@@ -31,7 +31,7 @@ from realtime_vibe.errors import ConfigError, SourceError
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.packets import Frame, FrameResult, ImageArray
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.temporal.modes import MODES

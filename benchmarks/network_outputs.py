@@ -38,7 +38,7 @@ from realtime_vibe.app.run import BuiltPipeline
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.stream.address import Address
-from realtime_vibe.outputs.stream.datagrams import DatagramSender
+from realtime_vibe.outputs.stream.avatar_sink import DatagramSender
 from realtime_vibe.outputs.stream.newest_sender import NewestSender
 from realtime_vibe.outputs.stream.osc import OscMessage, bundles
 from realtime_vibe.outputs.stream.vmc import VmcSink

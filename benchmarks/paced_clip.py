@@ -10,7 +10,7 @@ from benchmarks.latency import decoded_frames
 from realtime_vibe.app.run import BuiltPipeline, build_pipeline
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.packets import Frame
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 
 MEDIA_RATE_HZ = 30.0
 """Frames carry media time of this rate, by which receivers tell them apart."""

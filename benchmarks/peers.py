@@ -52,8 +52,8 @@ from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
-from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.sources.video_file import demo_clip_path
+from realtime_vibe.system.machine import install_command
 from realtime_vibe.tracking.choices import BLAZEPOSE, TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import (

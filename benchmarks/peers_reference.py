@@ -14,7 +14,7 @@ from benchmarks.stages import EngineStages
 from benchmarks.torch_sessions import BackboneModule, motion_network
 from realtime_vibe.errors import EngineError
 from realtime_vibe.features.image_crops import ImageCrops
-from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.packets import Frame, SmplParams, TrackedPerson
 from realtime_vibe.temporal.stage import WINDOW_FRAMES
 

@@ -39,7 +39,7 @@ from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.pipeline import MotionCapturePipeline
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 
 NAME = "people"
 STAGES = ("features", "temporal", "body")

@@ -20,7 +20,7 @@ from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.features.landmark_features import LandmarkFeatures
-from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.system.closing import ClosedByWith

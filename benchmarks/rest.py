@@ -13,7 +13,7 @@ from realtime_vibe.errors import DatasetError
 from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.geometry.camera import nominal_focal_px
 from realtime_vibe.packets import FloatArray
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_tracker
 

@@ -22,7 +22,7 @@ from benchmarks.frame_code import CodePlace, find, read
 from benchmarks.results import thinned
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.packets import ImageArray
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 _REST_S = 0.0005
 """Between looks: a reader that never rests takes a core from what it measures."""

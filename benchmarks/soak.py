@@ -49,7 +49,7 @@ from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 
 NAME = "soak"
 MODES = ("live", "camera", "step")

@@ -16,8 +16,7 @@ from benchmarks.accuracy_clips import ClipTruth, EvaluationClip
 from benchmarks.accuracy_run import person_at
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.features.landmark_features import LandmarkFeatures, landmark_features
-from realtime_vibe.geometry.boxes import CROP_SCALE
-from realtime_vibe.geometry.camera import nominal_focal_px
+from realtime_vibe.geometry.camera import CROP_SCALE, nominal_focal_px
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.system.npz_file import open_npz
 from realtime_vibe.tracking.base import PersonTracker

@@ -22,7 +22,7 @@ from benchmarks.stages import frame_of
 from realtime_vibe.app.run import BuiltPipeline, build_pipeline
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.packets import ImageArray
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
 NAME = "tracker_models"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from export.blazepose_source import BlazePoseFiles
 from realtime_vibe.errors import BackendUnavailableError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 
 def write_task(files: BlazePoseFiles, path: Path) -> None:

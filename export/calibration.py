@@ -15,8 +15,8 @@ from realtime_vibe.backends.base import AnyArray, InferenceSession, TensorSpec
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import ExportError
 from realtime_vibe.packets import Frame
-from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker

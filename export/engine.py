@@ -28,7 +28,7 @@ from realtime_vibe.features.landmark_features import (
     FEATURE_LAYOUT_VERSION,
     FEATURE_SIZE,
 )
-from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.training.network import feature_statistics, load_network
 

@@ -17,7 +17,7 @@ from export.tensorrt_compiler import OnThisGpu
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, ExportError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 _INSTALL = install_command("torch-tensorrt")
 _EXAMPLE_PEOPLE = 2

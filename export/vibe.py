@@ -41,7 +41,7 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ExportError, RealtimeVibeError
 from realtime_vibe.features.image_crops import CROP_LAYOUT, CROP_LAYOUT_VERSION
 from realtime_vibe.features.resnet_features import RESNET_LAYOUT, RESNET_LAYOUT_VERSION
-from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.models.checkpoint import load_official_vibe
 from realtime_vibe.models.precision import PRECISIONS, Precision, with_products_in
 from realtime_vibe.models.resnet import CROP_SIZE, FEATURE_SIZE, normalised

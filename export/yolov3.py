@@ -28,7 +28,7 @@ from realtime_vibe.errors import ExportError, RealtimeVibeError
 from realtime_vibe.geometry.crop import letterbox_square
 from realtime_vibe.models.precision import PRECISIONS, Precision
 from realtime_vibe.packets import ImageArray
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.tracking.yolov3_detector import letterboxed
 
 GRAPH_NAME = "yolov3.onnx"

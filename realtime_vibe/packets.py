@@ -64,7 +64,7 @@ class PoseLandmarks:
     """(33, 3) x, y [px] in the full image; z in the same scale, relative to the hips' middle."""
     world_m: FloatArray
     """(33, 3) [m], origin at the middle of the hips, axes of the line of sight to the person: z along it, x to the
-    right, y down; see `geometry.line_of_sight`."""
+    right, y down; see `geometry.camera.camera_from_sight`."""
     visibility: FloatArray
     """(33,) chance in [0, 1] that the landmark is in view and not hidden."""
     presence: float

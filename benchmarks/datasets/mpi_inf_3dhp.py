@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 FloatArray = NDArray[np.float32]
 

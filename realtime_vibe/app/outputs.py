@@ -31,11 +31,10 @@ from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES, VideoWrite
 from realtime_vibe.outputs.sink_thread import SinkThread
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
 from realtime_vibe.outputs.view.background import Background, parse_background
-from realtime_vibe.outputs.view.composite import CompositeRenderer
+from realtime_vibe.outputs.view.composite import SNAPSHOT_SUFFIXES, CompositeRenderer, save_image
 from realtime_vibe.outputs.view.display import Display
 from realtime_vibe.outputs.view.hud import HudState
 from realtime_vibe.outputs.view.keys import PERSON_NUMBERS, Action
-from realtime_vibe.outputs.view.snapshot import SNAPSHOT_SUFFIXES, save_image
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.system.closing import run_all

@@ -377,7 +377,6 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
 )
 """Every setting by the name of its field, in the order of `--help`."""
 
-
 OLD_NAMES: Mapping[str, str] = MappingProxyType({"ground": "foot_lock"})
 """Names of one release ago, which are still understood, and what they are called now."""
 

@@ -26,7 +26,6 @@ makes no difference should not change from one start to the next."""
 _PAUSE_S = 0.002
 """Workers of the one before may spin for a millisecond, as between two frames."""
 
-
 OpenWith = Callable[[str, Graph, int], InferenceSession]
 """Backend, graph, threads."""
 Measure = Callable[[Mapping[str, InferenceSession]], dict[str, float]]

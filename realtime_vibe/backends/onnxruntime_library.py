@@ -9,7 +9,7 @@ from typing import Any
 
 from realtime_vibe.backends.base import TensorSpec
 from realtime_vibe.errors import BackendUnavailableError, EngineError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.errors import BackendUnavailableError, EngineError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 _TELEMETRY = "openvino_telemetry"
 INSTALL_OPENVINO = install_command("openvino")

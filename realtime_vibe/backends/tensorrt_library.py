@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_vibe.errors import BackendUnavailableError
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 logger = logging.getLogger(__name__)
 

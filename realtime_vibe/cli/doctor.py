@@ -26,8 +26,7 @@ from realtime_vibe.errors import (
     OutputError,
     RealtimeVibeError,
 )
-from realtime_vibe.system.install_hint import install_command
-from realtime_vibe.system.machine import machine_facts, package_version
+from realtime_vibe.system.machine import install_command, machine_facts, package_version
 
 OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
 """Works; not here and not needed for the live job; the live job cannot run until this is fixed."""

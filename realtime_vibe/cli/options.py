@@ -51,7 +51,6 @@ A settings file holds the same names: `max-frames = 100`, `source = 0`, `smooth 
 line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-C, 143 SIGTERM,
 129 SIGHUP."""
 
-
 _LONGEST_MESSAGE = 1500
 """It repeats what was given, which may be anything."""
 

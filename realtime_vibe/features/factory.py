@@ -23,7 +23,7 @@ from realtime_vibe.features.resnet_features import (
     RESNET_LAYOUT_VERSION,
     ResNetFeatures,
 )
-from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.geometry.camera import SquareBox
 from realtime_vibe.packets import Frame, TrackedPerson
 
 LAYOUTS = {

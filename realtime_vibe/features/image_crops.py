@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from realtime_vibe.geometry.boxes import SquareBox, square_of_bbox
+from realtime_vibe.geometry.camera import SquareBox, square_of_bbox
 from realtime_vibe.geometry.crop import RotatedSquare, crop_square
 from realtime_vibe.packets import Frame, ImageArray, TrackedPerson
 

@@ -16,8 +16,7 @@ The z of image landmarks is left out: on real video it follows the world z with 
 import numpy as np
 
 from realtime_vibe.errors import ShapeError
-from realtime_vibe.geometry.boxes import SquareBox, square_of_bbox
-from realtime_vibe.geometry.line_of_sight import camera_from_sight
+from realtime_vibe.geometry.camera import SquareBox, camera_from_sight, square_of_bbox
 from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
 
 FEATURE_LAYOUT = "blazepose-landmarks"

@@ -4,7 +4,7 @@ import numpy as np
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.features.image_crops import ImageCrops
-from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.geometry.camera import SquareBox
 from realtime_vibe.packets import FloatArray, Frame, TrackedPerson
 
 RESNET_LAYOUT = "resnet50-crop"

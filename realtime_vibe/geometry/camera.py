@@ -5,15 +5,22 @@ coordinates run from -1 to 1, at s * (x + tx, y + ty). One crop half-side is the
 the body's depth, which fixes the depth once a focal length is assumed (Kocabas et al. 2020,
 sec. 3.1; Li et al. 2022, "CLIFF", for the full image). The square must be the one the camera was
 predicted in, margin included.
+
+A network that is shown a crop cannot know where in the picture it was cut out: what it says of depth and of turning
+is about the line of sight to the middle of the crop, as if the camera looked straight at it. Somebody 20 degrees
+beside the centre who faces the camera's plane is seen from 20 degrees to the side.
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.geometry.boxes import SquareBox
 from realtime_vibe.packets import FloatArray
+
+CROP_SCALE = 1.1
+"""How much larger than the person the square crop is (Kocabas et al. 2020 use the same)."""
 
 CROP_FOCAL_PX = 5000.0
 """Focal length the paper's network was trained with, for crops of `CROP_SIDE_PX`."""
@@ -22,13 +29,37 @@ CROP_SIDE_PX = 224.0
 MIN_SCALE = 1e-3
 """Smaller scales would put the body beyond a kilometre; clamped to stay finite."""
 
-
 NEAR_M = 0.05
 """What is nearer than this is behind or inside the lens."""
 
 _USUAL_DIAGONALS = 0.75
 """Focal length over the picture's diagonal where nobody says: 67 degrees across it. Webcams' data sheets say 60
 to 78; the six cameras of known focal length in our clips, phones and action cameras, have 0.56 to 0.80."""
+
+Real = TypeVar("Real", bound=np.floating[Any])
+
+
+class SquareBox(NamedTuple):
+    """An axis-aligned square."""
+
+    center_x: float
+    """[px]."""
+    center_y: float
+    """[px]."""
+    side: float
+    """[px]."""
+
+
+def square_of_bbox(bbox_xyxy: FloatArray, scale: float = CROP_SCALE) -> SquareBox:
+    """The square of the box's longer side times `scale`, on the same centre; at least 1 px.
+
+    Args:
+        bbox_xyxy: (4,) left, top, right, bottom in the whole picture [px].
+        scale: margin, 1 for none.
+    """
+    x0, y0, x1, y1 = (float(value) for value in bbox_xyxy)
+    side = max(x1 - x0, y1 - y0, 1.0) * scale
+    return SquareBox(0.5 * (x0 + x1), 0.5 * (y0 + y1), side)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,3 +189,34 @@ def crop_ndc_to_image(points: FloatArray, square: SquareBox | FloatArray) -> Flo
     """
     squares = np.asarray(square, np.float64)[..., None, :]
     return (squares[..., :2] + 0.5 * squares[..., 2:] * points).astype(np.float32)
+
+
+def camera_from_sight(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
+    """Turns points from the axes of a line of sight into the camera's, by the shortest way.
+
+    Args:
+        points: (..., K, 3) x and y across the line of sight, z along it.
+        center: (..., 2) where the line meets the image plane [focal lengths].
+    """
+    return _turned(points, np.asarray(center))
+
+
+def sight_from_camera(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
+    """Undoes `camera_from_sight`: the line of sight itself becomes the z axis."""
+    return _turned(points, -np.asarray(center))
+
+
+def _turned(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
+    """Turns (0, 0, 1) to (x, y, 1) / |(x, y, 1)| without roll (Rodrigues)."""
+    x, y = center[..., 0, None], center[..., 1, None]
+    cosine = 1.0 / np.sqrt(1.0 + x * x + y * y)
+    across = (x * points[..., 0] + y * points[..., 1]) * cosine
+    depth = points[..., 2]
+    # The part across the axis grows by what depth adds and shrinks by what the turn takes off.
+    step = (depth - across / (1.0 + cosine)) * cosine
+    turned = [
+        points[..., 0] + x * step,
+        points[..., 1] + y * step,
+        depth * cosine - across,
+    ]
+    return np.stack(turned, axis=-1).astype(points.dtype, copy=False)

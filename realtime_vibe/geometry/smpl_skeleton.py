@@ -1,12 +1,29 @@
-"""Forward kinematics of SMPL's joints over whole takes.
+"""Forward kinematics of SMPL's joints over whole takes, and where those of the default body rest.
 
 Legend: N frames, J = 24 joints, or the first of them: parents come before their children.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_vibe.geometry.rotation import FloatingArray
 from realtime_vibe.geometry.smpl_joints import PARENTS
+
+REST_JOINTS_M: NDArray[np.float64] = np.array(
+    [
+        [0.0, -0.220, 0.030],
+        [0.098, -0.320, 0.037], [-0.098, -0.320, 0.037], [0.0, -0.117, 0.017],
+        [0.134, -0.691, 0.031], [-0.134, -0.691, 0.031], [0.0, 0.012, 0.008],
+        [0.118, -1.122, -0.016], [-0.118, -1.122, -0.016], [0.0, 0.061, 0.005],
+        [0.147, -1.172, 0.122], [-0.147, -1.172, 0.122], [0.0, 0.245, 0.045],
+        [0.078, 0.131, 0.041], [-0.078, 0.131, 0.041], [0.0, 0.341, 0.078],
+        [0.172, 0.163, 0.032], [-0.172, 0.163, 0.032],
+        [0.428, 0.150, 0.007], [-0.428, 0.150, 0.007],
+        [0.659, 0.157, 0.005], [-0.659, 0.157, 0.005],
+        [0.758, 0.149, -0.010], [-0.758, 0.149, -0.010],
+    ]
+)  # fmt: skip
+"""(24, 3) rest joints of the project's own mean body [m], to the millimetre."""
 
 
 def bone_offsets(rest_joints: FloatingArray) -> FloatingArray:

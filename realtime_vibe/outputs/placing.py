@@ -2,6 +2,7 @@
 
 A file is written under a temporary name in its folder and gets its own name when it is complete. A name that was
 free when the run began may be taken by then; without leave to overwrite, the file then gets the next free name.
+Locks say that a file is in use; the system frees them when their holder dies.
 """
 
 import contextlib
@@ -13,11 +14,10 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.system.file_boundary import open_regular
-from realtime_vibe.system.file_lock import try_lock
 
 logger = logging.getLogger(__name__)
 
@@ -173,3 +173,31 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def try_lock(file: IO[Any]) -> bool | None:
+    """Locks an open file until it is closed or unlocked.
+
+    Returns:
+        Whether it is ours; None where the system or the file system knows no locks (on Windows an open file can
+        neither be renamed nor removed, which protects it as well).
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def unlock(file: IO[Any]) -> None:
+    """Frees the lock before the file is closed."""
+    if sys.platform != "win32" and not file.closed:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)

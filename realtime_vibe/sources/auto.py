@@ -6,8 +6,7 @@ from collections.abc import Callable
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.base import ChosenSource, FrameSource
 from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
-from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.media_clock import Pacer
 from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
-from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.sources.picture_sequence import PictureSequence
 from realtime_vibe.system.file_boundary import read_regular
 from realtime_vibe.system.timing import Clock

@@ -1,11 +1,14 @@
-"""The times of a film's frames, from what its container says."""
+"""The times of a film's frames, from what its container says, and playing it at its own speed."""
 
 import logging
 import math
+import threading
+import time
 from typing import Self
 
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.system.frame_rates import STAMP_ROUNDING_S
+from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -14,6 +17,9 @@ UNTIMED_FPS = 25.0
 """What FFmpeg assumes for films that hold no times, such as raw H.264 or a series of JPEGs."""
 TOLERATED_LOSS = 0.03  # the frame count of a container is often its duration times its mean rate
 MOST_IRREGULAR = 0.05  # share of steps that are not one frame, beyond which gaps are no losses
+
+MAX_LATE_S = 0.5
+POLL_S = 0.1
 
 
 class MediaClock:
@@ -130,3 +136,28 @@ def warn_of_losses(info: SourceInfo, count: int, clock: MediaClock, num_lost: in
             count,
             info.frame_count,
         )
+
+
+class Pacer:
+    """Holds each frame back until its media time has come.
+
+    A player that falls more than half a second behind (a suspended laptop, a decoder that is too
+    slow) carries on from there and does not rush to catch up.
+    """
+
+    def __init__(self, clock: Clock = time.perf_counter) -> None:
+        self._clock = clock
+        self._offset_s: float | None = None
+
+    def wait(self, media_s: float, *stops: threading.Event) -> bool:
+        """Waits until `media_s` after the first call's; false when one of `stops` was set."""
+        now_s = self._clock()
+        if self._offset_s is None or now_s - (self._offset_s + media_s) > MAX_LATE_S:
+            self._offset_s = now_s - media_s
+        due_s = self._offset_s + media_s
+        while not any(stop.is_set() for stop in stops):
+            left_s = due_s - self._clock()
+            if left_s <= 0:
+                return True
+            stops[0].wait(min(left_s, POLL_S))
+        return False

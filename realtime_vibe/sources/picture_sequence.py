@@ -6,7 +6,7 @@ from abc import abstractmethod
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.pacing import Pacer
+from realtime_vibe.sources.media_clock import Pacer
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
-from realtime_vibe.sources.pacing import Pacer
+from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
 from realtime_vibe.sources.session import OpenCapture, ReadSession, SessionPicture
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.threads import SlotClosed

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.sources.pacing import POLL_S
-from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.sources.media_clock import POLL_S
+from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
 

@@ -1,4 +1,4 @@
-"""Frames of a video file, with the file's own times."""
+"""Frames of a video file, the bundled demo clip among them, with the file's own times."""
 
 import logging
 import threading
@@ -13,10 +13,9 @@ from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
-from realtime_vibe.sources.media_clock import MediaClock, warn_of_losses
+from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
 from realtime_vibe.sources.mp4_track import read_track
 from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps
-from realtime_vibe.sources.pacing import Pacer
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 from realtime_vibe.system.timing import Clock
@@ -25,6 +24,14 @@ logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT_S = 1.5
 SNIFFED_BYTES = 4096
+
+
+def demo_clip_path() -> Path:
+    """`assets/demo.mp4`: one person stands, squats and stands, 94 frames that loop seamlessly.
+
+    512x640 px at 30 fps, a level camera, the person at an angle to it.
+    """
+    return Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
 
 
 class Picture(NamedTuple):

@@ -17,7 +17,7 @@ from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.few_warnings import FewWarnings
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
 from realtime_vibe.system.folders import cache_folder
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 from realtime_vibe.tracking.base import MAX_GAP_S, OVERFLOW
 from realtime_vibe.tracking.blazepose_models import make_command
 from realtime_vibe.tracking.choices import FULL

@@ -13,8 +13,7 @@ import numpy as np
 
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.body.skeleton import SmplSkeleton
-from realtime_vibe.geometry.boxes import SquareBox
-from realtime_vibe.geometry.camera import transl_from_weak_camera
+from realtime_vibe.geometry.camera import SquareBox, transl_from_weak_camera
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 from realtime_vibe.world.calibration import BodyHeight, Calibration, world_from_standing
 from realtime_vibe.world.soles import ANKLES, Soles, posed_soles

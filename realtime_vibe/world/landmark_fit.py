@@ -49,7 +49,6 @@ _NEAREST_M = 0.2
 _LEAST_LENGTH_M = 0.08
 """A limb that points at the camera shows no direction."""
 
-
 _POINTS = NUM_SMPL_JOINTS + NUM_LANDMARKS
 _ZERO = _POINTS + 3 * NUM_SMPL_JOINTS
 
@@ -116,7 +115,6 @@ def _carried_by(landmark: str) -> int:
 
 
 _CARRIED_BY = tuple(_carried_by(name) for name in BLAZEPOSE_LANDMARK_NAMES)
-
 
 _BOTH = ("left", "right")
 _FACE = ("nose", "left_ear", "right_ear")

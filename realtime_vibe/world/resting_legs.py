@@ -27,7 +27,6 @@ _HIPS = (0, 1)
 _ROWS = (0, 1, 3, 4, 6, 7, 9, 10)
 """Of `body_pose`: hips, knees, ankles and feet."""
 
-
 _BEND_RAD = 1.45
 """Of hips and knees of who sits."""
 _APART_RAD = (0.03, 0.12)

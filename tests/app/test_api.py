@@ -20,7 +20,7 @@ from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.recording_spool import SpoolWriter
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.system.threads import SlotClosed
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from tests.world.conftest import SIZE, Stage, facing
 from tests.world.conftest import body as body_fixture
 from tests.world.conftest import model as model_fixture

@@ -13,7 +13,7 @@ from benchmarks.accuracy_clips import ClipTruth, EvaluationClip
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel, load_body
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.geometry.boxes import SquareBox
+from realtime_vibe.geometry.camera import SquareBox
 from realtime_vibe.packets import Frame, PoseLandmarks, SmplParams, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline
 

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.accuracy import main
 from benchmarks.accuracy_3dhp import find_3dhp_clips
 from benchmarks.accuracy_joints import choose_joint_set
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 
 FRAMES = 8
 

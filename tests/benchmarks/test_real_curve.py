@@ -14,7 +14,7 @@ from benchmarks.tracked_clips import TrackedFrames
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.features.landmark_features import LandmarkFeatures
-from realtime_vibe.geometry.boxes import CROP_SCALE
+from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.packets import Frame
 
 ENGINE = engine_folder("blazepose-gru")

@@ -15,7 +15,7 @@ from realtime_vibe.backends.engine_folder import engine_folder, engine_names
 from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.cli import backend_trial, doctor
 from realtime_vibe.cli.doctor import ABSENT, BROKEN, OK, Finding
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 
 ROOT = Path(__file__).resolve().parents[2]
 

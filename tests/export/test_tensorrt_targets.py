@@ -21,8 +21,8 @@ from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.graph_folder import Engine, file_sha256
 from realtime_vibe.backends.tensorrt_library import is_installed, load_tensorrt_rtx
 from realtime_vibe.errors import BackendUnavailableError, EngineError, ExportError
-from realtime_vibe.sources.demo import demo_clip_path
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.sources.video_file import demo_clip_path
+from realtime_vibe.system.machine import install_command
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 
 ENGINES = Path(__file__).resolve().parents[2] / "engines"

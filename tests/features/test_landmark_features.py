@@ -9,7 +9,7 @@ from realtime_vibe.features.landmark_features import (
     LandmarkFeatures,
     landmark_features,
 )
-from realtime_vibe.geometry.line_of_sight import camera_from_sight
+from realtime_vibe.geometry.camera import camera_from_sight
 from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
 
 

@@ -9,12 +9,18 @@ from hypothesis import strategies as st
 
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.geometry import boxes, camera
+from realtime_vibe.geometry import camera
+from realtime_vibe.geometry.camera import camera_from_sight, sight_from_camera
 from tests.crop_camera import tight_box, weak_camera_from_transl
 
-squares = st.builds(boxes.SquareBox, st.floats(-200, 900), st.floats(-200, 700), st.floats(40, 800))
+squares = st.builds(
+    camera.SquareBox, st.floats(-200, 900), st.floats(-200, 700), st.floats(40, 800)
+)
 depths = st.floats(0.7, 12.0)
 offsets = st.floats(-1.5, 1.5)
+
+
+CENTERS = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, -0.4], [-0.3, 0.6]])
 
 
 @given(squares, offsets, offsets, depths)
@@ -47,12 +53,12 @@ def test_nominal_focal_is_of_the_diagonal_and_fov_is_horizontal():
 
 
 def test_square_encloses_the_box():
-    square = boxes.square_of_bbox(np.array([10, 20, 50, 100], np.float32), scale=1.1)
+    square = camera.square_of_bbox(np.array([10, 20, 50, 100], np.float32), scale=1.1)
     assert square == pytest.approx((30, 60, 88))
 
 
 def test_degenerate_box_still_has_a_side():
-    assert boxes.square_of_bbox(np.zeros(4, np.float32)).side > 0
+    assert camera.square_of_bbox(np.zeros(4, np.float32)).side > 0
 
 
 BODY_FILE = Path(__file__).resolve().parents[2] / "engines" / "blazepose-gru" / "body.npz"
@@ -100,7 +106,7 @@ def test_many_cameras_at_once_are_each_its_own():
     in_crop = camera.project_in_crop(points, weak)
     in_pixels = camera.crop_ndc_to_image(in_crop, some)
     for k in range(5):
-        square, size = boxes.SquareBox(*some[k].tolist()), (int(sizes[k, 0]), int(sizes[k, 1]))
+        square, size = camera.SquareBox(*some[k].tolist()), (int(sizes[k, 0]), int(sizes[k, 1]))
         alone = camera.full_image_weak_camera(weak[k], square, size)
         np.testing.assert_allclose(together[k], alone, rtol=1e-6)
         np.testing.assert_array_equal(in_crop[k], camera.project_in_crop(points[k], weak[k]))
@@ -130,7 +136,7 @@ def test_an_overlay_is_as_large_as_the_person(transl):
     vertices = standing_body()
     seen = camera.project(vertices + transl, IMAGE_SIZE, focal_px)
     box = tight_box(seen)
-    square = boxes.square_of_bbox(box)
+    square = camera.square_of_bbox(box)
     weak = weak_camera_from_transl(transl, square, IMAGE_SIZE, focal_px)
     drawn = in_image(vertices, camera.full_image_weak_camera(weak, square, IMAGE_SIZE))
     height_px = extent_px(seen)[1]
@@ -140,7 +146,27 @@ def test_an_overlay_is_as_large_as_the_person(transl):
     keypoints = camera.crop_ndc_to_image(camera.project_in_crop(vertices, weak), square)
     assert np.abs(tight_box(keypoints) - box).max() < 0.01 * height_px
     # The box before its margin, with the same crop camera, is the released demo's fault.
-    unscaled = boxes.square_of_bbox(box, scale=1.0)
+    unscaled = camera.square_of_bbox(box, scale=1.0)
     small = in_image(vertices, camera.full_image_weak_camera(weak, unscaled, IMAGE_SIZE))
     ratio = extent_px(small)[1] / extent_px(drawn)[1]
     assert ratio == pytest.approx(1 / 1.1, abs=1e-3)
+
+
+def test_the_z_axis_becomes_the_line_and_nothing_is_stretched():
+    ahead = np.tile([0.0, 0.0, 2.0], (4, 1, 1))
+    turned = camera_from_sight(ahead, CENTERS)[:, 0]
+    np.testing.assert_allclose(turned[:, :2] / turned[:, 2:], CENTERS, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=1), 2.0)
+
+
+def test_there_and_back():
+    points = np.random.default_rng(0).standard_normal((4, 7, 3))
+    turned = camera_from_sight(points, CENTERS)
+    np.testing.assert_allclose(sight_from_camera(turned, CENTERS), points, atol=1e-12)
+    np.testing.assert_allclose(points @ points.mT, turned @ turned.mT, atol=1e-12)
+
+
+def test_an_angle_to_the_side_turns_about_the_vertical():
+    angle = np.radians(20.0)
+    across = camera_from_sight(np.array([[1.0, 0.0, 0.0]]), np.array([np.tan(angle), 0.0]))[0]
+    assert across == pytest.approx([np.cos(angle), 0.0, -np.sin(angle)])

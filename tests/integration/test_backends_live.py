@@ -105,8 +105,8 @@ def test_openvino_gives_the_same_motion(tmp_path):
 
 
 def _joints_of_the_demo(pipeline):
-    from realtime_vibe.sources.demo import demo_clip_path
     from realtime_vibe.sources.factory import open_source
+    from realtime_vibe.sources.video_file import demo_clip_path
 
     joints = []
     source = open_source(str(demo_clip_path()), paced=False)

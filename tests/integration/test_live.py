@@ -17,8 +17,8 @@ from realtime_vibe.app.run import build_pipeline, run
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import EngineError, OutputError, RealtimeVibeError, SourceError
 from realtime_vibe.outputs.stats import StatsCollector
-from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.video_file import demo_clip_path
 
 ROOT = Path(__file__).resolve().parents[2]
 

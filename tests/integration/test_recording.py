@@ -11,7 +11,7 @@ from realtime_vibe.app.run import run
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.smpl_joints import SMPL_JOINT_NAMES
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from tests.outputs.record.test_bvh_writer import PlainBvh
 from tests.outputs.record.test_glb_writer import _poses, pygltflib
 

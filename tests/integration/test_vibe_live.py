@@ -10,9 +10,9 @@ from realtime_vibe.app.run import build_pipeline
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.cli.main import main
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.geometry.boxes import square_of_bbox
+from realtime_vibe.geometry.camera import square_of_bbox
 from realtime_vibe.packets import Frame, TrackedPerson
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

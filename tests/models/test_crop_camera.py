@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from realtime_vibe.geometry.boxes import SquareBox
-from realtime_vibe.geometry.camera import project, transl_from_weak_camera
+from realtime_vibe.geometry.camera import SquareBox, project, transl_from_weak_camera
 from realtime_vibe.models.crop_camera import crop_points
 
 SIZE, FOCAL_PX = (640, 480), 800.0

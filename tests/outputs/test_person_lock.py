@@ -5,7 +5,7 @@ import pytest
 
 from realtime_vibe.outputs.person_lock import PersonLock, left_to_right
 from realtime_vibe.outputs.stream.humanoid import LeadingPerson
-from realtime_vibe.outputs.view.person_marks import draw_person_marks
+from realtime_vibe.outputs.view.overlay import draw_person_marks
 from realtime_vibe.packets import Frame, FrameResult
 from tests.outputs.conftest import _drawn_person, _make_figure
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from benchmarks.frame_code import find, stamp
-from realtime_vibe.sources.demo import demo_clip_path
 from realtime_vibe.sources.synthetic import SyntheticSource
+from realtime_vibe.sources.video_file import demo_clip_path
 
 LEAK_WAIT_S = 10.0
 

@@ -8,7 +8,7 @@ import pytest
 
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.geometry.crop import RotatedSquare
-from realtime_vibe.sources.demo import demo_clip_path
+from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.tracking.blazepose_landmarks import (
     BlazePoseLandmarks,
     decode,

@@ -8,8 +8,7 @@ import pytest
 
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.geometry.boxes import SquareBox
-from realtime_vibe.geometry.camera import project
+from realtime_vibe.geometry.camera import SquareBox, project
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.packets import (
     Frame,

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.placing import try_lock, unlock
 from realtime_vibe.outputs.record.bvh_names import (
     BVH_BONES,
     BVH_NAMES,
@@ -29,7 +30,6 @@ from realtime_vibe.outputs.record.bvh_names import (
     USUAL_UNIT,
 )
 from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
-from realtime_vibe.system.file_lock import try_lock, unlock
 from realtime_vibe.system.threads import Worker
 
 ROW = np.dtype(

@@ -1,8 +1,13 @@
-"""One picture for videos and snapshots: the overlay, and beside it the mesh from another side."""
+"""One picture for videos and snapshots, the overlay beside the mesh from another side; and single pictures on disk."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.view.scene import SceneRenderer
@@ -11,6 +16,11 @@ from realtime_vibe.packets import FrameResult, ImageArray
 MIN_HEIGHT_PX = 120
 """Smaller frames are enlarged to this height."""
 _DIVIDER_BGR = (30, 26, 24)
+
+SNAPSHOT_SUFFIXES = (".png",)
+"""Endings that `save_image` accepts."""
+_COMPRESSION = 3
+"""Of 9: snapshots must not stall the window, and size matters little."""
 
 
 class CompositeRenderer:
@@ -85,3 +95,19 @@ def _scene_width(left_width: int, height: int) -> int:
     """Between 3:5 and 1:1 of the height, and such that the whole is even, as video codecs ask."""
     width = int(min(max(left_width, 0.6 * height), height))
     return width + (left_width + width) % 2
+
+
+def save_image(path: Path, image: ImageArray, *, overwrite: bool = False) -> Path:
+    """Writes (H, W, 3) BGR or (H, W, 4) BGRA as PNG to `path`, or beside it where that may not be replaced.
+
+    Raises:
+        OutputError: wrong ending, empty picture, or the folder cannot be written.
+    """
+    if path.suffix.lower() not in SNAPSHOT_SUFFIXES:
+        raise OutputError(f"{path}: expected a name that ends in .png")
+    if image.size == 0:
+        raise OutputError(f"{path}: there is no picture to save (got shape {image.shape})")
+    is_done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
+    if not is_done:
+        raise OutputError(f"{path}: OpenCV cannot encode a picture of shape {image.shape} as PNG")
+    return write_atomically(path, lambda file: file.write(data.tobytes()), overwrite=overwrite)

@@ -11,13 +11,12 @@ from realtime_vibe.outputs.view.composite import CompositeRenderer, beside
 from realtime_vibe.outputs.view.hud import HudLevel, HudState, HudText, draw_hud, hud_text
 from realtime_vibe.outputs.view.keys import Action
 from realtime_vibe.outputs.view.open3d_viewer import Open3dViewer
-from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
-from realtime_vibe.outputs.view.pacing import DrawingPace
-from realtime_vibe.outputs.view.person_marks import draw_person_marks
+from realtime_vibe.outputs.view.overlay import OverlayRenderer, draw_person_marks, resized_to_height
 from realtime_vibe.outputs.view.preview_window import PreviewWindow
 from realtime_vibe.outputs.view.scene import backdrop, write_centered
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.timing import DrawingPace
 
 View = Literal["both", "open3d", "preview", "none"]
 """Which windows a run opens."""

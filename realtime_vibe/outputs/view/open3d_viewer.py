@@ -12,7 +12,6 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action
 from realtime_vibe.outputs.view.open3d_scene import MeshScene
-from realtime_vibe.outputs.view.pacing import DrawingPace
 from realtime_vibe.outputs.view.screen import (
     main_screen,
     require_display,
@@ -21,8 +20,8 @@ from realtime_vibe.outputs.view.screen import (
 )
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
-from realtime_vibe.system.install_hint import install_command
-from realtime_vibe.system.timing import Clock
+from realtime_vibe.system.machine import install_command
+from realtime_vibe.system.timing import Clock, DrawingPace
 
 logger = logging.getLogger(__name__)
 

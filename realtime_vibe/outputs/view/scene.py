@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.outputs.ground import GroundLevel, LevelView, SteadyPoint
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
-from realtime_vibe.outputs.view.blend import MeshStyle, blend_mesh
-from realtime_vibe.outputs.view.raster import MeshRasterizer
+from realtime_vibe.outputs.view.raster import MeshRasterizer, MeshStyle, blend_mesh
 from realtime_vibe.outputs.view.shading import PERSON_COLORS, Color
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult
 

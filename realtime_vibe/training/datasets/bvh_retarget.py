@@ -23,7 +23,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_axis_angle,
     smallest_rotation,
 )
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.training.datasets.bvh import BvhFile, read_bvh
 from realtime_vibe.training.datasets.clip import (

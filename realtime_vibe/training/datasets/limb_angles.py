@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.rotation import FloatingArray, rotmat_from_quat_wxyz
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
 
 Array = NDArray[np.float64]
 

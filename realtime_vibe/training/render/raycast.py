@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.camera import PinholeView
-from realtime_vibe.system.install_hint import install_command
+from realtime_vibe.system.machine import install_command
 from realtime_vibe.training.render.backdrop import random_color
 from realtime_vibe.training.render.clothing import Surface
 from realtime_vibe.training.render.figure import Figure

@@ -15,7 +15,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_axis_angle,
     unit_vector,
 )
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
 
 Array = NDArray[np.float64]
 

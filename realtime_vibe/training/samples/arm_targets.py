@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
 from realtime_vibe.training.samples.arm_ik import SHOULDER_AT, ArmPose, hand_rotation, reach_m
 
 Array = NDArray[np.float64]

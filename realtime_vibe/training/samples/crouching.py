@@ -13,8 +13,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_axis_angle,
     rotmat_from_quat_wxyz,
 )
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, joint_positions
 from realtime_vibe.training.datasets.clip import POOL_RATE_HZ, FloatArray, continuous
 from realtime_vibe.training.datasets.limb_angles import KNEES, interior_angle_deg
 from realtime_vibe.training.samples.minimum_jerk import minimum_jerk

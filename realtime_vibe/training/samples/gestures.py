@@ -17,7 +17,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_quat_wxyz,
     slerp_wxyz,
 )
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
 from realtime_vibe.training.datasets.clip import (
     POOL_RATE_HZ,
     FloatArray,

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.features.landmark_features import landmark_features
-from realtime_vibe.geometry.boxes import CROP_SCALE
-from realtime_vibe.geometry.camera import nominal_focal_px
+from realtime_vibe.geometry.camera import CROP_SCALE, nominal_focal_px
 from realtime_vibe.packets import NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
 from realtime_vibe.training.datasets.keypoint_video import KeypointVideo
 from realtime_vibe.training.samples.cutting import random_cut, time_steps

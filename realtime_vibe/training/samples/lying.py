@@ -9,8 +9,7 @@ from realtime_vibe.geometry.rotation import (
     rotmat_from_axis_angle,
     rotmat_from_quat_wxyz,
 )
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, joint_positions
 from realtime_vibe.training.datasets.clip import FloatArray, continuous
 
 Array = NDArray[np.float64]

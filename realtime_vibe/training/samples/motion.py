@@ -47,7 +47,6 @@ _ARMS_AND_TRUNK = (
 _EXCHANGE_CHANCE = 0.12
 """Of each part: few hours of motion hold too few combinations of arms and legs."""
 
-
 _CONJUGATE = np.array([1, -1, -1, -1], np.float32)
 _LEAST_TWIST = 0.05
 _LEAST_RARITY_RAD = 0.01

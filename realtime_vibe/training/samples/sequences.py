@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from realtime_vibe.features.landmark_features import landmark_features
-from realtime_vibe.geometry.boxes import CROP_SCALE
-from realtime_vibe.geometry.camera import nominal_focal_px
+from realtime_vibe.geometry.camera import CROP_SCALE, nominal_focal_px
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.streams import MotionDraw, StreamSettings, rotmat_from_quat

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from realtime_vibe.geometry.line_of_sight import sight_from_camera
+from realtime_vibe.geometry.camera import sight_from_camera
 from realtime_vibe.training.samples.bone_noise import (
     NUM_BONES,
     BoneTurns,

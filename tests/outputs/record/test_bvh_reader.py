@@ -9,8 +9,7 @@ from scipy.spatial.transform import Rotation
 from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.bvh import BvhFile, parse_bvh
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, joint_positions
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion, read_bvh
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import write_take

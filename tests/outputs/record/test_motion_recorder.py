@@ -13,8 +13,12 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.axes import R_WORLD_CAMERA
-from realtime_vibe.geometry.boxes import SquareBox
-from realtime_vibe.geometry.camera import crop_ndc_to_image, full_image_weak_camera, project_in_crop
+from realtime_vibe.geometry.camera import (
+    SquareBox,
+    crop_ndc_to_image,
+    full_image_weak_camera,
+    project_in_crop,
+)
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import (

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from realtime_vibe.outputs.stream.address import Address
-from realtime_vibe.outputs.stream.datagrams import DatagramSender
+from realtime_vibe.outputs.stream.avatar_sink import DatagramSender
 from realtime_vibe.outputs.stream.newest_sender import NewestSender
 from tests.outputs.stream.posed_body import result_of
 from tests.outputs.stream.udp_receiver import UdpReceiver

@@ -14,7 +14,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.humanoid import BONE_PARENTS, BONES, HumanoidRoom
 from realtime_vibe.outputs.stream.osc import MAX_DATAGRAM_BYTES
-from realtime_vibe.outputs.stream.vmc import VmcSink
+from realtime_vibe.outputs.stream.vmc import VmcSink, steady_quats_xyzw
 from realtime_vibe.outputs.stream.vmc_avatar import read_avatar
 from tests.outputs.stream.posed_body import random_person, random_result, result_of
 from tests.outputs.stream.udp_receiver import Message, UdpReceiver, decode
@@ -223,3 +223,31 @@ def test_nobody_listening_is_no_trouble_and_no_thread_is_left() -> None:
 def test_an_unknown_host_is_said_before_anything_runs() -> None:
     with pytest.raises(OutputError, match=r"cannot find the host 'no-such\.invalid'"):
         VmcSink(Address(host="no-such.invalid", port=39539))
+
+
+def test_random_rotations_are_those_of_scipy() -> None:
+    turns = Rotation.random(1000, rng=np.random.default_rng(0))
+    quats = steady_quats_xyzw(turns.as_matrix(), None)
+    assert min(quat[3] for quat in quats) >= 0
+    assert (Rotation.from_quat(quats).inv() * turns).magnitude().max() < 1e-7
+
+
+def test_no_turn_and_half_turns_about_every_axis(subtests: pytest.Subtests) -> None:
+    for angle in [0.0, 1e-6, np.pi - 1e-6, np.pi]:
+        with subtests.test(angle=angle):
+            axes = np.array(
+                [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, -1, 1], [-1, 2, 3]], float
+            )
+            axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+            turns = Rotation.from_rotvec(angle * axes)
+            quats = steady_quats_xyzw(turns.as_matrix().astype(np.float32), None)
+            assert (Rotation.from_quat(quats).inv() * turns).magnitude().max() < 1e-6
+
+
+def test_signs_follow_the_frame_before() -> None:
+    angles = np.linspace(0, 4 * np.pi, 100)
+    last = None
+    for angle in angles:
+        quats = steady_quats_xyzw(Rotation.from_rotvec([[0, angle, 0]]).as_matrix(), last)
+        assert last is None or np.abs(np.subtract(quats, last)).max() < 0.1
+        last = quats

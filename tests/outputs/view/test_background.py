@@ -7,8 +7,7 @@ import pytest
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.outputs.view.background import parse_background
-from realtime_vibe.outputs.view.composite import CompositeRenderer
-from realtime_vibe.outputs.view.snapshot import save_image
+from realtime_vibe.outputs.view.composite import CompositeRenderer, save_image
 
 
 def test_names_and_numbers(subtests):

@@ -1,11 +1,15 @@
 """Covers the side-by-side picture, the mesh's own view and the steady floor under it."""
 
+import cv2
 import numpy as np
 import pytest
 
+from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.ground import GroundLevel, SteadyPoint
-from realtime_vibe.outputs.view.composite import CompositeRenderer
+from realtime_vibe.outputs.view.composite import CompositeRenderer, save_image
 from realtime_vibe.outputs.view.scene import SceneRenderer
+
+IMAGE = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
 
 
 def test_size_is_known_beforehand_and_even(figure, result_of, subtests):
@@ -94,3 +98,25 @@ def test_the_view_cuts_to_a_target_that_leaps():
     near = aim.update(np.array([0.5, 5.0, 0.0]), 0.03)
     assert 0 < near[0] < 0.1
     np.testing.assert_allclose(aim.update(np.array([0.0, 25.0, 0.0]), 0.06), [0.0, 25.0, 0.0])
+
+
+def test_round_trip_and_replacement(tmp_path):
+    path = tmp_path / "Ünïcode picture.PNG"
+    save_image(path, np.zeros_like(IMAGE))
+    save_image(path, IMAGE, overwrite=True)
+    np.testing.assert_array_equal(
+        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), IMAGE
+    )
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_refusals_are_clear_and_leave_nothing(tmp_path, subtests):
+    for name, image, message in [
+        ("picture.jpg", IMAGE, "ends in .png"),
+        ("missing/picture.png", IMAGE, "cannot write"),
+        ("picture.png", IMAGE[:0], "no picture"),
+    ]:
+        with subtests.test(name=name, image=image, message=message):
+            with pytest.raises(OutputError, match=message):
+                save_image(tmp_path / name, image)
+            assert not list(tmp_path.iterdir())

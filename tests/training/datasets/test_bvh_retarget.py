@@ -9,7 +9,7 @@ from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
 from realtime_vibe.training.datasets.bvh import read_bvh
 from realtime_vibe.training.datasets.bvh_retarget import (
     load_bvh,

@@ -3,8 +3,7 @@
 import numpy as np
 
 from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, joint_positions
 from realtime_vibe.training.datasets.limb_angles import KNEES, interior_angle_deg
 from realtime_vibe.training.samples.crouching import bent_legs
 from tests.training.samples.still_people import sitting, standing

@@ -3,8 +3,12 @@
 import numpy as np
 
 from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions, world_rotations
+from realtime_vibe.geometry.smpl_skeleton import (
+    REST_JOINTS_M,
+    bone_offsets,
+    joint_positions,
+    world_rotations,
+)
 from realtime_vibe.training.datasets.limb_angles import ELBOWS, interior_angle_deg
 from realtime_vibe.training.samples import gestures
 from realtime_vibe.training.samples.arm_ik import (

@@ -3,8 +3,7 @@
 import numpy as np
 
 from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
-from realtime_vibe.geometry.smpl_rest import REST_JOINTS_M
-from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
+from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, joint_positions
 from realtime_vibe.training.samples.lying import FLESH_M, laid_down
 from tests.training.samples.still_people import sitting, standing
 
