@@ -14,6 +14,7 @@ _LINES = {
     "soak": "memory, drift and drops over many frames",
     "accuracy": "joint errors on clips with known 3D joints",
     "foot_skate": "how far planted feet slide, with and without the floor's help",
+    "leveling": "how far the estimated vertical is off before a tilted, a moved and a level camera",
     "network_outputs": "what VMC, VRChat and web outputs cost, and how late they arrive",
     "recorders": "what recording every format costs, and how long takes need to become files",
     "stillness": "how fast the joints of somebody who stands still seem to move",

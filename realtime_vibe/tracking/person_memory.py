@@ -4,7 +4,7 @@ Somebody new is a person who was in view at most `FORGET_S` ago
 
 * by the colours of the body, wherever they are seen;
 * by the place, in any colours (who squats shows others): where that person was lost inside the picture, nobody
-  for a second and nobody else since;
+  for a second and nobody else since; at once where there are no colours to compare;
 * by both, at most `_BACK_S` ago: colours that may be the person's, as near as the person can have come from where
   nobody else has been.
 
@@ -66,7 +66,7 @@ class _Known:
         off = difference(self.looks, looks)
         gap_s = now_s - self.last_seen_s
         is_there = self.region is not None and is_near(region, self.region, 0.0)
-        if is_there and self.is_inside and gap_s > MAX_GAP_S:
+        if is_there and self.is_inside and (gap_s > MAX_GAP_S or off is None):
             return (_OTHER if off is None else off) - _OTHER
         if off is None:
             return None

@@ -72,6 +72,14 @@ def test_a_level_camera_stays_level_though_somebody_leans(stage):
     assert seen.states[-1] == LEVEL
 
 
+def test_a_camera_moved_by_hand_is_found_anew_within_seconds(stage):
+    seen = Watched(stage)
+    seen.watch(_tilted(0), 30.0)
+    for moved in (_tilted(15, 8), _tilted(0)):
+        seen.watch(moved, 3.5)
+        assert seen.off_deg(moved @ UP) < 3.5
+
+
 @pytest.mark.parametrize(
     ("body_pose", "lying_deg", "visibility"),
     [(SITTING, 0, 1.0), (STILL, 80, 1.0), (STILL, 0, 0.1)],

@@ -15,6 +15,7 @@ import pytest
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.outputs.ground import GroundLevel
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.websocket_stream import WebStream
 from realtime_vibe.packets import FrameResult
@@ -119,6 +120,28 @@ def test_the_body_stands_upright_unmirrored_and_moves(chromium, waving_stream) -
     toes_m = chromium.evaluate(f"window.realtimeVibe.height({JOINT['left_foot']})")
     assert 0.0 < toes_m < 0.15
     assert "1 person in view" in chromium.evaluate("document.getElementById('status').textContent")
+
+
+def test_the_floor_is_that_of_the_windows(chromium, waving_stream) -> None:
+    _open(chromium, waving_stream.url)
+    times_s = [*np.arange(0, 4, 0.03), 6.0, 6.1]
+    lowest_m = [0.9 - 0.4 * (at > 1) - 0.3 * np.sin(2 * at) * (2 < at < 3) for at in times_s]
+    ground, expected = GroundLevel(), []
+    for at_s, lowest in zip(times_s, lowest_m, strict=True):
+        expected.append(-ground.update(lowest, at_s))
+        if 1.5 < at_s < 1.52:
+            ground.move(0.1)
+    levels = chromium.evaluate(f"""(() => {{
+        const floor = new window.realtimeVibe.Floor();
+        return {[[float(at), -float(low)] for at, low in zip(times_s, lowest_m, strict=True)]}.map(
+            ([atS, lowest]) => {{
+                floor.follow(lowest, atS);
+                const level = floor.level;
+                if (atS > 1.5 && atS < 1.52) floor.move(-0.1);
+                return level;
+            }});
+    }})()""")
+    np.testing.assert_allclose(levels, expected, atol=1e-5)
 
 
 def test_a_page_for_streamers_has_nothing_but_the_body(chromium, waving_stream) -> None:
