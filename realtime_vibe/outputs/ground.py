@@ -28,6 +28,8 @@ JUMP_M = 2.5
 _JUMP_S = 1.0
 """After a gap this long, or when time runs back, everything starts afresh [s]."""
 
+_UNSEEN_S = 0.8
+"""Who shows no feet for so long, as somebody who came close, stands on what the resting legs stand on [s]."""
 _ANKLES, _SEEN = (27, 28), 0.5
 """Landmarks, and the visibility from which they are believed."""
 
@@ -52,9 +54,9 @@ class GroundLevel:
         self._last_s = math.nan
         self._since_s = math.nan
         self._lowest_m = self._speed_m_s = math.nan
+        self._feet_seen_s = -math.inf
         self._of: frozenset[int] = frozenset()
-        self.is_guess = False
-        """Whether nobody's feet were seen yet: legs out of view hang, and the floor is right below them."""
+        self._is_guess = False
 
     @property
     def is_known(self) -> bool:
@@ -65,15 +67,25 @@ class GroundLevel:
         """Takes in everybody in view whose feet are in the picture; others until somebody's are."""
         ids = frozenset(person.person.track_id for person in result.people)
         if not ids & self._of:
-            self.level_m, self.is_guess = math.nan, True
+            self.level_m, self._feet_seen_s = math.nan, -math.inf
         self._of = ids
         height_px = result.frame.image_bgr.shape[0]
+        now_s = result.frame.captured_at_s
         standing = [person for person in result.people if feet_are_in_view(person, height_px)]
-        self.is_guess = self.is_guess and not standing
-        people = result.people if self.is_guess else standing
-        if people:
+        people = standing or result.people
+        if people and self.counts(now_s, feet_are_seen=bool(standing)):
             lowest_m = max(float(person.mesh.vertices[:, 1].max()) for person in people)
-            self.update(lowest_m, result.frame.captured_at_s)
+            self.update(lowest_m, now_s)
+
+    def counts(self, now_s: float, *, feet_are_seen: bool) -> bool:
+        """Whether the lowest point of a frame at `now_s` [s] tells the floor: feet in view, or none for a while.
+
+        Legs that have just left the picture are guessed badly; later they rest, with the floor right below them.
+        """
+        if feet_are_seen:
+            self._feet_seen_s = now_s
+        self._is_guess = not 0.0 <= now_s - self._feet_seen_s < _UNSEEN_S
+        return feet_are_seen or self._is_guess or not self.is_known
 
     def update(self, lowest_m: float, now_s: float) -> float:
         """Takes in the lowest vertex (largest y [m]) at `now_s` [s] and returns the floor's y."""
@@ -87,7 +99,7 @@ class GroundLevel:
                 self._speed_m_s += smoothing_share(dt_s, _SPEED_S) * (speed_m_s - self._speed_m_s)
             self._lowest_m = lowest_m
             slowest_s = RESTED_S if self._speed_m_s < _RESTS_M_S else RISE_S
-            age_s = 0.0 if self.is_guess else now_s - self._since_s
+            age_s = 0.0 if self._is_guess else now_s - self._since_s
             rise_s = min(max(age_s, FALL_S), slowest_s)
             share = smoothing_share(dt_s, FALL_S if lowest_m > self.level_m else rise_s)
             self.level_m = (

@@ -81,6 +81,10 @@ def test_only_feet_in_view_set_the_floor_and_a_newcomer_has_one_of_their_own() -
     assert abs(ground.level_m - (1.6 - 29 / 30)) < 0.1
     ground.follow(_standing(1.1, 1, 0.9, height - 1))
     assert ground.level_m == np.float32(0.9)
+    for index in range(45):  # who came so close that the legs rest does not float
+        ground.follow(_standing(1.1 + index / 30, 1, 0.7, height + 50))
+        assert index > 15 or ground.level_m == np.float32(0.9)
+    assert abs(ground.level_m - 0.7) < 0.02
 
 
 def test_a_young_floor_rises_within_its_age() -> None:

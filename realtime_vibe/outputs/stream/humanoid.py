@@ -76,7 +76,6 @@ class HumanoidRoom:
     def __init__(self, *, mirror: bool = False) -> None:
         self._mirror = mirror
         self._floor = GroundLevel()
-        self._floor.is_guess = True
         self._origin: FloatArray | None = None
         self._world: FloatArray = T_WORLD_CAMERA
         self._bones_of: FloatArray | None = None
@@ -96,7 +95,7 @@ class HumanoidRoom:
         unity = R_UNITY_WORLD @ world[:3]
         turns, offset = unity[:, :3], unity[:, 3]
         self._turn_with(world, person.mesh.joints[0])
-        self._floor.is_guess = self._floor.is_guess and not feet_are_in_view(person)
+        is_floor = self._floor.counts(now_s, feet_are_seen=feet_are_in_view(person))
         local = np.empty((NUM_BONES, 3, 3), np.float32)
         np.multiply(person.params.body_pose[: NUM_BONES - 1], _MIRRORED, out=local[1:])
         np.multiply(turns @ person.params.global_orient, MIRROR_X, out=local[0])
@@ -107,7 +106,7 @@ class HumanoidRoom:
             positions=self._placed(
                 person.mesh.joints[:NUM_BONES] @ turns.T + offset,
                 now_s,
-                floor_is_known=bool(world[2, 3] != 0),
+                None if world[2, 3] != 0 else is_floor,
             ),
             offsets=self._offsets,
             rest_hips_above_feet_m=self._hips_above_feet_m,
@@ -133,12 +132,15 @@ class HumanoidRoom:
         self._offsets, self._hips_above_feet_m = offsets, hips_above_feet_m(offsets)
         self._bones_of = betas.copy()
 
-    def _placed(self, positions: FloatArray, now_s: float, *, floor_is_known: bool) -> FloatArray:
+    def _placed(self, positions: FloatArray, now_s: float, is_floor: bool | None) -> FloatArray:
+        """Positions in the room; `is_floor`: whether the lowest foot tells where the floor is, None where it is known."""
         if self._origin is None:
             self._origin = positions[0] * np.array([1, 0, 1], np.float32)
         placed: FloatArray = positions - self._origin
-        if not floor_is_known:
-            placed[:, 1] += self._floor.update(-float(placed[_FEET, 1].min()), now_s)
+        if is_floor:
+            self._floor.update(-float(placed[_FEET, 1].min()), now_s)
+        if is_floor is not None:
+            placed[:, 1] += self._floor.level_m
         return placed
 
 
