@@ -21,6 +21,7 @@ from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
+from benchmarks.command_line import add_refine
 from benchmarks.figure_files import check_figure_files, write_json, writing
 from benchmarks.turned_clips import turned_clip
 from realtime_vibe.app.settings import DEFAULT_ENGINE, LiveConfig
@@ -96,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         default=FULL,
         help="size of BlazePose's landmark network, for both methods",
     )
-    parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
+    add_refine(parser)
     parser.add_argument("--temporal", choices=MODES, default="stream")
     parser.add_argument("--smooth", type=float, default=0.0, help="strength in [0, 1]")
     parser.add_argument(

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.results import Collected, append, default_path
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.system.machine import install_command
+from realtime_vibe.tracking.choices import DEFAULT_TRACKER
 
 
 def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:
@@ -23,6 +24,16 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     """The option that says where the results go."""
     parser.add_argument(
         "--json", type=Path, help="add the results to this file (out/benchmarks/DATE-COMMIT.jsonl)"
+    )
+
+
+def add_refine(parser: argparse.ArgumentParser) -> None:
+    """Adds the option `--no-refine`, the live setting of that name."""
+    parser.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        default=DEFAULT_TRACKER.refine,
+        help="refine landmarks with heat maps, as MediaPipe does",
     )
 
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.command_line import add_json, command_parser, guarded, keep, positive
+from benchmarks.command_line import add_json, add_refine, command_parser, guarded, keep, positive
 from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels
 from benchmarks.stages import WithMesh
@@ -238,7 +238,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", default="blazepose-gru")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--tracker-model", choices=TRACKER_MODELS, default=FULL)
-    parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
+    add_refine(parser)
     parser.add_argument("--temporal", choices=MODES, default="stream")
     add_json(parser)
     return parser
@@ -275,7 +275,7 @@ def _run(options: argparse.Namespace) -> None:
     print(as_table(live.document))
     collected = Collected(NAME)
     # The engine and the mode are part of the case: two of them in one file must not be one case.
-    what = f"{facts['engine']}, {options.temporal}{', refined' if options.refine else ''}"
+    what = f"{facts['engine']}, {options.temporal}{'' if options.refine else ', not refined'}"
     if options.tracker_model != FULL:
         what += f", {options.tracker_model}"
     for pace, part in (("every frame", fast), (f"{options.rate:g} fps camera", live)):

@@ -33,6 +33,7 @@ from benchmarks.backends import HOW_TO_MAKE_VIBE, VIBE_ENGINE
 from benchmarks.clips import Clip, read_clip
 from benchmarks.command_line import (
     add_json,
+    add_refine,
     command_parser,
     guarded,
     keep,
@@ -54,7 +55,7 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.system.machine import install_command
-from realtime_vibe.tracking.choices import BLAZEPOSE, TrackerChoice
+from realtime_vibe.tracking.choices import BLAZEPOSE, DEFAULT_TRACKER, TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.tracking.mediapipe_tracker import (
     MediaPipeTracker,
@@ -211,7 +212,7 @@ def _landmark_network(cleanup: ExitStack) -> Peer:
 
 
 def compare_landmarks(
-    clips: Sequence[Clip], task: Path, *, refine: bool = False
+    clips: Sequence[Clip], task: Path, *, refine: bool = DEFAULT_TRACKER.refine
 ) -> list[Agreement]:
     """Measures the agreement on each clip with fresh trackers."""
     return [
@@ -246,9 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", type=Path, nargs="+", help="clip; --agreement takes several")
     parser.add_argument("--frames", type=positive, default=200, help="frames to count (200)")
     parser.add_argument("--agreement", action="store_true", help="compare landmarks, not time")
-    parser.add_argument(
-        "--refine", action="store_true", help="ours refines landmarks too; MediaPipe always does"
-    )
+    add_refine(parser)
     parser.add_argument("--vibe-engine", type=Path, default=VIBE_ENGINE, help="ResNet-50 engine")
     parser.add_argument("--threads", type=positive, default=2, help="of torch (2)")
     parser.add_argument(
@@ -274,7 +273,7 @@ def _speed(options: argparse.Namespace, collected: Collected) -> None:
             medians: dict[str, float] = {}
             rows = []
             for peer in peers:
-                case = f"{pace.name}{', refined' if options.refine else ''}"
+                case = f"{pace.name}{'' if options.refine else ', not refined'}"
                 record = collected.add(case, samples_ms[peer.name], peer.labels, metric=peer.name)
                 assert record.summary is not None
                 medians[peer.name] = record.summary.p50
@@ -304,7 +303,7 @@ def _agreement(options: argparse.Namespace, collected: Collected) -> None:
     worst = float(np.nanmax([row.median_percent for row in results]))
     print(f"largest median: {worst:.2f} %")
     for row in results:
-        case = f"agreement, {row.clip}{', refined' if options.refine else ''}"
+        case = f"agreement, {row.clip}{'' if options.refine else ', not refined'}"
         collected.add(case, [row.median_percent], metric="median difference", unit="%")
 
 

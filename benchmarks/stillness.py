@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command_line import add_refine
 from benchmarks.figure_files import check_figure_files, write_json, writing
 from benchmarks.still_frames import StillSource, find_sources
 from realtime_vibe.app.run import build_pipeline
@@ -178,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("video", type=Path, help="a video of it, or a folder of clip folders")
     parser.add_argument("--engine", default=DEFAULT_ENGINE, help="engine name or folder")
     parser.add_argument("--temporal", choices=MODES, default="stream")
-    parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
+    add_refine(parser)
     parser.add_argument("--smooth", type=float, default=DEFAULT_SMOOTH, help="besides 0, in [0, 1]")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long a picture is held")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

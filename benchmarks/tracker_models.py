@@ -14,7 +14,15 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from benchmarks.command_line import add_json, command_parser, guarded, keep, positive, table
+from benchmarks.command_line import (
+    add_json,
+    add_refine,
+    command_parser,
+    guarded,
+    keep,
+    positive,
+    table,
+)
 from benchmarks.interleaved import Contender, Turns, time_in_turns
 from benchmarks.latency import decoded_frames
 from benchmarks.results import Collected, Labels
@@ -41,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", type=Path, default=demo_clip_path(), help="a clip")
     parser.add_argument("--models", nargs="+", choices=TRACKER_MODELS, default=TRACKER_MODELS)
     parser.add_argument("--backend", default="auto")
-    parser.add_argument("--refine", action="store_true", help="refine landmarks with heat maps")
+    add_refine(parser)
     parser.add_argument(
         "--rounds", type=positive, default=30, help=f"of {_RUNS} frames of each model (30)"
     )
@@ -77,7 +85,7 @@ def _run(options: argparse.Namespace) -> None:
         if contender.samples_ms:
             used = built[contender.name]
             labels = Labels(engine=used.engine, backend=used.backend, precision=used.precision)
-            case = f"{contender.name}{', refined' if options.refine else ''}"
+            case = f"{contender.name}{'' if options.refine else ', not refined'}"
             collected.add(case, contender.samples_ms, labels, metric="step")
     keep(collected, options.json)
 

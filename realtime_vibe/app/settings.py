@@ -151,8 +151,7 @@ class LiveConfig:
     refine: bool = _engine(
         FLAG,
         DEFAULT_TRACKER.refine,
-        "refine BlazePose's landmarks with heat maps: pixel error a third smaller, about 1 ms slower",
-        otherwise="no; mediapipe always does",
+        "refine BlazePose's landmarks with heat maps, as MediaPipe does: pixel error a third smaller",
     )
 
     temporal: str = _motion(

@@ -28,8 +28,8 @@ class TrackerChoice:
     detect_every: int = DETECT_EVERY
     tracker_model: str = FULL
     """One of `TRACKER_MODELS`."""
-    refine: bool = False
-    """Take the landmark network with heat maps: more exact in pixels, and slower."""
+    refine: bool = True
+    """Take the landmark network with heat maps, as MediaPipe does: more exact in pixels."""
     backend: str = "auto"
     """What opens the graphs."""
 

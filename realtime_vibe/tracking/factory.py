@@ -163,11 +163,6 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
             f"tracker-model is {choice.tracker_model}, but the tracker is boxes, without landmarks: expected "
             f"{FULL}, or tracker blazepose"
         )
-    if tracker == "boxes" and choice.refine:
-        raise ConfigError(
-            "refine is on, but the tracker is boxes, without landmarks: expected refine off, or "
-            "tracker blazepose"
-        )
     if tracker == "mediapipe" and choice.detector != BLAZEPOSE:
         raise ConfigError(
             f"detector is '{choice.detector}', but mediapipe has its own: expected {BLAZEPOSE}, or "

@@ -3,8 +3,9 @@
 Network and smoothing leave the body some centimetres beside the tracker's landmarks. In closed form, from
 the trunk outwards: the whole body is shifted, turned about the line of sight and brought nearer or farther (a
 similarity of the image); then thighs, upper arms and neck, then shanks, forearms and head, then feet and hands
-swing within the image plane. A little, and all but feet and hands, they also turn out of it, for the length
-that is seen. To which side of the plane a limb points stays the network's: the image does not show it.
+swing within the image plane. A little, and all but upper arms, feet and hands, they also turn out of it, for the
+length that is seen: shoulders move with the collar bones, which is no turn of an upper arm. To which side of the
+plane a limb points stays the network's: the image does not show it.
 
 What is near enough is left alone, so that the tracker's jitter does not come back; what is hidden, or so far
 off that it must be somebody else's, counts little.
@@ -13,7 +14,7 @@ Legend: K = 33 landmarks, L limbs.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -44,7 +45,7 @@ _FARTHEST_M = 0.25
 _HIDDEN, _SHOWN = 0.3, 0.7
 """Visibility from which a landmark counts, and from which it counts in full."""
 _MOST_TURN_RAD = 0.5
-_MOST_TILT_RAD = 0.12
+_MOST_TILT_RAD = 0.3
 _NEAREST_M = 0.2
 _LEAST_LENGTH_M = 0.08
 """A limb that points at the camera shows no direction."""
@@ -61,15 +62,16 @@ class _Limbs:
     """(L,) SMPL joints that turn."""
     ends: FloatArray
     """(L, 33) weights of the landmarks at their far ends."""
-    tilts: float
-    """1 where limbs may also turn out of the image plane, else 0."""
+    tilts: FloatArray
+    """(L,) 1 where a limb may also turn out of the image plane, else 0."""
     limb_of: NDArray[np.intp]
     """(130,) the limb that carries each column of `_Posed`; L for none."""
     pivot_of: NDArray[np.intp]
     """(130,) the column that each then turns about; the last, which is zero, for directions and for none."""
 
 
-def _limbs(ends: Mapping[str, tuple[str, ...]], tilts: float) -> _Limbs:
+def _limbs(ends: Mapping[str, tuple[str, ...]], in_plane: Collection[str] = ()) -> _Limbs:
+    """Limbs by their joints, with the landmarks at their far ends; some stay in the image plane."""
     joints = [SMPL_JOINT_NAMES.index(name) for name in ends]
     weights = np.zeros((len(ends), NUM_LANDMARKS), np.float32)
     for row, landmarks in enumerate(ends.values()):
@@ -84,7 +86,7 @@ def _limbs(ends: Mapping[str, tuple[str, ...]], tilts: float) -> _Limbs:
     return _Limbs(
         joints=np.array(joints),
         ends=weights,
-        tilts=tilts,
+        tilts=np.array([name not in in_plane for name in ends], np.float32),
         limb_of=np.concatenate([of_points, of_directions, [len(joints)]]),
         pivot_of=np.concatenate(
             [np.array([*joints, _ZERO])[of_points], np.full(len(of_directions) + 1, _ZERO)]
@@ -117,25 +119,24 @@ def _carried_by(landmark: str) -> int:
 _CARRIED_BY = tuple(_carried_by(name) for name in BLAZEPOSE_LANDMARK_NAMES)
 
 _BOTH = ("left", "right")
+_SHOULDERS = tuple(f"{side}_shoulder" for side in _BOTH)
 _FACE = ("nose", "left_ear", "right_ear")
+_HANDS_AND_FEET = {f"{side}_ankle": (f"{side}_foot_index",) for side in _BOTH} | {
+    f"{side}_wrist": (f"{side}_index", f"{side}_pinky") for side in _BOTH
+}
 _LEVELS = (
     _limbs(
         {f"{side}_hip": (f"{side}_knee",) for side in _BOTH}
         | {f"{side}_shoulder": (f"{side}_elbow",) for side in _BOTH}
         | {"neck": _FACE},
-        tilts=1.0,
+        in_plane=_SHOULDERS,
     ),
     _limbs(
         {f"{side}_knee": (f"{side}_ankle",) for side in _BOTH}
         | {f"{side}_elbow": (f"{side}_wrist",) for side in _BOTH}
         | {"head": _FACE},
-        tilts=1.0,
     ),
-    _limbs(
-        {f"{side}_ankle": (f"{side}_foot_index",) for side in _BOTH}
-        | {f"{side}_wrist": (f"{side}_index", f"{side}_pinky") for side in _BOTH},
-        tilts=0.0,
-    ),
+    _limbs(_HANDS_AND_FEET, in_plane=_HANDS_AND_FEET),
 )
 _WHOLE = np.zeros(NUM_LANDMARKS, np.float32)
 for _name, _weight in {"shoulder": 1.0, "hip": 1.0, "knee": 0.6, "ankle": 0.6, "ear": 0.3}.items():

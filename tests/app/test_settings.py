@@ -58,7 +58,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "detector": "'yolov3'",
         "max-people": "3",
         "detect-every": "5",
-        "refine": "true",
+        "refine": "false",
         "temporal": "'window'",
         "smooth": "0.5",
         "view": "'preview'",

@@ -61,7 +61,7 @@ def test_no_words_are_the_defaults(runs: list[LiveConfig]) -> None:
 def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
     given = (
         "--source 1 --engine e --backend onnxruntime --tracker mediapipe --tracker-model lite --detector out/d "
-        "--max-people 2 --detect-every 5 --refine "
+        "--max-people 2 --detect-every 5 --no-refine "
         "--temporal window --smooth off --view none --every-frame --max-frames 9 --record o.npz --save-video o.mkv "
         "--snapshot o.png --stats o.json --overwrite --mirror --width 640 --height 480 --fps 30 "
         "--fov-deg 70 --log-level debug"
@@ -76,7 +76,7 @@ def test_every_option_reaches_the_app(runs: list[LiveConfig]) -> None:
         detector="out/d",
         max_people=2,
         detect_every=5,
-        refine=True,
+        refine=False,
         temporal="window",
         smooth=0.0,
         view="none",

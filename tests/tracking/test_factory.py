@@ -43,7 +43,7 @@ def _kind(made: PersonTracker) -> type:
 
 def _edit(engine: Path, **changes: Any) -> None:
     manifest = json.loads((engine / MANIFEST).read_text())
-    manifest["graphs"]["landmarks"].update(changes)
+    manifest["graphs"]["landmarks_heat"].update(changes)
     (engine / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -121,7 +121,7 @@ def test_a_changed_graph_is_refused(engine: Path) -> None:
 def test_wrong_shapes_in_the_manifest_are_refused(engine: Path) -> None:
     _edit(engine, outputs=[{"name": "landmarks", "shape": [1, 7], "dtype": "float32"}])
     with pytest.raises(
-        EngineError, match=r"landmarks\.onnx: outputs are .*, blazepose\.json says .*\(1, 7\)"
+        EngineError, match=r"landmarks_heat\.onnx: outputs are .*, blazepose\.json says .*\(1, 7\)"
     ):
         make_blazepose_tracker(engine)
 
@@ -246,10 +246,7 @@ def test_parts_that_do_not_go_together_are_refused(subtests: pytest.Subtests) ->
             assert "\n" not in str(caught.value)
 
 
-def test_boxes_have_nothing_to_refine(boxes_folder: Path) -> None:
-    choice = TrackerChoice(detector=str(boxes_folder), refine=True)
-    with pytest.raises(ConfigError, match="refine is on, but the tracker is boxes"):
-        make_tracker(choice, needs_landmarks=False)
+def test_boxes_have_no_landmark_model(boxes_folder: Path) -> None:
     choice = TrackerChoice(detector=str(boxes_folder), tracker_model="lite")
     with pytest.raises(ConfigError, match="tracker-model is lite, but the tracker is boxes"):
         make_tracker(choice, needs_landmarks=False)
