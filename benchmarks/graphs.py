@@ -13,8 +13,8 @@ from realtime_vibe.errors import EngineError
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 from realtime_vibe.tracking.choices import BLAZEPOSE
 
-_LANDMARK_GRAPHS = ("landmarks", "detector")
-"""`landmarks_heat` is the same network with one output more."""
+_LANDMARK_GRAPHS = ("landmarks_heat", "detector")
+"""Of the landmark network the one that runs by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,5 +61,5 @@ def graphs_of(engine_name: str) -> "list[Graph]":
     engine = Engine(engine_name)
     own = engine.path / TRACKER_FOLDER
     tracker = BlazePoseFolder(own if own.is_dir() else model_folder(FULL))
-    names = ("detector", "landmarks")
+    names = ("detector", "landmarks_heat")
     return [*engine.graphs().values(), *(tracker.graph(name) for name in names)]

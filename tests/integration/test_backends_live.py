@@ -13,7 +13,7 @@ from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import EngineError
 
-GRAPHS = {"step", "detector", "landmarks"}
+GRAPHS = {"step", "detector", "landmarks_heat"}
 
 
 def _built_for_openvino(tmp_path):
@@ -83,8 +83,8 @@ def test_another_backend_than_it_was_built_for_is_refused(tmp_path):
 
 def test_the_tracker_beside_the_engine_is_the_one_that_is_used(tmp_path):
     folder = _built_for_openvino(tmp_path)
-    (folder / "tracker" / "landmarks.bin").unlink()
-    with pytest.raises(EngineError, match=r"lacks landmarks\.bin"):
+    (folder / "tracker" / "landmarks_heat.bin").unlink()
+    with pytest.raises(EngineError, match=r"lacks landmarks_heat\.bin"):
         build_pipeline(_config(engine=str(folder)))
 
 
