@@ -20,7 +20,7 @@ def test_graphs_of_the_engines_that_ship():
     landmarks, detector = engine_graphs(engine_folder("blazepose"))
     (step,) = engine_graphs(engine_folder("blazepose-gru"))
     assert [graph.title for graph in (landmarks, detector, step)] == [
-        "blazepose landmarks",
+        "blazepose landmarks_heat",
         "blazepose detector",
         "blazepose-gru step",
     ]

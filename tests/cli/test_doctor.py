@@ -117,7 +117,7 @@ def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None
     (finding,) = doctor.check_auto("blazepose-gru")
     assert finding.level == OK
     assert finding.text == (
-        "--backend auto takes step: openvino, detector: openvino, landmarks: openvino"
+        "--backend auto takes step: openvino, detector: openvino, landmarks_heat: openvino"
     )
 
 
