@@ -136,5 +136,5 @@ def open_network(path: Path) -> tuple[MotionModel, dict[str, str]]:
         return MotionModel(Engine(path).session("step", num_threads=1)), {}
     from realtime_vibe.training.network import load_network
 
-    network, provenance = load_network(path)
+    network, _, provenance = load_network(path)
     return MotionModel(network_session(network)), provenance

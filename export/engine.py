@@ -61,7 +61,7 @@ def export_engine(checkpoint: Path, body: Path, out: Path, figures: dict[str, An
     Raises:
         ExportError: the graph does not agree with torch.
     """
-    network, provenance = load_network(checkpoint)
+    network, _, provenance = load_network(checkpoint)
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out) as scratch:
         graph = Path(scratch) / "step.onnx"

@@ -91,18 +91,8 @@ class SavedNetwork(NamedTuple):
     provenance: dict[str, str]
 
 
-def load_network(path: Path) -> tuple[LandmarkMotionNetwork, dict[str, str]]:
-    """Reads what `save_network` wrote, in eval mode, and its provenance; runs no code from the file.
-
-    Raises:
-        DatasetError: the file is missing, damaged or of another layout.
-    """
-    saved = read_network(path)
-    return saved.network, saved.provenance
-
-
-def read_network(path: Path) -> SavedNetwork:
-    """As `load_network`, with the sizes.
+def load_network(path: Path) -> SavedNetwork:
+    """Reads what `save_network` wrote; runs no code from the file.
 
     Raises:
         DatasetError: the file is missing, damaged or of another layout.

@@ -24,14 +24,13 @@ from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
 from realtime_vibe.training.samples.ahead import SampledAhead
 from realtime_vibe.training.samples.keypoint_source import KeypointVideoSource
 from realtime_vibe.training.samples.mixed_source import MixedSource
-from realtime_vibe.training.samples.motion import MotionPool, load_clips
+from realtime_vibe.training.samples.motion import MotionPool, load_clips, only_part
 from realtime_vibe.training.samples.rendered import RenderedSource, RenderedStream, load_streams
 from realtime_vibe.training.samples.sequences import (
     SequenceSampler,
     SequenceSettings,
     SequenceSource,
 )
-from realtime_vibe.training.samples.split import only_part
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 from realtime_vibe.training.settings import (
     RELEASED_DISCRIMINATOR,

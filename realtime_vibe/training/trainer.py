@@ -33,8 +33,6 @@ from realtime_vibe.training.adversarial import (
     discriminator_step,
     generator_step,
 )
-from realtime_vibe.training.assembly import assembled_adversary, assembled_generator
-from realtime_vibe.training.averaging import AveragedWeights
 from realtime_vibe.training.checkpoint import (
     CHECKPOINT_NAME,
     check_same_settings,
@@ -43,16 +41,19 @@ from realtime_vibe.training.checkpoint import (
 )
 from realtime_vibe.training.csv_logger import CsvLogger
 from realtime_vibe.training.distributed import DataParallelRank
-from realtime_vibe.training.learner import Precision, rate_share
+from realtime_vibe.training.learner import AveragedWeights, Precision, rate_share
 from realtime_vibe.training.losses import LossTerms
 from realtime_vibe.training.network import NetworkSize, num_features, save_network
 from realtime_vibe.training.samples.feeding import Feeder, Piece
 from realtime_vibe.training.samples.motion import MotionPool
-from realtime_vibe.training.samples.real_motion import RealMotion
 from realtime_vibe.training.samples.sequences import SequenceBatch, SequenceSource
-from realtime_vibe.training.samples.streams import StreamSettings
+from realtime_vibe.training.samples.streams import RealMotion, StreamSettings
 from realtime_vibe.training.settings import TrainSettings
-from realtime_vibe.training.starting import starting_network
+from realtime_vibe.training.starting import (
+    assembled_adversary,
+    assembled_generator,
+    starting_network,
+)
 
 logger = logging.getLogger(__name__)
 

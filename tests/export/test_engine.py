@@ -39,7 +39,7 @@ def copied_graph(exported, monkeypatch):
 
 @pytest.mark.parametrize("people", [1, 2, 5])
 def test_any_number_of_people_runs_at_once(exported, checkpoint, people):
-    network, _ = load_network(checkpoint)
+    network = load_network(checkpoint).network
     with Engine(exported, "onnxruntime").session("step") as session:
         features = random_features(20, people, *feature_statistics(network))
         assert stream_parity(network, session, features).absolute <= engine_export.PARITY_LIMIT

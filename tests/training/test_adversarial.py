@@ -21,13 +21,12 @@ from realtime_vibe.training.adversarial import (
 from realtime_vibe.training.learner import Learner, Precision
 from realtime_vibe.training.losses import LossWeights, Objective
 from realtime_vibe.training.network import FeatureStatistics, NetworkSize, build_network
-from realtime_vibe.training.samples.real_motion import RealMotion
 from realtime_vibe.training.samples.sequences import (
     SequenceBatch,
     SequenceSampler,
     SequenceSettings,
 )
-from realtime_vibe.training.samples.streams import StreamSettings
+from realtime_vibe.training.samples.streams import RealMotion, StreamSettings
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 
 CPU = Precision(device=torch.device("cpu"))

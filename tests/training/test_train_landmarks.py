@@ -14,7 +14,7 @@ from realtime_vibe.errors import ConfigError
 from realtime_vibe.training import train_landmarks
 from realtime_vibe.training.csv_logger import CsvLogger
 from realtime_vibe.training.losses import PAPER_WEIGHTS
-from realtime_vibe.training.network import read_network
+from realtime_vibe.training.network import load_network
 from realtime_vibe.training.settings import RELEASED_DISCRIMINATOR, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ def test_a_run_from_a_folder_to_a_network(motion, tmp_path, monkeypatch, caplog)
     out = tmp_path / "out"
     options = ["--motion", motion, "--out", out, *SMALL]
     assert _main(monkeypatch, *options) == 0
-    network, _, provenance = read_network(out / "network.pt")
+    network, _, provenance = load_network(out / "network.pt")
     assert provenance["clips"] == "1"
     assert provenance["steps"] == "3"
     params = network(

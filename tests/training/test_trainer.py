@@ -14,7 +14,7 @@ from realtime_vibe.models.checkpoint import DISCRIMINATOR_KEY
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.training.distributed import joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, Objective
-from realtime_vibe.training.network import NetworkSize, num_features, read_network
+from realtime_vibe.training.network import NetworkSize, load_network, num_features
 from realtime_vibe.training.samples.mixed_source import MixedSource
 from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels
@@ -187,7 +187,7 @@ def test_without_the_encoder_each_frame_stands_alone(tmp_path, data):
         replace(SETTINGS, encoder="none"),
         network=tmp_path / "gru" / "network.pt",
     )
-    network = read_network(tmp_path / "alone" / "network.pt").network
+    network = load_network(tmp_path / "alone" / "network.pt").network
     features = torch.randn(9, 1, num_features(network.state_dict()))
     sequence = network(features, network.initial_hidden(1)).params.rotmat
     frames = network(features.transpose(0, 1), network.initial_hidden(9)).params.rotmat
@@ -196,7 +196,7 @@ def test_without_the_encoder_each_frame_stands_alone(tmp_path, data):
 
 def test_the_network_file_holds_the_average_and_where_it_comes_from(tmp_path, data):
     result = _train(tmp_path, data())
-    network, size, provenance = read_network(result.network)
+    network, size, provenance = load_network(result.network)
     assert size == SETTINGS.size
     weights = _weights(tmp_path)
     assert _equal(
@@ -220,7 +220,7 @@ def test_a_run_can_begin_with_the_weights_of_another(tmp_path, data):
     one_tiny_step = replace(SETTINGS, steps=1, learning_rate=1e-9, ema_decay=0.0)
     other_size = replace(one_tiny_step, size=NetworkSize())
     second = _train(tmp_path / "b", data(), other_size, network=first.network)
-    before, after = read_network(first.network), read_network(second.network)
+    before, after = load_network(first.network), load_network(second.network)
     assert after.size.hidden == 16
     for name, value in before.network.state_dict().items():
         torch.testing.assert_close(after.network.state_dict()[name], value)

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError, one_line
+from realtime_vibe.geometry.bvh import MAX_BVH_BYTES, BvhFile, parse_bvh
 from realtime_vibe.geometry.rotation import (
     axis_angle_from_rotmat,
     rotmat_from_axis_angle,
     smallest_rotation,
 )
 from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M
-from realtime_vibe.system.file_boundary import file_boundary
-from realtime_vibe.training.datasets.bvh import BvhFile, read_bvh
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.training.datasets.clip import (
     R_Z_UP_FROM_Y_UP,
     MotionClip,
@@ -34,6 +34,16 @@ from realtime_vibe.training.datasets.clip import (
 )
 
 Array = NDArray[np.float64]
+
+
+def read_bvh(path: Path) -> BvhFile:
+    """Reads a BVH file.
+
+    Raises:
+        DatasetError: it is missing, no BVH, or cut off; says in which line or how many numbers.
+    """
+    with file_boundary(path, DatasetError, "expected a BVH file"):
+        return parse_bvh(read_regular(path, MAX_BVH_BYTES).decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,9 +28,8 @@ from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_ar
 from realtime_vibe.training.render.picture import PictureSettings, StreamRenderer
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.samples.held_out import CLIP_RATE_HZ, Kind, chosen_clips, draw_clip
-from realtime_vibe.training.samples.motion import load_clips
+from realtime_vibe.training.samples.motion import Part, load_clips, only_part
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
-from realtime_vibe.training.samples.split import Part, only_part
 
 logger = logging.getLogger(__name__)
 

@@ -19,14 +19,13 @@ from realtime_vibe.packets import NUM_LANDMARKS
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.training.render.picture import ImageArray, PictureSettings, StreamRenderer, track
 from realtime_vibe.training.render.raycast import require_open3d
-from realtime_vibe.training.samples.motion import MotionPool, load_clips
+from realtime_vibe.training.samples.motion import MotionPool, Part, load_clips, only_part
 from realtime_vibe.training.samples.sequences import (
     SequenceSampler,
     SequenceSettings,
     SequenceTruth,
 )
 from realtime_vibe.training.samples.shards import save_shard
-from realtime_vibe.training.samples.split import Part, only_part
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 
 

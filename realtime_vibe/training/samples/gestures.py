@@ -35,7 +35,7 @@ from realtime_vibe.training.samples.arm_targets import (
     outside_trunk,
     placed,
 )
-from realtime_vibe.training.samples.minimum_jerk import minimum_jerk
+from realtime_vibe.training.samples.pose_variation import minimum_jerk
 
 Array = NDArray[np.float64]
 

@@ -3,14 +3,16 @@
 Legend: N frames, J = 24 SMPL joints, Q sequences. World frame: Z up [m].
 """
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import ConfigError
+from realtime_vibe.errors import ConfigError, DatasetError
 from realtime_vibe.geometry.rotation import quat_product_wxyz, slerp_wxyz
 from realtime_vibe.training.datasets.clip import (
     POOL_RATE_HZ,
@@ -19,10 +21,13 @@ from realtime_vibe.training.datasets.clip import (
     continuous,
 )
 from realtime_vibe.training.datasets.motion_folder import load_motion_folder
-from realtime_vibe.training.samples.crouching import bent_legs
 from realtime_vibe.training.samples.gestures import ARM_JOINTS, gesturing_arms
-from realtime_vibe.training.samples.head_motion import NECK_JOINTS, looking_head
-from realtime_vibe.training.samples.lying import laid_down
+from realtime_vibe.training.samples.pose_variation import (
+    NECK_JOINTS,
+    bent_legs,
+    laid_down,
+    looking_head,
+)
 from realtime_vibe.training.samples.posture import Posture, posture_weights, postures
 
 __all__ = [
@@ -54,6 +59,9 @@ _STILL_SHARE = 0.3
 """Sequences that stand or sit for more of their frames keep their own legs."""
 _LEAST_CHANCE = 0.03
 """Of a sequence that never stands or sits to get other arms, against 1 of one that always does."""
+
+Part = Literal["train", "test"]
+TEST_EVERY = 12
 
 
 def load_clips(
@@ -236,3 +244,23 @@ def _headed_like(
     c, s = cos * cos - sin * sin, 2 * cos * sin
     about_z = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)
     return turned, new_trans @ about_z
+
+
+def part_of(name: str) -> Part:
+    """The part a clip belongs to; by its name alone, so that more data moves no clip."""
+    return "test" if zlib.crc32(name.encode()) % TEST_EVERY == 0 else "train"
+
+
+def only_part(clips: Sequence[MotionClip], part: Part) -> list[MotionClip]:
+    """The clips of one part.
+
+    Raises:
+        DatasetError: there is none.
+    """
+    chosen = [clip for clip in clips if part_of(clip.name) == part]
+    if not chosen:
+        raise DatasetError(
+            f"none of {len(clips)} motion clips is in the part '{part}'; one in {TEST_EVERY} is a "
+            "test clip, by its name: give more motion"
+        )
+    return chosen

@@ -5,17 +5,16 @@ Legend: S time, B streams, N frames in which a stream's person was found.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from realtime_vibe.body.joints import BLAZEPOSE_MIRROR, SMPL_MIRROR
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.cutting import Cut, random_cut, time_steps
-from realtime_vibe.training.samples.mirroring import mirrored
 from realtime_vibe.training.samples.sequences import (
     Observation,
     PosedPoints,
@@ -26,10 +25,46 @@ from realtime_vibe.training.samples.sequences import (
     projected,
 )
 from realtime_vibe.training.samples.shards import PER_FRAME, PER_STREAM, load_shard, shard_paths
+from realtime_vibe.training.samples.streams import Seeded
 
+_ACROSS = torch.tensor([-1.0, 1.0, 1.0])
 _MIN_FRAMES = 16
 _WRONG_SHARE = 0.3
 """A median error of more than this share of the person's height: the tracker saw something else."""
+
+
+def mirrored(
+    truth: SequenceTruth, observation: Observation, where: Tensor
+) -> tuple[SequenceTruth, Observation]:
+    """Mirrors the streams `where` (B,) is true left to right, about the camera's vertical plane.
+
+    What a tracker says of a mirrored picture is, to it, as likely as what it said of the picture. The bodies must be mirror-symmetric for every shape, as the default one is.
+    """
+    joints, landmarks = list(SMPL_MIRROR), list(BLAZEPOSE_MIRROR)
+    flip = _ACROSS[:, None] * _ACROSS  # M R M for the mirror M
+    turned = truth.rotmat[:, :, joints] * flip
+    return (
+        truth._replace(
+            rotmat=_chosen(where, turned, truth.rotmat),
+            transl=_chosen(where, truth.transl * _ACROSS, truth.transl),
+        ),
+        observation._replace(
+            image_px=_chosen(
+                where, observation.image_px[:, :, landmarks] * _ACROSS[:2], observation.image_px
+            ),
+            world_m=_chosen(
+                where, observation.world_m[:, :, landmarks] * _ACROSS, observation.world_m
+            ),
+            visibility=_chosen(
+                where, observation.visibility[:, :, landmarks], observation.visibility
+            ),
+        ),
+    )
+
+
+def _chosen(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """`yes` for the chosen streams of (S, B, ...)."""
+    return torch.where(where.reshape(1, -1, *[1] * (yes.ndim - 2)), yes, no)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +80,13 @@ class RenderedStream:
         return len(self.frames["dt_s"])
 
 
-def load_streams(folder: Path, limit: int | None = None) -> list[RenderedStream]:
-    """Reads all shards in a folder.
-
-    Args:
-        folder: with the files that `render` wrote.
-        limit: number of shards to read; None reads all.
+def load_streams(folder: Path) -> list[RenderedStream]:
+    """Reads all shards in a folder, the files that `render` wrote.
 
     Raises:
         DatasetError: there is none, or one is damaged or of another format.
     """
-    streams = [stream for path in shard_paths(folder)[:limit] for stream in _streams_of(path)]
+    streams = [stream for path in shard_paths(folder) for stream in _streams_of(path)]
     if not streams:
         raise DatasetError(
             f"no rendered streams in {folder}: make some with "
@@ -93,7 +124,7 @@ class Variety:
     """Standard deviation of a constant error added to each landmark of a stream."""
 
 
-class RenderedSource:
+class RenderedSource(Seeded):
     """Draws batches of rendered streams; a `SequenceSource`.
 
     Args:
@@ -115,12 +146,12 @@ class RenderedSource:
         seed: int = 0,
         variety: Variety = Variety(),
     ) -> None:
+        super().__init__(seed)
         self._streams = streams
         self._body = body
         self._num_frames = num_frames
         self._num_streams = num_streams
         self._variety = variety
-        self._rng = np.random.default_rng(seed)
         self._chances = np.array([len(stream) for stream in streams], np.float64)
         self._chances /= self._chances.sum()
 
@@ -172,14 +203,6 @@ class RenderedSource:
         return batch._replace(
             body_weight=weight, point_weight=batch.point_weight * weight[..., None]
         )
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the choices."""
-        return {"rng": self._rng.bit_generator.state}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Puts back what `state_dict` gave."""
-        self._rng.bit_generator.state = state["rng"]
 
     def _shifted(self, observation: Observation, px_per_m: Tensor) -> Observation:
         """Adds a small constant error to each landmark of each stream.

@@ -15,7 +15,12 @@ from realtime_vibe.features.landmark_features import landmark_features
 from realtime_vibe.geometry.camera import CROP_SCALE, nominal_focal_px
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import MotionPool
-from realtime_vibe.training.samples.streams import MotionDraw, StreamSettings, rotmat_from_quat
+from realtime_vibe.training.samples.streams import (
+    MotionDraw,
+    Seeded,
+    StreamSettings,
+    rotmat_from_quat,
+)
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels, corrupt
 
 _MIN_DEPTH_M = 0.6
@@ -72,7 +77,7 @@ class SequenceSettings(StreamSettings):
     """How much of the image height a 1.7 m figure spans; above 1 it is cut off."""
 
 
-class SequenceSampler:
+class SequenceSampler(Seeded):
     """Draws batches of simulated tracker output; a `SequenceSource`.
 
     Args:
@@ -87,19 +92,11 @@ class SequenceSampler:
         noise: NoiseLevels,
         seed: int,
     ) -> None:
+        super().__init__(seed)
         self._body = body
         self._settings = settings
         self._noise = noise
-        self._rng = np.random.default_rng(seed)
         self._draw = MotionDraw(pool, settings, self._rng)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the generator."""
-        return {"rng": self._rng.bit_generator.state}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Puts back what `state_dict` gave."""
-        self._rng.bit_generator.state = state["rng"]
 
     @torch.no_grad()
     def sample(self) -> SequenceBatch:
@@ -120,17 +117,9 @@ class SequenceSampler:
         betas = torch.randn(rotmat.shape[1], 10).clamp(
             -self._settings.betas_limit, self._settings.betas_limit
         )
-        placement = self._placement(trans)
         rest_pelvis = self._body.bones[0] + betas @ self._body.bone_shapedirs[0].T
-        return SequenceTruth(
-            rotmat=rotmat,
-            betas=betas,
-            transl=placement.position - rest_pelvis,
-            dt_s=dt_s,
-            principal=placement.principal,
-            true_focal=placement.true_focal,
-            nominal_focal=placement.nominal_focal,
-        )
+        position, lenses = self._placement(trans)
+        return SequenceTruth(rotmat, betas, position - rest_pelvis, dt_s, *lenses)
 
     def _camera_rotation(self) -> Tensor:
         """(B, 3, 3) from the Z-up world to cameras of random heading, pitch and roll."""
@@ -167,8 +156,13 @@ class SequenceSampler:
             dt_s=seen_dt,
         )
 
-    def _placement(self, trans: Tensor) -> "_Placement":
-        """Puts each stream somewhere in front of a random lens and lets it move from there."""
+    def _placement(self, trans: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Puts each stream somewhere in front of a random lens and lets it move from there.
+
+        Returns:
+            (S, B, 3) pelvis in the camera frame [m]; principal point, true and nominal focal length as in
+            `SequenceTruth`.
+        """
         streams = trans.shape[1]
         rng = self._rng
         portrait = rng.random(streams) < 0.3
@@ -191,12 +185,8 @@ class SequenceSampler:
             1.3 * position[..., 2:] * torch.from_numpy((half / true[:, None]).astype(np.float32))
         )
         position[..., :2] = torch.minimum(torch.maximum(position[..., :2], -limit), limit)
-        return _Placement(
-            position=position,
-            principal=torch.from_numpy(half.astype(np.float32)),
-            true_focal=torch.from_numpy(true.astype(np.float32)),
-            nominal_focal=torch.from_numpy(nominal.astype(np.float32)),
-        )
+        lenses = (half, true, nominal)
+        return position, [torch.from_numpy(each.astype(np.float32)) for each in lenses]
 
 
 class SequenceTruth(NamedTuple):
@@ -253,6 +243,37 @@ def projected(points: Tensor, truth: SequenceTruth) -> Tensor:
     return points[..., :2] / depth * truth.true_focal[:, None, None]
 
 
+def observed(
+    observation: Observation, principal: Tensor, nominal_focal: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Features (S, B, F) and view (S, B, 7) of what a tracker said, as `SequenceBatch` has them.
+
+    Args:
+        principal: (B, 2) principal points [px].
+        nominal_focal: (B,) [px].
+    """
+    image_px, dt_s = observation.image_px, observation.dt_s
+    low, high = image_px.amin(2), image_px.amax(2)
+    side = CROP_SCALE * (high - low).amax(-1, keepdim=True).clamp_min(1.0)
+    principal = principal.expand(len(dt_s), -1, -1)
+    focal = nominal_focal.expand(len(dt_s), -1)[..., None]
+    center = 0.5 * (low + high) + principal
+    view = torch.cat([center, side, principal, focal, dt_s[..., None]], -1)
+    features = landmark_features(
+        (image_px + principal[:, :, None]).numpy(),
+        observation.world_m.numpy(),
+        observation.visibility.numpy(),
+        view.numpy(),
+    )
+    return torch.from_numpy(features), view
+
+
+def in_crop(points_px: Tensor, principal: Tensor, view: Tensor) -> Tensor:
+    """(S, B, K, 2) points relative to the principal points (B, 2) [px], -1 to 1 across the crops of a view."""
+    center = view[..., :2] - principal
+    return (points_px - center[:, :, None]) / (0.5 * view[..., None, 2:3])
+
+
 def batch_of(truth: SequenceTruth, posed: PosedPoints, observation: Observation) -> SequenceBatch:
     """Features of what was observed, beside exact targets.
 
@@ -261,22 +282,9 @@ def batch_of(truth: SequenceTruth, posed: PosedPoints, observation: Observation)
     """
     joints, landmarks = posed
     points = torch.cat([joints, landmarks], 2)
-    pixels = projected(points, truth)
-    image_px, dt_s = observation.image_px, observation.dt_s
-    low, high = image_px.amin(2), image_px.amax(2)
-    side = CROP_SCALE * (high - low).amax(-1).clamp_min(1.0)
-    center = 0.5 * (low + high)
-    principal = truth.principal.expand(len(dt_s), -1, -1)
-    focal = truth.nominal_focal.expand(len(dt_s), -1)
-    view = torch.cat(
-        [center + principal, side[..., None], principal, focal[..., None], dt_s[..., None]], -1
-    )
-    features = landmark_features(
-        (image_px + principal[:, :, None]).numpy(),
-        observation.world_m.numpy(),
-        observation.visibility.numpy(),
-        view.numpy(),
-    )
+    dt_s = observation.dt_s
+    features, view = observed(observation, truth.principal, truth.nominal_focal)
+    center, side = view[..., :2] - truth.principal, view[..., 2]
     px_per_m = truth.true_focal / joints[:, :, 0, 2]
     weak = torch.stack(
         [
@@ -288,28 +296,17 @@ def batch_of(truth: SequenceTruth, posed: PosedPoints, observation: Observation)
     )
     pelvis = joints[:, :, :1]
     return SequenceBatch(
-        features=torch.from_numpy(features),
+        features=features,
         rotmat=truth.rotmat,
         betas=truth.betas.expand(len(dt_s), -1, -1),
         weak_camera=weak,
         joints=joints - pelvis,
         landmarks=landmarks - pelvis,
-        crop_points=(pixels - center[:, :, None]) / (0.5 * side[..., None, None]),
+        crop_points=in_crop(projected(points, truth), truth.principal, view),
         view=view,
         body_weight=torch.ones_like(dt_s),
         point_weight=torch.ones(*dt_s.shape, points.shape[2]),
     )
-
-
-class _Placement(NamedTuple):
-    position: Tensor
-    """(S, B, 3) pelvis in the camera frame [m]."""
-    principal: Tensor
-    """(B, 2) [px]; also half the image size."""
-    true_focal: Tensor
-    """(B,) [px]."""
-    nominal_focal: Tensor
-    """(B,) what the live app will assume [px]."""
 
 
 def _about(axis: str, angle: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Draws motion from the pool: at random frame rates, mirrored, at another tempo, a little distorted.
+"""Draws motion from the pool: at random frame rates, mirrored, at another tempo, a little distorted; or as recorded.
 
 Legend: S time, B streams, J = 24 joints. World frame: Z up [m].
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,21 @@ class StreamSettings:
     rate_hz: tuple[float, float] = (12.0, 60.0)
     pose_jitter_rad: tuple[float, float] = (0.04, 0.60)
     tempo: tuple[float, float] = (0.75, 1.3)
+
+
+class Seeded:
+    """Whose choices all come from one generator of NumPy's: its state decides what comes next."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the choices."""
+        return {"rng": self._rng.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what `state_dict` gave."""
+        self._rng.bit_generator.state = state["rng"]
 
 
 class MotionDraw:
@@ -110,3 +126,28 @@ def _quat_product(a: Tensor, b: Tensor) -> Tensor:
 def _mirror_quats(quats: Tensor) -> Tensor:
     """The motion seen in a mirror across the sagittal (x = 0) plane."""
     return quats[:, :, list(SMPL_MIRROR)] * torch.tensor([1.0, 1.0, -1.0, -1.0])
+
+
+class RealMotion(Seeded):
+    """Draws windows of recorded motion at given time steps; the settings' pose jitter is not used.
+
+    The steps are those of the generated windows: were the rates of the two sides different, the
+    discriminator could tell them apart by tempo alone, which the generator has no say in. Mirror and
+    tempo vary as in the generator's targets, but the poses stay as recorded: random turns, of hands
+    above all, cannot be seen by any tracker, and the generator would be taught to make them up.
+    """
+
+    def __init__(self, pool: MotionPool, settings: StreamSettings, seed: int) -> None:
+        super().__init__(seed)
+        self._draw = MotionDraw(pool, settings, self._rng)
+
+    @torch.no_grad()
+    def sample(self, dt_s: Tensor) -> Tensor:
+        """Rotations (T, P, 24, 3, 3), root in the motion's own world.
+
+        Args:
+            dt_s: (T, P) time since the frame before [s]; the first row only shifts the start. A step
+                of 0, as of a person just found, is taken for the median of its window.
+        """
+        quats, _ = self._draw.motion(torch.where(dt_s > 0, dt_s, dt_s.median(0).values))
+        return rotmat_from_quat(quats)

@@ -10,9 +10,9 @@ from realtime_vibe.geometry.smpl_skeleton import (
     joint_positions,
     world_rotations,
 )
+from realtime_vibe.training.datasets.__main__ import bent_limb_warnings, straightest_limbs
 from realtime_vibe.training.datasets.clip import MotionClip
 from realtime_vibe.training.datasets.limb_angles import LIMBS, interior_angle_deg
-from realtime_vibe.training.datasets.limb_report import bent_limb_warnings, straightest_limbs
 from realtime_vibe.training.datasets.limb_zeros import STRAIGHT_DEG, limb_zeros, with_zeros
 from realtime_vibe.training.datasets.motion_folder import load_motion_folder
 

@@ -18,7 +18,7 @@ from realtime_vibe.training.samples.arm_ik import (
     left_arm_quats,
 )
 from realtime_vibe.training.samples.gestures import ARM_JOINTS, gesturing_arms
-from realtime_vibe.training.samples.head_motion import NECK_JOINTS, looking_head
+from realtime_vibe.training.samples.pose_variation import NECK_JOINTS, looking_head
 from tests.training.samples.still_people import sitting, standing
 
 CHEST, HEAD, WRISTS, HANDS = 9, 15, (20, 21), (22, 23)
