@@ -174,7 +174,7 @@ def measure(
         built.pipeline.close()
     facts = RunFacts(
         frames_grabbed=live.frames_grabbed,
-        frames_dropped=live.rates.dropped,
+        frames_dropped=live.dropped,
         engine=built.engine,
         backend=built.backend,
         backends=built.backends,

@@ -35,7 +35,6 @@ from benchmarks.other_work import warn_if_busy
 from benchmarks.paced_clip import MEDIA_RATE_HZ, add_clip_options, opened_clip
 from benchmarks.results import Collected, Labels
 from realtime_vibe.app.run import BuiltPipeline
-from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.avatar_sink import DatagramSender
@@ -43,7 +42,7 @@ from realtime_vibe.outputs.stream.newest_sender import NewestSender
 from realtime_vibe.outputs.stream.osc import OscMessage, bundles
 from realtime_vibe.outputs.stream.vmc import VmcSink
 from realtime_vibe.outputs.stream.vrchat_osc import VrchatSink
-from realtime_vibe.outputs.stream.websocket_frames import StreamedBody, Subscription, encode
+from realtime_vibe.outputs.stream.websocket_frames import Subscription, encode
 from realtime_vibe.outputs.stream.websocket_stream import WebStream
 from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.system.closing import ClosedByWith
@@ -185,8 +184,7 @@ class Outputs(ClosedByWith):
         if "vrchat" in here:
             self._add(VrchatSink(here["vrchat"]).start())
         if "web" in here:
-            body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=built.faces)
-            self._add(WebStream(here["web"], body).start())
+            self._add(WebStream(here["web"], built.faces).start())
             receiver = Receiver(
                 "web", f"ws://{here['web']}/stream?rotations=0&rate=60&vertices=float16"
             )

@@ -141,7 +141,7 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
             taken_to_the_end(live, num_frames)
         finally:
             run.memory.append((live.frames_processed, resident_mb()))
-            run.dropped = live.rates.dropped
+            run.dropped = live.dropped
             live.close()
     return run
 

@@ -15,26 +15,11 @@ from realtime_vibe.models.regressor import parameters
 
 
 class CollapsedMotionNetwork(nn.Module):
-    """Runs one frame like `MotionNetwork.step`; cannot be trained.
-
-    Args:
-        network: without embedding and without activations in the regressor, as released.
-
-    Raises:
-        ValueError: the network is of another make.
-    """
+    """Runs one frame like `MotionNetwork.step`; cannot be trained."""
 
     def __init__(self, network: MotionNetwork) -> None:
         super().__init__()
         encoder = network.encoder
-        if (
-            encoder.linear is None
-            or not encoder.residual
-            or not isinstance(network.embedding, nn.Identity)
-        ):
-            raise ValueError(
-                "only a network of the released make collapses: linear layer, residual, no embedding"
-            )
         of_features, bias = network.regressor.as_affine()
         with torch.no_grad():
             of_hidden = of_features @ encoder.linear.weight.double()

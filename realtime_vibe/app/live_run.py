@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.stats import StatsCollector
@@ -28,15 +27,6 @@ logger = logging.getLogger(__name__)
 _JOIN_S = 5.0
 _SILENCE_S = 1.0
 """A source without a frame for longer is shown as silent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRates:
-    """The moving numbers of a run, for the HUD."""
-
-    capture_fps: float
-    inference_fps: float
-    dropped: int
 
 
 class LiveRun:
@@ -79,7 +69,8 @@ class LiveRun:
         self.latest_result: FrameResult | None = None
         """The last processed frame, also after the end."""
         self._last_index = -1
-        self._dropped = 0
+        self.dropped = 0
+        """Frames that a newer one replaced before they were processed."""
 
     def start(self) -> None:
         """Starts both threads."""
@@ -139,14 +130,14 @@ class LiveRun:
         return self._stats.num_processed
 
     @property
-    def rates(self) -> RunRates:
-        """Current rates."""
-        now_s = time.perf_counter()
-        return RunRates(
-            capture_fps=self._capture_rate.rate_at(now_s),
-            inference_fps=self._inference_rate.rate_at(now_s),
-            dropped=self._dropped,
-        )
+    def capture_fps(self) -> float:
+        """Current rate of frames from the source [1/s]."""
+        return self._capture_rate.rate_at(time.perf_counter())
+
+    @property
+    def inference_fps(self) -> float:
+        """Current rate of results [1/s]."""
+        return self._inference_rate.rate_at(time.perf_counter())
 
     def close(self) -> None:
         """Stops both threads, then finishes every writer; safe at any point, may be called twice.
@@ -195,7 +186,7 @@ class LiveRun:
         step = frame.index - self._last_index
         self._capture_rate.tick(frame.grabbed_at_s, events=max(1, step))
         # Gaps in the index are frames that a newer one replaced, in the slot or inside the source.
-        self._dropped += max(0, step - 1)
+        self.dropped += max(0, step - 1)
         self._last_index = frame.index
 
     def _done(self) -> bool:

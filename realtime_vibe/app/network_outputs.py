@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.person_lock import PersonLock
@@ -22,7 +21,6 @@ from realtime_vibe.outputs.stream.address import (
 from realtime_vibe.outputs.stream.vmc import VmcSink
 from realtime_vibe.outputs.stream.vmc_avatar import AvatarRest, read_avatar
 from realtime_vibe.outputs.stream.vrchat_osc import VrchatSink
-from realtime_vibe.outputs.stream.websocket_frames import StreamedBody
 
 logger = logging.getLogger(__name__)
 
@@ -90,5 +88,4 @@ class NetworkOutputs:
             # The server's library takes 0.1 s to import.
             from realtime_vibe.outputs.stream.websocket_stream import WebStream
 
-            body = StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=faces)
-            yield WebStream(self._web, body, max_rate_hz=self._rate_hz).start()
+            yield WebStream(self._web, faces, max_rate_hz=self._rate_hz).start()

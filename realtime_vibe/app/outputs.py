@@ -14,15 +14,7 @@ from realtime_vibe.app.calibration import LiveCalibration
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.network_outputs import NetworkOutputs
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.takes import (
-    TakeContent,
-    Takes,
-    TakeSettings,
-    TakeSink,
-    check_names,
-    check_take,
-    take_options,
-)
+from realtime_vibe.app.takes import Takes, TakeSink, check_names, check_take
 from realtime_vibe.app.view_files import ViewFiles
 from realtime_vibe.outputs.base import check_inputs_stay, check_output_path
 from realtime_vibe.outputs.person_lock import PersonLock
@@ -95,8 +87,8 @@ class VideoSink:
         self._writer.write(self._renderer.draw(result), at_s=result.frame.captured_at_s)
 
 
-def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> TakeSettings:
-    """Makes sure that every output of a clip can be written, without touching anything; gives the take's.
+def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> None:
+    """Makes sure that every output of a clip can be written, without touching anything.
 
     Args:
         inputs: what is read besides that the settings name: other clips, the settings file.
@@ -111,17 +103,11 @@ def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> Take
     ):
         if path is not None:
             check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
-    take = TakeSettings(
-        paths=config.record,
-        options=take_options(config),
-        overwrite=config.overwrite,
-    )
-    check_take(take)
+    check_take(config.record, overwrite=config.overwrite)
     named = (*config.record, config.save_video, config.snapshot, config.stats)
     given = [path for path in named if path is not None]
     check_names(given)
     check_inputs_stay(given, [config.source, *inputs, *filter(None, [config.vmc_avatar])])
-    return take
 
 
 class LiveOutputs:
@@ -136,7 +122,7 @@ class LiveOutputs:
 
     def __init__(self, config: LiveConfig) -> None:
         self._config = config
-        self._take_settings = check_outputs(config)
+        check_outputs(config)
         self._background: Background = parse_background(config.background)
         self._lock = PersonLock(max_people=config.max_people, grace_s=MAX_GAP_S)
         self._network = NetworkOutputs(config, self._lock)
@@ -172,7 +158,7 @@ class LiveOutputs:
             self._videos.append(VideoSink(writer, renderer, lossless=lossless))
             return self._videos[-1]
 
-        self._takes = Takes(self._take_settings, TakeContent(open_video=open_video, body=body))
+        self._takes = Takes(config, open_video, body)
         self._takes.start_first(live)
         if config.save_video is not None:
             video = open_video(config.save_video, config.overwrite)
@@ -320,14 +306,13 @@ class LiveOutputs:
 
     def _hud(self, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]) -> HudState:
         now_s = time.perf_counter()
-        rates = live.rates
         last = live.latest_result
         return HudState(
-            capture_fps=rates.capture_fps,
-            inference_fps=rates.inference_fps,
+            capture_fps=live.capture_fps,
+            inference_fps=live.inference_fps,
             latency_p50_ms=stats.recent_ms("end_to_end", 50),
             latency_p95_ms=stats.recent_ms("end_to_end", 95),
-            dropped=rates.dropped,
+            dropped=live.dropped,
             engine=titles[0],
             backend=titles[1],
             temporal=self._config.temporal,

@@ -201,7 +201,7 @@ def _write_reports(
     """
     facts = RunFacts(
         frames_grabbed=live.frames_grabbed,
-        frames_dropped=live.rates.dropped,
+        frames_dropped=live.dropped,
         frames_started_over=live.pipeline.num_started_over,
         engine=built.engine,
         backend=built.backend,

@@ -169,15 +169,14 @@ def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> Non
 
 def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
     """The line: names of files that are recorded (may be empty), rates, people, latency and drops."""
-    rates = live.rates
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning
         live.trouble,
         f"rec {recording}" if recording else "",
-        f"camera {rates.capture_fps:.1f}, motion {rates.inference_fps:.1f} fps",
+        f"camera {live.capture_fps:.1f}, motion {live.inference_fps:.1f} fps",
         _people(len(last.people) if last is not None else 0),
         _latency(stats.recent_ms),
-        f"{rates.dropped} dropped",
+        f"{live.dropped} dropped",
     )
     return _BETWEEN.join(part for part in parts if part)
 
@@ -188,7 +187,7 @@ def summary_text(live: LiveRun, stats: StatsCollector) -> str:
     frames = f"{live.frames_processed} frames processed{fps}"
     latency = _latency(stats.percentile_ms)
     latency = latency if latency == _UNKNOWN else f"latency {latency}"
-    return f"{frames}, {latency}, {live.rates.dropped} dropped"
+    return f"{frames}, {latency}, {live.dropped} dropped"
 
 
 def _latency(percentile_ms: Callable[[str, float], float]) -> str:

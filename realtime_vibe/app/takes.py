@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -37,26 +36,6 @@ def take_options(config: LiveConfig) -> TakeOptions:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeSettings:
-    """What a run records."""
-
-    paths: tuple[Path, ...] = ()
-    """Files of the first take, which starts with the run; empty: nothing is recorded before key r."""
-    options: TakeOptions = field(default_factory=TakeOptions)
-    overwrite: bool = False
-    """Whether the first take may replace files; later ones never do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeContent:
-    """Where takes get what they hold from."""
-
-    open_video: Callable[[Path, bool], ResultSink]
-    """Opens an overlay video at a path; the flag says whether an existing file may be replaced."""
-    body: RecordedBody = ANY_BODY
-
-
 def check_names(paths: Sequence[Path]) -> None:
     """Makes sure that no file is to be written twice, by whatever names it goes.
 
@@ -76,22 +55,22 @@ def check_names(paths: Sequence[Path]) -> None:
                     )
 
 
-def check_take(settings: TakeSettings) -> None:
+def check_take(paths: Sequence[Path], *, overwrite: bool) -> None:
     """Makes sure that the first take can be written, without touching anything.
 
     Raises:
         OutputError: an unknown ending, a name given twice, an existing file or an unusable folder.
     """
-    for path in settings.paths:
+    for path in paths:
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
-            check_output_path(path, overwrite=settings.overwrite, suffixes=VIDEO_SUFFIXES)
+            check_output_path(path, overwrite=overwrite, suffixes=VIDEO_SUFFIXES)
         elif suffix in MOTION_SUFFIXES:
-            check_motion_path(path, overwrite=settings.overwrite)
+            check_motion_path(path, overwrite=overwrite)
         else:
             expected = ", ".join((*MOTION_SUFFIXES, *VIDEO_SUFFIXES))
             raise OutputError(f"{path}: expected a name that ends in one of {expected}")
-    check_names(settings.paths)  # last: it looks up names that may not be looked up at all
+    check_names(paths)  # last: it looks up names that may not be looked up at all
 
 
 class TakeSink:
@@ -173,11 +152,24 @@ def _output_error(name: str, error: BaseException) -> OutputError:
 
 
 class Takes:
-    """Starts and ends the takes of a run; the settings were checked by `check_take`."""
+    """Starts and ends the takes of a run.
 
-    def __init__(self, settings: TakeSettings, content: TakeContent) -> None:
-        self._settings = settings
-        self._content = content
+    Args:
+        config: names the files of the first take, which `check_take` let through; without any nothing is recorded
+            before key r. Later takes never replace files.
+        open_video: opens an overlay video at a path; the flag says whether an existing file may be replaced.
+        body: whose motion it is.
+    """
+
+    def __init__(
+        self,
+        config: LiveConfig,
+        open_video: Callable[[Path, bool], ResultSink],
+        body: RecordedBody = ANY_BODY,
+    ) -> None:
+        self._config = config
+        self._open_video = open_video
+        self._body = body
         self._running: list[TakeSink] = []
         self._finished: list[TakeSink] = []
         self._spools: list[Path] = []
@@ -210,8 +202,8 @@ class Takes:
         Raises:
             OutputError: a file cannot be opened.
         """
-        if self._settings.paths:
-            for sink in self._open(self._settings.paths, overwrite=self._settings.overwrite):
+        if self._config.record:
+            for sink in self._open(self._config.record, overwrite=self._config.overwrite):
                 live.add_writer(sink)
 
     def toggle(self, live: LiveRun) -> str:
@@ -248,22 +240,21 @@ class Takes:
         if motion:
             recorder = MotionRecorder(
                 *motion,
-                body=self._content.body,
-                options=self._settings.options,
+                body=self._body,
+                options=take_options(self._config),
                 overwrite=overwrite,
             )
             sinks.append(TakeSink(", ".join(path.name for path in motion), recorder))
             self._spools.append(spool_path(motion[0]))
-        open_video = self._content.open_video
         videos = (path for path in paths if path not in motion)
-        sinks += [TakeSink(path.name, open_video(path, overwrite)) for path in videos]
+        sinks += [TakeSink(path.name, self._open_video(path, overwrite)) for path in videos]
         self._running, self._since_s = sinks, time.perf_counter()
         self._number += 1
         return sinks
 
     def _next_paths(self) -> tuple[Path, ...]:
         """Dated and numbered names that are free."""
-        wanted = self._settings.paths or (_DEFAULT_NAME,)
+        wanted = self._config.record or (_DEFAULT_NAME,)
         date = f"{datetime.now():%Y%m%d-%H%M%S}"
         number = self._number + 1
         while True:

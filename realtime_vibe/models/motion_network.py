@@ -51,17 +51,10 @@ class RecurrentNetwork(nn.Module):
 
 
 class MotionNetwork(RecurrentNetwork):
-    """The paper's: a regressor that sees what the encoder says, and nothing else.
+    """The paper's: features go to the encoder as they are, and the regressor sees what it says and nothing else."""
 
-    Args:
-        embedding: from the engine's per-frame features to the encoder's; None passes them on, as the
-            ResNet-50 engine does.
-    """
-
-    def __init__(
-        self, encoder: TemporalEncoder, regressor: Regressor, embedding: nn.Module | None = None
-    ) -> None:
-        super().__init__(nn.Identity() if embedding is None else embedding, encoder)
+    def __init__(self, encoder: TemporalEncoder, regressor: Regressor) -> None:
+        super().__init__(nn.Identity(), encoder)
         self.regressor = regressor
 
     def regressed(self, encoded: Tensor, features: Tensor) -> RegressorOutput:

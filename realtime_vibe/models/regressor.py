@@ -49,7 +49,6 @@ class Regressor(nn.Module):
         feature_size: F.
         hidden_size: width of fc1 and fc2.
         dropout: chance to drop a unit while training.
-        activation: a ReLU after fc1 and fc2. The released network has none; small networks gain.
     """
 
     init_pose: Tensor
@@ -64,7 +63,6 @@ class Regressor(nn.Module):
         *,
         num_iterations: int = 3,
         dropout: float = 0.5,
-        activation: bool = False,
     ) -> None:
         super().__init__()
         estimate_size = POSE_SIZE + SHAPE_SIZE + CAMERA_SIZE
@@ -77,7 +75,6 @@ class Regressor(nn.Module):
             nn.init.xavier_uniform_(head.weight, gain=0.01)
         self.num_iterations = num_iterations
         self.dropout = dropout
-        self.activation = activation
         self.register_buffer("init_pose", mean_params.pose.reshape(1, POSE_SIZE))
         self.register_buffer("init_shape", mean_params.shape.reshape(1, SHAPE_SIZE))
         self.register_buffer("init_cam", mean_params.camera.reshape(1, CAMERA_SIZE))
@@ -95,8 +92,8 @@ class Regressor(nn.Module):
         seen = linear(features, of_features, self.fc1.bias)
         weight, bias = self._heads()
         for _ in range(self.num_iterations):
-            x = self._activated(seen + linear(estimate, of_estimate))
-            x = self._activated(linear(x, self.fc2.weight, self.fc2.bias))
+            x = self._dropped(seen + linear(estimate, of_estimate))
+            x = self._dropped(linear(x, self.fc2.weight, self.fc2.bias))
             estimate = estimate + linear(x, weight, bias)
         return parameters(estimate)
 
@@ -104,15 +101,10 @@ class Regressor(nn.Module):
     def as_affine(self) -> tuple[Tensor, Tensor]:
         """All iterations as one affine map: weight (157, F) and bias (157,), float64.
 
-        Without activations every layer is linear, and so is iterating them: with the correction of an
-        estimate x as C x + D f + e, three times x + C x + D f + e is linear in f. Exact for the network
-        as it runs, without dropout.
-
-        Raises:
-            ValueError: the network has activations.
+        The released network has no activations, so that every layer is linear, and so is iterating them: with the
+        correction of an estimate x as C x + D f + e, three times x + C x + D f + e is linear in f. Exact for the
+        network as it runs, without dropout.
         """
-        if self.activation:
-            raise ValueError("a regressor with activations is no affine map")
         head, head_bias = (part.double() for part in self._heads())
         size = len(head)
         fc1, fc2 = self.fc1.weight.double(), self.fc2.weight.double()
@@ -133,9 +125,7 @@ class Regressor(nn.Module):
         heads = (self.decpose, self.decshape, self.deccam)
         return torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads])
 
-    def _activated(self, x: Tensor) -> Tensor:
-        if self.activation:
-            x = functional.relu(x)
+    def _dropped(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self.dropout, self.training)
 
 

@@ -23,32 +23,25 @@ class EncoderOutput(NamedTuple):
 
 
 class TemporalEncoder(nn.Module):
-    """GRU, then optionally ReLU and a linear layer back to F, then optionally the input added.
+    """GRU, then ReLU and a linear layer back to F, then the input added.
 
     Args:
         feature_size: F.
         hidden_size: H.
         num_layers: L.
-        add_linear: map H back to F (the released VIBE does).
-        residual: add the input; needs an output of size F.
         retention: largest share of the old state that an update gate keeps. Below 1 whatever happened
             long ago fades, so that a stream of hours ends where a fresh one does; the paper's is 1.
         sides: views of every person that are encoded with the same weights and know nothing of each
             other; features and state hold them one after the other in their last axis, which is
             `sides` times F or H.
-
-    Raises:
-        ValueError: `residual` with an output size other than F.
     """
 
-    def __init__(  # noqa: PLR0913 - the paper's network has as many choices
+    def __init__(
         self,
         feature_size: int = 2048,
         hidden_size: int = 1024,
         num_layers: int = 2,
         *,
-        add_linear: bool = True,
-        residual: bool = True,
         retention: float = 1.0,
         sides: int = 1,
     ) -> None:
@@ -56,13 +49,7 @@ class TemporalEncoder(nn.Module):
         self.retention = retention
         self.sides = sides
         self.gru = nn.GRU(feature_size, hidden_size, num_layers)
-        self.linear = nn.Linear(hidden_size, feature_size) if add_linear else None
-        self.residual = residual
-        if residual and not add_linear and hidden_size != feature_size:
-            raise ValueError(
-                f"residual needs equal sizes: features {feature_size}, hidden {hidden_size}; "
-                "set add_linear or make them equal"
-            )
+        self.linear = nn.Linear(hidden_size, feature_size)
 
     def initial_hidden(self, num_people: int) -> Tensor:
         """Zeros (L, P, H): the state before the first frame."""
@@ -150,6 +137,5 @@ class TemporalEncoder(nn.Module):
         return weight, bias
 
     def _head(self, recurrent: Tensor, features: Tensor) -> Tensor:
-        if self.linear is not None:
-            recurrent = linear(functional.relu(recurrent), self.linear.weight, self.linear.bias)
-        return recurrent + features if self.residual else recurrent
+        recurrent = functional.relu(recurrent)
+        return linear(recurrent, self.linear.weight, self.linear.bias) + features

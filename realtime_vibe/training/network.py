@@ -56,10 +56,9 @@ def build_network(
     encoder = TemporalEncoder(
         size.embedded, size.hidden, size.layers, retention=size.retention, sides=SIDES
     )
-    if encoder.linear is not None:
-        # The recurrent branch starts silent: the network first learns each frame, then its past.
-        torch.nn.init.zeros_(encoder.linear.weight)
-        torch.nn.init.zeros_(encoder.linear.bias)
+    # The recurrent branch starts silent: the network first learns each frame, then its past.
+    torch.nn.init.zeros_(encoder.linear.weight)
+    torch.nn.init.zeros_(encoder.linear.bias)
     regressor = FeedbackRegressor(
         mean_params,
         LandmarkSkeleton(skeleton),

@@ -61,11 +61,10 @@ def starting_network(
         statistics = FeatureStatistics(features.mean(0), deviation)
         network = build_network(size, statistics, mean_parameters(pool), skeleton)
     network.regressor.dropout = size.dropout
-    linear = network.encoder.linear
-    if settings.encoder == "none" and linear is not None:
+    if settings.encoder == "none":
         # With a silent recurrent branch the whole network equals its parts that look at one frame.
-        torch.nn.init.zeros_(linear.weight)
-        torch.nn.init.zeros_(linear.bias)
+        torch.nn.init.zeros_(network.encoder.linear.weight)
+        torch.nn.init.zeros_(network.encoder.linear.bias)
     return network, size
 
 

@@ -14,9 +14,7 @@ from realtime_vibe.app.convert import recover
 from realtime_vibe.app.outputs import LiveOutputs, check_outputs
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.app.takes import (
-    TakeContent,
     Takes,
-    TakeSettings,
     TakeSink,
     check_names,
     check_take,
@@ -75,10 +73,9 @@ class Pictures:
 
 
 def _takes(*paths: Path, overwrite: bool = False) -> Takes:
-    settings = TakeSettings(paths=paths, overwrite=overwrite)
-    check_take(settings)
-    content = TakeContent(open_video=Pictures, body=posed_takes.real_body())
-    return Takes(settings, content)
+    config = LiveConfig(view="none", record=paths, overwrite=overwrite)
+    check_take(config.record, overwrite=overwrite)
+    return Takes(config, Pictures, posed_takes.real_body())
 
 
 def test_all_formats_of_a_take_share_one_spool(tmp_path: Path) -> None:
@@ -143,7 +140,7 @@ def test_names_are_checked_before_anything_starts(
         with subtests.test(message=message, names=names):
             (tmp_path / "there.glb").write_bytes(b"precious")
             with pytest.raises(OutputError, match=message):
-                check_take(TakeSettings(paths=tuple(tmp_path / name for name in names)))
+                check_take([tmp_path / name for name in names], overwrite=False)
             assert [path.name for path in tmp_path.iterdir()] == ["there.glb"]
 
 
@@ -212,7 +209,7 @@ def test_a_video_that_breaks_ends_alone(
                 raise RuntimeError("no such codec")
 
     paths = (tmp_path / "o.mkv", tmp_path / "o.npz")
-    takes, live = Takes(TakeSettings(paths=paths), TakeContent(open_video=Broken)), LiveList()
+    takes, live = Takes(LiveConfig(view="none", record=paths), Broken), LiveList()
     takes.start_first(live)
     live.feed(*FRAMES[:5])
     takes.toggle(live)

@@ -1,12 +1,9 @@
 """One affine map in place of linear layer, residual and three iterations computes the same."""
 
-import pytest
 import torch
 
 from export.collapsed import CollapsedMotionNetwork
-from realtime_vibe.models.motion_network import MotionNetwork
 from realtime_vibe.models.regressor import MeanParams, Regressor
-from realtime_vibe.models.temporal_encoder import TemporalEncoder
 from tests.official_vibe import random_motion
 
 
@@ -51,10 +48,3 @@ def test_weights_beside_the_gru_become_a_tenth():
     maps = (*collapsed.of_hidden.parameters(), *collapsed.of_features.parameters())
     beside = (*network.encoder.linear.parameters(), *network.regressor.parameters())
     assert 10 * sum(map(torch.numel, maps)) < sum(map(torch.numel, beside))
-
-
-def test_networks_of_another_make_do_not_collapse():
-    with pytest.raises(ValueError, match="no affine map"):
-        _regressor(activation=True).as_affine()
-    with pytest.raises(ValueError, match="released make"):
-        CollapsedMotionNetwork(MotionNetwork(TemporalEncoder(20, 20, residual=False), _regressor()))

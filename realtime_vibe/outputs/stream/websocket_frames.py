@@ -16,15 +16,15 @@ A binary frame is little-endian: the head, then every person, each starting at a
 import json
 import struct
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
+from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 
 PROTOCOL = 1
@@ -37,16 +37,6 @@ ROTATIONS, VERTICES_F16, VERTICES_F32 = 1, 2, 4
 
 _VERTICES = {"none": 0, "float16": VERTICES_F16, "float32": VERTICES_F32}
 _MAX_RATE_HZ = 1000.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamedBody:
-    """What a client must know about the body once."""
-
-    joint_names: tuple[str, ...]
-    parents: tuple[int, ...]
-    faces: NDArray[np.integer]
-    """(F, 3) of the mesh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +71,7 @@ def changed(subscription: Subscription, wishes: dict[str, Any]) -> Subscription:
     return wanted
 
 
-def greeting(body: StreamedBody, subscription: Subscription) -> str:
+def greeting(num_faces: int, subscription: Subscription) -> str:
     """The first message of a connection, and the answer to every new subscription."""
     return json.dumps(
         {
@@ -90,13 +80,11 @@ def greeting(body: StreamedBody, subscription: Subscription) -> str:
             "units": "m",
             "axes": "camera: x right, y down, z forward",
             "rotations": "x y z w; the root relative to the camera, others to their parent",
-            "joints": body.joint_names,
-            "parents": body.parents,
-            "num_faces": len(body.faces),
+            "joints": SMPL_JOINT_NAMES,
+            "parents": PARENTS,
+            "num_faces": num_faces,
             "faces": "/faces.bin",
-            "subscription": {
-                field.name: getattr(subscription, field.name) for field in fields(Subscription)
-            },
+            "subscription": asdict(subscription),
         }
     )
 

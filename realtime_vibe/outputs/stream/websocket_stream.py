@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers, MultipleValuesError
 from websockets.exceptions import ConnectionClosed
@@ -25,7 +27,6 @@ from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S, NewestSender
 from realtime_vibe.outputs.stream.websocket_connection import BoundedConnection
 from realtime_vibe.outputs.stream.websocket_frames import (
-    StreamedBody,
     Subscription,
     changed,
     encode,
@@ -55,17 +56,17 @@ class WebStream(ClosedByWith):
     """The server.
 
     Args:
-        body: what clients get to know about the body.
+        faces: (F, 3) of the body's mesh.
         max_rate_hz: frames per second at most for every client; None for no limit.
     """
 
     def __init__(
-        self, address: Address, body: StreamedBody, *, max_rate_hz: float | None = None
+        self, address: Address, faces: NDArray[np.integer], *, max_rate_hz: float | None = None
     ) -> None:
         self._address = address
-        self._body = body
         self._max_rate_hz = max_rate_hz
-        self._faces = body.faces.astype("<u4").tobytes()
+        self._faces = faces.astype("<u4").tobytes()
+        self._num_faces = len(faces)
         self._worker = Worker(f"web {address}", self._run, self._finish)
         # Waking the loop writes to a socket and gives up the interpreter's lock meanwhile; the other
         # outputs take it, and inference would wait for all of their work.
@@ -230,7 +231,7 @@ class WebStream(ClosedByWith):
         event = self._clients[connection] = asyncio.Event()
         event.set()  # whoever comes late gets the newest frame at once
         try:
-            await connection.send(greeting(self._body, wishes["now"]))
+            await connection.send(greeting(self._num_faces, wishes["now"]))
             sender = asyncio.create_task(self._send_frames(connection, event, wishes))
             try:
                 async for message in connection:
@@ -248,7 +249,7 @@ class WebStream(ClosedByWith):
             wishes["now"] = _from_message(message, wishes["now"])
         except ConfigError as error:
             return refusal(str(error))
-        return greeting(self._body, wishes["now"])
+        return greeting(self._num_faces, wishes["now"])
 
     async def _send_frames(
         self,

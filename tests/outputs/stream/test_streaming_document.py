@@ -8,8 +8,8 @@ from realtime_vibe.outputs.stream.address import VMC_PORT, VRCHAT_PORT, WEB_PORT
 from realtime_vibe.outputs.stream.humanoid import BONES
 from realtime_vibe.outputs.stream.websocket_frames import HEAD, PERSON_HEAD
 from realtime_vibe.outputs.stream.websocket_stream import WebStream
-from tests.outputs.stream.posed_body import random_result
-from tests.outputs.stream.test_websocket_stream import free_port, streamed_body
+from tests.outputs.stream.posed_body import default_body, random_result
+from tests.outputs.stream.test_websocket_stream import free_port
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "streaming.md").read_text(encoding="utf-8")
 
@@ -26,7 +26,9 @@ def test_the_example_reads_the_stream(capsys) -> None:
     code = re.search(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     assert code is not None
     result = random_result(3)
-    with WebStream(Address(host="127.0.0.1", port=free_port()), streamed_body()).start() as server:
+    with WebStream(
+        Address(host="127.0.0.1", port=free_port()), default_body().model.faces
+    ).start() as server:
         server.write(result)
         url = server.url.replace("http:", "ws:") + "stream"
         example = code[1].replace("ws://127.0.0.1:8765/stream", url)

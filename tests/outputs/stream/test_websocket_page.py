@@ -20,8 +20,8 @@ from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.websocket_stream import WebStream
 from realtime_vibe.packets import FrameResult
 from tests.outputs.stream.chromium import Chromium, find_chromium
-from tests.outputs.stream.posed_body import FACING, posed_person, result_of
-from tests.outputs.stream.test_websocket_stream import free_port, streamed_body
+from tests.outputs.stream.posed_body import FACING, default_body, posed_person, result_of
+from tests.outputs.stream.test_websocket_stream import free_port
 
 SIZE = (640, 480)
 JOINT = {name: index for index, name in enumerate(SMPL_JOINT_NAMES)}
@@ -60,7 +60,9 @@ def chromium() -> Iterator[Chromium]:
 def waving_stream() -> Iterator[WebStream]:
     """Sends 50 frames a second until the end."""
     ended = threading.Event()
-    with WebStream(Address(host="127.0.0.1", port=free_port()), streamed_body()) as server:
+    with WebStream(
+        Address(host="127.0.0.1", port=free_port()), default_body().model.faces
+    ) as server:
         server.start()
 
         def feed() -> None:
@@ -158,13 +160,13 @@ def test_a_page_for_streamers_has_nothing_but_the_body(chromium, waving_stream) 
 def test_the_page_waits_for_a_program_that_comes_back(chromium) -> None:
     address = Address(host="127.0.0.1", port=free_port())
     status = "document.getElementById('status')?.textContent"  # none yet while a page loads
-    with WebStream(address, streamed_body()).start() as server:
+    with WebStream(address, default_body().model.faces).start() as server:
         server.write(_waving(0))
         chromium.open("about:blank")
         chromium.open(server.url)
         chromium.wait_until("Boolean(window.realtimeVibe && window.realtimeVibe.frames > 0)")
     chromium.wait_until(f"{status}.includes('no connection')")
-    with WebStream(address, streamed_body()).start() as server:
+    with WebStream(address, default_body().model.faces).start() as server:
         server.write(result_of(1))
         chromium.wait_until(f"{status}.includes('nobody in view')")
         _assert_text_and_floor_are_seen(chromium)

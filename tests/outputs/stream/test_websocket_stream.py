@@ -23,7 +23,6 @@ from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.stream import websocket_connection
 from realtime_vibe.outputs.stream.address import Address
 from realtime_vibe.outputs.stream.websocket_frames import (
-    StreamedBody,
     Subscription,
 )
 from realtime_vibe.outputs.stream.websocket_stream import (
@@ -42,14 +41,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def streamed_body() -> StreamedBody:
-    faces = default_body().model.faces
-    return StreamedBody(joint_names=SMPL_JOINT_NAMES, parents=PARENTS, faces=faces)
-
-
 @pytest.fixture
 def stream() -> Iterator[WebStream]:
-    with WebStream(Address(host="127.0.0.1", port=free_port()), streamed_body()) as server:
+    with WebStream(
+        Address(host="127.0.0.1", port=free_port()), default_body().model.faces
+    ) as server:
         yield server.start()
 
 
@@ -374,7 +370,7 @@ def test_garbage_on_the_port_disturbs_nobody(stream: WebStream, capfd) -> None:
 
 def test_a_taken_port_is_one_clear_line(stream: WebStream) -> None:
     port = int(stream.url.rsplit(":", 1)[1].strip("/"))
-    second = WebStream(Address(host="127.0.0.1", port=port), streamed_body())
+    second = WebStream(Address(host="127.0.0.1", port=port), default_body().model.faces)
     with pytest.raises(
         OutputError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*choose another --web port"
     ):
@@ -384,7 +380,7 @@ def test_a_taken_port_is_one_clear_line(stream: WebStream) -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 def test_a_host_of_somebody_else(host: str) -> None:
-    server = WebStream(Address(host=host, port=free_port()), streamed_body())
+    server = WebStream(Address(host=host, port=free_port()), default_body().model.faces)
     with pytest.raises(OutputError, match=r"cannot (listen on|find the host)"):
         server.start()
     server.close()
@@ -392,7 +388,7 @@ def test_a_host_of_somebody_else(host: str) -> None:
 
 def test_the_end_says_goodbye_and_leaves_no_thread() -> None:
     address = Address(host="127.0.0.1", port=free_port())
-    server = WebStream(address, streamed_body()).start()
+    server = WebStream(address, default_body().model.faces).start()
     with _client(server) as client:
         client.recv(5)
         started_s = time.perf_counter()
@@ -403,7 +399,7 @@ def test_the_end_says_goodbye_and_leaves_no_thread() -> None:
             client.recv(5)
     server.write(random_result(0))
     assert f"web {address}" not in {thread.name for thread in threading.enumerate()}
-    WebStream(address, streamed_body()).start().close()  # the port is free again
+    WebStream(address, default_body().model.faces).start().close()  # the port is free again
 
 
 def test_only_this_computer_can_reach_it(stream: WebStream) -> None:
