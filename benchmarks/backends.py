@@ -29,8 +29,8 @@ from benchmarks.other_work import warn_if_busy
 from benchmarks.results import Collected, Labels, Record
 from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.backends.base import AnyArray, InferenceSession
-from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.factory import BACKENDS, installed_backends, open_session
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import RealtimeVibeError
 from realtime_vibe.tracking.choices import BLAZEPOSE
 

@@ -49,8 +49,8 @@ from export.blazepose_source import fetch_blazepose
 from export.blazepose_task import write_task
 from realtime_vibe.app.run import build_pipeline
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.factory import open_session
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.video_file import demo_clip_path

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.stages import EngineStages
 from benchmarks.torch_sessions import BackboneModule, motion_network
 from realtime_vibe.errors import EngineError
-from realtime_vibe.features.image_crops import ImageCrops
+from realtime_vibe.features.resnet_features import ImageCrops
 from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.packets import Frame, SmplParams, TrackedPerson
 from realtime_vibe.temporal.stage import WINDOW_FRAMES

@@ -17,9 +17,8 @@ from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.features.factory import Features, needs_landmarks
-from realtime_vibe.features.image_crops import ImageCrops
 from realtime_vibe.features.landmark_features import LandmarkFeatures
-from realtime_vibe.features.resnet_features import ResNetFeatures
+from realtime_vibe.features.resnet_features import ImageCrops, ResNetFeatures
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline

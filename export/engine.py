@@ -18,8 +18,7 @@ import numpy as np
 
 from export.graphs import graph_entry, replace_text, write_step
 from export.parity import random_features, stream_parity
-from realtime_vibe.backends.engine_folder import MANIFEST_NAME
-from realtime_vibe.backends.graph_folder import FORMAT_VERSION, file_sha256
+from realtime_vibe.backends.graph_folder import FORMAT_VERSION, MANIFEST_NAME, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import ExportError, RealtimeVibeError

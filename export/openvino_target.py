@@ -8,8 +8,7 @@ import onnx
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.graph import Graph
-from realtime_vibe.backends.openvino_library import load_openvino
-from realtime_vibe.backends.openvino_session import OpenVinoSession
+from realtime_vibe.backends.openvino_session import OpenVinoSession, load_openvino
 from realtime_vibe.errors import ExportError
 
 _NUM_THREADS = 2

@@ -33,14 +33,17 @@ from export.body import SMPL_NOTICE, import_smpl, is_our_body, write_npz
 from export.collapsed import CollapsedMotionNetwork
 from export.graphs import graph_entry, replace_text, write_graph, write_part, write_step
 from export.parity import Parity, compared, fused_parity, random_features, stream_parity
-from realtime_vibe.backends.engine_folder import MANIFEST_NAME
-from realtime_vibe.backends.graph_folder import FORMAT_VERSION, file_sha256
+from realtime_vibe.backends.graph_folder import FORMAT_VERSION, MANIFEST_NAME, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import ExportError, RealtimeVibeError
-from realtime_vibe.features.image_crops import CROP_LAYOUT, CROP_LAYOUT_VERSION
-from realtime_vibe.features.resnet_features import RESNET_LAYOUT, RESNET_LAYOUT_VERSION
+from realtime_vibe.features.resnet_features import (
+    CROP_LAYOUT,
+    CROP_LAYOUT_VERSION,
+    RESNET_LAYOUT,
+    RESNET_LAYOUT_VERSION,
+)
 from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.models.checkpoint import load_official_vibe
 from realtime_vibe.models.precision import PRECISIONS, Precision, with_products_in

@@ -68,8 +68,8 @@ def cache_of_these_tests(tmp_path_factory):
 
 def _choose_onnxruntime(path):
     """The choice of `auto` for the graphs that ship: it opens them in a third of OpenVINO's time."""
-    from realtime_vibe.backends.choice_cache import ChoiceCache, choice_key
     from realtime_vibe.backends.factory import installed_backends
+    from realtime_vibe.backends.fastest import ChoiceCache, choice_key
     from realtime_vibe.backends.graph import fitting_backends
     from realtime_vibe.backends.graph_folder import Engine
     from realtime_vibe.tracking.blazepose_models import BlazePoseFolder

@@ -13,7 +13,7 @@ import numpy as np
 from realtime_vibe.app.recorded_body import skinned_body
 from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.app.takes import check_names
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
 from realtime_vibe.outputs.base import check_inputs_stay

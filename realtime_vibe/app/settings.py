@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from realtime_vibe.app.setting import Setting, option_name, setting
-from realtime_vibe.app.setting_kinds import (
+from realtime_vibe.app.setting import (
     BACKGROUND,
     COUNT,
     FLAG,
@@ -25,9 +24,12 @@ from realtime_vibe.app.setting_kinds import (
     SMOOTH,
     SOURCE,
     TEXT,
+    Setting,
     address,
     number,
     one_of,
+    option_name,
+    setting,
     several,
 )
 from realtime_vibe.errors import ConfigError

@@ -5,8 +5,7 @@ import itertools
 from pathlib import Path
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file
-from realtime_vibe.backends.fastest import open_fastest
+from realtime_vibe.backends.fastest import ChoiceCache, cache_file, open_fastest
 from realtime_vibe.backends.graph import BACKENDS_OF_TARGETS, Graph, resolved
 from realtime_vibe.errors import BackendUnavailableError
 
@@ -60,8 +59,7 @@ def _open_with(backend: str, graph: Graph, num_threads: int) -> InferenceSession
 
             return OnnxRuntimeCudaSession(graph.path, num_threads=num_threads)
         case "openvino" | "openvino-bf16":
-            from realtime_vibe.backends.openvino_library import require_release
-            from realtime_vibe.backends.openvino_session import OpenVinoSession
+            from realtime_vibe.backends.openvino_session import OpenVinoSession, require_release
 
             require_release(graph)
             precision = "bf16" if backend.endswith("bf16") else "f32"
@@ -94,7 +92,7 @@ def _onnxruntime_backends() -> tuple[str, ...]:
 
 
 def _openvino_backends() -> tuple[str, ...]:
-    from realtime_vibe.backends.openvino_library import is_openvino_installed
+    from realtime_vibe.backends.openvino_session import is_openvino_installed
 
     if not is_openvino_installed():
         return ()

@@ -1,4 +1,4 @@
-"""Folders of exported graphs: what the manifest states is checked before anything of it runs."""
+"""Folders of exported graphs, by path or name: what the manifest states is checked before anything of it runs."""
 
 import hashlib
 import json
@@ -9,14 +9,53 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from realtime_vibe.backends.base import InferenceSession, TensorSpec
-from realtime_vibe.backends.engine_folder import MANIFEST_NAME, engine_folder
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.backends.graph import ONNX, Graph, described_graph
 from realtime_vibe.errors import EngineError, one_line
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
+MANIFEST_NAME = "engine.json"
+_PACKAGE = Path(__file__).resolve().parent.parent
+_SHELVES = (_PACKAGE.parent / "engines", _PACKAGE / "engines")
+"""A checkout keeps its engines beside the package, a wheel inside."""
+
 FORMAT_VERSION = 1
 _MAX_BYTES = 4 << 20
+
+
+def engine_folder(name_or_dir: str) -> Path:
+    """The folder of an engine by its path, or by a name such as `blazepose-gru`.
+
+    Raises:
+        EngineError: there is no such folder; the message lists the names there are.
+    """
+    known = ", ".join(engine_names()) or "none installed (reinstall the package)"
+    expected = f"expected a folder with {MANIFEST_NAME}, or one of {known}"
+    with file_boundary(name_or_dir, EngineError, expected):
+        folder = find_folder(name_or_dir)
+    if folder is None:
+        raise EngineError(f"no engine '{one_line(name_or_dir, 1000)}': {expected}")
+    return folder
+
+
+def find_folder(name_or_dir: str) -> Path | None:
+    """A folder by its path, or by its name where the project keeps its engines; None: neither."""
+    as_path = Path(name_or_dir).expanduser()
+    if as_path.is_dir():
+        return as_path
+    if as_path.name == name_or_dir:
+        for shelf in _SHELVES:
+            if (shelf / name_or_dir).is_dir():
+                return shelf / name_or_dir
+    return None
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names of the engines that ship with the project."""
+    found = {
+        manifest.parent.name for shelf in _SHELVES for manifest in shelf.glob(f"*/{MANIFEST_NAME}")
+    }
+    return tuple(sorted(found))
 
 
 class GraphFolder(ABC):

@@ -220,9 +220,8 @@ def check_backends() -> Iterable[Finding]:
 
 def check_auto(engine: str) -> Iterable[Finding]:
     """What `--backend auto` takes for each graph, as far as that is known without measuring."""
-    from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file
     from realtime_vibe.backends.factory import installed_backends
-    from realtime_vibe.backends.fastest import cached_choice
+    from realtime_vibe.backends.fastest import ChoiceCache, cache_file, cached_choice
 
     installed, cache = installed_backends(), ChoiceCache(cache_file())
     choices = {}

@@ -1,6 +1,8 @@
-"""The options of a live run, made of its settings, and what can be said before anything is imported."""
+"""The options of a live run, made of its settings, the keys of its windows, and what can be said before any import."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from textwrap import indent
@@ -9,8 +11,16 @@ from typing import Any, NoReturn
 from realtime_vibe import __version__
 from realtime_vibe.app.setting import Kind, option_name
 from realtime_vibe.app.settings import GENERAL, OLD_NAMES, SETTINGS
-from realtime_vibe.cli.key_list import ListKeys, key_table
 from realtime_vibe.errors import one_line, without_secrets
+from realtime_vibe.outputs.view.keys import key_texts
+
+
+def key_table() -> str:
+    """One line for each thing a key of the windows does."""
+    texts = key_texts()
+    width = max(map(len, texts.values()))
+    return "\n".join(f"{keys:<{width}}  {text}" for text, keys in texts.items())
+
 
 PROGRAM = "realtime-vibe"
 EXIT_USER_ERROR = 2
@@ -53,6 +63,18 @@ line beats the file. Exit codes: 0 done, 2 an error named in one line, 130 Ctrl-
 
 _LONGEST_MESSAGE = 1500
 """It repeats what was given, which may be anything."""
+
+
+class ListKeys(argparse.Action):
+    """Prints the keys and ends the program, as `--version` does."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Shows the table on stdout; exit code 0."""
+        sys.stdout.write(key_table() + "\n")
+        parser.exit()
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -5,12 +5,6 @@ from typing import Protocol
 from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import EngineError
-from realtime_vibe.features.image_crops import (
-    CROP_LAYOUT,
-    CROP_LAYOUT_VERSION,
-    CROP_SIZE,
-    ImageCrops,
-)
 from realtime_vibe.features.landmark_features import (
     FEATURE_LAYOUT,
     FEATURE_LAYOUT_VERSION,
@@ -18,9 +12,13 @@ from realtime_vibe.features.landmark_features import (
     LandmarkFeatures,
 )
 from realtime_vibe.features.resnet_features import (
+    CROP_LAYOUT,
+    CROP_LAYOUT_VERSION,
+    CROP_SIZE,
     RESNET_FEATURE_SIZE,
     RESNET_LAYOUT,
     RESNET_LAYOUT_VERSION,
+    ImageCrops,
     ResNetFeatures,
 )
 from realtime_vibe.geometry.camera import SquareBox

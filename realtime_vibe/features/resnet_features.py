@@ -1,15 +1,53 @@
-"""The paper's f(I_t): ResNet-50 on each person's crop, all people in one run (Kocabas et al. 2020, sec. 3.1)."""
+"""The paper's f(I_t): ResNet-50 on each person's square crop, all in one run (Kocabas et al. 2020, sec. 3.1)."""
 
 import numpy as np
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.features.image_crops import ImageCrops
-from realtime_vibe.geometry.camera import SquareBox
-from realtime_vibe.packets import FloatArray, Frame, TrackedPerson
+from realtime_vibe.geometry.camera import SquareBox, square_of_bbox
+from realtime_vibe.geometry.crop import RotatedSquare, crop_square
+from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
+
+CROP_LAYOUT = "image-crop"
+CROP_LAYOUT_VERSION = 1
+CROP_SIZE = 224
+"""[px]; the 7x7 map that ResNet-50 averages over needs it."""
 
 RESNET_LAYOUT = "resnet50-crop"
 RESNET_LAYOUT_VERSION = 1
 RESNET_FEATURE_SIZE = 2048
+
+
+class ImageCrops:
+    """Crops as the features themselves: for engines whose one graph goes from picture to parameters.
+
+    Args:
+        crop_scale: side of the square over the longer side of a person's box. The camera that the network
+            predicts lives in the square with this margin, never in the bare box.
+    """
+
+    def __init__(self, crop_scale: float) -> None:
+        self._crop_scale = crop_scale
+
+    def square(self, person: TrackedPerson) -> SquareBox:
+        """The crop in which the person's weak-perspective camera lives."""
+        return square_of_bbox(person.bbox_xyxy, self._crop_scale)
+
+    def extract(
+        self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
+    ) -> ImageArray:
+        """Crops (P, 224, 224, 3) uint8 BGR, bilinear, black beyond the image; the focal length is not used."""
+        del focal_px
+        crops = np.empty((len(people), CROP_SIZE, CROP_SIZE, 3), np.uint8)
+        for crop, person in zip(crops, people, strict=True):
+            box = self.square(person)
+            square = RotatedSquare(
+                center_x_px=box.center_x, center_y_px=box.center_y, side_px=box.side, roll_rad=0.0
+            )
+            crop[:] = crop_square(frame.image_bgr, square, CROP_SIZE)
+        return crops
+
+    def close(self) -> None:
+        """Nothing to free."""
 
 
 class ResNetFeatures:

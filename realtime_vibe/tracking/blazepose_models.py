@@ -5,8 +5,7 @@
 
 from pathlib import Path
 
-from realtime_vibe.backends.engine_folder import find_folder
-from realtime_vibe.backends.graph_folder import GraphFolder
+from realtime_vibe.backends.graph_folder import GraphFolder, find_folder
 from realtime_vibe.errors import EngineError
 from realtime_vibe.tracking.choices import BLAZEPOSE, FULL, TRACKER_MODELS
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from realtime_vibe.backends.engine_folder import find_folder
-from realtime_vibe.backends.graph_folder import GraphFolder
+from realtime_vibe.backends.graph_folder import GraphFolder, find_folder
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.feedback_regressor import FeedbackRegressor
-from realtime_vibe.models.landmark_embedding import LandmarkEmbedding
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArrays, blank_arrays
 from realtime_vibe.models.mirror import SIDES
-from realtime_vibe.models.motion_network import LandmarkMotionNetwork
+from realtime_vibe.models.motion_network import LandmarkEmbedding, LandmarkMotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
 from realtime_vibe.models.torch_file import load_torch

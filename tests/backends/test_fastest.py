@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from realtime_vibe.backends.base import TensorSpec
-from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file, choice_key
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.backends.fastest import (
     BUDGET_S,
     FEWEST_ROUNDS,
     MOST_ROUNDS,
     WARMUP_RUNS,
+    ChoiceCache,
+    cache_file,
     cached_choice,
+    choice_key,
     fastest,
     median_times_ms,
     open_fastest,
@@ -139,11 +141,11 @@ def test_another_situation_is_measured_anew(tmp_path, subtests):
 
 
 def test_other_versions_are_another_situation(monkeypatch):
-    from realtime_vibe.backends import choice_cache
+    from realtime_vibe.backends import fastest as module
 
     before = choice_key(_graph(), CPU, 2)
     assert choice_key(_graph(), CPU, 2) == before
-    monkeypatch.setattr(choice_cache, "package_version", lambda _: "99.0")
+    monkeypatch.setattr(module, "package_version", lambda _: "99.0")
     assert choice_key(_graph(), CPU, 2) != before
 
 

@@ -8,9 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from realtime_vibe.backends.engine_folder import engine_names
 from realtime_vibe.backends.graph import Graph
-from realtime_vibe.backends.graph_folder import Engine, file_sha256
+from realtime_vibe.backends.graph_folder import Engine, engine_names, file_sha256
 from realtime_vibe.errors import EngineError
 
 

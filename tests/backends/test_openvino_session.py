@@ -101,7 +101,7 @@ def test_results_belong_to_the_caller():
 
 
 def test_files_of_openvinos_own_format_are_read(tmp_path):
-    from realtime_vibe.backends.openvino_library import load_openvino
+    from realtime_vibe.backends.openvino_session import load_openvino
 
     ov = load_openvino()
     ov.save_model(ov.Core().read_model(STEP), tmp_path / "step.xml", compress_to_fp16=False)

@@ -11,8 +11,8 @@ from benchmarks.__main__ import main as run
 from benchmarks.graphs import engine_graphs, random_feeds
 from benchmarks.results import read
 from realtime_vibe.backends.base import TensorSpec
-from realtime_vibe.backends.engine_folder import engine_folder
 from realtime_vibe.backends.factory import installed_backends
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import EngineError
 
 

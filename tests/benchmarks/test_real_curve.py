@@ -12,7 +12,7 @@ from benchmarks.accuracy_evaluate import evaluate
 from benchmarks.replayed_clips import ReplayedTracker
 from benchmarks.tracked_clips import TrackedFrames
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.features.landmark_features import LandmarkFeatures
 from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.packets import Frame

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.landmark_points import landmark_points
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.choice_cache import ChoiceCache, cache_file, choice_key
-from realtime_vibe.backends.engine_folder import engine_folder, engine_names
-from realtime_vibe.backends.graph_folder import file_sha256
+from realtime_vibe.backends.fastest import ChoiceCache, cache_file, choice_key
+from realtime_vibe.backends.graph_folder import engine_folder, engine_names, file_sha256
 from realtime_vibe.cli import backend_trial, doctor
 from realtime_vibe.cli.doctor import ABSENT, BROKEN, OK, Finding
 from realtime_vibe.system.machine import install_command
@@ -131,7 +130,7 @@ def test_tracker_models_are_listed_and_a_missing_one_says_how_to_get_it(
         assert level == OK
     shelf = tmp_path / "engines"
     shutil.copytree(engine_folder("blazepose"), shelf / "blazepose")
-    monkeypatch.setattr("realtime_vibe.backends.engine_folder._SHELVES", (shelf,))
+    monkeypatch.setattr("realtime_vibe.backends.graph_folder._SHELVES", (shelf,))
     lite, full, heavy = doctor.check_tracker_models()
     assert [finding.level for finding in (lite, full, heavy)] == [ABSENT, OK, ABSENT]
     assert "python -m export.blazepose --model heavy" in heavy.text

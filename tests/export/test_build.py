@@ -21,7 +21,7 @@ from export.parity_report import JointError, compare_joints
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
 from realtime_vibe.errors import ExportError
-from realtime_vibe.features.image_crops import CROP_LAYOUT, CROP_LAYOUT_VERSION, CROP_SIZE
+from realtime_vibe.features.resnet_features import CROP_LAYOUT, CROP_LAYOUT_VERSION, CROP_SIZE
 from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.temporal.motion_model import STEP_OUTPUTS

@@ -7,8 +7,7 @@ import pytest
 
 from export import engine as engine_export
 from export.parity import random_features, stream_parity
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.graph_folder import Engine
+from realtime_vibe.backends.graph_folder import Engine, engine_folder
 from realtime_vibe.errors import ExportError
 from realtime_vibe.features.landmark_features import FEATURE_SIZE
 from realtime_vibe.temporal.motion_model import MotionModel

@@ -9,8 +9,7 @@ import pytest
 
 from realtime_vibe.app.run import build_pipeline, run
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.backends.engine_folder import engine_folder
-from realtime_vibe.backends.graph_folder import file_sha256
+from realtime_vibe.backends.graph_folder import engine_folder, file_sha256
 from realtime_vibe.errors import EngineError
 
 GRAPHS = {"step", "detector", "landmarks_heat"}
@@ -19,7 +18,7 @@ GRAPHS = {"step", "detector", "landmarks_heat"}
 def _built_for_openvino(tmp_path):
     """The default engine and its tracker, as `export.build --target openvino` lays them out."""
     pytest.importorskip("openvino")
-    from realtime_vibe.backends.openvino_library import load_openvino
+    from realtime_vibe.backends.openvino_session import load_openvino
 
     ov = load_openvino()
     folder = tmp_path / "built"

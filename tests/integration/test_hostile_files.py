@@ -20,7 +20,7 @@ from benchmarks.datasets.threedpw import load_3dpw_sequence
 from realtime_vibe.app.clips import clips_of
 from realtime_vibe.app.convert import ConvertSettings, convert, recover
 from realtime_vibe.app.settings_file import read_settings_file
-from realtime_vibe.backends.choice_cache import ChoiceCache
+from realtime_vibe.backends.fastest import ChoiceCache
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.cli.settings_template import write_settings_template

@@ -96,7 +96,7 @@ def test_nobody_in_view_runs_no_network(run, monkeypatch):
     def refuse(*_):
         raise AssertionError("a network ran")
 
-    monkeypatch.setattr("realtime_vibe.features.image_crops.ImageCrops.extract", refuse)
+    monkeypatch.setattr("realtime_vibe.features.resnet_features.ImageCrops.extract", refuse)
     monkeypatch.setattr("realtime_vibe.temporal.motion_model.MotionModel.step", refuse)
     (results,) = run(GivenBoxes())
     assert all(result.people == () for result in results)

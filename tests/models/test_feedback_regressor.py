@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.features.landmark_features import (
     CROP_CENTER,

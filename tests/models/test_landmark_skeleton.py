@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.joints import LANDMARK_JOINTS
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError

@@ -73,7 +73,7 @@ def test_only_the_larger_graph_makes_heat() -> None:
 def test_a_model_that_is_not_there_is_refused_with_the_command_that_makes_it(
     engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime_vibe.backends.engine_folder._SHELVES", (engine.parent,))
+    monkeypatch.setattr("realtime_vibe.backends.graph_folder._SHELVES", (engine.parent,))
     choice = TrackerChoice(tracker_model="heavy")
     with pytest.raises(
         EngineError,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.samples.motion import MotionClip, MotionPool, MotionShares

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.landmark_points import landmark_points
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody

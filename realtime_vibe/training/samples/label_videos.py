@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import DatasetError, OutputError, RealtimeVibeError
 from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime_vibe.app.recorded_body import recorded_body
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle

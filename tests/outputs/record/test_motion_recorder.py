@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.app.convert import recover
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import OutputError

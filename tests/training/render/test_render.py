@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.training.render import render
 from realtime_vibe.training.render.picture import PictureSettings

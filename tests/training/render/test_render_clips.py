@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy_clips import find_clips
-from realtime_vibe.backends.engine_folder import engine_folder
+from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.training.render import render_clips

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from realtime_vibe.backends.base import TensorSpec
-from realtime_vibe.features.image_crops import CROP_SIZE, ImageCrops
-from realtime_vibe.features.resnet_features import ResNetFeatures
+from realtime_vibe.features.resnet_features import CROP_SIZE, ImageCrops, ResNetFeatures
 from realtime_vibe.packets import Frame, TrackedPerson
 
 
