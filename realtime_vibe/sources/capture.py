@@ -7,7 +7,6 @@ import time
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.system.threads import LatestSlot, Worker
-from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +29,14 @@ class CaptureThread:
         slot: LatestSlot[Frame],
         *,
         lossless: bool,
-        clock: Clock = time.perf_counter,
     ) -> None:
         self._source = source
         self._slot = slot
         self._lossless = lossless
-        self._clock = clock
         self._stop = threading.Event()
         self.grabbed = 0
         """Number of frames the source has grabbed, those that were replaced by newer ones included."""
-        self._last_frame_s = clock()
+        self._last_frame_s = time.perf_counter()
         self._worker = Worker("capture", self._run, self._slot.close)
 
     @property
@@ -48,7 +45,7 @@ class CaptureThread:
         return self._source.status
 
     def seconds_since_frame(self, now_s: float) -> float:
-        """How long ago the source delivered its last frame [s], by the clock of the constructor.
+        """How long ago the source delivered its last frame [s], by `time.perf_counter`.
 
         Counts from the constructor while there was none.
         """
@@ -56,7 +53,7 @@ class CaptureThread:
 
     def start(self) -> None:
         """Starts the thread."""
-        self._last_frame_s = self._clock()
+        self._last_frame_s = time.perf_counter()
         self._worker.start()
 
     def close(self) -> None:
@@ -76,7 +73,7 @@ class CaptureThread:
             if frame is None:
                 return
             self.grabbed = frame.index + 1
-            self._last_frame_s = self._clock()
+            self._last_frame_s = time.perf_counter()
             if self._lossless:
                 self._slot.put_when_free(frame, self._stop.is_set)
             else:

@@ -20,7 +20,6 @@ from realtime_vibe.sources.opencv import (
     to_bgr8,
 )
 from realtime_vibe.sources.picture_shape import PictureShape, ShapeWatch, is_turned, scaled_to
-from realtime_vibe.system.timing import Clock
 
 JPEG_TAGS = frozenset(cv2.VideoWriter.fourcc(*tag) for tag in ("MJPG", "mjpg", "jpeg"))
 # Inside a picture's data 0xFF is followed by 0, a restart mark, or what begins the next scan.
@@ -63,12 +62,10 @@ class FilmCapture:
         reopen: Callable[[], Capture] | None = None,
         packets: Callable[[], Capture] | None = None,
         track: VideoTrack = VideoTrack(),  # noqa: B008 - frozen
-        clock: Clock = time.perf_counter,
     ) -> None:
         self._capture = capture
         self._is_recorded = is_recorded
         self._reopen = reopen
-        self._clock = clock
         self._shape = shape = PictureShape.of(capture)
         if shape.width * shape.height > MAX_FILM_PIXELS:
             capture.release()
@@ -141,13 +138,15 @@ class FilmCapture:
 
     def _grab_within(self, attempts: int) -> bool:
         failed = 0
-        give_up_s = self._clock() + TRYING_S
+        give_up_s = time.perf_counter() + TRYING_S
         while failed < attempts:
             if self._grab_one():
                 self.num_lost += failed
                 return True
             failed += 1
-            if self._clock() > give_up_s:  # a server that has fallen silent, not a damaged spot
+            if (
+                time.perf_counter() > give_up_s
+            ):  # a server that has fallen silent, not a damaged spot
                 return False
         return False
 
@@ -171,8 +170,8 @@ class FilmCapture:
         last_ms = self._position_ms
         end_ms = (self._num_frames - 1.5) * period_ms
         step_ms = FIRST_JUMP_MS
-        give_up_s = self._clock() + TRYING_S
-        while self._jumps_left and last_ms + step_ms < end_ms and self._clock() < give_up_s:
+        give_up_s = time.perf_counter() + TRYING_S
+        while self._jumps_left and last_ms + step_ms < end_ms and time.perf_counter() < give_up_s:
             self._jumps_left -= 1
             capture = self._reopen()
             if self._is_jpeg:

@@ -1,6 +1,5 @@
 """Frames that a program makes itself."""
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ from realtime_vibe.errors import ShapeError, SourceError
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.opencv import plausible_fps, to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
-from realtime_vibe.system.timing import Clock
 
 DEFAULT_FPS = 30.0
 _ADVICE = {
@@ -36,9 +34,8 @@ class GivenFrames(PictureSequence):
         frames: Iterable[Any],
         *,
         fps: float | None = None,
-        clock: Clock = time.perf_counter,
     ) -> None:
-        super().__init__("frames", DEFAULT_FPS if fps is None else fps, clock)
+        super().__init__("frames", DEFAULT_FPS if fps is None else fps)
         if plausible_fps(self._fps) is None:
             raise SourceError(f"frames: got a rate of {fps}, expected 0 to 1000 per second")
         if not isinstance(frames, Iterable):

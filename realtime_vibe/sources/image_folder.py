@@ -2,7 +2,6 @@
 
 import logging
 import re
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from realtime_vibe.sources.media_clock import Pacer
 from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
 from realtime_vibe.system.file_boundary import read_regular
-from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +48,6 @@ class ImageFolder(PictureSequence):
         *,
         fps: float = DEFAULT_FPS,
         paced: bool = False,
-        clock: Clock = time.perf_counter,
     ) -> None:
         if plausible_fps(fps) is None:
             raise SourceError(f"{name}: got a frame rate of {fps}, expected 0 to 1000 per second")
@@ -58,7 +55,7 @@ class ImageFolder(PictureSequence):
             raise SourceError(
                 f"{name}: holds no images, expected at least one of {', '.join(sorted(SUFFIXES))}"
             )
-        super().__init__(name, fps, clock, Pacer(clock) if paced else None)
+        super().__init__(name, fps, Pacer() if paced else None)
         self._paths = sorted(paths, key=natural_key)
         self._frame_count = len(paths)  # unreadable ones included
         self._number = 0

@@ -1,6 +1,7 @@
 """What sources of single pictures share: the first one tells the size, and each becomes a frame in turn."""
 
 import threading
+import time
 from abc import abstractmethod
 
 from realtime_vibe.errors import SourceError
@@ -8,7 +9,6 @@ from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.media_clock import Pacer
 from realtime_vibe.system.closing import OpenedByWith
-from realtime_vibe.system.timing import Clock
 
 
 class PictureSequence(OpenedByWith):
@@ -22,10 +22,9 @@ class PictureSequence(OpenedByWith):
     info: SourceInfo
     """What the pictures are like; valid after `open`."""
 
-    def __init__(self, name: str, fps: float, clock: Clock, pacer: Pacer | None = None) -> None:
+    def __init__(self, name: str, fps: float, pacer: Pacer | None = None) -> None:
         self._name = name
         self._fps = fps
-        self._clock = clock
         self._pacer = pacer
         self._closed = threading.Event()
         self._index = 0
@@ -64,7 +63,10 @@ class PictureSequence(OpenedByWith):
         if self._pacer is not None and not self._pacer.wait(time_s, stop, self._closed):
             return None
         frame = Frame(
-            image_bgr=image, index=self._index, captured_at_s=time_s, grabbed_at_s=self._clock()
+            image_bgr=image,
+            index=self._index,
+            captured_at_s=time_s,
+            grabbed_at_s=time.perf_counter(),
         )
         self._index += 1
         return frame

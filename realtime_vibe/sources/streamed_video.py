@@ -12,7 +12,6 @@ from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
 from realtime_vibe.sources.session import OpenCapture, ReadSession, SessionPicture
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.threads import SlotClosed
-from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +45,12 @@ class StreamedVideo(OpenedByWith):
     info: SourceInfo
     """What the video is like; valid after `open`."""
 
-    def __init__(
-        self, medium: StreamedMedium, *, paced: bool = False, clock: Clock = time.perf_counter
-    ) -> None:
+    def __init__(self, medium: StreamedMedium, *, paced: bool = False) -> None:
         self._medium = medium
-        self._clock = clock
-        self._pacer = Pacer(clock) if paced else None
+        self._pacer = Pacer() if paced else None
         self._closed = threading.Event()
         self._at_end = False
-        self._session = ReadSession(
-            medium.name, medium.open_capture, patience_s=0.0, lossless=True, clock=clock
-        )
+        self._session = ReadSession(medium.name, medium.open_capture, patience_s=0.0, lossless=True)
 
     @property
     def status(self) -> str:
@@ -110,7 +104,7 @@ class StreamedVideo(OpenedByWith):
             image_bgr=picture.image_bgr,
             index=picture.number,
             captured_at_s=time_s,
-            grabbed_at_s=self._clock(),
+            grabbed_at_s=time.perf_counter(),
         )
 
     def close(self) -> None:

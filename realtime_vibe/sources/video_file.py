@@ -18,7 +18,6 @@ from realtime_vibe.sources.mp4_track import read_track
 from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
-from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +63,11 @@ class VideoFile(OpenedByWith):
         paced: bool = False,
         loop: bool = False,
         fps: float | None = None,
-        clock: Clock = time.perf_counter,
     ) -> None:
         self._path = path
         self._loop = loop
         self._asked_fps = fps
-        self._clock = clock
-        self._pacer = Pacer(clock) if paced else None
+        self._pacer = Pacer() if paced else None
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._index = 0
@@ -125,7 +122,7 @@ class VideoFile(OpenedByWith):
             image_bgr=picture.image_bgr,
             index=self._index,
             captured_at_s=time_s,
-            grabbed_at_s=self._clock(),
+            grabbed_at_s=time.perf_counter(),
         )
         self._index += 1
         return frame

@@ -25,7 +25,7 @@ from realtime_vibe.training.samples.ahead import SampledAhead
 from realtime_vibe.training.samples.keypoint_source import KeypointVideoSource
 from realtime_vibe.training.samples.mixed_source import MixedSource
 from realtime_vibe.training.samples.motion import MotionPool, load_clips, only_part
-from realtime_vibe.training.samples.rendered import RenderedSource, RenderedStream, load_streams
+from realtime_vibe.training.samples.rendered import RenderedSource, load_streams
 from realtime_vibe.training.samples.sequences import (
     SequenceSampler,
     SequenceSettings,
@@ -72,7 +72,14 @@ def training_data(arguments: argparse.Namespace, process: DataParallelRank) -> T
     if arguments.rendered is not None:
         rendered = load_streams(arguments.rendered)
         provenance["rendered_frames"] = str(sum(len(stream) for stream in rendered))
-        sources.append((rendered_source(rendered, body, streams, seed), arguments.rendered_share))
+        source = RenderedSource(
+            rendered,
+            body,
+            num_frames=min(_LONGEST_RENDERED, max(map(len, rendered))),
+            num_streams=streams.num_streams,
+            seed=seed,
+        )
+        sources.append((source, arguments.rendered_share))
     if arguments.videos is not None:
         videos = load_keypoint_videos(arguments.videos, skip_bad=arguments.skip_bad).videos
         provenance["videos"] = str(len(videos))
@@ -84,20 +91,6 @@ def training_data(arguments: argparse.Namespace, process: DataParallelRank) -> T
         skeleton=skeleton,
         streams=streams,
         provenance=provenance,
-    )
-
-
-def rendered_source(
-    rendered: list[RenderedStream], body: LandmarkSkeleton, streams: SequenceSettings, seed: int
-) -> RenderedSource:
-    """Batches of rendered streams, as many as simulated ones."""
-    longest = max(len(stream) for stream in rendered)
-    return RenderedSource(
-        rendered,
-        body,
-        num_frames=min(_LONGEST_RENDERED, longest),
-        num_streams=streams.num_streams,
-        seed=seed,
     )
 
 

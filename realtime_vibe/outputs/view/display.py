@@ -71,7 +71,7 @@ class Display(OpenedByWith):
     @property
     def is_open(self) -> bool:
         """Whether any window is on the screen."""
-        return any(window is not None and window.is_open for window in self._windows())
+        return any(window.is_open for window in self._windows())
 
     def open(self) -> None:
         """Opens the windows of the chosen view.
@@ -81,8 +81,7 @@ class Display(OpenedByWith):
         """
         try:
             for window in self._windows():
-                if window is not None:
-                    window.open()
+                window.open()
         except BaseException:
             self.close()
             raise
@@ -150,15 +149,14 @@ class Display(OpenedByWith):
     def close(self) -> None:
         """Closes the windows; harmless when they are closed."""
         for window in self._windows():
-            if window is not None:
-                window.close()
+            window.close()
 
     @property
     def _locked_id(self) -> int | None:
         return None if self.lock is None else self.lock.track_id
 
-    def _windows(self) -> tuple[Open3dViewer | None, PreviewWindow | None]:
-        return self._viewer, self._preview
+    def _windows(self) -> list[Open3dViewer | PreviewWindow]:
+        return [window for window in (self._viewer, self._preview) if window is not None]
 
     def _carry_out(self, action: Action) -> None:
         if action is Action.MIRROR:

@@ -26,7 +26,7 @@ from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.render.render_preview import write_contact_sheet
-from realtime_vibe.training.render.shard_writer import ShardInputs, ShardJob, ShardSettings
+from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
 from realtime_vibe.training.render.workers import run_jobs
 from realtime_vibe.training.samples.shards import part_path, shard_path
 
@@ -52,14 +52,13 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
             raise ConfigError(f"--{name} {value}, expected at least 1")
     require_open3d()
     jobs = [
-        ShardJob(path=shard_path(folder, inputs.settings.seed, number), number=number)
-        for number in range(num_shards)
+        (shard_path(folder, inputs.settings.seed, number), number) for number in range(num_shards)
     ]
     with file_boundary(folder, OutputError, "name another folder", fault="cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
-        for job in jobs:
-            part_path(job.path).unlink(missing_ok=True)
-    missing = [job for job in jobs if not job.path.exists()]
+        for path, _ in jobs:
+            part_path(path).unlink(missing_ok=True)
+    missing = [job for job in jobs if not job[0].exists()]
     logger.info("%d of %d shards are there already", len(jobs) - len(missing), len(jobs))
     frames, started_s = 0, time.monotonic()
     with (

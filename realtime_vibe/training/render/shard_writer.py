@@ -81,14 +81,6 @@ class ShardInputs:
         return ShardWriter(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardJob:
-    """One file to make."""
-
-    path: Path
-    number: int
-
-
 class ShardWriter:
     """Renders shards; one instance serves one process.
 
@@ -108,19 +100,20 @@ class ShardWriter:
             self._picture = replace(settings.picture, photos=_load_photos(inputs.photos))
         self.tracker = make_blazepose_tracker(inputs.tracker, num_threads=1)
 
-    def __call__(self, job: ShardJob) -> int:
-        """Renders one shard, unless it is there; gives its number of frames with a person.
+    def __call__(self, job: tuple[Path, int]) -> int:
+        """Renders one shard by its file and number, unless it is there; gives its number of frames with a person.
 
         Raises:
             OutputError: it cannot be written.
         """
-        if job.path.exists():
+        path, number = job
+        if path.exists():
             return 0
-        rng = np.random.default_rng([self._settings.seed, job.number])
+        rng = np.random.default_rng([self._settings.seed, number])
         truth = self.draw(rng)
         observed = self._observe(truth, rng)
         save_shard(
-            job.path,
+            path,
             {
                 "rotmat": truth.rotmat.numpy().astype(np.float16),
                 "betas": truth.betas.numpy(),

@@ -6,7 +6,6 @@ Legend: S time, B streams.
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.training.samples.sequences import SequenceBatch, SequenceSource
@@ -45,7 +44,7 @@ class Feeder:
         self._min_frames = min_frames
         self._stage: Stage | None = None
         self._index = 0
-        self._pieces: _Pieces | None = None
+        self._pieces: list[SequenceBatch] = []
         self._before = self._now()
 
     def next(self, stage: Stage) -> Piece:
@@ -54,23 +53,22 @@ class Feeder:
         Raises:
             ConfigError: the source's sequences are too short.
         """
-        if self._pieces is None or stage != self._stage or self._index == len(self._pieces):
+        if stage != self._stage or self._index == len(self._pieces):
             self._draw(stage)
-        assert self._pieces is not None
-        piece = Piece(self._pieces.at(self._index), self._index == 0)
+        piece = Piece(self._pieces[self._index], self._index == 0)
         self._index += 1
         return piece
 
     def state_dict(self) -> dict[str, Any]:
         """The state from before the batch in use, and the place in the batch."""
-        before = self._now() if self._pieces is None else self._before
+        before = self._before if self._pieces else self._now()
         return {"before": before, "stage": self._stage, "index": self._index}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave; moves torch's global generator while it does."""
         self._source.load_state_dict(state["before"]["source"])
         torch.set_rng_state(state["before"]["torch"])
-        self._stage, self._pieces = None, None
+        self._stage, self._pieces = None, []
         if state["stage"] is not None:
             self._draw(state["stage"])
             self._index = state["index"]
@@ -79,51 +77,30 @@ class Feeder:
         self._before = self._now()
         batch = self._source.sample()
         if stage == "frames":
-            self._pieces = _ShuffledFrames(batch, self._frames_per_step)
+            self._pieces = _shuffled_frames(batch, self._frames_per_step)
         else:
-            self._pieces = _Chunks(batch, self._chunk_frames, self._min_frames)
+            self._pieces = _chunks(batch, self._chunk_frames, self._min_frames)
         self._stage, self._index = stage, 0
 
     def _now(self) -> dict[str, Any]:
         return {"source": self._source.state_dict(), "torch": torch.get_rng_state()}
 
 
-class _Chunks:
-    """A batch cut along time."""
-
-    def __init__(self, batch: SequenceBatch, size: int, min_frames: int) -> None:
-        length = batch.features.shape[0]
-        if length < min_frames:
-            raise ConfigError(
-                f"the training source gives sequences of {length} frames, expected {min_frames} or "
-                "more"
-            )
-        self._batch = batch
-        self._size = size
-        self._starts = [start for start in range(0, length, size) if length - start >= min_frames]
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def at(self, index: int) -> SequenceBatch:
-        start = self._starts[index]
-        return SequenceBatch(*(field[start : start + self._size] for field in self._batch))
+def _chunks(batch: SequenceBatch, size: int, min_frames: int) -> list[SequenceBatch]:
+    """A batch cut along time; a rest that is too short is left out."""
+    length = batch.features.shape[0]
+    if length < min_frames:
+        raise ConfigError(
+            f"the training source gives sequences of {length} frames, expected {min_frames} or more"
+        )
+    starts = range(0, length - min_frames + 1, size)
+    return [SequenceBatch(*(field[start : start + size] for field in batch)) for start in starts]
 
 
-class _ShuffledFrames:
+def _shuffled_frames(batch: SequenceBatch, size: int) -> list[SequenceBatch]:
     """A batch cut into pieces (1, size, ...) of unrelated frames."""
-
-    def __init__(self, batch: SequenceBatch, size: int) -> None:
-        self._flat = [field.flatten(0, 1) for field in batch]
-        self._order: Tensor = torch.randperm(len(self._flat[0]))
-        self._size = min(size, len(self._order))
-
-    def __len__(self) -> int:
-        return len(self._order) // self._size
-
-    def at(self, index: int) -> SequenceBatch:
-        rows = self._order[index * self._size : (index + 1) * self._size]
-        return SequenceBatch(*(field[rows][None] for field in self._flat))
-
-
-_Pieces = _Chunks | _ShuffledFrames
+    flat = [field.flatten(0, 1) for field in batch]
+    order = torch.randperm(len(flat[0]))
+    size = min(size, len(order))
+    parts = order[: len(order) // size * size].split(size)
+    return [SequenceBatch(*(field[rows][None] for field in flat)) for rows in parts]

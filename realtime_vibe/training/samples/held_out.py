@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.axes import R_WORLD_CAMERA
 from realtime_vibe.geometry.camera import nominal_focal_px
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import POOL_RATE_HZ, MotionClip
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
@@ -89,10 +90,8 @@ def draw_clip(
 
 def _camera_rotation(heading_rad: float, pitch_rad: float) -> FloatArray:
     """(3, 3) from the Z-up world to the camera."""
-    cos, sin = np.cos(heading_rad), np.sin(heading_rad)
-    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    cos, sin = np.cos(pitch_rad), np.sin(pitch_rad)
-    tilt = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+    turn = rotmat_from_axis_angle(np.array([0.0, 0.0, heading_rad]))
+    tilt = rotmat_from_axis_angle(np.array([pitch_rad, 0.0, 0.0]))
     camera: FloatArray = (tilt @ R_WORLD_CAMERA.T @ turn).astype(np.float32)
     return camera
 

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_vibe.features.landmark_features import landmark_features
 from realtime_vibe.geometry.camera import CROP_SCALE, nominal_focal_px
+from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.streams import (
@@ -130,10 +132,9 @@ class SequenceSampler(Seeded):
         tumbled = self._rng.random(streams) < 0.03
         roll = np.where(tumbled, self._rng.uniform(-np.pi, np.pi, streams), roll)
         level = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)
-        turn = _about("z", heading)
-        return torch.from_numpy(
-            (_about("z", roll) @ _about("x", pitch) @ level @ turn).astype(np.float32)
-        )
+        turn = _about((0, 0, 1), heading)
+        tilt = _about((0, 0, 1), roll) @ _about((1, 0, 0), pitch)
+        return torch.from_numpy((tilt @ level @ turn).astype(np.float32))
 
     def _observed(self, truth: "SequenceTruth", points: "PosedPoints") -> "Observation":
         """What a noisy tracker would say."""
@@ -309,11 +310,6 @@ def batch_of(truth: SequenceTruth, posed: PosedPoints, observation: Observation)
     )
 
 
-def _about(axis: str, angle: np.ndarray) -> np.ndarray:
+def _about(axis: tuple[int, int, int], angle_rad: NDArray[np.float64]) -> NDArray[np.float64]:
     """(B, 3, 3) rotations about one axis."""
-    cos, sin, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    if axis == "x":
-        rows = [one, zero, zero, zero, cos, -sin, zero, sin, cos]
-    else:
-        rows = [cos, -sin, zero, sin, cos, zero, zero, zero, one]
-    return np.stack(rows, -1).reshape(-1, 3, 3)
+    return rotmat_from_axis_angle(angle_rad[:, None] * axis)

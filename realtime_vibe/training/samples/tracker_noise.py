@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from realtime_vibe.body.joints import BLAZEPOSE_MIRROR
 from realtime_vibe.geometry.camera import sight_from_camera
 from realtime_vibe.training.samples.bone_noise import (
     NUM_BONES,
@@ -26,8 +27,6 @@ from realtime_vibe.training.samples.bone_noise import (
     turn_bones,
 )
 
-_LEFT = (1, 2, 3, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
-_RIGHT = (4, 5, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32)
 _ARMS_LEFT, _ARMS_RIGHT = (13, 15, 17, 19, 21), (14, 16, 18, 20, 22)
 _LEGS_LEFT, _LEGS_RIGHT = (25, 27, 29, 31), (26, 28, 30, 32)
 _SHOULDERS, _HIPS = (11, 12), (23, 24)
@@ -216,9 +215,7 @@ def _turn_about(
         active[step] = left_s > 0
     flicker = torch.rand(size, streams) < 0.15 + 0.75 * torch.rand(1, streams)
     on = (active & flicker)[..., None, None]
-    both, other = list(_LEFT + _RIGHT), list(_RIGHT + _LEFT)
-    order = torch.arange(33)
-    order[both] = torch.tensor(other)
+    order = list(BLAZEPOSE_MIRROR)
     mirrored = landmarks[:, :, order].clone()
     middle = mirrored[:, :, _HIPS, 2].mean(2, keepdim=True)
     mirrored[..., 2] = 2 * middle - mirrored[..., 2]

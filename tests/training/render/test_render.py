@@ -14,7 +14,7 @@ from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.training.render import render
 from realtime_vibe.training.render.picture import PictureSettings
-from realtime_vibe.training.render.shard_writer import ShardInputs, ShardJob, ShardSettings
+from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
 from realtime_vibe.training.samples.rendered import load_streams
 from realtime_vibe.training.samples.shards import load_shard, shard_path
 
@@ -51,7 +51,7 @@ def test_the_tracker_sees_the_truth(motion_folder, tmp_path):
     # Nothing in front, so that the tracker's landmarks can be where the body is.
     inputs = inputs_of(motion_folder, picture=PictureSettings(obstacle_chance=0.0))
     path = shard_path(tmp_path, 11, 0)
-    found = inputs.open()(ShardJob(path=path, number=0))
+    found = inputs.open()((path, 0))
     shard = load_shard(path)
     assert found == shard["found"].sum() >= 16  # of 32; people lie and stand at the edge, too
     assert shard["rotmat"].shape == (16, 2, 24, 3, 3)
@@ -73,7 +73,7 @@ def test_seed_and_number_alone_decide_a_shard(motion_folder, tmp_path):
         ("first", first, 0), ("other", first, 1), ("again", again, 0),
     ):  # fmt: skip
         path = shard_path(tmp_path, 0, len(shards))
-        writer(ShardJob(path=path, number=number))
+        writer((path, number))
         shards[name] = load_shard(path)
     for key, array in shards["first"].items():
         np.testing.assert_array_equal(array, shards["again"][key], err_msg=key)
