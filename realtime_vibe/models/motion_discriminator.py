@@ -3,8 +3,8 @@
 Legend: T time, P sequences, F numbers per frame, H hidden size.
 
 A GRU reads the sequence; its states h_i are pooled into r, and a linear layer turns r into a score
-without a sigmoid (least squares: 1 is real, 0 is made up). The paper pools by self-attention,
-r = sum a_i h_i with a = softmax(phi(h)); mean and maximum are there to compare with.
+without a sigmoid (least squares: 1 is real, 0 is made up). They are pooled by self-attention,
+r = sum a_i h_i with a = softmax(phi(h)).
 
 Sizes default to the released configuration, which differs from the paper's text in one point: phi's
 last layer, too, is followed by tanh and dropout. State-dict names are the released ones.
@@ -17,14 +17,12 @@ from torch import Tensor, nn
 
 from realtime_vibe.models.rotation import axis_angle_from_rotmat, rot6d_from_rotmat
 
-Pooling = Literal["attention", "mean", "max"]
-Representation = Literal["axis_angle", "rot6d", "rot6d_change"]
+Representation = Literal["axis_angle", "rot6d_change"]
 
 NUM_BODY_JOINTS = 23
 """All joints but the root: D_M judges the body's pose, not where it stands or faces."""
 MOTION_SIZES: dict[Representation, int] = {
     "axis_angle": 3 * NUM_BODY_JOINTS,
-    "rot6d": 6 * NUM_BODY_JOINTS,
     "rot6d_change": 12 * NUM_BODY_JOINTS,
 }
 """F of each representation; the released discriminator reads axis-angle.
@@ -78,8 +76,7 @@ class MotionDiscriminator(nn.Module):
         input_size: F.
         hidden_size: H of the GRU and of phi.
         num_layers: of the GRU.
-        pooling: how the states of a sequence become one.
-        attention_layers: of phi; unused by the other poolings.
+        attention_layers: of phi.
         dropout: in phi.
     """
 
@@ -88,30 +85,18 @@ class MotionDiscriminator(nn.Module):
         input_size: int = MOTION_SIZES["axis_angle"],
         hidden_size: int = 1024,
         num_layers: int = 2,
-        pooling: Pooling = "attention",
         attention_layers: int = 3,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        self.pooling = pooling
         self.gru = nn.GRU(input_size, hidden_size, num_layers)
-        self.attention = (
-            SelfAttention(hidden_size, attention_layers, dropout)
-            if pooling == "attention"
-            else None
-        )
+        self.attention = SelfAttention(hidden_size, attention_layers, dropout)
         self.fc = nn.Linear(hidden_size, 1)
 
     def forward(self, motion: Tensor) -> Tensor:
         """Scores whole sequences (T, P, F), each on its own."""
         states, _ = self.gru(motion)
-        if self.attention is not None:
-            pooled = self.attention(states).pooled
-        elif self.pooling == "mean":
-            pooled = states.mean(0)
-        else:
-            pooled = states.amax(0)
-        scores: Tensor = self.fc(pooled).squeeze(-1)
+        scores: Tensor = self.fc(self.attention(states).pooled).squeeze(-1)
         return scores
 
 
@@ -124,7 +109,5 @@ def body_motion(rotmat: Tensor, representation: Representation) -> Tensor:
     if representation == "axis_angle":
         return axis_angle_from_rotmat(body).flatten(-2)
     poses = rot6d_from_rotmat(body).flatten(-2)
-    if representation == "rot6d":
-        return poses
     change = torch.cat([torch.zeros_like(poses[:1]), poses[1:] - poses[:-1]])
     return torch.cat([poses, _CHANGE_SCALE * change], dim=-1)

@@ -59,16 +59,11 @@ class Generated(NamedTuple):
 
 
 class GeneratorPass(nn.Module):
-    """The network's work in one step as one forward pass, which is what `DistributedDataParallel` wraps.
+    """The network's work in one step as one forward pass, which is what `DistributedDataParallel` wraps."""
 
-    Args:
-        reset_every: the recurrent state is zeroed after so many frames; None keeps it.
-    """
-
-    def __init__(self, network: LandmarkMotionNetwork, reset_every: int | None = None) -> None:
+    def __init__(self, network: LandmarkMotionNetwork) -> None:
         super().__init__()
         self.network = network
-        self.reset_every = reset_every
 
     def forward(self, features: Tensor, hidden: Tensor | None, plan: FramePlan) -> Generated:
         """Encodes all frames, regresses the planned ones in one go.
@@ -79,7 +74,7 @@ class GeneratorPass(nn.Module):
         """
         encoded = self.network.embedding(features)
         if hidden is not None:
-            encoded, hidden = self._encoded(encoded, hidden)
+            encoded, hidden = self.network.encoder(encoded, hidden)
         chosen, seen = encoded, features
         if plan.first_pair is not None:
             chosen = frame_pairs(encoded, plan.first_pair)
@@ -90,14 +85,6 @@ class GeneratorPass(nn.Module):
         frames = slice(plan.first_window_frame, plan.first_window_frame + plan.window_frames)
         window, seen = encoded[frames, plan.window_streams], features[frames, plan.window_streams]
         return Generated(iterations, self.network.regressor(window, seen).rotmat, hidden)
-
-    def _encoded(self, embedded: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        if self.reset_every is None:
-            features, hidden = self.network.encoder(embedded, hidden)
-            return features, hidden
-        blank = torch.zeros_like(hidden)
-        parts = [self.network.encoder(part, blank) for part in embedded.split(self.reset_every)]
-        return torch.cat([part.features for part in parts]), parts[-1].hidden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

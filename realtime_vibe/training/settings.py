@@ -1,18 +1,12 @@
 """The numbers of a training run; together with the data and the seed they decide its weights."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from realtime_vibe.errors import ConfigError
-from realtime_vibe.models.motion_discriminator import Pooling, Representation
+from realtime_vibe.models.motion_discriminator import Representation
 from realtime_vibe.training.learner import PrecisionName
 from realtime_vibe.training.losses import Objective
 from realtime_vibe.training.network import NetworkSize
-
-EncoderMode = Literal["gru", "none", "reset16"]
-"""The GRU with carried state; each frame alone; the state zeroed every 16 frames (the paper's window)."""
-
-RESET_FRAMES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +17,6 @@ class DiscriminatorSettings:
     network a tenth as large and costs about a seventh of a step.
     """
 
-    pooling: Pooling = "attention"
     representation: Representation = "rot6d_change"
     hidden: int = 128
     layers: int = 1
@@ -61,7 +54,6 @@ class TrainSettings:
     """Of a new stream to begin with the state of an unrelated one."""
     window_chance: float = 0.2
     """Of a stream to begin a piece with no state, as a window that is run anew for each frame does."""
-    encoder: EncoderMode = "gru"
     objective: Objective = field(default_factory=Objective)
     discriminator: DiscriminatorSettings | None = field(default_factory=DiscriminatorSettings)
     """None trains without L_adv."""

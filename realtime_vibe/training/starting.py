@@ -24,7 +24,7 @@ from realtime_vibe.training.network import (
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.sequences import SequenceSource
 from realtime_vibe.training.samples.streams import rotmat_from_quat
-from realtime_vibe.training.settings import RESET_FRAMES, DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
 
 _STATISTICS_BATCHES = 4
 _LEAST_DEVIATION = 0.02
@@ -61,10 +61,6 @@ def starting_network(
         statistics = FeatureStatistics(features.mean(0), deviation)
         network = build_network(size, statistics, mean_parameters(pool), skeleton)
     network.regressor.dropout = size.dropout
-    if settings.encoder == "none":
-        # With a silent recurrent branch the whole network equals its parts that look at one frame.
-        torch.nn.init.zeros_(network.encoder.linear.weight)
-        torch.nn.init.zeros_(network.encoder.linear.bias)
     return network, size
 
 
@@ -88,8 +84,7 @@ def assembled_generator(
     precision: Precision,
 ) -> Generator:
     """The network, on its device, with its optimizer."""
-    reset_every = RESET_FRAMES if settings.encoder == "reset16" else None
-    passes = process.wrapped(GeneratorPass(network, reset_every))
+    passes = process.wrapped(GeneratorPass(network))
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4
     )
@@ -125,7 +120,6 @@ def _discriminator(sizes: DiscriminatorSettings) -> MotionDiscriminator:
         MOTION_SIZES[sizes.representation],
         sizes.hidden,
         sizes.layers,
-        sizes.pooling,
         sizes.attention_layers,
         sizes.dropout,
     )

@@ -107,20 +107,16 @@ def settings_from(arguments: argparse.Namespace) -> TrainSettings:
         weights = replace(weights, velocity=arguments.velocity_weight)
     discriminator = None
     if arguments.discriminator_from is not None:
-        if arguments.discriminator != "attention":
-            raise ConfigError(
-                f"--discriminator-from with --discriminator {arguments.discriminator}: expected attention, "
-                "which the released one has"
-            )
+        if arguments.discriminator == "none":
+            raise ConfigError("--discriminator-from with --discriminator none: give one of them")
         discriminator = RELEASED_DISCRIMINATOR
     elif arguments.discriminator != "none":
-        discriminator = DiscriminatorSettings(pooling=arguments.discriminator)
+        discriminator = DiscriminatorSettings()
     return TrainSettings(
         steps=arguments.steps,
         seed=arguments.seed,
         per_frame_share=arguments.per_frame_share,
         learning_rate=arguments.learning_rate,
-        encoder=arguments.encoder,
         objective=Objective(form=arguments.losses, weights=weights),
         discriminator=discriminator,
         precision=arguments.precision,
@@ -179,21 +175,15 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--discriminator",
-        choices=("attention", "mean", "max", "none"),
+        choices=("attention", "none"),
         default="attention",
-        help="how the motion discriminator pools over time, or none",
+        help="the motion discriminator, which pools over time by attention, or none",
     )
     add(
         "--discriminator-from",
         type=Path,
         metavar="FILE",
         help="released VIBE checkpoint whose discriminator goes on learning",
-    )
-    add(
-        "--encoder",
-        choices=("gru", "none", "reset16"),
-        default="gru",
-        help="none looks at each frame alone; reset16 forgets every 16 frames",
     )
     add("--losses", choices=("landmark", "paper"), default="landmark")
     add("--velocity-weight", type=float, help="of movement between frames; by default as --losses")

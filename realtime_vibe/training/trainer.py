@@ -332,11 +332,9 @@ class Trainer:
         chosen = torch.randperm(streams)[: sizes.num_windows]
         return FramePlan(first_pair, first, sizes.window_frames, chosen)
 
-    def _start_state(self, piece: Piece) -> Tensor | None:
-        """The state (L, B, H) the piece begins with; None where the encoder is left out."""
+    def _start_state(self, piece: Piece) -> Tensor:
+        """The state (L, B, H) the piece begins with."""
         settings = self._settings
-        if settings.encoder == "none":
-            return None
         streams = piece.batch.features.shape[1]
         state = self._network.initial_hidden(streams)
         previous = self._hidden

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
@@ -13,11 +12,12 @@ from realtime_vibe.models.motion_discriminator import (
     SelfAttention,
     body_motion,
 )
+from realtime_vibe.models.rotation import rot6d_from_rotmat
 
 
-def _small(pooling="attention", **sizes):
+def _small():
     torch.manual_seed(0)
-    return MotionDiscriminator(input_size=9, hidden_size=8, pooling=pooling, **sizes).eval()
+    return MotionDiscriminator(input_size=9, hidden_size=8).eval()
 
 
 def test_default_sizes_and_names_are_the_released_ones():
@@ -58,19 +58,9 @@ def test_attention_by_hand():
     torch.testing.assert_close(pooled[0], torch.tensor([late, 10 + 10 * late]))
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_pooling_by_hand(pooling):
-    network = _small(pooling)
-    motion = torch.randn(16, 3, 9)
-    states, _ = network.gru(motion)
-    pooled = states.mean(0) if pooling == "mean" else states.max(0).values
-    torch.testing.assert_close(network(motion), network.fc(pooled)[:, 0])
-
-
-@pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
-def test_sequences_are_judged_one_by_one(pooling):
+def test_sequences_are_judged_one_by_one():
     """Also a single one, where a careless squeeze would drop the axis."""
-    network = _small(pooling)
+    network = _small()
     motion = torch.randn(16, 3, 9)
     alone = torch.cat([network(motion[:, i : i + 1]) for i in range(3)])
     torch.testing.assert_close(network(motion), alone)
@@ -94,6 +84,6 @@ def test_change_is_the_difference_from_the_frame_before():
     rotmat = torch.randn(5, 2, 24, 3, 3)
     motion = body_motion(rotmat, "rot6d_change")
     poses, change = motion.split(138, dim=-1)
-    torch.testing.assert_close(poses, body_motion(rotmat, "rot6d"))
+    torch.testing.assert_close(poses, rot6d_from_rotmat(rotmat[:, :, 1:]).flatten(-2))
     assert (change[0] == 0).all()
     torch.testing.assert_close(change[1:], 10 * (poses[1:] - poses[:-1]))

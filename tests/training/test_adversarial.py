@@ -61,9 +61,9 @@ def _generator(network, weights=None, precision=CPU):
     )
 
 
-def _adversary(pooling="attention", rate=2e-3, precision=CPU):
+def _adversary(rate=2e-3, precision=CPU):
     torch.manual_seed(2)
-    network = MotionDiscriminator(276, 24, 1, pooling).train()
+    network = MotionDiscriminator(276, 24, 1).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     learner = Learner(network.parameters(), optimizer, precision, None)
     return Adversary(
@@ -113,10 +113,9 @@ def test_a_discriminator_step_changes_the_discriminator_alone(batch, skeleton_pa
     assert not _same(adversary.network, judge)
 
 
-@pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
-def test_the_adversarial_gradient_reaches_the_recurrent_encoder(batch, pooling, skeleton_parts):
+def test_the_adversarial_gradient_reaches_the_recurrent_encoder(batch, skeleton_parts):
     """All other terms weigh nothing, so whatever moves is moved by L_adv."""
-    network, adversary = _network(batch, skeleton_parts), _adversary(pooling)
+    network, adversary = _network(batch, skeleton_parts), _adversary()
     generator = _generator(network, NOTHING)
     generator_step(generator, batch, network.initial_hidden(6), WINDOW, adversary, 1.0)
     for name in ("weight_ih_l0", "weight_hh_l0", "weight_ih_l1", "weight_hh_l1"):
@@ -143,22 +142,10 @@ def test_the_judged_window_is_what_the_whole_network_says(batch, skeleton_parts)
     torch.testing.assert_close(generated.hidden, whole.hidden)
 
 
-def test_a_reset_state_makes_pieces_independent(batch, skeleton_parts):
-    network = _network(batch, skeleton_parts).eval()
-    hidden = torch.randn_like(network.initial_hidden(6))
-    both = GeneratorPass(network, reset_every=10)(batch.features, hidden, FramePlan())
-    for start in (0, 10):
-        part = network(batch.features[start : start + 10], network.initial_hidden(6))
-        torch.testing.assert_close(
-            both.iterations.last.rotmat[start : start + 10], part.params.rotmat
-        )
-
-
-@pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
-def test_noisy_motion_is_distinguished_from_real_motion(waving_pool, pooling):
+def test_noisy_motion_is_distinguished_from_real_motion(waving_pool):
     """Same poses, but every frame shaken by 0.2 rad: a second of training tells them apart."""
     torch.manual_seed(3)
-    adversary = _adversary(pooling, rate=3e-3)
+    adversary = _adversary(rate=3e-3)
     real_motion = RealMotion(waving_pool, StreamSettings(), seed=0)
     dt_s = torch.full((16, 16), 1 / 30)
 
@@ -210,7 +197,7 @@ def test_mixed_precision_gives_nearly_the_same(batch, skeleton_parts):
     for precision in (CPU, short):
         network, adversary = (
             _network(batch, skeleton_parts),
-            _adversary("mean", precision=precision),
+            _adversary(precision=precision),
         )
         generator = _generator(network, precision=precision)
         hidden = network.initial_hidden(6)

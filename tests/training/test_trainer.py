@@ -14,7 +14,7 @@ from realtime_vibe.models.checkpoint import DISCRIMINATOR_KEY
 from realtime_vibe.models.motion_discriminator import MotionDiscriminator
 from realtime_vibe.training.distributed import joined_processes
 from realtime_vibe.training.losses import PAPER_WEIGHTS, Objective
-from realtime_vibe.training.network import NetworkSize, load_network, num_features
+from realtime_vibe.training.network import NetworkSize, load_network
 from realtime_vibe.training.samples.mixed_source import MixedSource
 from realtime_vibe.training.samples.sequences import SequenceSampler, SequenceSettings
 from realtime_vibe.training.samples.tracker_noise import NoiseLevels
@@ -135,15 +135,6 @@ def test_the_curve_has_adversarial_columns_in_sequences_only(tmp_path, data):
     assert len(sequences) == 2
 
 
-@pytest.mark.parametrize("pooling", ["attention", "mean", "max"])
-@pytest.mark.parametrize("encoder", ["gru", "none", "reset16"])
-def test_every_variant_runs(tmp_path, data, pooling, encoder):
-    sizes = replace(SETTINGS.discriminator, pooling=pooling)
-    settings = replace(SETTINGS, steps=4, discriminator=sizes, encoder=encoder)
-    _train(tmp_path, data(), settings)
-    assert "discriminator fc.weight" in _weights(tmp_path)
-
-
 def test_without_a_discriminator_there_is_none(tmp_path, data):
     _train(tmp_path, data(), replace(SETTINGS, discriminator=None))
     assert not [name for name in _weights(tmp_path) if name.startswith("discriminator")]
@@ -156,7 +147,6 @@ def test_the_released_recipe_runs(tmp_path, data):
     )
     settings = replace(
         SETTINGS,
-        encoder="reset16",
         discriminator=sizes,
         objective=Objective(form="paper", weights=PAPER_WEIGHTS),
     )
@@ -178,22 +168,6 @@ def test_the_released_discriminator_goes_on_learning(tmp_path, data):
         _train(tmp_path / "other", data(), **source)
 
 
-def test_without_the_encoder_each_frame_stands_alone(tmp_path, data):
-    """Also when it begins with a network whose recurrent branch speaks."""
-    _train(tmp_path / "gru", data())
-    _train(
-        tmp_path / "alone",
-        data(),
-        replace(SETTINGS, encoder="none"),
-        network=tmp_path / "gru" / "network.pt",
-    )
-    network = load_network(tmp_path / "alone" / "network.pt").network
-    features = torch.randn(9, 1, num_features(network.state_dict()))
-    sequence = network(features, network.initial_hidden(1)).params.rotmat
-    frames = network(features.transpose(0, 1), network.initial_hidden(9)).params.rotmat
-    torch.testing.assert_close(sequence[:, 0], frames[0])
-
-
 def test_the_network_file_holds_the_average_and_where_it_comes_from(tmp_path, data):
     result = _train(tmp_path, data())
     network, size, provenance = load_network(result.network)
@@ -205,7 +179,7 @@ def test_the_network_file_holds_the_average_and_where_it_comes_from(tmp_path, da
     )
     assert (provenance["seed"], provenance["steps"], provenance["processes"]) == ("7", "6", "1")
     recipe = json.loads(provenance["recipe"])
-    assert recipe["discriminator"]["pooling"] == "attention"
+    assert recipe["discriminator"]["representation"] == "rot6d_change"
     assert recipe["objective"]["weights"]["adversarial"] == 0.1
     assert float(provenance["hours"]) < 1
     assert {path.name for path in tmp_path.iterdir()} == {
