@@ -29,6 +29,8 @@ class GivenFrames(PictureSequence):
         SourceError: no possible frame rate, or nothing to iterate over.
     """
 
+    status = "ok"
+
     def __init__(
         self,
         frames: Iterable[Any],
@@ -48,11 +50,6 @@ class GivenFrames(PictureSequence):
                 f"frames: got one array of shape {shape}, expected pictures one after the other: [array]"
             )
         self._frames: Iterator[Any] = iter(frames)
-
-    @property
-    def status(self) -> str:
-        """Always `ok`."""
-        return "ok"
 
     def _next_image(self) -> ImageArray | None:
         try:

@@ -41,6 +41,8 @@ class SyntheticSource(OpenedByWith):
         SourceError: the size or the rate cannot be served.
     """
 
+    status = "ok"
+
     def __init__(
         self,
         *,
@@ -73,11 +75,6 @@ class SyntheticSource(OpenedByWith):
             frame_count=None,
             is_live=self._paced,
         )
-
-    @property
-    def status(self) -> str:
-        """Always `ok`."""
-        return "ok"
 
     def open(self) -> None:
         """Decodes the clip.

@@ -44,13 +44,13 @@ class OscMessage:
         return self._head + self._numbers.pack(*self._values)
 
 
-def bundles(messages: Sequence[OscMessage], limit: int = MAX_DATAGRAM_BYTES) -> list[bytes]:
-    """Packs messages, each much smaller than `limit`, in order into as few bundles as stay within `limit` bytes."""
+def bundles(messages: Sequence[OscMessage]) -> list[bytes]:
+    """Packs messages, each much smaller, in order into as few bundles as stay within `MAX_DATAGRAM_BYTES`."""
     packed: list[bytes] = []
     parts, size = [_BUNDLE_HEAD], len(_BUNDLE_HEAD)
     for message in messages:
         needed = 4 + message.num_bytes
-        if size + needed > limit and len(parts) > 1:
+        if size + needed > MAX_DATAGRAM_BYTES and len(parts) > 1:
             packed.append(b"".join(parts))
             parts, size = [_BUNDLE_HEAD], len(_BUNDLE_HEAD)
         parts.extend((struct.pack(">i", message.num_bytes), message.encoded()))

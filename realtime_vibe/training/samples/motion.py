@@ -110,7 +110,7 @@ class MotionPool:
 
     Args:
         num_frames: length of each at `POOL_RATE_HZ`.
-        weights: chance of each clip; None fits `rarity_weights` to the shares of standing and sitting.
+        shares: what the pool consists of; clips are weighted by `rarity_weights`, fitted to standing and sitting.
     """
 
     def __init__(
@@ -119,18 +119,15 @@ class MotionPool:
         num_sequences: int,
         num_frames: int,
         rng: np.random.Generator,
-        weights: FloatArray | None = None,
-        shares: MotionShares | None = None,
+        shares: MotionShares = MotionShares(),
     ) -> None:
-        shares = shares or MotionShares()
-        if weights is None:
-            # Whoever is laid down later stands and sits no more.
-            upright = max(1.0 - shares.lying, shares.standing + shares.sitting)
-            wanted = {
-                Posture.STANDING: shares.standing / upright,
-                Posture.SITTING: shares.sitting / upright,
-            }
-            weights = posture_weights(clips, rarity_weights(clips), wanted)
+        # Whoever is laid down later stands and sits no more.
+        upright = max(1.0 - shares.lying, shares.standing + shares.sitting)
+        wanted = {
+            Posture.STANDING: shares.standing / upright,
+            Posture.SITTING: shares.sitting / upright,
+        }
+        weights = posture_weights(clips, rarity_weights(clips), wanted)
         chances = np.asarray(weights, np.float64)
         chances /= chances.sum()
         self.quats: FloatArray = np.empty((num_sequences, num_frames, 24, 4), np.float32)
