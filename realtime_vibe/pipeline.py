@@ -149,7 +149,7 @@ class MotionCapturePipeline:
         if len(results) < len(people):
             self._started_over.add(frame.index, len(people) - len(results), len(people))
         if self._leveler is not None:
-            self._leveler.update(results, frame.captured_at_s)
+            self._leveler.update(results, frame.captured_at_s, (width, height))
         return FrameResult(
             frame=frame,
             people=results,

@@ -8,7 +8,7 @@ import pytest
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.world.leveler import LEVEL, LEVELLING, Leveler
-from tests.world.conftest import STILL, facing
+from tests.world.conftest import SIZE, STILL, facing
 
 UP = np.array([0.0, -1.0, 0.0])
 SITTING = STILL.copy()
@@ -29,6 +29,7 @@ class Watched:
         self.stage, self.body_pose = stage, body_pose
         self.orient = facing() if orient is None else orient
         self.leveler, self.ups, self.states, self.now_s = Leveler(), [UP], [""], 0.0
+        self.size = SIZE
 
     def watch(self, camera, seconds, rate_hz=10.0):
         transl = camera @ np.float32([0.2, 0.3, 3.5])
@@ -36,7 +37,7 @@ class Watched:
         person = self.stage.person(params, transl)
         for _ in range(round(seconds * rate_hz)):
             self.now_s += 1 / rate_hz
-            self.leveler.update((person,), self.now_s)
+            self.leveler.update((person,), self.now_s, self.size)
             self.ups.append(self.leveler.T_world_camera[2, :3])
             self.states.append(self.leveler.state)
 
@@ -81,13 +82,19 @@ def test_a_camera_moved_by_hand_is_found_anew_within_seconds(stage):
 
 
 @pytest.mark.parametrize(
-    ("body_pose", "lying_deg", "visibility"),
-    [(SITTING, 0, 1.0), (STILL, 80, 1.0), (STILL, 0, 0.1)],
-    ids=["sitting", "lying", "feet out of view"],
+    ("body_pose", "lying_deg", "visibility", "size"),
+    [
+        (SITTING, 0, 1.0, SIZE),
+        (STILL, 80, 1.0, SIZE),
+        (STILL, 0, 0.1, SIZE),
+        (STILL, 0, 1.0, (340, 480)),
+    ],
+    ids=["sitting", "lying", "feet out of view", "beyond the edge"],
 )
-def test_nobody_who_stands_says_nothing(stage, body_pose, lying_deg, visibility):
+def test_nobody_who_stands_says_nothing(stage, body_pose, lying_deg, visibility, size):
     stage.visibility = np.full(33, visibility, np.float32)
     seen = Watched(stage, body_pose, _tilted(lying_deg) @ facing())
+    seen.size = size
     seen.watch(_tilted(20), 6.0)
     np.testing.assert_array_equal(seen.leveler.T_world_camera, T_WORLD_CAMERA)
     assert seen.states[-1] == ""
