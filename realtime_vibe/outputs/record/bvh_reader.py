@@ -37,7 +37,10 @@ _SHAPE_DEG = 10.0
 _LIMBS = {"shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"}
 _FOLLOWERS = {"wrist": "elbow", "hand": "elbow", "ankle": "knee", "foot": "knee"}
 """What moves with a limb when its rest is changed."""
-_ADVICE = "in Blender, leave the rest pose as it was imported: no 'Apply Pose as Rest Pose', no rotation in Edit Mode"
+_ADVICE = (
+    "in Blender, leave the rest pose as it was imported: no 'Apply Pose as Rest Pose', no 'Apply Rotation', no "
+    "rotation in Edit Mode"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +72,18 @@ def _motion(file: BvhFile) -> BvhMotion:
     if names is None:
         raise ValueError(f"it lacks SMPL's joints by the names of {', '.join(BVH_NAMES)}")
     found = [numbers[name] for name in names]
-    for joint, number in enumerate(found):
-        parent = found[PARENTS[joint]] if joint else -1
-        if file.joints[number].parent != parent:
+    for joint, number in enumerate(found[1:], start=1):
+        if file.joints[number].parent != found[PARENTS[joint]]:
             raise ValueError(f"{names[joint]} hangs on another joint than SMPL's")
     rest = _rest_offsets(file, names, found)
     metre = _metre(rest)
     local = file.local_positions()[:, found]
     rotmats = np.tile(np.eye(3), (len(file.frames), NUM_SMPL_JOINTS, 1, 1))
     rotmats[:, : len(found)] = file.local_rotations()[:, found]
-    skeleton = Skeleton(
-        rotmats=rotmats, offsets=_bones(rest, local) / metre, pelvis=local[:, 0] / metre
-    )
+    # Rigs put a root above the pelvis, and Blender does where anything stands beside it.
+    rotmats[:, 0] = file.world_rotations()[:, found[0]]
+    pelvis = file.world_positions()[:, found[0]] / metre
+    skeleton = Skeleton(rotmats=rotmats, offsets=_bones(rest, local) / metre, pelvis=pelvis)
     rested = with_smpl_rest(skeleton, rest / metre)
     return BvhMotion(
         rate_hz=1.0 / file.frame_time_s,
