@@ -8,5 +8,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 from realtime_vibe.cli.main import program
 
+__all__ = ["program"]
+
 if __name__ == "__main__":
     program()

@@ -159,7 +159,8 @@ def _made_already(part: Path, wanted: tuple[Path, ...]) -> tuple[Path, ...]:
     if part != spool_path(wanted[0]):
         return ()  # it was moved aside, for another take of the same name
     ended_at = part.stat().st_mtime
-    return tuple(path for path in wanted if path.exists() and path.stat().st_mtime >= ended_at)
+    found = [(path, path.stat()) for path in wanted if path.exists()]
+    return tuple(path for path, stat in found if stat.st_size and stat.st_mtime >= ended_at)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from realtime_vibe.app.needed_settings import check_needs
 from realtime_vibe.app.setting import (
     BACKGROUND,
     COUNT,
@@ -42,7 +43,6 @@ from realtime_vibe.outputs.record.bvh_names import (
     USUAL_UNIT,
 )
 from realtime_vibe.outputs.stream.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
-from realtime_vibe.outputs.view.background import TRANSPARENT
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import DEFAULT_TRACKER, TRACKER_MODELS, TRACKERS
 
@@ -329,17 +329,7 @@ class LiveConfig:
         if (self.width is None) != (self.height is None):
             given, missing = ("width", "height") if self.height is None else ("height", "width")
             raise ConfigError(f"{given} is set without {missing}: give both or neither")
-        if self.background == TRANSPARENT and self.snapshot is None:
-            raise ConfigError(f"background is {TRANSPARENT} without snapshot: windows cannot be so")
-        for name, output, missing in (
-            ("vmc_avatar", self.vmc, "vmc"),
-            ("vmc_root", self.vmc, "vmc"),
-            ("mirror_avatar", self.vmc or self.vrchat, "vmc or vrchat"),
-            ("web_host", self.web, "web"),
-            ("stream_rate", self.sends, "vmc, vrchat or web"),
-        ):
-            if getattr(self, name) != SETTINGS[name].default and not output:
-                raise ConfigError(f"{option_name(name)} is set without {missing}")
+        check_needs(self, lambda name: SETTINGS[name].default)
 
     @property
     def locks_feet(self) -> bool:

@@ -245,7 +245,8 @@ def _convert_settings(given: argparse.Namespace) -> "ConvertSettings":
     from realtime_vibe.app.takes import take_options
 
     said = {name: value for name, value in vars(given).items() if name in _WRITING}
-    config = build_config(said)
+    # A recording names its own files, which may be .bvh.
+    config = build_config({**said, "record": str(given.output or "take.bvh")})
     options = take_options(config)
     if "origin" not in said:  # the motion stays where the file has it
         options = replace(options, origin=None)

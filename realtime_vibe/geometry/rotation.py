@@ -19,10 +19,18 @@ _OFF = 1e-3
 """How far a matrix that was rounded may be from a rotation."""
 
 
-def are_rotations(matrices: FloatingArray) -> bool:
-    """Whether (..., 3, 3) neither scale, nor bend, nor mirror; NaN does."""
-    products = matrices @ np.swapaxes(matrices, -1, -2)
-    return bool((np.abs(products - np.eye(3)) < _OFF).all() and (np.linalg.det(matrices) > 0).all())
+def are_rotations(matrices: FloatingArray) -> NDArray[np.bool_]:
+    """(...,) whether each of (..., 3, 3) neither scales, nor bends, nor mirrors; NaN does."""
+    with np.errstate(all="ignore"):
+        return np.asarray(are_orthonormal(matrices) & (np.linalg.det(matrices) > 0))
+
+
+def are_orthonormal(vectors: FloatingArray) -> NDArray[np.bool_]:
+    """(...,) whether each set of vectors (..., K, 3) has unit lengths and right angles; NaN has not."""
+    with np.errstate(all="ignore"):
+        products = vectors @ np.swapaxes(vectors, -1, -2)
+        off = np.abs(products - np.eye(vectors.shape[-2], dtype=products.dtype))
+    return np.asarray((off < _OFF).all(axis=(-2, -1)))
 
 
 def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.placing import remove_leftovers
+from realtime_vibe.outputs.placing import is_left_empty, remove_leftovers
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
 from realtime_vibe.system.folders import cache_folder, settings_folder
@@ -47,7 +47,7 @@ class ResultSink(Protocol):
 def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...]) -> None:
     """Makes sure that an output file can be written, without touching it.
 
-    Temporary files that a killed run left in its folder are removed.
+    Temporary files that a killed run left in its folder are removed; a file without a byte is none that exists.
 
     Args:
         path: the file a run is going to write.
@@ -64,7 +64,7 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
             raise OutputError(f"expected a name that ends in {' or '.join(suffixes)}")
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             check_regular(path)
-            if not overwrite:
+            if not overwrite and not is_left_empty(path):
                 raise OutputError("exists: choose another name, or replace it with --overwrite")
             if _is_of_program(path.resolve().parent):
                 raise OutputError("belongs to an engine or to this program: choose another folder")

@@ -72,14 +72,26 @@ def create_beside(path: Path, *, overwrite: bool) -> tuple[Path, IO[bytes]]:
                     raise OutputError(f"another run is writing {path}: choose another name")
             path.unlink()
         for name in _names_beside(path):
+            _remove_empty(name)
             with contextlib.suppress(FileExistsError):
                 file = name.open("xb")
-                try_lock(file)
-                _say_where(path, name)
-                return name, file
+                # Between the two, another run may have taken it for one that was left empty.
+                if try_lock(file) is not False and is_same_file(file, name):
+                    _say_where(path, name)
+                    return name, file
+                file.close()
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     raise AssertionError("names never end")
+
+
+def is_left_empty(path: Path) -> bool:
+    """Whether a file holds nothing and nobody writes it: what a run leaves that is killed before its first bytes."""
+    try:
+        with open_regular(path) as file:
+            return os.fstat(file.fileno()).st_size == 0 and try_lock(file) is not False
+    except OSError:
+        return False
 
 
 def move_beside(path: Path) -> Path:
@@ -126,11 +138,18 @@ def _place(temporary: Path, path: Path, *, overwrite: bool) -> Path:
         temporary.replace(path)
         return path
     for name in _names_beside(path):
+        _remove_empty(name)
         with contextlib.suppress(FileExistsError):
             _link_or_rename(temporary, name)
             _say_where(path, name)
             return name
     raise AssertionError("names never end")
+
+
+def _remove_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):  # its name is taken then
+        if is_left_empty(path):
+            path.unlink()
 
 
 def _names_beside(path: Path) -> Iterator[Path]:

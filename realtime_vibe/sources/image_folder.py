@@ -1,6 +1,7 @@
 """Frames from single images: a file, a folder or a pattern."""
 
 import logging
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ _MOST_BYTES = 1 << 30
 class ImageFolder(PictureSequence):
     """Images as the frames of a film, in natural order (`2.png` before `10.png`).
 
-    An image that cannot be read is skipped with a warning and counted; the next one keeps its time.
+    An image that cannot be read, or that is missing in a row of numbers, costs a warning; the next one keeps its time.
     Sizes may differ. Pictures are turned upright by their EXIF mark.
 
     Args:
@@ -58,6 +59,7 @@ class ImageFolder(PictureSequence):
         super().__init__(name, fps, Pacer() if paced else None)
         self._paths = sorted(paths, key=natural_key)
         self._frame_count = len(paths)  # unreadable ones included
+        self._places = _places(name, self._paths)
         self._number = 0
         self.skipped = 0
         """Number of images that could not be read so far."""
@@ -94,7 +96,30 @@ class ImageFolder(PictureSequence):
         )
 
     def _position(self) -> int:
-        return self._number - 1
+        return self._places[self._number - 1]
+
+
+def _places(name: str, paths: Sequence[Path]) -> list[int]:
+    """The place in time of each image; those missing in a row of numbers keep theirs, so that motion keeps its speed."""
+    in_turn = list(range(len(paths)))
+    pieces = [re.split(r"(\d+)(?=\D*$)", str(path)) for path in paths]
+    if any(len(each) != 3 or not each[1].isdecimal() for each in pieces):
+        return in_turn
+    if len({(head, ending) for head, _, ending in pieces}) > 1:
+        return in_turn
+    numbers = [int(number) for _, number, _ in pieces]
+    step = math.gcd(*(number - numbers[0] for number in numbers)) or 1
+    places = [(number - numbers[0]) // step for number in numbers]
+    num_missing = places[-1] + 1 - len(places)
+    if num_missing <= 0 or len(set(places)) < len(places):
+        return in_turn
+    if num_missing > len(places):  # times of day, or pieces of several films
+        return in_turn
+    first = numbers[0] + step * next(place for place in in_turn if places[place] > place)
+    logger.warning(
+        "%s: %d images of the row are missing, the first is number %d", name, num_missing, first
+    )
+    return places
 
 
 def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:

@@ -49,7 +49,7 @@ class Calibration:
             array = getattr(self, name)
             if array.shape != shape or not are_sound(array):
                 raise ShapeError(f"Calibration.{name} is {array}, expected {shape} finite numbers")
-        if not are_rotations(self.T_world_camera[:3, :3]):
+        if not are_rotations(self.T_world_camera[:3, :3]).all():
             raise ShapeError(f"Calibration.T_world_camera does not turn: {self.T_world_camera}")
         for name in ("scale", "height_m", "focal_share"):
             value = getattr(self, name)

@@ -249,10 +249,22 @@ def test_a_setting_of_an_output_that_is_off_is_refused(subtests: pytest.Subtests
         {"web_host": "::"},
         {"stream_rate": 30.0},
         {"mirror_avatar": True, "web": 8765},
+        {"bvh_names": "mixamo", "record": ["bvh.npz", "o.csv"]},
+        {"record_fps": 30.0, "view": "none"},
+        {"origin": "camera", "view": "none"},
+        {"distance": 2.0, "view": "none", "calibrate": False},
     ]:
         with subtests.test(options=options):
-            with pytest.raises(ConfigError, match=r"is set without (vmc|web)"):
+            with pytest.raises(
+                ConfigError, match=f"{option_name(next(iter(options)))} is set without"
+            ):
                 LiveConfig(**options)
+    for options in [
+        {"bvh_unit": "cm", "record": "npz, BVH", "record_dir": "out"},
+        {"record_fps": 30.0, "person_height": 1.7},
+        {"bvh_names": "mixamo", "view": "none", "record": ["o.npz", "o.BVH"]},
+    ]:
+        LiveConfig(**options)
 
 
 def test_films_are_played_at_their_speed_whenever_somebody_watches():

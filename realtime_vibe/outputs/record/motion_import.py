@@ -20,7 +20,7 @@ from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion
 from realtime_vibe.outputs.record.npz_motion import FIELDS
-from realtime_vibe.outputs.record.recording_spool import LARGEST_TIME_S, Rows, row_type
+from realtime_vibe.outputs.record.recording_spool import LARGEST_TIME_S, Rows, row_type, sound_rows
 from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_SMPL_JOINTS, FloatArray, are_sound
 from realtime_vibe.system.npz_file import NpzArchive
@@ -152,9 +152,14 @@ def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
                 raise MotionFileError(f"{name} holds numbers that are no {rows[field].dtype}")
     if "world_camera" not in arrays:
         rows["world_camera"] = WORLD_CAMERA
-    if not are_rotations(rows["world_camera"][:, :, :3]):
+    if not are_rotations(rows["world_camera"][:, :, :3]).all():
         raise MotionFileError("world_camera does not turn, it scales or bends")
     _fill_rotations(rows, arrays["poses"], arrays.get("hand_poses"))
+    unsound = np.flatnonzero(~sound_rows(rows))
+    if len(unsound):
+        raise MotionFileError(
+            f"the row of frame {rows['frame_index'][unsound[0]]} has numbers that no body or camera has"
+        )
     return rows
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.geometry.rotation import are_orthonormal, are_rotations
 from realtime_vibe.outputs.placing import try_lock, unlock
 from realtime_vibe.outputs.record.bvh_names import (
     BVH_BONES,
@@ -62,6 +63,14 @@ MAX_HEADER_BYTES = 65536
 CHECKSUM_BYTES = 4
 LARGEST_TIME_S = 1e10
 """In three hundred years."""
+_RANGES = {
+    "timestamp_s": (-LARGEST_TIME_S, LARGEST_TIME_S),
+    "betas": (-100.0, 100.0),  # bodies are within 5
+    "focal_px": (0.0, LARGEST),  # 0: it is not known
+    "joint_confidence": (-0.01, 1.01),
+    "landmark_visibility": (-0.01, 1.01),
+}
+"""Least and largest number of the fields that have narrower bounds than `LARGEST`."""
 _SYNC_EVERY_S = 1.0
 _JOIN_S = 30.0
 
@@ -129,13 +138,16 @@ def row_type(keypoint_names: tuple[str, ...] = ()) -> np.dtype[np.void]:
 
 
 def sound_rows(rows: Rows) -> NDArray[np.bool_]:
-    """(N,) whether every number of a row is one, and no larger than a place, a picture or a time can be."""
+    """(N,) whether every number of a row can be what its field stands for."""
     sound = np.ones(len(rows), np.bool_)
     for name in rows.dtype.names or ():
         if rows.dtype[name].base.kind == "f":
-            largest = LARGEST_TIME_S if name == "timestamp_s" else LARGEST
-            sound &= (np.abs(rows[name]) <= largest).reshape(len(rows), -1).all(axis=1)
-    return sound
+            least, most = _RANGES.get(name, (-LARGEST, LARGEST))
+            is_inside = (rows[name] >= least) & (rows[name] <= most)  # NaN is not
+            sound &= is_inside.reshape(len(rows), -1).all(axis=1)
+    columns = np.swapaxes(rows["rot6d"].reshape(len(rows), NUM_SMPL_JOINTS, 3, 2), -1, -2)
+    turns = are_orthonormal(columns).all(axis=-1) | ~rows["valid"]  # of nobody there are none
+    return np.asarray(sound & turns & are_rotations(rows["world_camera"][:, :, :3]))
 
 
 def spool_head(content: bytes) -> SpoolHead | None:

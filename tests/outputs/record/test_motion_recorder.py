@@ -30,6 +30,7 @@ from realtime_vibe.outputs.record.spool_reader import open_spool
 from realtime_vibe.outputs.record.take_rows import (
     FALLBACK_RATE_HZ,
     NOBODY,
+    WORLD_CAMERA,
     RecordedBody,
 )
 from realtime_vibe.packets import (
@@ -227,7 +228,7 @@ def test_a_spool_keeps_its_facts_and_is_refused_when_its_head_is_changed(tmp_pat
     path = tmp_path / "a.part"
     writer = SpoolWriter(path, facts)
     rows = np.zeros(3, row_type(facts.keypoint_names))
-    rows["kp_3d"] = 7.0
+    rows["kp_3d"], rows["world_camera"] = 7.0, WORLD_CAMERA
     writer.append(rows)
     writer.close()
     good = path.read_bytes()

@@ -17,12 +17,20 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.record import take_files
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, row_type
-from realtime_vibe.outputs.record.take_rows import rows_of
+from realtime_vibe.outputs.record.spool_reader import open_spool
+from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, rows_of
+from realtime_vibe.outputs.record.video_writer import VideoWriter, count_frames
 from realtime_vibe.packets import FrameResult
 from tests.outputs.record import posed_takes
 
 pytestmark = pytest.mark.fault
 Make = Callable[..., FrameResult]
+
+
+def _empty_rows(count: int) -> np.ndarray:
+    rows = np.zeros(count, row_type())
+    rows["world_camera"] = WORLD_CAMERA
+    return rows
 
 
 def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
@@ -32,6 +40,41 @@ def test_existing_output_is_refused_and_kept(tmp_path: Path) -> None:
         MotionRecorder(path)
     assert path.read_bytes() == b"precious"
     assert not spool_path(path).exists()
+
+
+def test_a_file_without_a_byte_is_none_that_exists(tmp_path: Path, make_result: Make) -> None:
+    for suffix in (".npz", ".mkv"):
+        (tmp_path / f"o{suffix}").touch()  # of a run that was killed before its first bytes
+    picture = np.zeros((48, 64, 3), np.uint8)
+    with (
+        MotionRecorder(tmp_path / "o.npz") as recorder,
+        VideoWriter(tmp_path / "o.mkv", fps=30) as video,
+    ):
+        recorder.write(make_result(0))
+        video.write(picture)
+        assert (tmp_path / "o.mkv").stat().st_size == 0
+        with pytest.raises(OutputError, match="exists"):  # it is being written
+            VideoWriter(tmp_path / "o.mkv", fps=30)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mkv", "o.npz"]
+    assert np.load(tmp_path / "o.npz")["valid"].all()
+    assert count_frames(tmp_path / "o.mkv") == 1
+
+
+def test_rows_that_nobody_can_have_are_damaged(tmp_path: Path, make_result: Make) -> None:
+    path = tmp_path / "o.npz.part"
+    good = rows_of(make_result(0), row_type())
+    wrong = np.repeat(good, 6)
+    wrong["world_camera"][0] *= 2
+    wrong["world_camera"][1, :, :3] *= -1
+    wrong["rot6d"][2, 5] = 0
+    wrong["focal_px"][3] = -1
+    wrong["betas"][4, 3] = 1e4
+    wrong["joint_confidence"][5] = 7
+    writer = SpoolWriter(path, SpoolFacts())
+    writer.append(np.concatenate([good, wrong, good]))
+    writer.close()
+    with open_spool(path) as spool:
+        assert (len(spool.rows), spool.num_damaged) == (2, 6)
 
 
 def test_overwrite_replaces_only_at_the_end(tmp_path: Path, make_result: Make) -> None:
@@ -171,7 +214,7 @@ def test_what_is_no_file_under_the_spools_name_stays(
 
 
 def test_rows_that_cannot_be_are_left_out(tmp_path: Path) -> None:
-    rows = np.zeros(5, row_type())
+    rows = _empty_rows(5)
     rows["timestamp_s"] = [0, 0.1, 1e300, 0.3, 0.4]
     rows["joints_camera"][1] = 1e38
     writer = SpoolWriter(tmp_path / "o.npz.part", SpoolFacts(outputs=("o.npz", "o.bvh")))
@@ -212,7 +255,7 @@ def test_a_rate_that_no_reader_takes_is_refused_and_the_rows_are_kept(
 def test_a_spool_that_asks_for_a_thousand_files_makes_none(tmp_path: Path) -> None:
     facts = SpoolFacts(outputs=tuple(f"{number}.csv" for number in range(1000)))
     writer = SpoolWriter(tmp_path / "o.npz.part", facts)
-    writer.append(np.zeros(1, row_type()))
+    writer.append(_empty_rows(1))
     writer.close()
     with pytest.raises(OutputError, match=r"1000 files.*--output"):
         recover(tmp_path / "o.npz.part")
@@ -291,7 +334,7 @@ def test_recover_names_what_is_missing(tmp_path: Path) -> None:
             recover(tmp_path / name)
     facts = SpoolFacts()
     writer = SpoolWriter(tmp_path / "odd-name", facts)
-    writer.append(np.zeros(1, row_type()))
+    writer.append(_empty_rows(1))
     writer.close()
     with pytest.raises(OutputError, match="--output"):
         recover(tmp_path / "odd-name")
