@@ -84,8 +84,24 @@ def write_graph(
         )
     if program is None:
         raise ExportError("torch.onnx.export returned nothing: check that onnxscript is installed")
-    program.save(str(path))
+    onnx.save(without_sources(program.model_proto), str(path))
     onnx.checker.check_model(str(path), full_check=True)
+
+
+def without_sources(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without the exporter's notes of the lines and folders that each node came from."""
+    graph = model.graph
+    for part in (
+        model,
+        graph,
+        *graph.node,
+        *graph.value_info,
+        *graph.input,
+        *graph.output,
+        *graph.initializer,
+    ):
+        del part.metadata_props[:]
+    return model
 
 
 def write_part(whole: Path, outputs: Sequence[str], path: Path) -> None:

@@ -54,6 +54,11 @@ def test_the_manifest_says_where_it_comes_from(exported, checkpoint, copied_grap
     assert measured == {"note": 1, "parity_max_error": report.max_error}
 
 
+def test_no_graph_says_in_which_folder_it_was_made(exported):
+    for graph in (exported / "step.onnx", engine_folder("blazepose-gru") / "step.onnx"):
+        assert b"graphs.py" not in graph.read_bytes()
+
+
 def test_a_graph_that_differs_replaces_nothing(checkpoint, copied_graph, tmp_path, monkeypatch):
     monkeypatch.setattr(engine_export, "PARITY_LIMIT", -1.0)
     with pytest.raises(ExportError, match="nothing was replaced"):
