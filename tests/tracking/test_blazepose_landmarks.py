@@ -89,6 +89,7 @@ def test_a_window_at_the_border_is_moved_inside() -> None:
     raw[0, :2] = 1.0
     refined = refine(raw, np.full((39, 49), 9.0, np.float32))
     np.testing.assert_allclose(refined[0, :2], 3 * 4, atol=1e-4)  # cells 0..6
+    np.testing.assert_array_equal(refined[33:], raw[33:])  # what places the next region
 
 
 def test_window_places_run_over_rows_of_one_map_per_point() -> None:
