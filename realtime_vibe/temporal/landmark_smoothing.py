@@ -7,7 +7,7 @@ import numpy as np
 from realtime_vibe.packets import FloatArray, PoseLandmarks
 from realtime_vibe.temporal.fading_memory import gains, memory_by_speed
 
-_MEMORY_S, _MEMORY_AT_REST_S = 0.033, 0.25
+_MEMORY_S, _MEMORY_AT_REST_S = 0.03, 0.25
 """At full strength, of landmarks that move and of those that rest: longer ones take the mesh off people who turn back."""
 _MOVES = 0.12
 """Landmarks as fast as this move [longer sides of their box per second]; slower ones rest the more."""

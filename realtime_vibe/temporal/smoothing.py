@@ -24,7 +24,7 @@ _KNOWN_S = 0.5
 """So long must a joint have been seen to be worth holding [s]."""
 _SETTLE_S = 0.3
 """In so much time the filters close from their loosest: a wrong first frame must not be held [s]."""
-_TILT_HZ = 2.0
+_TILT_HZ = 3.0
 """Below it limbs that move are a little too long or short in the picture."""
 _POSITION_GAIN = 8.0
 """[Hz per m/s] above the floor."""
