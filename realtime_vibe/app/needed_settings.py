@@ -1,5 +1,6 @@
 """Settings that change nothing unless another one is on: such a run would pass in silence without what was asked for."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,16 @@ if TYPE_CHECKING:
     from realtime_vibe.app.settings import LiveConfig
 
 
+logger = logging.getLogger(__name__)
+
+_PREFERENCES = (
+    "record_fps", "origin", "bvh_names", "bvh_unit", "bvh_bones", "person_height", "distance",
+)  # fmt: skip
+"""What a settings file holds for all runs, also for those that do not record or calibrate: said, not refused."""
+
+
 def check_needs(config: "LiveConfig", defaults: Callable[[str], object]) -> None:
-    """Refuses a setting that has no effect beside the others.
+    """Refuses a setting that has no effect beside the others, or says so where it is a preference.
 
     Args:
         defaults: gives a setting's default by its name: one that is left alone is none that is missed.
@@ -40,8 +49,12 @@ def check_needs(config: "LiveConfig", defaults: Callable[[str], object]) -> None
         ("web_host", bool(config.web), "web"),
         ("stream_rate", config.sends, "vmc, vrchat or web"),
     ):
-        if not is_met and getattr(config, name) != defaults(name):
-            raise ConfigError(f"{name.replace('_', '-')} is set without {missing}")
+        if is_met or getattr(config, name) == defaults(name):
+            continue
+        text = f"{name.replace('_', '-')} is set without {missing}"
+        if name not in _PREFERENCES:
+            raise ConfigError(text)
+        logger.warning("%s: it changes nothing", text)
 
 
 def _writes_bvh(config: "LiveConfig") -> bool:
