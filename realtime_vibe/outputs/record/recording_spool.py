@@ -63,9 +63,14 @@ MAX_HEADER_BYTES = 65536
 CHECKSUM_BYTES = 4
 LARGEST_TIME_S = 1e10
 """In three hundred years."""
+_FARTHEST_M = 0.1 * LARGEST
+"""So that a place is below `LARGEST` in the world as well."""
 _RANGES = {
     "timestamp_s": (-LARGEST_TIME_S, LARGEST_TIME_S),
     "betas": (-100.0, 100.0),  # bodies are within 5
+    "joints_camera": (-_FARTHEST_M, _FARTHEST_M),
+    "transl_camera": (-_FARTHEST_M, _FARTHEST_M),
+    "world_camera": (-_FARTHEST_M, _FARTHEST_M),
     "focal_px": (0.0, LARGEST),  # 0: it is not known
     "joint_confidence": (-0.01, 1.01),
     "landmark_visibility": (-0.01, 1.01),
