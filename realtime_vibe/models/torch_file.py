@@ -1,5 +1,7 @@
-"""Opens torch's files so that nothing of them is run, endless or bigger than it looks."""
+"""Torch's files: opened so that nothing of them is run, endless or bigger than it looks; written whole or not at all."""
 
+import io
+import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -7,9 +9,10 @@ from typing import Any, BinaryIO
 
 import torch
 
+from realtime_vibe.errors import OutputError
 from realtime_vibe.models.bounded_pickle import check_pickle
 from realtime_vibe.models.restricted_pickle import NUMPY_SCALARS
-from realtime_vibe.system.file_boundary import open_regular
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 _OLD_PICKLES = 5
 """Before 1.6: a magic number, a version, facts of the machine, the content, and the names of its storages."""
@@ -36,6 +39,29 @@ def load_torch(path: Path) -> Any:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():  # type: ignore[arg-type]
             warnings.simplefilter("ignore")  # of protocols: what it cannot read it refuses
             return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def save_torch(path: Path, content: Any) -> None:
+    """Writes what `load_torch` reads; a full disk or a power cut leaves the old file.
+
+    Raises:
+        OutputError: the disk is full, or the folder is gone or read-only.
+    """
+    # Through memory: torch's own writer hides what the disk says.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    part = path.with_name(f"{path.name}.part")
+    advice = "an older file stays as it was"
+    with file_boundary(path, OutputError, advice, fault="cannot be written"):
+        try:
+            with part.open("wb") as file:
+                file.write(buffer.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _check_archive(file: BinaryIO) -> None:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from realtime_vibe.errors import ConfigError, DatasetError, one_line
-from realtime_vibe.models.torch_file import load_torch
+from realtime_vibe.models.torch_file import load_torch, save_torch
 from realtime_vibe.system.file_boundary import file_boundary
 
 CHECKPOINT_NAME = "checkpoint.pt"
@@ -16,11 +14,12 @@ _KEYS = {"format_version", "settings", "step", "elapsed_s", "ranks"}
 
 
 def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
-    """Writes a run's `checkpoint.pt` in one step, so that a power cut leaves the old one; see `read_checkpoint`."""
-    path = folder / CHECKPOINT_NAME
-    part = path.with_suffix(".part")
-    torch.save({"format_version": _FORMAT_VERSION, **content}, part)
-    part.replace(path)
+    """Writes a run's `checkpoint.pt` for `read_checkpoint`.
+
+    Raises:
+        OutputError: it cannot be written; the old one stays.
+    """
+    save_torch(folder / CHECKPOINT_NAME, {"format_version": _FORMAT_VERSION, **content})
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:

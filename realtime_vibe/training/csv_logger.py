@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from realtime_vibe.errors import OutputError
+from realtime_vibe.system.file_boundary import file_boundary
+
 
 class CsvLogger:
     """Collects terms of a learning curve and writes their means; a column without any value stays empty.
@@ -28,17 +31,25 @@ class CsvLogger:
         self._counts = dict.fromkeys(self._terms, 0)
 
     def begin(self, last_step: int) -> None:
-        """Starts the file anew, or cuts lines after `last_step` off when training goes on."""
+        """Starts the file anew, or cuts lines after `last_step` off when training goes on.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         if self._path is None:
             return
-        lines: list[list[str]] = []
-        if last_step > 0 and self._path.is_file():
-            with self._path.open(newline="") as file:
-                lines = [row for row in list(csv.reader(file))[1:] if int(row[0]) <= last_step]
-        part = self._path.with_suffix(".part")
-        with part.open("w", newline="") as file:
-            csv.writer(file).writerows([["step", "seconds", "rate", *self._terms], *lines])
-        part.replace(self._path)
+        head = ["step", "seconds", "rate", *self._terms]
+        with file_boundary(self._path, OutputError, fault="cannot be written"):
+            lines: list[list[str]] = []
+            if last_step > 0 and self._path.is_file():
+                with self._path.open(newline="") as file:
+                    rows = list(csv.reader(file))[1:]
+                # A full disk or a power cut leaves part of a line.
+                lines = [row for row in rows if len(row) == len(head) and int(row[0]) <= last_step]
+            part = self._path.with_suffix(".part")
+            with part.open("w", newline="") as file:
+                csv.writer(file).writerows([head, *lines])
+            part.replace(self._path)
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         """Takes one step's terms in, each a scalar."""
@@ -48,14 +59,21 @@ class CsvLogger:
             self._counts[name] += 1
 
     def line(self, step: int, seconds: float, rate: float) -> dict[str, float] | None:
-        """Writes a line when one is due at this step; returns its means, or None."""
+        """Writes a line when one is due at this step; returns its means, or None.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         if step % self._every:
             return None
         means = {name: value.item() / self._counts[name] for name, value in self._sums.items()}
         self._sums, self._counts = {}, dict.fromkeys(self._terms, 0)
         if self._path is not None:
             row = [f"{means[name]:.6g}" if name in means else "" for name in self._terms]
-            with self._path.open("a", newline="") as file:
+            with (
+                file_boundary(self._path, OutputError, fault="cannot be written"),
+                self._path.open("a", newline="") as file,
+            ):
                 csv.writer(file).writerow([step, f"{seconds:.1f}", f"{rate:.4g}", *row])
         return means
 

@@ -16,7 +16,7 @@ from realtime_vibe.models.mirror import SIDES
 from realtime_vibe.models.motion_network import LandmarkEmbedding, LandmarkMotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams
 from realtime_vibe.models.temporal_encoder import TemporalEncoder
-from realtime_vibe.models.torch_file import load_torch
+from realtime_vibe.models.torch_file import load_torch, save_torch
 from realtime_vibe.system.file_boundary import file_boundary
 
 _CHECKPOINT_KEYS = {"size", "state_dict", "provenance"}
@@ -73,12 +73,13 @@ def build_network(
 def save_network(
     path: Path, network: LandmarkMotionNetwork, size: NetworkSize, provenance: dict[str, str]
 ) -> None:
-    """Writes weights, sizes and where they come from; replaces `path` in one step."""
-    part = path.with_suffix(path.suffix + ".part")
-    torch.save(
-        {"size": asdict(size), "state_dict": network.state_dict(), "provenance": provenance}, part
-    )
-    part.replace(path)
+    """Writes weights, sizes and where they come from.
+
+    Raises:
+        OutputError: it cannot be written; an old file stays.
+    """
+    weights = network.state_dict()
+    save_torch(path, {"size": asdict(size), "state_dict": weights, "provenance": provenance})
 
 
 class SavedNetwork(NamedTuple):

@@ -1,9 +1,12 @@
 """Checkpoints: complete or absent, and refused with a reason."""
 
+import errno
+import os
+
 import pytest
 import torch
 
-from realtime_vibe.errors import ConfigError, DatasetError
+from realtime_vibe.errors import ConfigError, DatasetError, OutputError
 from realtime_vibe.training.checkpoint import (
     CHECKPOINT_NAME,
     check_same_settings,
@@ -27,11 +30,16 @@ def test_what_is_written_is_read(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
 
-def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
+def test_a_full_disk_is_named_and_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     write_checkpoint(tmp_path, CONTENT)
-    with pytest.raises(Exception, match="pickle"):
-        write_checkpoint(tmp_path, CONTENT | {"step": 4, "bad": lambda: None})
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=rf"{CHECKPOINT_NAME}: .*No space left"):
+        write_checkpoint(tmp_path, CONTENT | {"step": 4})
     assert read_checkpoint(tmp_path)["step"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
 
 def test_nothing_to_go_on_with(tmp_path):

@@ -43,6 +43,8 @@ def test_lines_after_the_checkpoint_are_written_anew(tmp_path):
     _run(curve, range(1, 4))
     state = curve.state_dict()
     _run(curve, range(4, 7), seconds=77.0)
+    with parts.open("a") as file:
+        file.write("\n1")  # what a full disk leaves of a line
     curve = CsvLogger(parts, ("a", "b"), every=2)
     curve.load_state_dict(state, torch.device("cpu"))
     curve.begin(3)
