@@ -56,7 +56,10 @@ def training_data(arguments: argparse.Namespace, process: DataParallelRank) -> T
     """
     seed = process.seed(arguments.seed)
     motion = load_clips(
-        arguments.motion, skip_bad=arguments.skip_bad, bvh_repair=arguments.bvh_repair
+        arguments.motion,
+        skip_bad=arguments.skip_bad,
+        up_axis=arguments.up,
+        bvh_repair=arguments.bvh_repair,
     )
     clips = only_part(motion, "train")
     pool = MotionPool(
@@ -146,6 +149,7 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh files")
     add("--skip-bad", action="store_true", help="leave out files that cannot be read")
+    add("--up", choices=("y", "z"), default="z", help="axis that points up in .npz (AMASS: z)")
     add(
         "--bvh-repair",
         action=argparse.BooleanOptionalAction,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import ConfigError, DatasetError
 from realtime_vibe.geometry.rotation import quat_product_wxyz, slerp_wxyz
+from realtime_vibe.training.datasets.amass import UpAxis
 from realtime_vibe.training.datasets.clip import (
     POOL_RATE_HZ,
     FloatArray,
@@ -65,14 +66,15 @@ TEST_EVERY = 12
 
 
 def load_clips(
-    folder: Path, *, skip_bad: bool = False, bvh_repair: bool = True
+    folder: Path, *, skip_bad: bool = False, up_axis: UpAxis = "z", bvh_repair: bool = True
 ) -> list[MotionClip]:
     """Reads all motion under a folder; see `load_motion_folder`, which also says what was left out.
 
     Raises:
         DatasetError: there is none, or one cannot be read and is not to be skipped.
     """
-    return list(load_motion_folder(folder, skip_bad=skip_bad, bvh_repair=bvh_repair).clips)
+    found = load_motion_folder(folder, skip_bad=skip_bad, up_axis=up_axis, bvh_repair=bvh_repair)
+    return list(found.clips)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

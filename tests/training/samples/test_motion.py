@@ -37,6 +37,8 @@ def test_clips_come_in_the_order_of_their_names(tmp_path):
     clips = load_clips(tmp_path)
     assert [clip.name for clip in clips] == ["a", "b", "c"]
     assert all(isinstance(clip, MotionClip) for clip in clips)
+    raised = load_clips(tmp_path, up_axis="y")[0]
+    np.testing.assert_allclose(raised.trans[0], [0.0, -0.9, 0.0], atol=1e-6)
 
 
 def test_a_bad_file_is_named_or_skipped(tmp_path):
