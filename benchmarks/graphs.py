@@ -11,9 +11,9 @@ from realtime_vibe.backends.graph import BACKENDS_OF_TARGETS, Graph, resolved
 from realtime_vibe.backends.graph_folder import Engine, GraphFolder
 from realtime_vibe.errors import EngineError
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
-from realtime_vibe.tracking.choices import BLAZEPOSE
+from realtime_vibe.tracking.choices import BLAZEPOSE, DEFAULT_TRACKER
 
-_LANDMARK_GRAPHS = ("landmarks_heat", "detector")
+_LANDMARK_GRAPHS = (DEFAULT_TRACKER.landmark_graph, "detector")
 """Of the landmark network the one that runs by default."""
 
 

@@ -56,10 +56,10 @@ def graphs_of(engine_name: str) -> "list[Graph]":
     from realtime_vibe.app.run import TRACKER_FOLDER
     from realtime_vibe.backends.graph_folder import Engine
     from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
-    from realtime_vibe.tracking.choices import FULL
+    from realtime_vibe.tracking.choices import DEFAULT_TRACKER, FULL
 
     engine = Engine(engine_name)
     own = engine.path / TRACKER_FOLDER
     tracker = BlazePoseFolder(own if own.is_dir() else model_folder(FULL))
-    names = ("detector", "landmarks_heat")
+    names = ("detector", DEFAULT_TRACKER.landmark_graph)
     return [*engine.graphs().values(), *(tracker.graph(name) for name in names)]

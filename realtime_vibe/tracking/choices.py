@@ -33,5 +33,10 @@ class TrackerChoice:
     backend: str = "auto"
     """What opens the graphs."""
 
+    @property
+    def landmark_graph(self) -> str:
+        """The graph of a BlazePose folder that finds landmarks."""
+        return "landmarks_heat" if self.refine else "landmarks"
+
 
 DEFAULT_TRACKER = TrackerChoice()

@@ -97,9 +97,7 @@ def make_blazepose_tracker(
         folder = BlazePoseFolder(
             model_folder(choice.tracker_model, blazepose_folder), choice.backend, used=used
         )
-        landmarks = folder.session(
-            "landmarks_heat" if choice.refine else "landmarks", num_threads=num_threads
-        )
+        landmarks = folder.session(choice.landmark_graph, num_threads=num_threads)
     except Exception:
         detector.close()
         raise
