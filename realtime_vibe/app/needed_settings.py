@@ -1,7 +1,7 @@
 """Settings that change nothing unless another one is on: such a run would pass in silence without what was asked for."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from realtime_vibe.errors import ConfigError
@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
-
-_PREFERENCES = (
-    "record_fps", "origin", "bvh_names", "bvh_unit", "bvh_bones", "person_height", "distance",
-)  # fmt: skip
-"""What a settings file holds for all runs, also for those that do not record or calibrate: said, not refused."""
 
 
 def check_needs(config: "LiveConfig", defaults: Callable[[str], object]) -> None:
@@ -30,12 +25,25 @@ def check_needs(config: "LiveConfig", defaults: Callable[[str], object]) -> None
     """
     if config.background == TRANSPARENT and config.snapshot is None:
         raise ConfigError(f"background is {TRANSPARENT} without snapshot: windows cannot be so")
+    avatars = bool(config.vmc or config.vrchat)
+    for text in _without(
+        config,
+        defaults,
+        ("vmc_avatar", bool(config.vmc), "vmc"),
+        ("vmc_root", bool(config.vmc), "vmc"),
+        ("mirror_avatar", avatars, "vmc or vrchat"),
+        ("web_host", bool(config.web), "web"),
+        ("stream_rate", config.sends, "vmc, vrchat or web"),
+    ):
+        raise ConfigError(text)
     # Keys r and c record and calibrate where there are windows.
     records = bool(config.record) or config.has_windows
     calibrates = bool(config.calibrate) or config.has_windows
     writes_bvh = _writes_bvh(config)
-    avatars = bool(config.vmc or config.vrchat)
-    for name, is_met, missing in (
+    # A settings file holds these for all runs, also for those that do not record or calibrate: said, not refused.
+    for text in _without(
+        config,
+        defaults,
         ("record_fps", records, "record"),
         ("origin", records, "record"),
         ("bvh_names", writes_bvh, "a .bvh to record"),
@@ -43,18 +51,17 @@ def check_needs(config: "LiveConfig", defaults: Callable[[str], object]) -> None
         ("bvh_bones", writes_bvh, "a .bvh to record"),
         ("person_height", calibrates, "calibrate"),
         ("distance", calibrates, "calibrate"),
-        ("vmc_avatar", bool(config.vmc), "vmc"),
-        ("vmc_root", bool(config.vmc), "vmc"),
-        ("mirror_avatar", avatars, "vmc or vrchat"),
-        ("web_host", bool(config.web), "web"),
-        ("stream_rate", config.sends, "vmc, vrchat or web"),
     ):
-        if is_met or getattr(config, name) == defaults(name):
-            continue
-        text = f"{name.replace('_', '-')} is set without {missing}"
-        if name not in _PREFERENCES:
-            raise ConfigError(text)
         logger.warning("%s: it changes nothing", text)
+
+
+def _without(
+    config: "LiveConfig", defaults: Callable[[str], object], *needs: tuple[str, bool, str]
+) -> Iterator[str]:
+    """Says which settings were set without what they need: (name, whether it is there, its name)."""
+    for name, is_met, missing in needs:
+        if not is_met and getattr(config, name) != defaults(name):
+            yield f"{name.replace('_', '-')} is set without {missing}"
 
 
 def _writes_bvh(config: "LiveConfig") -> bool:
