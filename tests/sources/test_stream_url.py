@@ -4,6 +4,7 @@ import http.server
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,17 @@ def test_urls_that_make_no_sense(subtests: pytest.Subtests) -> None:
             stream_source(url)
 
 
+@contextmanager
+def _serving(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answers on a free port until the end; gives host and port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def file_server(demo_clip: Path, tmp_path: Path) -> Iterator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -139,14 +151,8 @@ def file_server(demo_clip: Path, tmp_path: Path) -> Iterator[str]:
     data = demo_clip.read_bytes()
     (tmp_path / "whole.mp4").write_bytes(data)
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))
-    ) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with _serving(partial(Quiet, directory=str(tmp_path))) as address:
+        yield f"http://{address}"
 
 
 def test_recording_on_a_server_is_played_once(
@@ -201,12 +207,8 @@ def server() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with _serving(Handler) as address:
+        yield address
 
 
 def test_every_answer_has_its_words(
