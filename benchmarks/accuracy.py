@@ -19,6 +19,7 @@ from benchmarks.accuracy_3dhp import find_3dhp_clips
 from benchmarks.accuracy_3dpw import find_3dpw_clips
 from benchmarks.accuracy_clips import find_clips
 from benchmarks.accuracy_evaluate import Evaluation, evaluate, with_overlays
+from benchmarks.accuracy_h36m import find_h36m_clips
 from benchmarks.accuracy_joints import AUTO, SET_NAMES
 from benchmarks.accuracy_report import as_json, as_table
 from benchmarks.command_line import add_refine
@@ -29,7 +30,13 @@ from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
 
-_READERS = {"clips": find_clips, "3dpw": find_3dpw_clips, "mpi-inf-3dhp": find_3dhp_clips}
+_OWN = "clips"
+_READERS = {
+    _OWN: find_clips,
+    "3dpw": find_3dpw_clips,
+    "mpi-inf-3dhp": find_3dhp_clips,
+    "h36m": find_h36m_clips,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +60,13 @@ def main(arguments: list[str] | None = None) -> int:
         clips = () if options.folder is None else _READERS[options.dataset](options.folder)
         if options.beside is not None:
             clips = tuple(turned_clip(clip, options.beside) for clip in clips)
-        evaluation = evaluate(clips, config, options.joints)
+        evaluation = evaluate(
+            clips,
+            config,
+            options.joints,
+            regressor=options.regressor,
+            is_pooled=options.dataset != _OWN,
+        )
         evaluation = with_overlays(evaluation, options.overlay)
         print(as_table(evaluation))
         _write(evaluation, options.json, options.plot)
@@ -79,9 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dataset",
         choices=tuple(_READERS),
-        default="clips",
-        help="layout of the folder; the owner's test set of 3dpw (--joints lsp14 is its protocol) or of "
-        "mpi-inf-3dhp (--joints mpi17)",
+        default=_OWN,
+        help="layout of the folder; the owner's test set of 3dpw or h36m (--joints lsp14 is their protocol) or of "
+        "mpi-inf-3dhp (--joints mpi17); in their means every frame counts alike",
+    )
+    parser.add_argument(
+        "--regressor",
+        type=Path,
+        metavar="FILE",
+        help="J_regressor_h36m.npy: ours, and the truth where it is a body, are the joints that papers regress "
+        "(needs an engine on SMPL's mesh)",
     )
     parser.add_argument("--engine", default=DEFAULT_ENGINE, help="engine name or folder")
     parser.add_argument("--backend", default="auto", help="inference backend")

@@ -2,7 +2,9 @@
 
 `DIR/sequenceFiles/test/*.pkl` and `DIR/imageFiles/SEQUENCE/image_00000.jpg`, 30 frames a second. Every
 person of every sequence is a clip. The truth is the 24 joints of the owner's gendered SMPL bodies,
-in frames whose camera is aligned. There is no PVE: those bodies are not the engine's.
+in frames whose camera is aligned. There is no PVE: those bodies are not the engine's. With
+`--joints lsp14 --regressor J_regressor_h36m.npy` and an engine on SMPL's neutral body it is what VIBE's evaluation has:
+that body in the owner's pose and shape, with PVE.
 
 Several people may be in view, and a tracker that follows one of them finds the others in no frame:
 low coverage on such clips is its limit, not an error of the pose.
@@ -14,7 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_clips import ClipTruth, EvaluationClip, FloatArray, picture_frames
+from benchmarks.accuracy_clips import (
+    ClipTruth,
+    EvaluationClip,
+    FloatArray,
+    TruthPose,
+    picture_frames,
+)
 from benchmarks.datasets.threedpw import RATE_HZ, ThreeDpwPerson, load_3dpw
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
@@ -54,6 +62,11 @@ def _clip(person: ThreeDpwPerson, images: Path, is_one_of_many: bool) -> Evaluat
             names=SMPL_JOINT_NAMES,
             first_frame=0,
             fps=RATE_HZ,
+            pose_of_other=TruthPose(
+                global_orient=person.poses[:, 0].astype(np.float64),
+                body_pose=person.poses[:, 1:].reshape(len(joints), -1).astype(np.float64),
+                betas=person.betas.astype(np.float64),
+            ),
             joints_px=_projected(joints, person.intrinsics) if is_one_of_many else None,
         ),
         open_frames=lambda: picture_frames(paths, RATE_HZ),

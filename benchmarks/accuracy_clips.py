@@ -95,10 +95,12 @@ class ClipTruth:
     are_marked: bool = False
     """Whether the joints were found in pictures, not computed from a body."""
     joints_px: FloatArray | None = None
-    """(F, K, 2) [px] where the joints are in the image, to tell this person from others in view;
+    """(F, any, 2) [px] points of the person in the image, to tell this person from others in view;
     None: whoever the tracker follows is taken for the person."""
     intrinsics: Intrinsics | None = None
     """None: the camera is not known."""
+    pose_of_other: TruthPose | None = None
+    """Parameters of the true body on another model than the engine's, such as gendered ones."""
 
     def __post_init__(self) -> None:
         shape, num_names = self.joints.shape, len(self.names)
@@ -115,12 +117,13 @@ class ClipTruth:
             raise DatasetError(f"first_frame is {self.first_frame}, expected 0 or more")
         if not np.isfinite(self.joints).all(axis=(1, 2)).any():
             raise DatasetError("joints_camera has no frame without NaN")
-        if self.joints_px is not None and self.joints_px.shape != (*shape[:2], 2):
+        if self.joints_px is not None and self.joints_px.shape[::2] != (shape[0], 2):
             raise DatasetError(
-                f"joints_px has shape {self.joints_px.shape}, expected {(*shape[:2], 2)}"
+                f"joints_px has shape {self.joints_px.shape}, expected ({shape[0]}, any, 2)"
             )
-        if self.pose is not None:
-            self._check_pose(self.pose)
+        for pose in (self.pose, self.pose_of_other):
+            if pose is not None:
+                self._check_pose(pose)
 
     def _check_pose(self, pose: TruthPose) -> None:
         num_frames = len(self.joints)

@@ -13,6 +13,7 @@ from benchmarks.accuracy_joints import AUTO, COMMON, MARKED, JointSet, choose_jo
 from benchmarks.accuracy_overlay import Overlay, OverlayDistances
 from benchmarks.accuracy_run import run_clip
 from benchmarks.accuracy_scores import ClipResult, score_clip
+from benchmarks.joint_regressor import load_joint_regressor, regressed_clip, regressed_set
 from realtime_vibe.app.run import build_pipeline
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.backends.graph_folder import Engine
@@ -32,12 +33,21 @@ class Evaluation:
     engine: str
     backend: str
     precision: str
+    is_pooled: bool = False
+    """Whether every frame counts alike in the mean, not every clip."""
+    regressor: str = ""
+    """File name of the matrix that ours were regressed with."""
     overlays: dict[str, Overlay | None] = field(default_factory=dict)
     """Of videos without a truth."""
 
 
 def evaluate(
-    clips: Sequence[EvaluationClip], config: LiveConfig, joint_set: str = AUTO
+    clips: Sequence[EvaluationClip],
+    config: LiveConfig,
+    joint_set: str = AUTO,
+    *,
+    regressor: Path | None = None,
+    is_pooled: bool = False,
 ) -> Evaluation:
     """Scores of every clip.
 
@@ -45,12 +55,19 @@ def evaluate(
         clips: none gives an evaluation of what it would be run with; joint names are checked before the first is run.
         config: engine, tracker, temporal mode and smoothing.
         joint_set: which joints to score, one of `accuracy_joints.SET_NAMES`.
+        regressor: the papers' matrix from vertices to joints; see `joint_regressor`.
+        is_pooled: whether every frame counts alike in the mean.
 
     Raises:
         RealtimeVibeError: a clip or the engine is damaged; the message names the clip.
     """
-    joints = [_joints_of(clip, joint_set) for clip in clips]
     body = load_body(Engine(config.engine).body)
+    if regressor is None:
+        joints = [_joints_of(clip, joint_set) for clip in clips]
+    else:
+        matrix = load_joint_regressor(regressor, body)
+        clips = [regressed_clip(clip, matrix, body) for clip in clips]
+        joints = [regressed_set(joint_set, clip, matrix) for clip in clips]
     results: list[ClipResult] = []
     if not clips:
         built = build_pipeline(config)
@@ -75,6 +92,8 @@ def evaluate(
         engine=built.engine,
         backend=built.backend,
         precision=built.precision,
+        is_pooled=is_pooled,
+        regressor="" if regressor is None else regressor.name,
     )
 
 

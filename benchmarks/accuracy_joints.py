@@ -6,7 +6,7 @@ a regressor of the data set; the set `marked` does, with the body's BlazePose la
 a difference in definition, 20 to 30 mm, is in every method's error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class JointSet:
     """Whether BlazePose has all of them, so that it can be compared."""
     are_marked: bool = False
     """Whether ours are read off the mesh where people mark them, not at SMPL's joints."""
+    regressor: NDArray[np.float64] | None = field(default=None, compare=False)
+    """(K, V) shares of the vertices that make ours, in the order of `gathered`; None: SMPL's joints."""
 
     @property
     def gathered(self) -> tuple[str, ...]:
@@ -79,8 +81,8 @@ NAMED_SETS = (
 )
 """Protocols by name. `lsp14` is 3DPW's (root: middle of the hips, Kocabas et al. 2020), `h36m14`
 the same joints about the pelvis (Kolotouros et al. 2019), `mpi17` MPI-INF-3DHP's test joints. The
-papers regress neck and head from the mesh with a matrix that is not free; here they are SMPL's own
-joints, so figures come near the published protocol without being it."""
+papers regress their joints from the mesh with a matrix that is not free (`--regressor` takes it); without it they
+are SMPL's own joints, so figures come near the published protocol without being it."""
 
 COMMON = "common"
 """The truth's joints that our body and BlazePose both have, about their middle."""
@@ -157,21 +159,21 @@ class BodyJoints:
     """Reads named joints off posed bodies of one model.
 
     Args:
-        names: full names, out of `KNOWN_JOINTS`.
+        joints: `gathered` is read: full names, out of `KNOWN_JOINTS`; where people mark them, all must be
+            landmarks of BlazePose.
         body: the model.
-        are_marked: read them where people mark them; all must be landmarks of BlazePose.
 
     Raises:
         DatasetError: a name is unknown, or the body does not say where its landmarks are.
     """
 
-    def __init__(
-        self, names: tuple[str, ...], body: BodyModel, *, are_marked: bool = False
-    ) -> None:
+    def __init__(self, joints: JointSet, body: BodyModel) -> None:
+        names = joints.gathered
+        self._regressor = joints.regressor
         joint_rows(names, KNOWN_JOINTS)
         self._crown = int(np.argmax(body.v_template[:, 1]))
         self._marks: list[tuple[int, NDArray[np.intp], NDArray[np.float64]]] = []
-        if are_marked:
+        if joints.are_marked:
             self._marks = _moved_marks(names, body)
         self._from_mesh = [row for row, name in enumerate(names) if name == HEAD_TOP]
         self._at = [
@@ -181,6 +183,8 @@ class BodyJoints:
 
     def of(self, mesh: BodyMesh) -> NDArray[np.float64]:
         """(K, 3) [m] in the mesh's frame."""
+        if self._regressor is not None:
+            return self._regressor @ mesh.vertices
         joints = mesh.joints[self._at].astype(np.float64)
         joints[self._from_mesh] = mesh.vertices[self._crown]
         for row, vertices, shares in self._marks:

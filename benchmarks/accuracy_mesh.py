@@ -22,21 +22,16 @@ class TrueBody:
     """Poses a clip's true parameters with the engine's body.
 
     Args:
-        truth: what is known of the clip.
-        pose: its parameters.
+        pose: the parameters.
         model: the engine's body.
-
-    Raises:
-        DatasetError: the parameters do not give the truth's own joints on this body.
     """
 
-    def __init__(self, truth: ClipTruth, pose: TruthPose, model: BodyModel) -> None:
+    def __init__(self, pose: TruthPose, model: BodyModel) -> None:
         self._body = SmplBody(model)  # its own: shaping is cached for one set of betas
         self._orient = rotmat_from_axis_angle(pose.global_orient).astype(np.float32)
         body_pose = pose.body_pose.reshape(-1, NUM_SMPL_JOINTS - 1, 3)
         self._pose = rotmat_from_axis_angle(body_pose).astype(np.float32)
         self._betas = pose.betas.astype(np.float32)
-        self._check(truth)
 
     def vertex_error_m(self, row: int, mesh: BodyMesh) -> float:
         """Mean vertex distance of `mesh` from truth frame `row`, pelvis on pelvis [m]."""
@@ -51,7 +46,12 @@ class TrueBody:
         at_origin = np.zeros(3, np.float32)
         return self._body.forward(self._orient[row], self._pose[row], self._betas, at_origin)
 
-    def _check(self, truth: ClipTruth) -> None:
+    def check(self, truth: ClipTruth) -> None:
+        """Whether the parameters are of this body.
+
+        Raises:
+            DatasetError: they do not give the truth's own joints on it.
+        """
         shared = [name for name in truth.names if name in SMPL_JOINT_NAMES]
         in_truth = [truth.names.index(name) for name in shared]
         in_body = [SMPL_JOINT_NAMES.index(name) for name in shared]

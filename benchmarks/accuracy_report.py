@@ -46,7 +46,7 @@ def as_table(evaluation: Evaluation) -> str:
             cells = [_number(WHAM_PA_MPJPE_MM[clip.name]), *["-"] * (len(COMPARED) - 1)]
             lines.append(_line(width, "", "WHAM", cells, "", ""))
     if len(clips) > 1:
-        lines += _rows(width, "mean", *_means(clips), sum(clip.num_frames for clip in clips))
+        lines += _rows(width, "mean", *_means(evaluation), sum(clip.num_frames for clip in clips))
     lines += ["", *_notes(evaluation)]
     return "\n".join([*lines, *overlay_lines(evaluation), *posture_lines(clips)])
 
@@ -66,6 +66,8 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             "temporal": config.temporal,
             "smooth": config.smooth,
             "joint_set": evaluation.joint_set,
+            "regressor": evaluation.regressor or None,
+            "mean_over": "frames" if evaluation.is_pooled else "clips",
             "root": _root(evaluation),
             "pve": "vertices about the pelvis, both bodies posed on the engine's",
             "accel": f"{ACCEL_FORMULA} over joints about the root, p ours, q truth",
@@ -77,7 +79,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "versions": installed_versions(),
         "clips": {clip.name: _clip_json(clip) for clip in clips},
         "overlays": {name: _overlay_json(each) for name, each in evaluation.overlays.items()},
-        "mean": _methods_json(*_means(clips)) if clips else None,
+        "mean": _methods_json(*_means(evaluation)) if clips else None,
     }
 
 
@@ -118,10 +120,13 @@ def _notes(evaluation: Evaluation) -> list[str]:
         f"joints: set {evaluation.joint_set}, {' or '.join(map(str, counts))} joints, "
         f"root: {_root(evaluation)}; ours are "
         + (
-            "read off the mesh where people mark them"
+            f"regressed with {evaluation.regressor}"
+            if evaluation.regressor
+            else "read off the mesh where people mark them"
             if evaluation.joint_set == MARKED
             else "SMPL's joints"
-        ),
+        )
+        + ("; in the mean every frame counts alike" if evaluation.is_pooled else ""),
         f"Accel: {ACCEL_FORMULA} about the root, "
         f"at {' to '.join(f'{rate:g}' for rate in dict.fromkeys((rates[0], rates[-1])))} fps"
         + (" (not comparable between rates)" if len(rates) > 1 else ""),
@@ -152,10 +157,13 @@ def _root(evaluation: Evaluation) -> str:
     return "middle of " + " and ".join(evaluation.root)
 
 
-def _means(clips: Sequence[ClipResult]) -> tuple[Scores, Scores | None]:
+def _means(evaluation: Evaluation) -> tuple[Scores, Scores | None]:
+    clips = evaluation.clips
+    frames = [clip.num_frames for clip in clips] if evaluation.is_pooled else None
     theirs = [clip.blazepose for clip in clips if clip.blazepose is not None]
     # A joint set is BlazePose's for all clips or for none.
-    return mean_scores([clip.ours for clip in clips]), mean_scores(theirs) if theirs else None
+    ours = mean_scores([clip.ours for clip in clips], frames)
+    return ours, mean_scores(theirs, frames) if theirs else None
 
 
 def _clip_json(clip: ClipResult) -> dict[str, Any]:

@@ -121,11 +121,14 @@ class _TruthRows:
         self._ours = np.full_like(self._truth, np.nan)
         self._blazepose = np.full_like(self._truth, np.nan) if joints.has_landmarks else None
         self._vertex_errors_m = np.full(truth.num_frames, np.nan)
-        self._body_joints = BodyJoints(gathered, body, are_marked=joints.are_marked)
+        self._body_joints = BodyJoints(joints, body)
         self._landmarks = (
             joint_rows(gathered, BLAZEPOSE_LANDMARK_NAMES) if joints.has_landmarks else []
         )
-        self._true_body = None if truth.pose is None else TrueBody(truth, truth.pose, body)
+        self._true_body = None if truth.pose is None else TrueBody(truth.pose, body)
+        # Regressed joints are made of the pose, and lie elsewhere than SMPL's.
+        if self._true_body is not None and joints.regressor is None:
+            self._true_body.check(truth)
         self._straight_deg = STRAIGHT_DEG if truth.are_marked else STRAIGHT_SMPL_DEG
         self._overlay = None if body.blazepose_regressor is None else OverlayDistances(body)
 

@@ -158,14 +158,28 @@ def score_method(
     )
 
 
-def mean_scores(results: Sequence[MethodResult]) -> Scores:
-    """Mean over clips, each counting alike; a score that one of them lacks is NaN."""
-    return Scores(
-        **{
-            field.name: float(np.mean([getattr(result.scores, field.name) for result in results]))
-            for field in fields(Scores)
-        }
-    )
+def mean_scores(results: Sequence[MethodResult], num_frames: Sequence[int] | None = None) -> Scores:
+    """Mean over clips; a score that one of them lacks is NaN.
+
+    Args:
+        results: one method on every clip.
+        num_frames: known frames of each clip: every frame in which somebody was found counts alike, as in
+            the evaluations of the data sets' papers. None: every clip counts alike.
+    """
+
+    def mean(score: str) -> float:
+        values = np.array([getattr(result.scores, score) for result in results])
+        if num_frames is None:
+            return float(values.mean())
+        weights = np.array(num_frames, np.float64)
+        if score != "coverage":
+            weights *= [result.scores.coverage for result in results]
+        counts = weights > 0
+        return (
+            float(np.average(values[counts], weights=weights[counts])) if counts.any() else np.nan
+        )
+
+    return Scores(**{field.name: mean(field.name) for field in fields(Scores)})
 
 
 def gain_percent(ours: Scores, theirs: Scores, score: str) -> float:

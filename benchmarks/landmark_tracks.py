@@ -76,7 +76,8 @@ def real_track(clip: TrackedClip, body: BodyModel) -> LandmarkTrack:
 
 def _marked(truth: ClipTruth, pose: TruthPose, body: BodyModel) -> FloatArray:
     """(F, K, 3) the true body's landmarks where its joints are."""
-    true_body, landmarks = TrueBody(truth, pose, body), MeshLandmarks(body)
+    true_body, landmarks = TrueBody(pose, body), MeshLandmarks(body)
+    true_body.check(truth)
     names = [name for name in truth.names if name in SMPL_JOINT_NAMES]
     given = truth.joints[:, [truth.names.index(name) for name in names]]
     rows = []

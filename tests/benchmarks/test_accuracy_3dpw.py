@@ -1,4 +1,4 @@
-"""3DPW as clips: one per person, frames without a camera unknown, images by position, refusals."""
+"""3DPW as clips: one per person, frames without a camera unknown, images by position, joints regressed, refusals."""
 
 import pickle
 
@@ -9,6 +9,8 @@ import pytest
 from benchmarks.accuracy import main
 from benchmarks.accuracy_3dpw import find_3dpw_clips
 from benchmarks.accuracy_joints import choose_joint_set
+from benchmarks.accuracy_mesh import TrueBody
+from benchmarks.joint_regressor import ROW_NAMES, load_joint_regressor, regressed_clip
 from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
 
@@ -83,6 +85,41 @@ def test_the_command_scores_it(dataset, capsys):
     assert "couple_00_1  ours" in table
     assert "set lsp14, 14 joints" in table
     assert "no BlazePose rows" in table
+
+
+def test_with_the_papers_regressor_the_truth_is_the_engines_body(dataset, body_model, capsys):
+    rng = np.random.default_rng(3)
+    matrix = rng.dirichlet(np.full(len(body_model.v_template), 0.01), len(ROW_NAMES))
+    path = dataset / "J_regressor_h36m.npy"
+    np.save(path, matrix.astype(np.float32))
+    (clip, *_) = find_3dpw_clips(dataset)
+    regressed = regressed_clip(clip, load_joint_regressor(path, body_model), body_model).truth
+    assert (
+        np.isnan(regressed.joints).all((1, 2)).tolist()
+        == np.isnan(clip.truth.joints).all((1, 2)).tolist()
+    )
+    mesh = TrueBody(regressed.pose, body_model).posed(5)
+    hip = matrix[ROW_NAMES.index("left_hip")] @ mesh.vertices
+    np.testing.assert_allclose(
+        regressed.joints[5, regressed.names.index("left_hip")], hip, atol=1e-5
+    )
+
+    arguments = [str(dataset), "--dataset", "3dpw", "--joints", "lsp14", "--regressor", str(path)]
+    assert main(arguments) == 0
+    table = capsys.readouterr().out
+    assert "regressed with J_regressor_h36m.npy; in the mean every frame counts alike" in table
+    for content, fact in (
+        (matrix[:, :-1], "vertices"),
+        (matrix[:5], "shape (5,"),
+        (2 * matrix, "sum to 1"),
+        (np.array(["text"]), "expected (17, V)"),
+    ):
+        np.save(path, content)
+        assert main(arguments) == 2
+        assert fact in capsys.readouterr().err
+    np.save(path, matrix)
+    assert main([*arguments[:3], "--joints", "smpl24", *arguments[5:]]) == 2
+    assert "smpl24" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_named(dataset, tmp_path, capsys):

@@ -11,6 +11,7 @@ from benchmarks.accuracy_joints import (
     NAMED_SETS,
     SET_NAMES,
     BodyJoints,
+    JointSet,
     choose_joint_set,
     full_joint_name,
     joint_rows,
@@ -85,19 +86,25 @@ def test_a_truth_without_the_joints_of_a_set_is_refused(limb_names, subtests):
                 choose_joint_set("coco", full)
 
 
+def _named(*names: str, are_marked: bool = False) -> JointSet:
+    return JointSet(
+        name="these", joints=names, root=names[:1], has_landmarks=False, are_marked=are_marked
+    )
+
+
 def test_joints_are_read_off_the_mesh(body_model):
     at_rest = np.zeros((24, 3, 3), np.float32) + np.eye(3, dtype=np.float32)
     betas, transl = np.zeros(10, np.float32), np.array([1, 2, 3], np.float32)
     mesh = SmplBody(body_model).forward(at_rest[0], at_rest[1:], betas, transl)
     names = ("left_wrist", "head_top", "spine")
-    wrist, crown, spine = BodyJoints(names, body_model).of(mesh)
+    wrist, crown, spine = BodyJoints(_named(*names), body_model).of(mesh)
     np.testing.assert_array_equal(wrist, mesh.joints[SMPL_JOINT_NAMES.index("left_wrist")])
     assert crown[1] == mesh.vertices[:, 1].max()
     # Half way from pelvis to neck, within a hand's breadth.
     middle = mesh.joints[[0, SMPL_JOINT_NAMES.index("neck")]].mean(axis=0)
     assert np.linalg.norm(spine - middle) < 0.05
     with pytest.raises(DatasetError, match="unknown joints nose"):
-        BodyJoints(("nose",), body_model)
+        BodyJoints(_named("nose"), body_model)
 
 
 def test_marked_joints_lie_where_people_mark_them(body_model: BodyModel) -> None:
@@ -109,8 +116,8 @@ def test_marked_joints_lie_where_people_mark_them(body_model: BodyModel) -> None
         np.zeros(10, np.float32),
         np.zeros(3, np.float32),
     )
-    centers = BodyJoints(names, body_model).of(mesh)
-    marks = BodyJoints(names, body_model, are_marked=True).of(mesh)
+    centers = BodyJoints(_named(*names), body_model).of(mesh)
+    marks = BodyJoints(_named(*names, are_marked=True), body_model).of(mesh)
     assert marks[0, 1] - centers[0, 1] == pytest.approx(0.052, abs=0.003)
     assert marks[1] == pytest.approx(centers[1])
     assert marks[2, 1] - centers[2, 1] == pytest.approx(0.041, abs=0.003)
@@ -119,4 +126,4 @@ def test_marked_joints_lie_where_people_mark_them(body_model: BodyModel) -> None
 def test_marked_joints_need_a_body_with_landmarks(body_model: BodyModel) -> None:
     bare = replace(body_model, blazepose_regressor=None)
     with pytest.raises(DatasetError, match="blazepose_regressor"):
-        BodyJoints(("left_hip",), bare, are_marked=True)
+        BodyJoints(_named("left_hip", are_marked=True), bare)

@@ -145,3 +145,14 @@ def test_a_mean_over_a_clip_without_a_score_is_not_known(truth):
     mean = mean_scores([found, lost])
     assert math.isnan(mean.mpjpe_mm)
     assert mean.coverage == 0.5
+
+
+def test_in_a_mean_over_frames_longer_clips_and_those_found_count_more(truth):
+    method = score_method(truth, truth, COMMON, 30.0)
+    clips = [
+        replace(method, scores=replace(method.scores, mpjpe_mm=mpjpe_mm, coverage=coverage))
+        for mpjpe_mm, coverage in ((50.0, 1.0), (80.0, 0.5), (math.nan, 0.0))
+    ]
+    mean = mean_scores(clips, [100, 400, 500])
+    assert mean.mpjpe_mm == pytest.approx((100 * 50 + 200 * 80) / 300)
+    assert mean.coverage == pytest.approx(0.3)
