@@ -157,7 +157,7 @@ class MotionCapturePipeline:
             focal_px=focal_px,
             T_world_camera=self.T_world_camera,
             level=self.level,
-            held=self._lost.update(results, frame.captured_at_s),
+            held=self._lost.update(results, frame.captured_at_s, width, focal_px),
         )
 
     def reset(self) -> None:
