@@ -23,6 +23,7 @@ from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.given_frames import GivenFrames, as_picture
+from realtime_vibe.sources.turned import turned
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 
@@ -138,7 +139,7 @@ class LiveStream(ClosedByWith):
 
     def _new_source(self, config: LiveConfig) -> FrameSource:
         if self._frames is not None:
-            return GivenFrames(self._frames, fps=config.fps)
+            return turned(GivenFrames(self._frames, fps=config.fps), config.rotate)
         return source_of(config)
 
 

@@ -65,7 +65,8 @@ class LiveCalibration:
         """
         self._live = live
         if info.is_live:
-            name = _camera_name(info)
+            rotate = self._config.rotate
+            name = _camera_name(info) + (f" turned {rotate}" if rotate else "")
             self._path = calibration_path(name, (info.width, info.height), self._engine)
         if self._config.calibrate:
             self._begin()

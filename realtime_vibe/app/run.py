@@ -25,6 +25,7 @@ from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.turned import turned
 from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.signals import EndingSignals
 from realtime_vibe.temporal.motion_model import MotionModel
@@ -174,7 +175,8 @@ def start(
 def source_of(config: LiveConfig) -> FrameSource:
     """The source that the settings name, not opened yet."""
     size = (config.width, config.height) if config.width and config.height else None
-    return open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
+    source = open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
+    return turned(source, config.rotate)
 
 
 def _corrections(config: LiveConfig, model: BodyModel) -> BodyCorrections | None:

@@ -214,6 +214,12 @@ def _background(value: object) -> str:
     return str(value).strip().lower()
 
 
+def _rotation(value: object) -> int:
+    if str(value) not in (ROTATION.choices or ()):
+        raise ValueError
+    return int(str(value))
+
+
 def address(default_port: int) -> Kind:
     """`HOST` or `HOST:PORT`, completed by the default port."""
     return Kind(
@@ -224,6 +230,7 @@ def address(default_port: int) -> Kind:
 
 _SHARE = number(0.0, 1.0)
 SMOOTH = Kind(expected="off or a number from 0 to 1", check=_smooth, parse=_smooth_word)
+ROTATION = Kind(expected="0, 90, 180 or 270", check=_rotation, choices=("0", "90", "180", "270"))
 SOURCE = Kind(expected="auto, a camera number, ask, a path, a URL or synthetic", check=_source)
 PIXELS = replace(COUNT, metavar="PX")
 PICTURE_HEIGHT = replace(

@@ -22,6 +22,7 @@ from realtime_vibe.app.setting import (
     PICTURE_HEIGHT,
     PIXELS,
     PORT,
+    ROTATION,
     SMOOTH,
     SOURCE,
     TEXT,
@@ -101,10 +102,16 @@ class LiveConfig:
         "was taken",
         example=30,
     )
+    rotate: int = _input(
+        ROTATION,
+        0,
+        "turn the picture clockwise by so many degrees: for a camera that hangs upside down (180) or lies on its side",
+    )
     fov_deg: float | None = _input(
         number(5, 170, "DEG"),
         None,
-        "horizontal field of view of the camera; sets how far away the body is placed",
+        "horizontal field of view of the camera, across the picture as it is after --rotate; sets how far away the "
+        "body is placed",
         otherwise="that of a nominal webcam",
         example=70,
     )

@@ -93,6 +93,7 @@ def test_every_setting_can_stand_in_a_file(settings: Path) -> None:
         "calibrate": "false",
         "person-height": "1.75",
         "distance": "3",
+        "rotate": "90",
         "fov-deg": "60",
         "log-level": "'debug'",
     }

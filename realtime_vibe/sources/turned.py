@@ -1,0 +1,48 @@
+"""Pictures of a camera that hangs upside down or lies on its side."""
+
+import threading
+from dataclasses import replace
+
+import cv2
+
+from realtime_vibe.packets import Frame, ImageArray
+from realtime_vibe.sources.base import ChosenSource, FrameSource, SourceInfo
+
+_CODES = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+
+
+def turned(source: FrameSource, degrees: int) -> FrameSource:
+    """A source whose pictures are turned clockwise by 0, 90, 180 or 270 degrees, after all it does itself."""
+    return TurnedSource(source, degrees) if degrees else source
+
+
+class TurnedSource(ChosenSource):
+    """Another source, turned clockwise by 90, 180 or 270 degrees; opened and closed with it."""
+
+    def __init__(self, source: FrameSource, degrees: int) -> None:
+        self._chosen = source
+        self._code = _CODES[degrees]
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source is like, its size as it is delivered; valid after `open`."""
+        info = self._chosen.info
+        if self._code == cv2.ROTATE_180:
+            return info
+        return replace(info, width=info.height, height=info.width)
+
+    def open(self) -> None:
+        """Opens the source."""
+        self._chosen.open()
+
+    def read(self, stop: threading.Event) -> Frame | None:
+        """The source's next frame, turned."""
+        frame = self._chosen.read(stop)
+        if frame is None:
+            return None
+        image: ImageArray = cv2.rotate(frame.image_bgr, self._code)  # type: ignore[assignment]
+        return replace(frame, image_bgr=image)
