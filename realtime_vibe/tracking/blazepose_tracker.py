@@ -25,6 +25,7 @@ from realtime_vibe.tracking.base import (
 )
 from realtime_vibe.tracking.blazepose_landmarks import BlazePoseLandmarks, RegionPose
 from realtime_vibe.tracking.choices import DETECT_EVERY
+from realtime_vibe.tracking.glances import Glances
 from realtime_vibe.tracking.landmark_track import (
     NO_ID,
     Home,
@@ -33,6 +34,7 @@ from realtime_vibe.tracking.landmark_track import (
     Track,
     holder_of,
     landmark_box,
+    seated,
 )
 from realtime_vibe.tracking.person_memory import PersonMemory
 from realtime_vibe.tracking.plausibility import after_frame, first_log_odds, frame_log_odds, is_gone
@@ -53,8 +55,10 @@ _SPARE_TRIES = 3
 """Detections beyond the number of people that the landmark network is tried on in one frame."""
 _DOUBT_FACTOR = 5
 """While somebody is lost or in doubt the detector looks so many times more often."""
+_GLANCES = 2
+"""Looks in that time: one at the whole picture, one at a part."""
 _TRIAL_FRAMES = 3
-"""Newcomers beside others are shown after so many frames: half a body often passes for a small one,
+"""Newcomers beside others and small ones are shown after so many frames: half a body often passes for a small one,
 but not for long."""
 _LOOKS = 2
 """Runs of the landmark network at a newcomer whose first landmarks are not a body's."""
@@ -86,7 +90,7 @@ class BlazePoseTracker(ClosedByWith):
         detect_every: int = DETECT_EVERY,
         min_presence: float = 0.5,
     ) -> None:
-        self._detector = detector
+        self._glances = Glances(detector)
         self._landmarks = BlazePoseLandmarks(landmarks)
         self._max_people = max_people
         self._detect_every = detect_every
@@ -129,7 +133,7 @@ class BlazePoseTracker(ClosedByWith):
         self._last_s = now_s
         if self._is_search_due(seen, lost):
             seen, lost = self._search(frame, seen, lost)
-        seen = self._welcomed(frame, self._seated(seen))
+        seen = self._welcomed(frame, seated(seen, self._max_people))
         back = {sight.track.track_id for sight in seen}
         has_place = self._has_place(seen)
         self._tracks = [sight.track for sight in seen] + [
@@ -146,10 +150,11 @@ class BlazePoseTracker(ClosedByWith):
         """Forgets everybody; whoever comes next gets a new identity."""
         self._tracks = []
         self._memory.reset()
+        self._glances.reset()
 
     def close(self) -> None:
         """Frees both networks; may be called twice."""
-        self._detector.close()
+        self._glances.close()
         self._landmarks.close()
 
     def _valid_tracks(self, now_s: float) -> list[Track]:
@@ -162,8 +167,8 @@ class BlazePoseTracker(ClosedByWith):
         return sorted(valid, key=lambda track: (not track.is_shown, track.track_id))
 
     def _has_place(self, seen: Sequence[Sight]) -> bool:
-        """Who is in doubt keeps no place."""
-        return sum(sight.track.is_sure for sight in seen) < self._max_people
+        """Who is in doubt keeps no place, nor who is far away."""
+        return sum(sight.track.keeps_place for sight in seen) < self._max_people
 
     def _follow(self, frame: Frame, track: Track) -> RegionPose | None:
         if track.is_lost:
@@ -226,7 +231,7 @@ class BlazePoseTracker(ClosedByWith):
         if not shown or any(not track.is_lost for track in lost):
             return True
         in_doubt = bool(lost) or not all(track.is_sure for track in shown)
-        factor = _DOUBT_FACTOR if in_doubt else 1
+        factor = _DOUBT_FACTOR if in_doubt else _GLANCES
         is_wanted = self._has_place(seen) or bool(lost)
         return is_wanted and self._frames_since_search * factor >= self._detect_every
 
@@ -235,10 +240,16 @@ class BlazePoseTracker(ClosedByWith):
     ) -> tuple[list[Sight], list[Track]]:
         """Asks the detector about who is in doubt, the lost and newcomers; gives who is seen and who stays lost."""
         self._frames_since_search = 0.0
-        search = Search(
-            self._detector.detect(frame.image_bgr), tries=self._max_people + _SPARE_TRIES
+        sure = [sight for sight in seen if sight.track.is_sure]
+        doubts = [*lost, *(sight.track for sight in seen if not sight.track.is_sure)]
+        glance = self._glances.look(
+            frame.image_bgr,
+            doubts=[track.region for track in doubts],
+            known=[sight.person.bbox_xyxy for sight in sure],
+            has_place=len(sure) + len(lost) < self._max_people,
         )
-        seen = [sight.confirmed(search.take(sight.track.region)) for sight in seen]
+        search = Search(glance, tries=self._max_people + _SPARE_TRIES)
+        seen = [sight.confirmed(search) for sight in seen]
         seen = [sight for sight in seen if not sight.track.is_over]
         still_lost: list[Track] = []
         num_kept_places = 0
@@ -251,7 +262,7 @@ class BlazePoseTracker(ClosedByWith):
             if not found:
                 still_lost.append(track)
                 num_kept_places += bool(near) or gap_s < NEWCOMER_WAIT_S
-        num_taken = sum(sight.track.is_sure for sight in seen) + num_kept_places
+        num_taken = sum(sight.track.keeps_place for sight in seen) + num_kept_places
         num_free = 2 * (self._max_people - num_taken) - sum(
             not sight.track.is_shown for sight in seen
         )
@@ -284,8 +295,19 @@ class BlazePoseTracker(ClosedByWith):
             pose = self._looked_twice(frame, found.region, search)
             if pose is None:
                 continue
-            is_alone = not any(sight.track.is_shown for sight in seen)
-            candidate = self._candidate(frame, found, track, is_alone=is_alone)
+            is_first = search.glance.is_whole and not any(sight.track.is_shown for sight in seen)
+            candidate = Track(
+                track_id=NO_ID,
+                region=found.region,
+                last_seen_s=frame.captured_at_s,
+                log_odds=first_log_odds(found.score),
+                is_lost=True,
+                is_from_part=not search.glance.is_whole,
+                trial_left=0 if is_first else _TRIAL_FRAMES + 1,
+            )
+            if track is not None:
+                again = first_log_odds(found.score, is_known=True)
+                candidate = replace(track, log_odds=min(again, track.log_odds))
             sight = self._sight(frame, candidate, pose)
             if holder_of(sight, seen) is not None:
                 continue
@@ -310,30 +332,6 @@ class BlazePoseTracker(ClosedByWith):
                 break
             region = pose.next_region
         return pose
-
-    def _candidate(
-        self, frame: Frame, found: DetectedPerson, lost: Track | None, *, is_alone: bool
-    ) -> Track:
-        """The track that a detection goes into if its landmarks are a person's."""
-        if lost is not None:
-            again = first_log_odds(found.score, is_known=True)
-            return replace(lost, log_odds=min(again, lost.log_odds))
-        return Track(
-            track_id=NO_ID,
-            region=found.region,
-            last_seen_s=frame.captured_at_s,
-            log_odds=first_log_odds(found.score),
-            is_lost=True,
-            trial_left=0 if is_alone else _TRIAL_FRAMES + 1,
-        )
-
-    def _seated(self, seen: list[Sight]) -> list[Sight]:
-        """Who keeps a track where more people are seen than there are places."""
-        ready = [sight for sight in seen if sight.track.is_ready]
-        # Who was here first stays, unless in doubt.
-        ready.sort(key=lambda sight: sight.track.rank, reverse=True)
-        out = [id(sight) for sight in ready[self._max_people :]]
-        return [sight for sight in seen if id(sight) not in out]
 
     def _welcomed(self, frame: Frame, seen: list[Sight]) -> list[Sight]:
         """Gives newcomers who passed the trial an identity, their own if they were here before."""
@@ -385,6 +383,7 @@ class BlazePoseTracker(ClosedByWith):
                 landmarks=pose.landmarks,
                 is_lost=False,
                 is_covered=False,
+                is_large=not self._glances.is_small(wanted),
                 jumped_s=now_s if has_jumped_now else track.jumped_s,
                 trial_left=max(track.trial_left - 1, 0),
             ),

@@ -11,6 +11,7 @@ from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, PoseLandmarks, TrackedPerson
 from realtime_vibe.tracking.appearance import Appearance, look_at
 from realtime_vibe.tracking.base import DetectedPerson
+from realtime_vibe.tracking.glances import Glance
 from realtime_vibe.tracking.plausibility import DOUBTFUL, NOBODY, SURE, after_second_look
 from realtime_vibe.tracking.regions import is_on
 
@@ -47,6 +48,10 @@ class Track:
     """When the colours were last compared [s]."""
     jumped_s: float = -math.inf
     """When the body last moved faster than people do [s]."""
+    is_large: bool = False
+    """Whether a detector that is shown the whole picture can see the person."""
+    is_from_part: bool = False
+    """Whether the person was found by a look at a part of the picture."""
     trial_left: int = 0
     """Frames in which the person must still be seen before being shown."""
     landmarks: PoseLandmarks | None = None
@@ -59,8 +64,13 @@ class Track:
 
     @property
     def is_sure(self) -> bool:
-        """Whether the person is shown and keeps a place."""
+        """Whether the person is shown and no longer in doubt."""
         return self.is_shown and self.log_odds >= SURE
+
+    @property
+    def keeps_place(self) -> bool:
+        """Whether the place is taken for everybody: somebody far away makes room for who is near."""
+        return self.is_sure and (self.is_large or not self.is_from_part)
 
     @property
     def is_ready(self) -> bool:
@@ -68,9 +78,10 @@ class Track:
         return self.is_shown or (self.log_odds >= SURE and not self.trial_left)
 
     @property
-    def rank(self) -> tuple[bool, bool, int]:
+    def rank(self) -> tuple[bool, bool, bool, int]:
         """Of those who are ready the lowest goes where places are short: who was here first stays unless in doubt."""
-        return self.is_sure, self.is_shown, -self.track_id
+        is_first = self.is_large or (self.is_shown and not self.is_from_part)
+        return is_first, self.is_sure, self.is_shown, -self.track_id
 
     @property
     def is_over(self) -> bool:
@@ -94,11 +105,13 @@ class Sight:
         """The colours of the body."""
         return look_at(frame.image_bgr, self.landmarks)
 
-    def confirmed(self, score: float) -> Self:
+    def confirmed(self, search: "Search") -> Self:
         """After a second look of the detector's; who is sure needs none: it misses real people, too."""
-        if self.track.is_sure:
+        score = search.take(self.track.region)
+        if self.track.is_sure or score is None:
             return self
-        log_odds = after_second_look(self.track.log_odds, score)
+        is_close = not search.glance.is_whole
+        log_odds = after_second_look(self.track.log_odds, score, is_close=is_close)
         return replace(self, track=replace(self.track, log_odds=log_odds))
 
     @property
@@ -110,8 +123,9 @@ class Sight:
 class Search:
     """What a detector offers in one frame, and how often the landmark network may still be tried."""
 
-    def __init__(self, detections: Sequence[DetectedPerson], tries: int) -> None:
-        self.found = [found for found in detections if found.region.is_usable]
+    def __init__(self, glance: Glance, tries: int) -> None:
+        self.glance = glance
+        self.found = [found for found in glance.found if found.region.is_usable]
         self.others: list[DetectedPerson] = []
         """Tried for somebody lost, and another person."""
         self.tries = tries
@@ -125,11 +139,16 @@ class Search:
         """Takes a detection out that is being tried."""
         self.found = [other for other in self.found if other is not found]
 
-    def take(self, taken: RotatedSquare) -> float:
-        """Leaves out what lies on somebody who is followed; gives its best score, 0 for none."""
+    def take(self, taken: RotatedSquare) -> float | None:
+        """Leaves out what lies on somebody who is followed.
+
+        Returns:
+            Its best score; 0 for none, None where the detector was not shown the place well enough to find anybody.
+        """
         on = [found for found in self.found if is_on(found.region, taken)]
         self.found = [found for found in self.found if not is_on(found.region, taken)]
-        return max((found.score for found in on), default=0.0)
+        nothing = 0.0 if self.glance.shown.shows(taken) else None
+        return max((found.score for found in on), default=nothing)
 
 
 def holder_of(sight: Sight, seen: Sequence[Sight]) -> Sight | None:
@@ -140,6 +159,15 @@ def holder_of(sight: Sight, seen: Sequence[Sight]) -> Sight | None:
         if float(np.median(off_px)) < limit_px:
             return other
     return None
+
+
+def seated(seen: list[Sight], max_people: int) -> list[Sight]:
+    """Who keeps a track where more people are seen than there are places."""
+    ready = [sight for sight in seen if sight.track.is_ready]
+    # Who was here first stays, unless in doubt.
+    ready.sort(key=lambda sight: sight.track.rank, reverse=True)
+    out = [id(sight) for sight in ready[max_people:]]
+    return [sight for sight in seen if id(sight) not in out]
 
 
 def landmark_box(landmarks: PoseLandmarks) -> FloatArray:

@@ -25,7 +25,7 @@ _SHARE_OF_FRAME = 0.5
 """Frames that follow each other err alike: each counts half."""
 _MOST_OF_FRAME = 2.0
 _PRIOR, _PRIOR_OF_KNOWN = -1.0, 1.0
-_MOST_OF_DETECTOR, _MOST_OF_LOOK = 2.5, 1.0
+_MOST_OF_DETECTOR, _MOST_OF_LOOK, _MOST_OF_CLOSE_LOOK = 2.5, 1.0, 2.5
 _TRUNK, _EDGE = (11, 12, 23, 24), 0.03
 """Shoulders and hips, and how near to an edge their middle may be, in widths of the picture."""
 _LEAST_INSIDE = 5
@@ -113,9 +113,15 @@ def after_frame(log_odds: float, of_frame: float) -> float:
     return min(log_odds + _SHARE_OF_FRAME * of_frame, _MOST)
 
 
-def after_second_look(log_odds: float, score: float) -> float:
-    """Log-odds of a track after the detector was asked again and gave `score`, 0 where no detection lies on it."""
-    look = min(max(_logit(score), -_MOST_OF_LOOK), _MOST_OF_LOOK)
+def after_second_look(log_odds: float, score: float, *, is_close: bool = False) -> float:
+    """Log-odds of a track after the detector was asked again.
+
+    Args:
+        score: 0 where no detection lies on the track.
+        is_close: the detector was shown just this part of the picture, in which it hardly misses anybody.
+    """
+    most = _MOST_OF_CLOSE_LOOK if is_close else _MOST_OF_LOOK
+    look = min(max(_logit(score), -most), most)
     return min(log_odds + _SHARE_OF_FRAME * look, _MOST)
 
 

@@ -157,20 +157,20 @@ def test_a_lost_person_is_searched_at_once_and_keeps_the_identity() -> None:
 
 
 def test_after_a_loss_the_nearest_wins_over_the_largest() -> None:
-    tracker, detector, _ = _tracker([(100, 200, 50)], 0.9, 0.1, 0.9)
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9, 0.1, 0.9)
     tracker.update(_frame(0.0))
-    detector.people = [(330, 200, 70), (110, 205, 50)]
+    detector.people = [(330, 200, 70), (110, 205, 60)]
     (person,) = tracker.update(_frame(0.1))
     assert person.track_id == 0
     assert person.bbox_xyxy[0] == pytest.approx(110, abs=0.01)
 
 
 def test_a_bystander_must_wait_and_then_gets_another_identity() -> None:
-    tracker, detector, _ = _tracker([(60, 200, 50)], 0.9, 0.1, 0.9)
+    tracker, detector, _ = _tracker([(60, 200, 60)], 0.9, 0.1, 0.9)
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     image[:, :200], image[:, 200:] = (200, 40, 40), (30, 30, 220)
     tracker.update(_frame(0.0, image))
-    detector.people = [(340, 200, 50)]
+    detector.people = [(340, 200, 60)]
     assert tracker.update(_frame(0.1, image)) == ()
     assert tracker.update(_frame(0.4, image)) == ()
     (person,) = tracker.update(_frame(0.6, image))
@@ -181,7 +181,7 @@ def test_a_bystander_must_wait_and_then_gets_another_identity() -> None:
 def test_a_person_back_after_seconds_keeps_the_identity_but_not_the_time(
     gap_s: float, track_id: int
 ) -> None:
-    tracker, detector, _ = _tracker([(100, 200, 50)], 0.9, 0.1, 0.9)
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9, 0.1, 0.9)
     tracker.update(_frame(0.0))
     detector.people = []
     assert tracker.update(_frame(0.2)) == ()
@@ -234,14 +234,14 @@ def test_a_frame_that_shows_no_body_is_looked_at_once_more(monkeypatch) -> None:
 
 
 def test_time_that_goes_back_starts_a_new_track() -> None:
-    tracker, detector, _ = _tracker([(100, 200, 50)], 0.9)
+    tracker, detector, _ = _tracker([(100, 200, 60)], 0.9)
     tracker.update(_frame(9.0))
     (person,) = tracker.update(_frame(0.0))
     assert (person.track_id, person.dt_s, detector.calls) == (1, 0.0, 2)
 
 
 def test_reset_never_reuses_an_identity() -> None:
-    tracker, _, _ = _tracker([(100, 200, 50)], 0.9)
+    tracker, _, _ = _tracker([(100, 200, 60)], 0.9)
     tracker.update(_frame(0.0))
     tracker.reset()
     assert tracker.update(_frame(0.1))[0].track_id == 1
