@@ -1,8 +1,12 @@
 """Covers the measure of sliding feet on bodies whose sliding is known."""
 
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 
+from benchmarks import foot_skate
 from benchmarks.foot_skate import ClipTracks, Track, figures, main, plot
 
 
@@ -37,6 +41,28 @@ def test_it_draws(tracks, tmp_path):
     pytest.importorskip("matplotlib")
     plot(tmp_path / "p.png", [tracks])
     assert (tmp_path / "p.png").stat().st_size > 1000
+
+
+def test_a_clip_in_which_nobody_is_found_is_left_out_and_said(
+    tracks, tmp_path, monkeypatch, capsys
+):
+    clips = []
+    monkeypatch.setattr(foot_skate, "find_clips", lambda _: clips)
+    monkeypatch.setattr(foot_skate, "build_pipeline", MagicMock())
+    monkeypatch.setattr(foot_skate, "_Poser", MagicMock())
+    run_clip = foot_skate.run_clip
+    monkeypatch.setattr(
+        foot_skate, "run_clip", lambda clip, built: clip.tracks or run_clip(clip, built)
+    )
+    truth = SimpleNamespace(first_frame=0, num_frames=9)
+    empty = {"tracks": None, "truth": truth, "open_frames": lambda: (_ for _ in ())}
+    clips.append(SimpleNamespace(name="nobody", **empty))
+    assert main([str(tmp_path)]) == 2
+    clips.append(SimpleNamespace(tracks=tracks))
+    assert main([str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "slide by 15.0 mm/s" in out
+    assert err.count("left out: nobody: found in 0 of 9 frames") == 2
 
 
 def test_a_folder_without_clips_is_one_line(tmp_path, capsys):
