@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 _MOST_BYTES = 64 << 20
 """Of an index (`moov`): an hour at 60 frames/s has 2 MB."""
@@ -27,17 +27,35 @@ class VideoTrack:
     """Whether its display matrix mirrors, besides any turn."""
 
 
+class Readable(Protocol):
+    """What the index is looked for in."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; fewer at the end."""
+
+    def seek(self, way: int, whence: int, /) -> object:
+        """Goes on by so many bytes (`whence` 1)."""
+
+
 def read_track(path: Path) -> VideoTrack:
     """The first video track of a file; all defaults where it is no MP4 or MOV, or a damaged one."""
     try:
         with path.open("rb") as file:
-            index = _index(file)
+            return track_in(file)
+    except OSError:
+        return VideoTrack()
+
+
+def track_in(film: Readable) -> VideoTrack:
+    """The first video track of a film that is read from its beginning; see `read_track`."""
+    try:
+        index = _index(film)
         return VideoTrack() if index is None else _track(index)
     except Exception:  # noqa: BLE001 - damaged: FFmpeg says what is wrong
         return VideoTrack()
 
 
-def _index(file: BinaryIO) -> bytes | None:
+def _index(file: Readable) -> bytes | None:
     while len(head := file.read(8)) == 8:
         size, kind = struct.unpack(">I4s", head)
         used = 8

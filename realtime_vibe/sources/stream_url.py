@@ -4,14 +4,16 @@ import base64
 import ipaddress
 import logging
 import os
+import re
 import ssl
 import threading
 import urllib.error
 import urllib.request
 from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import PurePosixPath
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 import cv2
 
@@ -20,6 +22,7 @@ from realtime_vibe.sources.base import ChosenSource, FrameSource
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
+from realtime_vibe.sources.mp4_track import VideoTrack, track_in
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
@@ -31,7 +34,10 @@ RECORDING_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", "
 OPEN_TIMEOUT_MS = 3000
 READ_TIMEOUT_MS = 2000
 ANSWER_S = 3.0
+_HEAD_BYTES = 1 << 16
+"""Read at once: the first boxes of a film, and often its index."""
 PLAY_LIST_END = b"#EXT-X-ENDLIST"
+FIRST_VARIANT = re.compile(rb"#EXT-X-STREAM-INF[^\n]*\n(?:#[^\n]*\n|\s)*([^#\s]+)")
 MOST_OF_A_PLAY_LIST = 1 << 20
 STATUS_HELP = {
     401: "it asks for a name and a password: write http://NAME:PASSWORD@HOST/..",
@@ -129,9 +135,14 @@ def _open_capture(url: str, name: str, stop: threading.Event, *, is_recorded: bo
         raise SourceError(f"{name}: closed while it was being opened")
     # FFmpeg's own time-outs bound the call.
     capture = open_stream(url, name)
-    reopen = partial(open_stream, url, name) if is_recorded else None
+    if not is_recorded:
+        with file_boundary(name, SourceError):
+            return FilmCapture(capture, is_recorded=False)
+    is_web = url.lower().startswith("http")
+    track = track_in(_WebFile(url)) if is_web else VideoTrack()
     with file_boundary(name, SourceError):
-        return FilmCapture(capture, is_recorded=is_recorded, reopen=reopen)
+        reopen = partial(open_stream, url, name)
+        return FilmCapture(capture, is_recorded=True, reopen=reopen, track=track)
 
 
 def open_stream(url: str, name: str) -> Capture:
@@ -166,21 +177,14 @@ def is_film_there(url: str, name: str) -> bool:
     Raises:
         SourceError: nothing answers, the server refuses, or what it has is a web page or a still picture.
     """
-    parts = urlsplit(url)
-    bypass_proxy(parts.hostname or "")
-    request = urllib.request.Request(_bare(parts))
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
-    # FFmpeg checks no certificates either: those of cameras are signed by nobody.
-    tls = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    bypass_proxy(urlsplit(url).hostname or "")
     try:
-        with urllib.request.build_opener(tls).open(request, timeout=ANSWER_S) as answer:
+        with _ask(url) as answer:
             _check_content(answer.headers, name)
-            return _ends(answer)
+            return _ends(answer, url)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 401 and parts.username is not None:
+        if error.code == 401 and "@" in urlsplit(url).netloc:
             return False  # another kind of log-in, which FFmpeg knows
         raise SourceError(f"{name}: {_status(error)}{by_proxy(url)}") from None
     except (OSError, HTTPException) as error:
@@ -190,6 +194,44 @@ def is_film_there(url: str, name: str) -> bool:
             f"{name}: no video stream answers there within {ANSWER_S:.0f} s{by_proxy(url)}; "
             "check the address, and that the camera or server is on and reachable"
         ) from None
+
+
+def _ask(url: str, start: int = 0) -> HTTPResponse:
+    """What an HTTP server answers, from a byte on; the caller closes it."""
+    parts = urlsplit(url)
+    request = urllib.request.Request(_bare(parts))
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
+    # FFmpeg checks no certificates either: those of cameras are signed by nobody.
+    tls = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    answer: HTTPResponse = urllib.request.build_opener(tls).open(request, timeout=ANSWER_S)
+    return answer
+
+
+class _WebFile:
+    """A film on an HTTP server, read as a file is, by one request for each place."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._at = 0
+        self._next = b""
+
+    def read(self, size: int, /) -> bytes:
+        if len(self._next) < size:
+            with _ask(self._url, self._at) as answer:
+                if self._at and answer.status != HTTPStatus.PARTIAL_CONTENT:
+                    return b""
+                self._next = answer.read(max(size, _HEAD_BYTES))
+        data, self._next = self._next[:size], self._next[size:]
+        self._at += len(data)
+        return data
+
+    def seek(self, way: int, _whence: int, /) -> None:
+        self._at += way
+        self._next = self._next[way:]
 
 
 def bypass_proxy(host: str) -> None:
@@ -226,10 +268,17 @@ def _check_content(headers: HTTPMessage, name: str) -> None:
         )
 
 
-def _ends(answer: HTTPResponse) -> bool:
+def _ends(answer: HTTPResponse, url: str) -> bool:
     kind = answer.headers.get_content_type()
     if kind.endswith("mpegurl"):
-        return PLAY_LIST_END in answer.read(MOST_OF_A_PLAY_LIST)
+        play_list = answer.read(MOST_OF_A_PLAY_LIST)
+        if first := FIRST_VARIANT.search(play_list):  # a list of lists, of which each says it
+            variant = urljoin(url, first[1].decode(errors="replace"))
+            if urlsplit(variant).scheme not in {"http", "https"}:
+                return False
+            with _ask(variant) as answer_of_variant:
+                play_list = answer_of_variant.read(MOST_OF_A_PLAY_LIST)
+        return PLAY_LIST_END in play_list
     is_film = kind.startswith("video/") or kind == "application/octet-stream"
     return is_film and "Content-Length" in answer.headers
 

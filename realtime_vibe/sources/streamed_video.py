@@ -68,7 +68,11 @@ class StreamedVideo(OpenedByWith):
         try:
             first = self._session.take(medium.open_limit_s)
         except SlotClosed:
-            first = None
+            self.close()
+            raise SourceError(
+                f"{medium.name}: it ended before its first frame: damaged, or an MP4 whose index comes last and "
+                "cannot be reached; give a whole file, or one made with ffmpeg -movflags faststart"
+            ) from None
         except BaseException:  # Ctrl-C included: leave no thread behind
             self.close()
             raise

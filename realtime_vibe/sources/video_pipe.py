@@ -1,5 +1,6 @@
 """Video that another program writes into a named pipe."""
 
+import io
 import logging
 import os
 import queue
@@ -13,6 +14,7 @@ import cv2
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
 from realtime_vibe.sources.film_opening import open_contained
+from realtime_vibe.sources.mp4_track import track_in
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
@@ -26,6 +28,7 @@ JOIN_S = 1.5
 _FORMATS = "MKV, MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
 CHUNK_BYTES = 1 << 16
 MOST_CHUNKS = 1024
+HEAD_BYTES = 1 << 20
 
 
 def is_pipe(path: Path) -> bool:
@@ -92,7 +95,10 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
         copy.close()
     with file_boundary(path, SourceError):
         return FilmCapture(
-            capture, is_recorded=True, packets=lambda: open_contained(f"pipe:{copy.drain}")
+            capture,
+            is_recorded=True,
+            packets=lambda: open_contained(f"pipe:{copy.drain}"),
+            track=track_in(io.BytesIO(copy.head)),
         )
 
 
@@ -105,11 +111,15 @@ class _PipeCopy:
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._is_over = False
         self._is_closed = False
+        self.head = b""
+        """The first bytes: of an MP4 that can be piped the index comes first."""
         self._worker = Worker("copy of a pipe", self._write, lambda _: None)
         self._worker.start()
 
     def put(self, chunk: bytes) -> None:
         """Hands on some bytes; none at all are the end."""
+        if len(self.head) < HEAD_BYTES:
+            self.head += chunk
         if self._chunks.qsize() > MOST_CHUNKS:  # nobody reads it
             self._is_over = True
         if not self._is_over:

@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -54,6 +55,13 @@ def number_of(picture: np.ndarray) -> int | None:
     """The number in the code of a picture."""
     found = find(picture)
     return None if found is None else found.number
+
+
+def mirrored(film: bytes) -> bytes:
+    """An MP4 of one unturned track, with a display matrix that exchanges left and right."""
+    matrix = film.index(b"tkhd") + 44
+    assert film[matrix : matrix + 4] == struct.pack(">i", 1 << 16)
+    return film[:matrix] + struct.pack(">i", -1 << 16) + film[matrix + 4 :]
 
 
 @pytest.fixture(scope="session")

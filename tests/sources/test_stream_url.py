@@ -14,7 +14,7 @@ import pytest
 
 from realtime_vibe.errors import RealtimeVibeError, SourceError, without_secrets
 from realtime_vibe.sources.stream_url import is_near, stream_source
-from tests.sources.conftest import number_of
+from tests.sources.conftest import mirrored, number_of
 
 NewServer = Callable[..., Any]
 
@@ -151,6 +151,12 @@ def file_server(demo_clip: Path, tmp_path: Path) -> Iterator[str]:
     data = demo_clip.read_bytes()
     (tmp_path / "whole.mp4").write_bytes(data)
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    index = data.index(b"moov") - 4
+    length = int.from_bytes(data[index : index + 4])
+    (tmp_path / "late.mp4").write_bytes(
+        data[:index] + data[index + length :] + data[index : index + length]
+    )
+    (tmp_path / "mirrored.mp4").write_bytes(mirrored(data))
     with _serving(partial(Quiet, directory=str(tmp_path))) as address:
         yield f"http://{address}"
 
@@ -162,6 +168,9 @@ def test_recording_on_a_server_is_played_once(
         frames = list(iter(lambda: source.read(stop), None))
         assert source.status == "end of stream"
         assert source.info.frame_count == 94
+    with stream_source(f"{file_server}/mirrored.mp4") as source:
+        other_way = source.read(stop).image_bgr[:, ::-1].astype(int)
+    assert np.abs(other_way - frames[0].image_bgr).mean() < 3
     assert [frame.index for frame in frames] == list(range(94))
     np.testing.assert_allclose([f.captured_at_s for f in frames], np.arange(94) / 30, atol=2e-3)
     assert not caplog.records
@@ -170,6 +179,8 @@ def test_recording_on_a_server_is_played_once(
     assert f"{count} of 94 frames" in caplog.text
     with pytest.raises(SourceError, match="404"):
         stream_source(f"{file_server}/absent.mp4").open()
+    with pytest.raises(SourceError, match="ended before its first frame"):
+        stream_source(f"{file_server}/late.mp4").open()
 
 
 def test_what_a_server_says_to_have_an_end_is_a_film(
@@ -179,7 +190,9 @@ def test_what_a_server_says_to_have_an_end_is_a_film(
     clip.with_name("film").write_bytes(clip.read_bytes())
     play_list = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.43,\na.ts\n#EXT-X-ENDLIST\n"
     clip.with_name("list.m3u8").write_text(play_list)
-    for name in ("film", "list.m3u8"):
+    variants = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=9,RESOLUTION=64x48\nlist.m3u8\n"
+    clip.with_name("variants.m3u8").write_text(variants)
+    for name in ("film", "list.m3u8", "variants.m3u8"):
         with stream_source(f"{file_server}/{name}") as source:
             assert not source.info.is_live
             assert sum(1 for _ in iter(lambda: source.read(stop), None)) >= 12

@@ -12,7 +12,7 @@ import pytest
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.video_pipe import is_pipe, pipe_source
-from tests.sources.conftest import number_of
+from tests.sources.conftest import mirrored, number_of
 from tests.sources.silent_reads import close_while_read
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
@@ -78,6 +78,13 @@ def test_streamable_containers(
         assert len(frames) == 94
         times = [frame.captured_at_s - frames[0].captured_at_s for frame in frames]
         np.testing.assert_allclose(times, np.arange(94) / 30, atol=3e-3)
+    data = mirrored(demo_clip.read_bytes())  # whose index comes first
+    writer = write_in_thread(fifo, lambda handle: write_fully(handle, data))
+    with pipe_source(fifo) as source:
+        others = list(iter(lambda: source.read(stop), None))
+    writer.join(5)
+    other_way = others[0].image_bgr[:, ::-1].astype(int)
+    assert np.abs(other_way - frames[0].image_bgr).mean() < 3
 
 
 def test_early_close_frees_the_writer(
