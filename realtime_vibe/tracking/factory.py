@@ -17,6 +17,7 @@ from realtime_vibe.tracking.choices import (
     TRACKERS,
     TrackerChoice,
 )
+from realtime_vibe.tracking.outlier_gate import OutlierGate
 from realtime_vibe.tracking.side_keeper import SideKeeper
 from realtime_vibe.tracking.yolov3_detector import YoloV3Detector
 
@@ -60,7 +61,7 @@ def make_tracker(
         case "mediapipe":
             from realtime_vibe.tracking.mediapipe_tracker import MediaPipeTracker
 
-            return SideKeeper(MediaPipeTracker(model=choice.tracker_model))
+            return OutlierGate(SideKeeper(MediaPipeTracker(model=choice.tracker_model)))
         case "boxes":
             return BoxTracker(
                 open_detector(choice.detector, choice.backend, blazepose_folder, used=used),
@@ -79,8 +80,8 @@ def make_blazepose_tracker(
     *,
     num_threads: int = 2,
     used: dict[str, str] | None = None,
-) -> SideKeeper:
-    """Builds the tracker that follows landmarks and keeps their sides.
+) -> OutlierGate:
+    """Builds the tracker that follows landmarks, keeps their sides and rejects jumps.
 
     Args:
         blazepose_folder: see `make_tracker`.
@@ -101,11 +102,10 @@ def make_blazepose_tracker(
     except Exception:
         detector.close()
         raise
-    return SideKeeper(
-        BlazePoseTracker(
-            detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
-        )
+    tracker = BlazePoseTracker(
+        detector, landmarks, max_people=choice.max_people, detect_every=choice.detect_every
     )
+    return OutlierGate(SideKeeper(tracker))
 
 
 def open_detector(

@@ -24,6 +24,7 @@ from realtime_vibe.tracking.factory import (
     make_tracker,
     open_detector,
 )
+from realtime_vibe.tracking.outlier_gate import OutlierGate
 from realtime_vibe.tracking.side_keeper import SideKeeper
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
@@ -37,8 +38,10 @@ def engine(tmp_path: Path) -> Path:
 
 
 def _kind(made: PersonTracker) -> type:
-    """Of what follows people, apart from what keeps their sides."""
-    return type(made.tracker if isinstance(made, SideKeeper) else made)
+    """Of what follows people, apart from what mends their landmarks."""
+    while isinstance(made, (SideKeeper, OutlierGate)):
+        made = made.tracker
+    return type(made)
 
 
 def _edit(engine: Path, **changes: Any) -> None:
