@@ -23,8 +23,8 @@ from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 Array = NDArray[np.float64]
 
-_FAR_FROM_USUAL = 4.0
-"""No body is so many times as large or as small as the usual one."""
+_SMALLEST, _LARGEST = 0.55, 1.5
+"""Of the usual body, of 1.7 m: from a child of 0.95 m to more than anybody is tall."""
 _MOST_STRETCHED = 0.5
 """How far a bone may be from its rest length while it follows the live shape, as a share of the longest bone."""
 _DIGITS = 1e-5
@@ -111,7 +111,7 @@ def _metre(rest: Array) -> float:
     length = np.linalg.norm(rest, axis=-1).sum()
     usual_m = np.linalg.norm(bone_offsets(REST_JOINTS_M)[1:], axis=-1).sum()
     for units in BVH_UNITS.values():
-        if 1 / _FAR_FROM_USUAL < length / units / usual_m < _FAR_FROM_USUAL:
+        if _SMALLEST < length / units / usual_m < _LARGEST:
             return units
     raise ValueError(
         f"its bones add up to {length:.3g}, expected about {usual_m:.1f} (metres) or {100 * usual_m:.0f} "

@@ -56,7 +56,8 @@ def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody, *, overwrite: b
             folder is gone.
     """
     check_glb_library()
-    scene = _Scene(track, skin)
+    # What cannot be UTF-8 is no JSON either.
+    scene = _Scene(track, skin, path.stem.encode("utf-8", "replace").decode())
     text = scene.gltf.gltf_to_json(separators=(",", ":"), indent=None).encode()
     text += b" " * (-len(text) % 4)
     start = _HEADER.size + _CHUNK.size + len(text) + _CHUNK.size
@@ -91,10 +92,12 @@ def influences(weights: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
 class _Scene:
     """The glTF document of a track, and where each part of its binary chunk lies."""
 
-    def __init__(self, track: MotionTrack, skin: SkinnedBody) -> None:
+    def __init__(self, track: MotionTrack, skin: SkinnedBody, name: str) -> None:
         import pygltflib
 
         self._track = track
+        self._name = name
+        """Of skeleton, body and animation, which programs list beside those of other takes."""
         self.length = 0
         """Bytes of the binary chunk."""
         self.still: list[tuple[int, bytes]] = []
@@ -117,7 +120,7 @@ class _Scene:
             children = [child for child, parent in enumerate(PARENTS) if parent == joint]
             node = pygltflib.Node(name=name, translation=offsets[joint].tolist(), children=children)
             self.gltf.nodes.append(node)
-        self.gltf.nodes.append(pygltflib.Node(name="body", mesh=0, skin=0))
+        self.gltf.nodes.append(pygltflib.Node(name=f"{self._name} body", mesh=0, skin=0))
         self.gltf.scenes.append(pygltflib.Scene(nodes=[0, len(SMPL_JOINT_NAMES)]))
         self.gltf.scene = 0
         self.gltf.meshes.append(self._mesh(skin))
@@ -185,7 +188,7 @@ class _Scene:
         )
         indices = self._add(faces, "SCALAR", _UNSIGNED_INT, target=_ELEMENT_ARRAY_BUFFER)
         primitive = pygltflib.Primitive(attributes=attributes, indices=indices, material=0)
-        return pygltflib.Mesh(name="body", primitives=[primitive])
+        return pygltflib.Mesh(name=f"{self._name} body", primitives=[primitive])
 
     def _skin(self) -> Any:
         import pygltflib
@@ -194,7 +197,7 @@ class _Scene:
         inverse = np.tile(np.eye(4, dtype=np.float32), (len(rest_joints), 1, 1))
         inverse[:, 3, :3] = -rest_joints  # glTF stores columns one after the other
         return pygltflib.Skin(
-            name="skeleton",
+            name=self._name,
             skeleton=0,
             joints=list(range(len(rest_joints))),
             inverseBindMatrices=self._add(inverse.reshape(-1, 16), "MAT4", _FLOAT),
@@ -203,7 +206,7 @@ class _Scene:
     def _animation(self) -> Any:
         import pygltflib
 
-        animation = pygltflib.Animation(name="take")
+        animation = pygltflib.Animation(name=self._name)
         seconds = strictly_rising(self._track.times_s)
         times = self._add(seconds[:, None], "SCALAR", _FLOAT)
 

@@ -196,8 +196,7 @@ def test_what_cannot_be_taken_back_is_refused_with_what_to_set(
             {"axes": Rotation.from_euler("y", 45, degrees=True).as_matrix()},
             "rest pose as it was imported",
         ),
-        ({"scale": 7.0}, "Scale 1"),
-        ({"scale": 0.01}, "Scale 1"),
+        *(({"scale": scale}, "Scale 1") for scale in (0.01, 0.5, 2.0, 7.0, 39.37, 200.0)),
     ]:
         with subtests.test(changes=changes, advice=advice):
             written.write_text(_through_blender(imported, **changes))  # type: ignore[arg-type]

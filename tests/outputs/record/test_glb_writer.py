@@ -93,6 +93,9 @@ def test_joints_and_vertices_are_those_of_the_live_body(written) -> None:
 def test_time_and_mesh_are_sound(written) -> None:
     gltf, _ = written
     (animation,) = gltf.animations
+    # Programs list them beside those of other takes.
+    assert (animation.name, gltf.skins[0].name) == ("körper", "körper")
+    assert gltf.nodes[24].name == gltf.meshes[0].name == "körper body"
     times = _array(gltf, animation.samplers[0].input)[:, 0]
     np.testing.assert_allclose(times, TIMES_S, atol=1e-6)
     assert len(animation.channels) == 25
