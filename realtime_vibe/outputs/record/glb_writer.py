@@ -116,9 +116,11 @@ class _Scene:
             ],
         )
         offsets = bone_offsets(track.rest_joints)
-        for joint, name in enumerate(SMPL_JOINT_NAMES):
+        for joint, joint_name in enumerate(SMPL_JOINT_NAMES):
             children = [child for child, parent in enumerate(PARENTS) if parent == joint]
-            node = pygltflib.Node(name=name, translation=offsets[joint].tolist(), children=children)
+            node = pygltflib.Node(
+                name=joint_name, translation=offsets[joint].tolist(), children=children
+            )
             self.gltf.nodes.append(node)
         self.gltf.nodes.append(pygltflib.Node(name=f"{self._name} body", mesh=0, skin=0))
         self.gltf.scenes.append(pygltflib.Scene(nodes=[0, len(SMPL_JOINT_NAMES)]))
