@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
@@ -175,27 +175,25 @@ def _opened(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iter
         with _take_of_npz(source, settings, with_mesh=with_mesh) as take:
             yield take
     elif suffix == ".bvh":
-        yield _take_of_bvh(source, settings)
+        with _take_of_bvh(source, settings) as take:
+            yield take
     else:
         raise MotionFileError(f"{source}: cannot be read: expected .npz, .bvh or {_PART}")
 
 
-def _take_of_bvh(source: Path, settings: ConvertSettings) -> Take:
+@contextmanager
+def _take_of_bvh(source: Path, settings: ConvertSettings) -> Iterator[Take]:
     motion = read_bvh(source)
     skin = _default_skin(settings)
     rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
     logger.info("a .bvh file has no body shape: betas are zero")
-    rows = TakeRows.of(rows_of_bvh(motion, rest_pelvis))
-    return Take(rows=rows, facts=_facts(settings), skin=skin)
+    with _spooled(source, _facts(settings), rows_of_bvh(motion, rest_pelvis)) as rows:
+        yield Take(rows=rows, facts=_facts(settings), skin=skin)
 
 
 @contextmanager
 def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iterator[Take]:
-    """The rows go through a spool, so that hours need no more memory than minutes."""
     with ExitStack() as opened:
-        with _temporary_files():
-            folder = TemporaryDirectory(prefix="realtime-vibe-")
-        opened.callback(folder.cleanup)
         with open_npz(source, MotionFileError, "expected an .npz of motion") as archive:
             motion = NpzMotion(archive)
             names = names_of_keypoints(motion.facts) if motion.is_ours else ()
@@ -203,15 +201,31 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
             facts = replace(_facts(settings), gender=gender, keypoint_names=names)
             needs_skin = with_mesh or not motion.is_ours
             skin = _default_skin(settings) if needs_skin else None
+            blocks = _rows_of_npz(source, motion, skin, settings)
+            rows = opened.enter_context(_spooled(source, facts, blocks))
+        yield Take(rows=rows, facts=facts, skin=skin)
+
+
+@contextmanager
+def _spooled(source: Path, facts: SpoolFacts, blocks: Iterable[Rows]) -> Iterator[TakeRows]:
+    """Rows in a file of their own, so that hours need no more memory than minutes."""
+    with ExitStack() as opened:
+        with _temporary_files():
+            folder = TemporaryDirectory(prefix="realtime-vibe-")
+            opened.callback(folder.cleanup)
+            writer = SpoolWriter(Path(folder.name) / f"rows{_PART}", facts)
+        opened.callback(writer.close)
+        if sys.platform != "win32":
+            folder.cleanup()  # the open file goes with the process, also where that is killed
+        for rows in blocks:
             with _temporary_files():
-                writer = SpoolWriter(Path(folder.name) / f"rows{_PART}", facts)
-            opened.callback(writer.close)
-            if sys.platform != "win32":
-                folder.cleanup()  # the open file goes with the process, also where that is killed
-            for rows in _rows_of_npz(source, motion, skin, settings):
-                with _temporary_files():
-                    writer.append(rows)
-        yield Take(rows=spool_of(writer).rows, facts=facts, skin=skin)
+                writer.append(rows)
+        spool = spool_of(writer)
+        if spool.num_damaged:
+            raise MotionFileError(
+                f"{source}: {spool.num_damaged} rows are of places that nobody can be at"
+            )
+        yield spool.rows
 
 
 @contextmanager

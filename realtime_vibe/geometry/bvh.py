@@ -5,7 +5,10 @@ unit, the world is what the file's author made it (most often y up).
 """
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+import re
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +26,9 @@ _FREE_JOINTS = 10_000
 _SHORTEST_S, _LONGEST_S = 1e-5, 1e3
 """Of a frame."""
 
+_RATE = re.compile(r"\s*Frames\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)\s")
+_RATE_LINES = 4
+"""What `_RATE` may be spread over."""
 _AXES = "XYZ"
 _CHANNELS = frozenset(f"{axis}{kind}" for axis in _AXES for kind in ("position", "rotation"))
 
@@ -54,6 +60,29 @@ class BvhFile:
     def index(self, name: str) -> int:
         """Position of a joint by its name."""
         return [joint.name for joint in self.joints].index(name)
+
+    def only(self, wanted: Iterable[int]) -> "BvhFile":
+        """The same file with the joints of some numbers and those that carry them, in their order."""
+        kept: set[int] = set()
+        for each in wanted:
+            number = each
+            while number >= 0 and number not in kept:
+                kept.add(number)
+                number = self.joints[number].parent
+        if len(kept) == len(self.joints):
+            return self
+        place = {number: new for new, number in enumerate(sorted(kept))} | {-1: -1}
+        joints: list[BvhJoint] = []
+        columns: list[int] = []
+        start = 0
+        for number, joint in enumerate(self.joints):
+            if number in kept:
+                joints.append(replace(joint, parent=place[joint.parent]))
+                columns += range(start, start + len(joint.channels))
+            start += len(joint.channels)
+        return replace(
+            self, joints=tuple(joints), frames=self.frames[:, np.array(columns, np.intp)]
+        )
 
     def local_rotations(self) -> Array:
         """(N, K, 3, 3) from each joint's own axes to its parent's; identity where nothing is turned."""
@@ -100,32 +129,36 @@ class BvhFile:
             start += len(joint.channels)
 
 
-def parse_bvh(text: str) -> BvhFile:
-    """Reads the text of a BVH file.
+def parse_bvh(source: str | Iterable[str]) -> BvhFile:
+    """Reads a BVH file.
+
+    Args:
+        source: its text, or its lines, which are never in memory together.
 
     Raises:
         ValueError: it is no BVH, or cut off; says in which line or how many numbers.
     """
-    lines = text.splitlines()
-    parser = _Hierarchy(lines)
+    parser = _Hierarchy(source.splitlines(keepends=True) if isinstance(source, str) else source)
     joints = parser.joints()
     num_channels = sum(len(joint.channels) for joint in joints)
-    frames, frame_time_s = _motion(lines[parser.position :], num_channels)
-    if len(frames) * len(joints) > len(text) + _FREE_JOINTS:
+    frames, frame_time_s = _motion(parser.lines, num_channels)
+    if len(frames) * len(joints) > parser.num_read + _FREE_JOINTS:
         # They would be unpacked to rotations: a small file to gigabytes.
         raise ValueError(f"{len(joints)} joints of which most never move, in {len(frames)} frames")
     return BvhFile(joints=joints, frames=frames, frame_time_s=frame_time_s)
 
 
 class _Hierarchy:
-    """Reads the tree; afterwards `position` is the first line after it."""
+    """Reads the tree; afterwards `lines` go on with what follows it."""
 
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.num_read = 0
+        """Characters so far."""
+        self.lines = self._counted(lines)
         self._joints: list[BvhJoint] = []
         self._open: list[int] = []
         """Joints whose braces are open; -1 for an end site."""
-        self.position = 0
+        self._position = 0
 
     def joints(self) -> tuple[BvhJoint, ...]:
         words = self._next()
@@ -143,12 +176,16 @@ class _Hierarchy:
         return tuple(self._joints)
 
     def _next(self) -> list[str]:
-        while self.position < len(self._lines):
-            words = self._lines[self.position].split()
-            self.position += 1
-            if words:
+        for line in self.lines:
+            if words := line.split():
                 return words
         raise ValueError("ends before MOTION: the file is cut off, or no BVH file")
+
+    def _counted(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self._position += 1
+            self.num_read += len(line)
+            yield line
 
     def _take(self, words: list[str]) -> None:
         match words:
@@ -202,30 +239,34 @@ class _Hierarchy:
         raise self._error(f"'{word}' is no number of a bone")
 
     def _error(self, message: str) -> ValueError:
-        return ValueError(f"line {self.position}: {message}")
+        return ValueError(f"line {self._position}: {message}")
 
 
-def _motion(lines: list[str], num_channels: int) -> tuple[Array, float]:
+def _motion(lines: Iterator[str], num_channels: int) -> tuple[Array, float]:
     """The rows and the frame time [s] after the line MOTION."""
-    words = [word for line in lines for word in line.split()]
-    match words:
-        case ["Frames:", count, "Frame", "Time:", time, *numbers]:
-            pass
-        case _:
-            raise ValueError(
-                f"'{' '.join(words[:4])[:40]}' after MOTION, expected 'Frames: N' and 'Frame Time: s'"
-            )
+    head, found = "", None
+    filled = (line for line in lines if line.strip())
+    for line, _ in zip(filled, range(_RATE_LINES), strict=False):
+        head += f"{line.rstrip()} "
+        if found := _RATE.match(head):
+            break
+    if found is None:
+        said = " ".join(head.split()[:4])[:40]
+        raise ValueError(f"'{said}' after MOTION, expected 'Frames: N' and 'Frame Time: s'")
+    values = array("d")
     try:
-        num_frames, frame_time_s = int(count), float(time)
-        values = np.array(numbers, dtype=np.float64)
+        num_frames, frame_time_s = int(found[1]), float(found[2])
+        for line in itertools.chain([head[found.end() :]], lines):
+            values.extend(map(float, line.split()))
     except ValueError as error:
         raise ValueError(f"a word among the numbers of MOTION ({error})") from None
     if num_frames < 1 or len(values) != num_frames * num_channels:
         raise ValueError(
             f"{len(values)} numbers, expected {num_frames} frames of {num_channels}: the file is cut off"
         )
-    if not (_SHORTEST_S <= frame_time_s <= _LONGEST_S and are_sound(values)):
+    frames = np.asarray(values).reshape(num_frames, num_channels)
+    if not (_SHORTEST_S <= frame_time_s <= _LONGEST_S and all(map(are_sound, frames))):
         raise ValueError(
             f"a frame time of {frame_time_s}, or a value that is not finite or beyond {LARGEST:g}"
         )
-    return values.reshape(num_frames, num_channels), frame_time_s
+    return frames, frame_time_s

@@ -17,6 +17,7 @@ from realtime_vibe.errors import RealtimeVibeError, ShapeError, one_line
 
 _PATH_LENGTH = 1000
 _UNSIZED_BYTES = 1 << 20
+_LONGEST_LINE = 1 << 26
 
 _KINDS = (
     (stat.S_ISDIR, "it is a folder, no file"),
@@ -126,9 +127,7 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
-            raise ValueError(
-                f"it has {size / 1e6:,.0f} MB, expected at most {max_bytes / 1e6:,.0f}"
-            )
+            raise ValueError(_too_long(size, max_bytes))
         if size:
             return file.read(size)
         content = file.read(
@@ -137,6 +136,29 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
         if len(content) > _UNSIZED_BYTES:
             raise ValueError("it has no size and does not end")
         return content
+
+
+def text_lines(path: Path, max_bytes: int) -> Iterator[str]:
+    """The lines of a regular file of UTF-8, marked as such or not; characters that are none are replaced.
+
+    Raises:
+        OSError: as for `open_regular`.
+        ValueError: the file or a line is too long.
+    """
+    with open_regular(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > max_bytes:
+            raise ValueError(_too_long(size, max_bytes))
+        text = io.TextIOWrapper(file, "utf-8-sig", "replace")
+        left = max(size, _UNSIZED_BYTES)  # a file may grow, and some have no end
+        while left > 0 and (line := text.readline(_LONGEST_LINE)):
+            if len(line) == _LONGEST_LINE:
+                raise ValueError("it has a line without end")
+            left -= len(line)
+            yield line
+
+
+def _too_long(size: int, max_bytes: int) -> str:
+    return f"it has {size / 1e6:,.0f} MB, expected at most {max_bytes / 1e6:,.0f}"
 
 
 def _open_at_once(name: str, flags: int) -> int:

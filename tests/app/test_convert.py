@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
 from realtime_vibe.geometry.axes import R_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
+from realtime_vibe.outputs.record.motion_import import rows_of_bvh
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts, SpoolWriter, TakeOptions
 from realtime_vibe.outputs.record.spool_reader import open_spool
-from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, write_take
 from tests.outputs.record import posed_takes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +81,7 @@ def test_an_npz_becomes_what_the_run_would_have_written(
             assert len(made) == (1 if ending == ".npz" else 2)
             if ending == ".bvh":
                 for first, second in zip((live, tmp_path / "live.person2.bvh"), made, strict=True):
-                    one, two = read_bvh(first), read_bvh(second)
+                    one, two = posed_takes.all_of_bvh(first), posed_takes.all_of_bvh(second)
                     np.testing.assert_allclose(one.rotmats, two.rotmats, atol=1e-5)
                     np.testing.assert_allclose(one.offsets, two.offsets, atol=1e-5)
             elif ending == ".npz":
@@ -126,10 +128,41 @@ def test_a_bvh_goes_there_and_back(tmp_path: Path, recorded: Path) -> None:
     (npz,) = convert(first, tmp_path / "b.npz", PLAIN)
     options = TakeOptions(bvh_names="mixamo", bvh_unit="cm")
     (second,) = convert(npz, tmp_path / "c.bvh", ConvertSettings(options=options))
-    one, two = read_bvh(first), read_bvh(second)
+    one, two = posed_takes.all_of_bvh(first), posed_takes.all_of_bvh(second)
     np.testing.assert_allclose(one.pelvis, two.pelvis, atol=1e-5)
     np.testing.assert_allclose(one.rotmats[:, :22], two.rotmats[:, :22], atol=1e-4)
-    assert one.rate_hz == pytest.approx(two.rate_hz)
+    assert read_bvh(first).rate_hz == pytest.approx(read_bvh(second).rate_hz)
+
+
+def test_a_bvh_is_read_however_it_is_written_and_block_by_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    source, made = tmp_path / "o.bvh", tmp_path / "o.csv"
+    write_take(source, posed_takes.take(posed_takes.results(np.arange(50) / 30)))
+    text = source.read_text()
+    convert(source, made, PLAIN)
+    expected = made.read_bytes()
+    for name, content in {
+        "bom": text.encode("utf-8-sig"),
+        "carriage returns": text.replace("\n", "\r\n").encode(),
+        "no spaces": text.replace("Frames: ", "Frames:").replace("Time: ", "Time:").encode(),
+        "a name in Latin-1": text.replace("End Site", "End Sit\xe9").encode("latin-1"),
+    }.items():
+        with subtests.test(name=name):
+            source.write_bytes(content)
+            convert(source, made, ConvertSettings(overwrite=True))
+            assert made.read_bytes() == expected
+    frames = 20 * [text.partition("Frame Time: 0.033333333\n")[2]]
+    source.write_text(text.replace("Frames: 50", "Frames: 1000") + "".join(frames[1:]))
+    monkeypatch.setattr("realtime_vibe.outputs.record.row_blocks.BLOCK", 16)
+    tracemalloc.start()
+    rows = rows_of_bvh(read_bvh(source), np.zeros(3, np.float32))
+    assert sum(len(block) for block in rows) == 1000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (
+        peak < 4 * 1000 * 75 * 8
+    )  # the numbers and a few blocks; rows and rotations were 20 times as much
 
 
 def test_a_motion_of_elsewhere_moves_a_body_of_ours(
@@ -138,8 +171,8 @@ def test_a_motion_of_elsewhere_moves_a_body_of_ours(
     source = _amass(tmp_path / "amass.npz")
     (made,) = convert(source, tmp_path / "o.bvh", PLAIN)
     assert "--body" in caplog.text
-    motion = read_bvh(made)
-    assert motion.rate_hz == pytest.approx(120)
+    motion = posed_takes.all_of_bvh(made)
+    assert read_bvh(made).rate_hz == pytest.approx(120)
     poses = np.load(source)["poses"]
     local = rotmat_from_axis_angle(poses[:, 3:66].reshape(20, 21, 3))
     np.testing.assert_allclose(motion.rotmats[:, 1:22], local, atol=1e-5)
@@ -166,7 +199,7 @@ def test_a_named_body_has_the_recorded_shape(tmp_path: Path) -> None:
     rest = skin.rest_joints(np.load(source)["betas"][:10].astype(np.float32))
     for joint, parent in enumerate(PARENTS[1:], start=1):
         expected = rest[joint] - rest[parent]
-        np.testing.assert_allclose(read_bvh(made).offsets[joint], expected, atol=1e-5)
+        np.testing.assert_allclose(posed_takes.all_of_bvh(made).offsets[joint], expected, atol=1e-5)
     assert convert(source, tmp_path / "o.glb", settings)[0].stat().st_size > 500_000
 
 
@@ -232,6 +265,7 @@ def test_a_bvh_with_numbers_that_cannot_be_is_refused(
     values = last.split()
     texts = {
         "place": f"{head}\n{' '.join(['1e38', *values[1:]])}\n",
+        "place of nobody": f"{head}\n{' '.join(['5e5', *values[1:]])}\n",
         "turn": f"{head}\n{' '.join([*values[:-1], '1e300'])}\n",
         "offset": good.read_text().replace("OFFSET 0", "OFFSET nan", 1),
         "time": re.sub("Frame Time: .*", "Frame Time: 1e300", good.read_text()),
@@ -240,7 +274,7 @@ def test_a_bvh_with_numbers_that_cannot_be_is_refused(
         with subtests.test(name=name):
             (tmp_path / "bad.bvh").write_text(text)
             with pytest.raises(MotionFileError, match=r"bad\.bvh"):
-                read_bvh(tmp_path / "bad.bvh")
+                convert(tmp_path / "bad.bvh", tmp_path / "bad.npz", PLAIN)
 
 
 def test_the_gender_of_old_files_is_understood(tmp_path: Path) -> None:
@@ -274,7 +308,7 @@ def test_a_damaged_bvh_never_crashes(tmp_path: Path, recorded: Path) -> None:
         cut = int(rng.integers(len(text)))
         bad.write_text(text[:cut] + text[cut + int(rng.integers(1, 40)) :])
         with contextlib.suppress(MotionFileError):  # any other error is a failure
-            assert np.isfinite(read_bvh(bad).pelvis).all()
+            assert np.isfinite(posed_takes.all_of_bvh(bad).pelvis).all()
 
 
 def test_targets_are_checked_before_anything_is_read(tmp_path: Path, recorded: Path) -> None:

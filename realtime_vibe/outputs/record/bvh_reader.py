@@ -5,7 +5,7 @@ pose, and editors change that pose: Blender turns it to Z up, and whoever applie
 arms. The same angles then mean another motion, so the rest poses are compared. Legend: N frames, J = 24 joints.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +17,10 @@ from realtime_vibe.geometry.bvh import MAX_BVH_BYTES, BvhFile, parse_bvh
 from realtime_vibe.geometry.rotation import smallest_rotation
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, rest_joints
+from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
-from realtime_vibe.packets import NUM_SMPL_JOINTS, FloatArray
-from realtime_vibe.system.file_boundary import file_boundary, read_regular
+from realtime_vibe.packets import NUM_SMPL_JOINTS
+from realtime_vibe.system.file_boundary import file_boundary, text_lines
 
 Array = NDArray[np.float64]
 
@@ -43,17 +44,91 @@ _ADVICE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BvhMotion:
-    """What a BVH file says, in metres."""
+class Skeleton(NamedTuple):
+    """A motion and the skeleton it is of."""
 
-    rate_hz: float
-    rotmats: FloatArray
+    rotmats: Array
     """(N, 24, 3, 3) relative to the parent."""
-    offsets: FloatArray
-    """(24, 3) from each joint's parent to the joint, or (N, 24, 3) where they change; the root's is zero."""
-    pelvis: FloatArray
-    """(N, 3) where the root is."""
+    offsets: Array
+    """(24, 3), or (N, 24, 3) where they change, from each joint's parent; the root's is zero."""
+    pelvis: Array
+    """(N, 3)."""
+
+
+class BvhMotion:
+    """What a BVH file says, in metres; its frames are posed when they are asked for.
+
+    Args:
+        file: with SMPL's joints.
+
+    Raises:
+        ValueError: it lacks them, or rests or moves in a way that no motion of SMPL's can be made of.
+    """
+
+    def __init__(self, file: BvhFile) -> None:
+        numbers = {joint.name: number for number, joint in enumerate(file.joints)}
+        names = next((names for names in BVH_NAMES.values() if set(names) <= set(numbers)), None)
+        if names is None:
+            raise ValueError(f"it lacks SMPL's joints by the names of {', '.join(BVH_NAMES)}")
+        self._file = file.only(numbers[name] for name in names)
+        self._found = [self._file.index(name) for name in names]
+        self._above = self._file.only(self._found[:1])
+        joints = self._file.joints
+        for joint, number in enumerate(self._found[1:], start=1):
+            if joints[number].parent != self._found[PARENTS[joint]]:
+                raise ValueError(f"{names[joint]} hangs on another joint than SMPL's")
+        self._rest = _rest_offsets(self._file, names, self._found)
+        self._metre = _metre(self._rest)
+        self._is_steady = self._check_bones()
+        self.frames(slice(1))  # a rest pose that cannot be taken back is refused at once
+        self.rate_hz = 1.0 / file.frame_time_s
+        """Frames per second."""
+
+    def __len__(self) -> int:
+        return len(self._file.frames)
+
+    def frames(self, numbers: slice) -> Skeleton:
+        """The motion of some frames, relative to SMPL's rest pose."""
+        file, above = (
+            replace(part, frames=part.frames[numbers]) for part in (self._file, self._above)
+        )
+        rotmats = np.tile(np.eye(3), (len(file.frames), NUM_SMPL_JOINTS, 1, 1))
+        rotmats[:, : len(self._found)] = file.local_rotations()[:, self._found]
+        # Rigs put a root above the pelvis, and Blender does where anything stands beside it.
+        rotmats[:, 0] = above.world_rotations()[:, -1]
+        bones = self._bones(file)
+        skeleton = Skeleton(
+            rotmats=rotmats,
+            offsets=(bones[0] if self._is_steady else bones) / self._metre,
+            pelvis=above.world_positions()[:, -1] / self._metre,
+        )
+        return with_smpl_rest(skeleton, self._rest / self._metre)
+
+    def _bones(self, file: BvhFile) -> Array:
+        """(N, 24, 3): position channels replace the offsets."""
+        local = file.local_positions()[:, self._found]
+        bones = np.broadcast_to(self._rest, (len(local), *self._rest.shape)).copy()
+        bones[:, 1 : local.shape[1]] = local[:, 1:]
+        return bones
+
+    def _check_bones(self) -> bool:
+        """Whether bones keep their lengths and directions throughout."""
+        usual = np.linalg.norm(self._rest[1:], axis=-1)
+        least, most = self._rest, self._rest
+        for start in range(0, len(self), row_blocks.BLOCK):
+            frames = self._file.frames[start : start + row_blocks.BLOCK]
+            bones = self._bones(replace(self._file, frames=frames))
+            stretched = np.abs(np.linalg.norm(bones[:, 1:], axis=-1) - usual)
+            if not (stretched <= _MOST_STRETCHED * usual.max()).all():
+                raise ValueError(
+                    "the positions of its joints are not the offsets of its bones: in Blender, export with "
+                    "'Root Translation Only'"
+                )
+            low, high = bones.min(axis=0), bones.max(axis=0)
+            least, most = (
+                (low, high) if not start else (np.minimum(least, low), np.maximum(most, high))
+            )
+        return bool((most - least).max() <= _DIGITS * usual.max())
 
 
 def read_bvh(path: Path) -> BvhMotion:
@@ -63,34 +138,7 @@ def read_bvh(path: Path) -> BvhMotion:
         MotionFileError: the file is missing, damaged, or has other joints.
     """
     with file_boundary(path, MotionFileError, "expected a .bvh with SMPL's joints"):
-        return _motion(parse_bvh(read_regular(path, MAX_BVH_BYTES).decode()))
-
-
-def _motion(file: BvhFile) -> BvhMotion:
-    numbers = {joint.name: number for number, joint in enumerate(file.joints)}
-    names = next((names for names in BVH_NAMES.values() if set(names) <= set(numbers)), None)
-    if names is None:
-        raise ValueError(f"it lacks SMPL's joints by the names of {', '.join(BVH_NAMES)}")
-    found = [numbers[name] for name in names]
-    for joint, number in enumerate(found[1:], start=1):
-        if file.joints[number].parent != found[PARENTS[joint]]:
-            raise ValueError(f"{names[joint]} hangs on another joint than SMPL's")
-    rest = _rest_offsets(file, names, found)
-    metre = _metre(rest)
-    local = file.local_positions()[:, found]
-    rotmats = np.tile(np.eye(3), (len(file.frames), NUM_SMPL_JOINTS, 1, 1))
-    rotmats[:, : len(found)] = file.local_rotations()[:, found]
-    # Rigs put a root above the pelvis, and Blender does where anything stands beside it.
-    rotmats[:, 0] = file.world_rotations()[:, found[0]]
-    pelvis = file.world_positions()[:, found[0]] / metre
-    skeleton = Skeleton(rotmats=rotmats, offsets=_bones(rest, local) / metre, pelvis=pelvis)
-    rested = with_smpl_rest(skeleton, rest / metre)
-    return BvhMotion(
-        rate_hz=1.0 / file.frame_time_s,
-        rotmats=rested.rotmats.astype(np.float32),
-        offsets=rested.offsets.astype(np.float32),
-        pelvis=rested.pelvis.astype(np.float32),
-    )
+        return BvhMotion(parse_bvh(text_lines(path, MAX_BVH_BYTES)))
 
 
 def _rest_offsets(file: BvhFile, names: tuple[str, ...], found: list[int]) -> Array:
@@ -117,31 +165,6 @@ def _metre(rest: Array) -> float:
         f"its bones add up to {length:.3g}, expected about {usual_m:.1f} (metres) or {100 * usual_m:.0f} "
         "(centimetres): in Blender, import and export with Scale 1"
     )
-
-
-def _bones(rest: Array, local: Array) -> Array:
-    """(24, 3) bones, or (N, 24, 3) where their position channels change: those replace the offsets."""
-    bones = np.broadcast_to(rest, (len(local), *rest.shape)).copy()
-    bones[:, 1 : local.shape[1]] = local[:, 1:]
-    lengths, usual = np.linalg.norm(bones[:, 1:], axis=-1), np.linalg.norm(rest[1:], axis=-1)
-    if not (np.abs(lengths - usual) <= _MOST_STRETCHED * usual.max()).all():
-        raise ValueError(
-            "the positions of its joints are not the offsets of its bones: in Blender, export with "
-            "'Root Translation Only'"
-        )
-    steady = np.ptp(bones, axis=0).max() <= _DIGITS * usual.max()
-    return bones[0] if steady else bones
-
-
-class Skeleton(NamedTuple):
-    """A motion and the skeleton it is of."""
-
-    rotmats: Array
-    """(N, 24, 3, 3) relative to the parent."""
-    offsets: Array
-    """(24, 3), or (N, 24, 3), from each joint's parent; the root's is zero."""
-    pelvis: Array
-    """(N, 3)."""
 
 
 def with_smpl_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:

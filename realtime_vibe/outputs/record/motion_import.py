@@ -20,7 +20,12 @@ from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.record import row_blocks
 from realtime_vibe.outputs.record.bvh_reader import BvhMotion
 from realtime_vibe.outputs.record.npz_motion import FIELDS
-from realtime_vibe.outputs.record.recording_spool import LARGEST_TIME_S, Rows, row_type, sound_rows
+from realtime_vibe.outputs.record.recording_spool import (
+    LARGEST_TIME_S,
+    Rows,
+    row_type,
+    sound_rows,
+)
 from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_SMPL_JOINTS, FloatArray, are_sound
 from realtime_vibe.system.npz_file import NpzArchive
@@ -179,24 +184,24 @@ def rows_of_amass(
     return rows
 
 
-def rows_of_bvh(motion: BvhMotion, rest_pelvis: FloatArray) -> Rows:
-    """The rows of a BVH file.
+def rows_of_bvh(motion: BvhMotion, rest_pelvis: FloatArray) -> Iterator[Rows]:
+    """The rows of a BVH file, a block at a time.
 
     Args:
         rest_pelvis: (3,) where the body has its pelvis in the rest pose [m]; not in the file.
     """
-    rows = _rows_in_time(len(motion.pelvis), motion.rate_hz)
     camera_yup = (R_YUP_WORLD @ R_WORLD_CAMERA).T
-    joints = joint_positions(motion.rotmats, motion.offsets, motion.pelvis)
-    rows["joints_camera"] = joints @ camera_yup.T
-    rows["transl_camera"] = rows["joints_camera"][:, 0] - rest_pelvis
-    rotmats = np.array(motion.rotmats)
-    rotmats[:, 0] = camera_yup @ rotmats[:, 0]
-    rows["rot6d"] = rot6d_from_rotmat(rotmats)
-    return rows
+    for first in range(0, len(motion), row_blocks.BLOCK):
+        rotmats, offsets, pelvis = motion.frames(slice(first, first + row_blocks.BLOCK))
+        rows = _rows_in_time(len(rotmats), motion.rate_hz, first)
+        rows["joints_camera"] = joint_positions(rotmats, offsets, pelvis) @ camera_yup.T
+        rows["transl_camera"] = rows["joints_camera"][:, 0] - rest_pelvis
+        rotmats[:, 0] = camera_yup @ rotmats[:, 0]
+        rows["rot6d"] = rot6d_from_rotmat(rotmats)
+        yield rows
 
 
-def _rows_in_time(count: int, rate_hz: float, first: int = 0) -> Rows:
+def _rows_in_time(count: int, rate_hz: float, first: int) -> Rows:
     rows: Rows = np.zeros(count, row_type())
     rows["frame_index"] = np.arange(first, first + count)
     rows["timestamp_s"] = rows["frame_index"] / rate_hz

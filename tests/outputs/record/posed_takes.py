@@ -11,6 +11,7 @@ from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
+from realtime_vibe.outputs.record.bvh_reader import Skeleton, read_bvh
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts, TakeOptions, row_type
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_files import Take
@@ -107,3 +108,7 @@ def joints_yup(frames: Sequence[FrameResult], person: int = 0) -> np.ndarray:
     """(N, 24, 3) joints of one person in the y-up world, as they were live."""
     meshes = [next(p.mesh for p in frame.people if p.person.track_id == person) for frame in frames]
     return np.stack([mesh.joints @ YUP_CAMERA.T for mesh in meshes])
+
+
+def all_of_bvh(path: Path) -> Skeleton:
+    return read_bvh(path).frames(slice(None))

@@ -10,7 +10,7 @@ from realtime_vibe.errors import MotionFileError
 from realtime_vibe.geometry.bvh import BvhFile, parse_bvh
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.smpl_skeleton import REST_JOINTS_M, bone_offsets, joint_positions
-from realtime_vibe.outputs.record.bvh_reader import BvhMotion, read_bvh
+from realtime_vibe.outputs.record.bvh_reader import Skeleton
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import write_take
 from tests.outputs.record import posed_takes
@@ -92,7 +92,7 @@ def _smpl_order(file: BvhFile) -> list[int]:
     return [names.index(name) for name in SMPL_JOINT_NAMES]
 
 
-def _joints(motion: BvhMotion) -> np.ndarray:
+def _joints(motion: Skeleton) -> np.ndarray:
     return joint_positions(motion.rotmats, motion.offsets, motion.pelvis)
 
 
@@ -106,7 +106,7 @@ def written(tmp_path: Path) -> Path:
 def test_what_blender_exports_is_the_motion_it_imported(
     written: Path, subtests: pytest.Subtests
 ) -> None:
-    imported, before = written.read_text(), read_bvh(written)
+    imported, before = written.read_text(), posed_takes.all_of_bvh(written)
     for axes, order, scale in [
         (Z_UP, "XYZ", 1.0),
         (Y_UP, "ZXY", 100.0),
@@ -120,14 +120,14 @@ def test_what_blender_exports_is_the_motion_it_imported(
                     imported, axes=axes, order=order, scale=scale, everything_moves=everything_moves
                 )
                 written.write_text(text)
-                after = read_bvh(written)
+                after = posed_takes.all_of_bvh(written)
                 np.testing.assert_allclose(after.rotmats, before.rotmats, atol=1e-5)
                 np.testing.assert_allclose(after.offsets, before.offsets, atol=1e-5)
                 np.testing.assert_allclose(after.pelvis, before.pelvis, atol=1e-5)
 
 
 def test_a_root_above_the_pelvis_carries_the_body(written: Path) -> None:
-    before = read_bvh(written)
+    before = posed_takes.all_of_bvh(written)
     head, motion = written.read_text().removeprefix("HIERARCHY\n").split("MOTION\n")
     frames, rate, *rows = motion.splitlines()
     for offset, channels, numbers, turn in [
@@ -144,18 +144,18 @@ def test_a_root_above_the_pelvis_carries_the_body(written: Path) -> None:
         written.write_text(tree + "".join(f"{numbers}{row}\n" for row in rows))
         place = [1, 2, 3] if numbers else [0, 0, 0]
         np.testing.assert_allclose(
-            _joints(read_bvh(written)), _joints(before) @ turn.T + place, atol=1e-4
+            _joints(posed_takes.all_of_bvh(written)), _joints(before) @ turn.T + place, atol=1e-4
         )
 
 
 def test_an_a_pose_applied_as_rest_is_taken_back(written: Path, subtests: pytest.Subtests) -> None:
-    imported, before = written.read_text(), read_bvh(written)
+    imported, before = written.read_text(), posed_takes.all_of_bvh(written)
     for everything_moves in [True, False]:
         with subtests.test(everything_moves=everything_moves):
             written.write_text(
                 _through_blender(imported, lowered_deg=45.0, everything_moves=everything_moves)
             )
-            after = read_bvh(written)
+            after = posed_takes.all_of_bvh(written)
             np.testing.assert_allclose(_joints(after), _joints(before), atol=1e-4)
             # All but the twist comes back: up to how far the shape's arms are from the usual one's.
             off = Rotation.from_matrix(
@@ -179,7 +179,7 @@ def test_bones_that_change_in_length_are_read_back(tmp_path: Path) -> None:
     for text in (path.read_text(), _through_blender(path.read_text())):
         path.write_text(text)
         np.testing.assert_allclose(
-            _joints(read_bvh(path)), posed_takes.joints_yup(frames), atol=1e-4
+            _joints(posed_takes.all_of_bvh(path)), posed_takes.joints_yup(frames), atol=1e-4
         )
 
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_taken_back_is_refused_with_what_to_set(
         with subtests.test(changes=changes, advice=advice):
             written.write_text(_through_blender(imported, **changes))  # type: ignore[arg-type]
             with pytest.raises(MotionFileError, match=advice):
-                read_bvh(written)
+                posed_takes.all_of_bvh(written)
 
 
 def test_positions_that_come_on_top_of_the_offsets_are_refused(written: Path) -> None:
@@ -214,4 +214,4 @@ def test_positions_that_come_on_top_of_the_offsets_are_refused(written: Path) ->
     lines = [" ".join(f"{value:.6f}" for value in row) for row in numbers]
     written.write_text("\n".join([f"{head}Frame Time:{rate}", *lines]) + "\n")
     with pytest.raises(MotionFileError, match="Root Translation Only"):
-        read_bvh(written)
+        posed_takes.all_of_bvh(written)

@@ -7,7 +7,6 @@ import pytest
 
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts, TakeOptions, row_type
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_files import Take, write_take
@@ -64,7 +63,9 @@ def test_every_format_has_the_same_origin(tmp_path: Path) -> None:
     for suffix in (".bvh", ".npz"):
         write_take(tmp_path / f"o{suffix}", take)
     pelvis_m = float(meshes[0].vertices[:, 1].max() - meshes[0].joints[0, 1])
-    np.testing.assert_allclose(read_bvh(tmp_path / "o.bvh").pelvis[0], [0, pelvis_m, 0], atol=1e-3)
+    np.testing.assert_allclose(
+        posed_takes.all_of_bvh(tmp_path / "o.bvh").pelvis[0], [0, pelvis_m, 0], atol=1e-3
+    )
     with np.load(tmp_path / "o.npz") as motion:
         rest_pelvis = meshes[0].joints[0] - meshes[0].transl
         np.testing.assert_allclose(motion["trans"][0] + rest_pelvis, [0, 0, pelvis_m], atol=1e-3)
