@@ -1,8 +1,9 @@
 """The library's front door: `for result in realtime_vibe.stream(source=0): ...`."""
 
+import os
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -54,8 +55,8 @@ class LiveStream(ClosedByWith):
         self._opening = threading.RLock()
         self._faces: NDArray[np.integer] | None = None
         self._is_closed = False
-        # The threads hold no reference to the stream, so a forgotten one is collected and closed.
-        self._finalizer = weakref.finalize(self, self._cleanup.close)
+        self._finalizer: Callable[[], object] | None = None
+        self._owner = 0
 
     @property
     def faces(self) -> NDArray[np.integer]:
@@ -72,7 +73,8 @@ class LiveStream(ClosedByWith):
         """
         self._is_closed = True
         with self._opening:  # what another thread is opening has to be there to be closed
-            self._finalizer()
+            if self._finalizer is not None:
+                self._finalizer()
 
     def __iter__(self) -> Iterator[StreamedFrame]:
         return self
@@ -104,10 +106,15 @@ class LiveStream(ClosedByWith):
         return self
 
     def _opened(self) -> LiveRun:
+        if self._live is not None and self._owner != os.getpid():
+            raise ConfigError("this stream is of another process: call realtime_vibe.stream here")
         with self._opening:  # whoever else asks meanwhile gets the same run
             if self._live is None:
                 if self._is_closed:
                     raise ConfigError("this stream was closed: call realtime_vibe.stream again")
+                self._owner = os.getpid()
+                # The threads hold no reference to the stream, so a forgotten one is collected and closed.
+                self._finalizer = weakref.finalize(self, _close, self._cleanup, self._owner)
                 try:
                     self._live = self._open()
                 except BaseException:
@@ -141,6 +148,12 @@ class LiveStream(ClosedByWith):
         if self._frames is not None:
             return turned(GivenFrames(self._frames, fps=config.fps), config.rotate)
         return source_of(config)
+
+
+def _close(cleanup: ExitStack, owner: int) -> None:
+    """Ends a run, but not in a fork of its process: the threads are not there, and the files are the parent's."""
+    if os.getpid() == owner:
+        cleanup.close()
 
 
 def stream(

@@ -28,7 +28,7 @@ from realtime_vibe.outputs.record.motion_import import (
     rows_of_bvh,
     rows_of_recording,
 )
-from realtime_vibe.outputs.record.motion_recorder import damage, spool_path
+from realtime_vibe.outputs.record.motion_recorder import damage, kept_in, spool_path
 from realtime_vibe.outputs.record.recording_spool import (
     Rows,
     SpoolFacts,
@@ -123,7 +123,7 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
         logger.warning("%s", damage(spool))
     if report.errors:
         reasons = "; ".join(str(error) for error in report.errors)
-        raise OutputError(f"{reasons}; the motion is kept in {part}")
+        raise OutputError(f"{reasons}; {kept_in(part)}")
     if made:
         names = ", ".join(str(path) for path in made)
         logger.warning("%s was complete already; %s is kept, delete it yourself", names, part)

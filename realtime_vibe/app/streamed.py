@@ -56,7 +56,7 @@ class JointArray(np.ndarray[Any, Any]):
         return zip(SMPL_JOINT_NAMES, np.asarray(self), strict=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StreamedPerson:
     """One person in one frame. All arrays are float32."""
 
@@ -127,7 +127,7 @@ class StreamedPerson:
         return self.result.mesh.vertices
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StreamedFrame:
     """What is known of one frame."""
 

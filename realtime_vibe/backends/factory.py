@@ -2,12 +2,15 @@
 
 import importlib.util
 import itertools
+import logging
 from pathlib import Path
 
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.fastest import ChoiceCache, cache_file, open_fastest
 from realtime_vibe.backends.graph import BACKENDS_OF_TARGETS, Graph, resolved
 from realtime_vibe.errors import BackendUnavailableError
+
+logger = logging.getLogger(__name__)
 
 BACKENDS = ("auto", *dict.fromkeys(itertools.chain.from_iterable(BACKENDS_OF_TARGETS.values())))
 
@@ -98,7 +101,11 @@ def _openvino_backends() -> tuple[str, ...]:
         return ()
     from realtime_vibe.backends.openvino_session import has_precision
 
-    return ("openvino", "openvino-bf16") if has_precision("bf16") else ("openvino",)
+    try:
+        return ("openvino", "openvino-bf16") if has_precision("bf16") else ("openvino",)
+    except BackendUnavailableError as error:
+        logger.debug("OpenVINO is left out: %s", error)
+        return ()
 
 
 def _tensorrt_backends() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ Legend: P people, the one size that graphs leave free.
 import functools
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -73,14 +74,20 @@ def shared_core() -> Any:
     that no longer exists, and the next Ctrl-C ends the process with a segmentation fault.
 
     Raises:
-        BackendUnavailableError: OpenVINO is not installed or broken.
+        BackendUnavailableError: OpenVINO is not installed or broken, or this process was forked from one that used it.
     """
-    return _core(load_openvino())
+    core, owner = _core(load_openvino())
+    if owner != os.getpid():  # its threads are not in the fork, which would wait for them for ever
+        raise BackendUnavailableError(
+            "OpenVINO was used before this process was forked: start processes by multiprocessing's 'spawn', or "
+            "use --backend onnxruntime"
+        )
+    return core
 
 
 @functools.cache
-def _core(openvino: Any) -> Any:
-    return openvino.Core()
+def _core(openvino: Any) -> tuple[Any, int]:
+    return openvino.Core(), os.getpid()
 
 
 def require_release(graph: Graph) -> None:
@@ -221,14 +228,20 @@ def has_precision(precision: str) -> bool:
     """Whether this CPU computes in the precision, rather than in another that OpenVINO falls back to.
 
     Raises:
-        BackendUnavailableError: OpenVINO is not installed.
+        BackendUnavailableError: as of `shared_core`, or it does not know this CPU.
     """
-    core = shared_core()
-    return PRECISIONS[precision] in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return PRECISIONS[precision] in _capabilities(shared_core())
+
+
+def _capabilities(core: Any) -> list[str]:
+    try:
+        return list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    except RuntimeError as error:  # such as a plug-in that does not load
+        raise BackendUnavailableError(f"OpenVINO cannot use this CPU ({_reason(error)})") from error
 
 
 def _require_precision(core: Any, precision: str) -> None:
-    found = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    found = _capabilities(core)
     if PRECISIONS[precision] not in found:
         raise BackendUnavailableError(
             f"this CPU does not compute in {precision} (OpenVINO names {', '.join(found)}): "

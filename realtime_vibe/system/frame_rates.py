@@ -13,7 +13,7 @@ STAMP_ROUNDING_S = 1.1e-3
 """Containers such as Matroska keep times in whole milliseconds."""
 
 _NEAR = 2e-3
-_LONG_STEP_S = 0.5
+_LONG_STEP_S, _PAUSE_S = 0.5, 10.0
 _USUAL_SHARE = 1 / 3
 
 
@@ -35,7 +35,9 @@ def measured_rate(times_s: ArrayLike) -> float | None:
     if len(steps_s) == 0:
         return None
     typical_s = np.median(steps_s)
-    is_gap = steps_s > max(_LONG_STEP_S, 5 * float(steps_s.mean()))
+    # Of a few steps a single gap is most of the mean; beside usual steps a pause is none of them.
+    long_s = min(5 * float(steps_s.mean()), max(_PAUSE_S, 5 * float(typical_s)))
+    is_gap = steps_s > max(_LONG_STEP_S, long_s)
     counted = np.abs(steps_s - typical_s) <= 0.1 * typical_s + STAMP_ROUNDING_S
     if steps_s[counted].sum() < _USUAL_SHARE * steps_s[~is_gap].sum():
         counted = ~is_gap

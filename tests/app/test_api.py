@@ -1,6 +1,8 @@
 """Covers the library's front door: every frame of a file, names, threads that end, errors, laziness."""
 
+import contextlib
 import gc
+import os
 import runpy
 import sys
 import threading
@@ -17,7 +19,7 @@ from realtime_vibe.app.api import LiveStream
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.errors import OutputError
+from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.recording_spool import SpoolWriter
 from realtime_vibe.sources.video_file import demo_clip_path
@@ -154,6 +156,25 @@ def test_a_closed_stream_gives_nothing_more():
     frames.close()
     frames.close()
     assert list(frames) == []
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_leaves_what_its_parent_records_alone(tmp_path):
+    path = tmp_path / "o.npz"
+    frames = realtime_vibe.stream(CLIP, max_frames=6, record=path)
+    next(frames)
+    child = os.fork()
+    if child == 0:
+        try:
+            with contextlib.suppress(ConfigError):
+                next(frames)  # its threads are not here: waiting would never end
+            frames.close()
+        finally:
+            os._exit(path.exists())
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(frames)) == 5
+    assert [file.name for file in tmp_path.iterdir()] == ["o.npz"]
 
 
 def test_a_stream_that_is_closed_while_another_thread_opens_it_is_closed(monkeypatch):

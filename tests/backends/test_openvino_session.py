@@ -143,6 +143,24 @@ def test_missing_openvino_names_the_extra(monkeypatch):
     assert "openvino" not in installed_backends()
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("is_forked", "said"), [(True, "spawn.*--backend"), (False, "cannot use this CPU .no plug-in")]
+)
+def test_openvino_that_cannot_run_here_is_left_out(monkeypatch, is_forked, said):
+    from realtime_vibe.backends import openvino_session
+
+    class Broken:
+        def get_property(self, *_):
+            raise RuntimeError("Exception from core.cpp:268:\nno plug-in")
+
+    monkeypatch.setattr(openvino_session, "_core", lambda _: (Broken(), os.getpid() + is_forked))
+    with pytest.raises(BackendUnavailableError, match=said):
+        open_session(STEP, "openvino")
+    assert "openvino" not in installed_backends()
+    open_session(Graph(path=STEP), "auto").close()
+
+
 @pytest.mark.parametrize("name", ["half.onnx", "half.xml", "absent.onnx"])
 def test_what_is_no_graph_is_refused(tmp_path, name):
     (tmp_path / "half.onnx").write_bytes(STEP.read_bytes()[:5000])

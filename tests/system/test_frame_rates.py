@@ -18,6 +18,10 @@ def test_lost_frames_and_gaps_do_not_lower_the_rate() -> None:
     times_s = np.delete(FRAMES / 30, [7, 8, 40, 60])
     times_s[50:] += 12.0
     assert measured_rate(times_s) == 30.0
+    assert measured_rate([0, 1 / 30, 2 / 30, 7200, 7200 + 1 / 30]) == 30.0
+    assert measured_rate(60.0 * FRAMES) == pytest.approx(
+        1 / 60, rel=1e-4
+    )  # a time lapse has no gaps
 
 
 def test_frames_in_bursts_have_their_mean_rate() -> None:

@@ -108,7 +108,7 @@ class MotionRecorder(ClosedByWith):
         if spool.num_damaged:
             reasons.append(damage(spool))
         if reasons:
-            raise OutputError(f"{'; '.join(reasons)}; the motion is kept in {self._kept(spool)}")
+            raise OutputError(f"{'; '.join(reasons)}; {kept_in(self._kept(spool))}")
         spool.remove()
 
     def _kept(self, spool: Spool) -> Path:
@@ -126,6 +126,11 @@ class MotionRecorder(ClosedByWith):
                 f"{error.strerror or error}"
             ) from error
         return Path(name)
+
+
+def kept_in(part: Path) -> str:
+    """What to say of a spool whose files could not be made, as the end of a message."""
+    return f"the motion is kept in {part}: 'realtime-vibe recover {part}' makes the files, with --output one elsewhere"
 
 
 def spool_path(path: Path) -> Path:

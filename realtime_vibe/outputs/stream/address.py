@@ -1,9 +1,13 @@
 """Network addresses as users write them: `HOST:PORT`, with a usual port where it is left out."""
 
+import errno
+import ipaddress
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 from realtime_vibe.errors import ConfigError, OutputError
+from realtime_vibe.system.threads import Worker
 
 LOOPBACK = "127.0.0.1"
 """Nothing leaves the computer by default. Not `localhost`: some receivers listen on IPv4
@@ -14,6 +18,7 @@ VRCHAT_PORT = 9000
 """Where VRChat listens."""
 WEB_PORT = 8765
 """Where the page of the live body is by default."""
+_LOOK_UP_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,7 @@ def parse_address(text: str, *, default_port: int) -> Address:
     elif text.startswith("["):
         host, _, rest = text[1:].partition("]")
         port_text = rest.removeprefix(":") or str(default_port)
-    elif text.count(":") > 1:
+    elif text.count(":") > 1 and _is_ipv6(text):
         raise ConfigError(
             f"'{text}' is ambiguous: write an IPv6 address as [{text}]:{default_port}"
         )
@@ -59,15 +64,22 @@ def parse_address(text: str, *, default_port: int) -> Address:
     return Address(host=host or LOOPBACK, port=port)
 
 
-def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """The family and the numeric address of a host, IPv4 where it has both.
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
+
+
+def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """The family and the numeric address of a host, as `socket` takes both; IPv4 where it has both.
 
     Raises:
         OutputError: no such host is known.
     """
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
+        found = look_up(address, socket.SOCK_DGRAM)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a host's name"
         raise OutputError(
             f"cannot find the host '{address.host}' ({reason}): check its spelling, or give its "
@@ -75,4 +87,26 @@ def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:
         ) from error
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     family, _, _, _, numeric = found[0]
-    return family, (str(numeric[0]), int(numeric[1]))
+    return family, numeric
+
+
+def look_up(address: Address, kind: socket.SocketKind) -> list[Any]:
+    """What `socket.getaddrinfo` says, which may take half a minute and hears no Ctrl-C.
+
+    Raises:
+        OSError: there is no such host, or nobody says so in time.
+        ValueError: that is no host's name.
+    """
+    found: list[Any] = []
+    errors: list[BaseException | None] = []
+
+    def ask() -> None:
+        found.extend(socket.getaddrinfo(address.host, address.port, type=kind))
+
+    worker = Worker(f"look up {address.host}", ask, errors.append)
+    worker.start()
+    if not worker.join(_LOOK_UP_S):
+        raise TimeoutError(errno.ETIMEDOUT, f"no answer within {_LOOK_UP_S:.0f} s")
+    for error in filter(None, errors):
+        raise error
+    return found

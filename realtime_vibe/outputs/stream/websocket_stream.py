@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from realtime_vibe.errors import ConfigError, OutputError
-from realtime_vibe.outputs.stream.address import Address
+from realtime_vibe.outputs.stream.address import Address, look_up
 from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S, NewestSender
 from realtime_vibe.outputs.stream.websocket_connection import BoundedConnection
 from realtime_vibe.outputs.stream.websocket_frames import (
@@ -294,11 +294,9 @@ def listen(address: Address) -> socket.socket:
         OutputError: the port is taken, not allowed, or the host is not this computer's.
     """
     try:
-        family, _, _, _, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, _, _, _, where = look_up(address, socket.SOCK_STREAM)[0]
         server = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise OutputError(f"cannot find the host '{address.host}' to listen on") from error
     try:
         if hasattr(
