@@ -198,6 +198,7 @@ def test_who_cannot_be_computed_starts_over_and_others_go_on(caplog, subtests):
         *((name, np.nan) for name in ("rotmat", "betas", "weak_camera", "next_hidden")),
         ("next_hidden", 1e30),
         ("rotmat", 1e30),
+        ("rotmat", 5.0),  # finite, but no rotation
         ("betas", 1e30),  # would stay in the mean for minutes
         ("weak_camera", 1e30),  # a place that smoothing would return from for long
     ]:
