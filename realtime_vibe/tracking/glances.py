@@ -2,7 +2,8 @@
 
 A detector that is shown 224 x 224 pixels finds hardly anybody smaller than a third of the picture's shorter side, and
 everybody whose height is a third to three quarters of the side of what it is shown, with scores of 0.94 and more.
-Looking at a part costs what the whole picture costs and takes its turn, so that no frame takes longer.
+Looking at a part costs about what the whole picture costs and takes its turn; beside people who are followed it comes
+between two looks at the whole.
 """
 
 import math
