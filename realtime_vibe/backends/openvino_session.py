@@ -156,7 +156,9 @@ class OpenVinoSession(OpenSession):
         """Runs the graph once; see `InferenceSession.run`."""
         shapes = tuple(feeds[spec.name].shape for spec in self._inputs)
         if _num_people(self._inputs, shapes) <= MOST_FIXED_PEOPLE:
-            return self._fixed_run(shapes).run(feeds)
+            fixed = self._fixed_run(shapes)
+            answer: dict[str, AnyArray] = self._guarded(lambda: fixed.run(feeds), "run")
+            return answer
         if self._free is None:
             self._free = self._compiled(self._model)
         arrays = [feeds[spec.name] for spec in self._inputs]

@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
+from realtime_vibe.errors import EngineError
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
+
+
+@pytest.mark.fault
+def test_a_graph_that_fails_while_it_runs_is_named() -> None:
+    pytest.importorskip("onnxruntime")
+    image = np.zeros((1, 9, 9, 3), np.uint8)
+    with OnnxRuntimeSession(ENGINE / "landmarks.onnx") as session:
+        with pytest.raises(EngineError, match=r"landmarks\.onnx cannot be run"):
+            session.run({"image_bgr": image})
 
 
 def test_workers_sleep_soon_after_a_run() -> None:
