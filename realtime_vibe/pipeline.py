@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.features.factory import Features
+from realtime_vibe.features.base import Features
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
 from realtime_vibe.geometry.rotation import are_rotations
@@ -106,11 +106,9 @@ class MotionCapturePipeline:
         return self._started_over.count
 
     def use_calibration(self, calibration: Calibration | None, *, fix_shape: bool = True) -> None:
-        """Takes a calibration for all frames from the next one on.
+        """Takes a calibration for all frames from the next one on; None goes back to what is assumed without one.
 
-        Args:
-            calibration: None goes back to what is assumed without one.
-            fix_shape: whether everybody has the calibrated shape, as where one person is followed.
+        `fix_shape` gives everybody the calibrated shape, as where one person is followed.
         """
         self._calibration = calibration
         self._shape_is_fixed = calibration is not None and fix_shape

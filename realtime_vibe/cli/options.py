@@ -1,8 +1,6 @@
 """The options of a live run, made of its settings, the keys of its windows, and what can be said before any import."""
 
 import argparse
-import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from textwrap import indent
@@ -10,7 +8,7 @@ from typing import Any, NoReturn
 
 from realtime_vibe import __version__
 from realtime_vibe.app.setting import Kind, option_name
-from realtime_vibe.app.settings import GENERAL, OLD_NAMES, SETTINGS
+from realtime_vibe.app.settings import GENERAL, SETTINGS
 from realtime_vibe.errors import one_line, without_secrets
 from realtime_vibe.outputs.view.keys import key_texts
 
@@ -65,18 +63,6 @@ _LONGEST_MESSAGE = 1500
 """It repeats what was given, which may be anything."""
 
 
-class ListKeys(argparse.Action):
-    """Prints the keys and ends the program, as `--version` does."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, **options)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Shows the table on stdout; exit code 0."""
-        sys.stdout.write(key_table() + "\n")
-        parser.exit()
-
-
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage text in front."""
 
@@ -110,16 +96,16 @@ def live_parser() -> OneLineParser:
         if entry.group not in groups:
             groups[entry.group] = parser.add_argument_group(entry.group)
         add_setting(groups[entry.group], name)
-    for old in OLD_NAMES:  # flags, all of them
-        action = argparse.BooleanOptionalAction
-        parser.add_argument(f"--{option_name(old)}", action=action, help=argparse.SUPPRESS)
     general = groups[GENERAL]
     general.add_argument(
         "--config", metavar="FILE.toml", type=Path, help="settings from a file; same names as here"
     )
     general.add_argument("-h", "--help", action="help", help="show this text and exit")
     general.add_argument(
-        "--list-keys", action=ListKeys, help="show the keys of the windows and exit"
+        "--list-keys",
+        action="version",
+        version=key_table(),
+        help="show the keys of the windows and exit",
     )
     general.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     return parser

@@ -1,10 +1,8 @@
 """Builds the features that an engine was made for, as its manifest says."""
 
-from typing import Protocol
-
-from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.errors import EngineError
+from realtime_vibe.features.base import Features
 from realtime_vibe.features.landmark_features import (
     FEATURE_LAYOUT,
     FEATURE_LAYOUT_VERSION,
@@ -21,8 +19,8 @@ from realtime_vibe.features.resnet_features import (
     ImageCrops,
     ResNetFeatures,
 )
-from realtime_vibe.geometry.camera import SquareBox
-from realtime_vibe.packets import Frame, TrackedPerson
+
+__all__ = ["LAYOUTS", "Features", "make_features", "needs_landmarks"]
 
 LAYOUTS = {
     FEATURE_LAYOUT: (FEATURE_LAYOUT_VERSION, FEATURE_SIZE),
@@ -30,19 +28,6 @@ LAYOUTS = {
     CROP_LAYOUT: (CROP_LAYOUT_VERSION, CROP_SIZE * CROP_SIZE * 3),
 }
 """Version and numbers a person of every layout this version makes."""
-
-
-class Features(Protocol):
-    """What the pipeline asks for the vectors of a frame."""
-
-    def square(self, person: TrackedPerson) -> SquareBox:
-        """The crop in which the person's weak-perspective camera lives."""
-
-    def extract(self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float) -> AnyArray:
-        """One row for each of P people, no rows when there are none; the focal length is in px."""
-
-    def close(self) -> None:
-        """Frees networks; may be called twice."""
 
 
 def needs_landmarks(engine: Engine) -> bool:

@@ -16,7 +16,8 @@ The z of image landmarks is left out: on real video it follows the world z with 
 import numpy as np
 
 from realtime_vibe.errors import ShapeError
-from realtime_vibe.geometry.camera import SquareBox, camera_from_sight, square_of_bbox
+from realtime_vibe.features.base import Features
+from realtime_vibe.geometry.camera import camera_from_sight
 from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
 
 FEATURE_LAYOUT = "blazepose-landmarks"
@@ -67,15 +68,8 @@ def landmark_features(
     return out
 
 
-class LandmarkFeatures:
-    """Features of people tracked with landmarks; `crop_scale` is the margin of the square about a box."""
-
-    def __init__(self, crop_scale: float) -> None:
-        self._crop_scale = crop_scale
-
-    def square(self, person: TrackedPerson) -> SquareBox:
-        """The crop in which the person's weak-perspective camera lives."""
-        return square_of_bbox(person.bbox_xyxy, self._crop_scale)
+class LandmarkFeatures(Features):
+    """Features of people tracked with landmarks."""
 
     def extract(
         self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
@@ -98,6 +92,3 @@ class LandmarkFeatures:
             view = np.array([*square, 0.5 * width, 0.5 * height, focal_px, person.dt_s], np.float32)
             features[row] = landmark_features(marks.image_px, marks.world_m, marks.visibility, view)
         return features
-
-    def close(self) -> None:
-        """Nothing to free."""

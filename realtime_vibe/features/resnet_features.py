@@ -3,7 +3,7 @@
 import numpy as np
 
 from realtime_vibe.backends.base import InferenceSession
-from realtime_vibe.geometry.camera import SquareBox, square_of_bbox
+from realtime_vibe.features.base import Features
 from realtime_vibe.geometry.crop import RotatedSquare, crop_square
 from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
 
@@ -17,20 +17,8 @@ RESNET_LAYOUT_VERSION = 1
 RESNET_FEATURE_SIZE = 2048
 
 
-class ImageCrops:
-    """Crops as the features themselves: for engines whose one graph goes from picture to parameters.
-
-    Args:
-        crop_scale: side of the square over the longer side of a person's box. The camera that the network
-            predicts lives in the square with this margin, never in the bare box.
-    """
-
-    def __init__(self, crop_scale: float) -> None:
-        self._crop_scale = crop_scale
-
-    def square(self, person: TrackedPerson) -> SquareBox:
-        """The crop in which the person's weak-perspective camera lives."""
-        return square_of_bbox(person.bbox_xyxy, self._crop_scale)
+class ImageCrops(Features):
+    """Crops as the features themselves: for engines whose one graph goes from picture to parameters."""
 
     def extract(
         self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float
@@ -46,26 +34,19 @@ class ImageCrops:
             crop[:] = crop_square(frame.image_bgr, square, CROP_SIZE)
         return crops
 
-    def close(self) -> None:
-        """Nothing to free."""
 
-
-class ResNetFeatures:
+class ResNetFeatures(Features):
     """Features of tracked people from what they look like.
 
     Args:
         session: the engine's `features` graph: `crop` (P, 224, 224, 3) uint8 BGR to `features` (P, 2048).
             ImageNet's mean and spread are inside it.
-        crop_scale: see `ImageCrops`.
     """
 
     def __init__(self, session: InferenceSession, crop_scale: float) -> None:
+        super().__init__(crop_scale)
         self._session = session
         self._crops = ImageCrops(crop_scale)
-
-    def square(self, person: TrackedPerson) -> SquareBox:
-        """The crop in which the person's weak-perspective camera lives."""
-        return self._crops.square(person)
 
     def extract(
         self, frame: Frame, people: tuple[TrackedPerson, ...], focal_px: float

@@ -1,101 +1,68 @@
 """What the keys do: one table for both windows."""
 
-from dataclasses import dataclass
 from enum import Enum
 
 
 class Action(Enum):
-    """What a user asks for with a key or by closing a window."""
+    """What a user asks for with a key, which is the value, or by closing a window."""
 
-    QUIT = "quit"
-    PAUSE = "pause"
-    RECORD = "record"
-    MIRROR = "mirror"
-    HUD = "hud"
-    RESET_VIEW = "reset view"
-    SCREENSHOT = "screenshot"
-    RESET_SHAPE = "reset body shape"
-    CALIBRATE = "calibrate"
-    LOCK_1 = "lock onto person 1"
-    LOCK_2 = "lock onto person 2"
-    LOCK_3 = "lock onto person 3"
-    LOCK_4 = "lock onto person 4"
-    LOCK_5 = "lock onto person 5"
-    LOCK_6 = "lock onto person 6"
-    LOCK_7 = "lock onto person 7"
-    LOCK_8 = "lock onto person 8"
-    LOCK_9 = "lock onto person 9"
-    RELEASE = "release the person"
+    QUIT = "q"
+    PAUSE = " "
+    RECORD = "r"
+    MIRROR = "m"
+    HUD = "h"
+    RESET_VIEW = "v"
+    SCREENSHOT = "s"
+    RESET_SHAPE = "b"
+    CALIBRATE = "c"
+    LOCK_1 = "1"
+    LOCK_2 = "2"
+    LOCK_3 = "3"
+    LOCK_4 = "4"
+    LOCK_5 = "5"
+    LOCK_6 = "6"
+    LOCK_7 = "7"
+    LOCK_8 = "8"
+    LOCK_9 = "9"
+    RELEASE = "0"
 
 
 PERSON_NUMBERS = {Action[f"LOCK_{number}"]: number for number in range(1, 10)}
 """Which person from the left an action asks for."""
 
+_ESCAPE, _GLFW_ESCAPE = "\x1b", 256
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyBinding:
-    """A key and what it does."""
+KEYS = {"q": Action.QUIT, _ESCAPE: Action.QUIT} | {action.value: action for action in Action}
+"""Every key by its character, letters in lower case, in the order of the help."""
 
-    label: str
-    """As written in the help."""
-    character: int
-    """ASCII code that OpenCV reports; letters in lower case."""
-    glfw_code: int
-    """Key code that Open3D (GLFW) reports."""
-    action: Action
+_LABELS = {_ESCAPE: "Esc", " ": "space"} | dict.fromkeys("123456789", "1-9")
 
-
-_KEY_TEXTS = {
+_TEXTS = {
+    Action.QUIT: "quit",
     Action.PAUSE: "pause, and go on",
     Action.RECORD: "start or end a recording",
     Action.MIRROR: "show a mirror's picture, or not",
     Action.HUD: "help, then details, then no text",
-    Action.SCREENSHOT: "save a screenshot",
     Action.RESET_VIEW: "reset the 3D view",
+    Action.SCREENSHOT: "save a screenshot",
     Action.RESET_SHAPE: "forget the body's shape",
     Action.CALIBRATE: "calibrate: stand still",
-    Action.RELEASE: "release that person",
     **dict.fromkeys(PERSON_NUMBERS, "avatars follow the n-th person from the left"),
+    Action.RELEASE: "release that person",
 }
-"""What a key does, where the action's own name is too short to be understood."""
-
-
-def _letter(letter: str, action: Action) -> KeyBinding:
-    return KeyBinding(
-        label=letter, character=ord(letter), glfw_code=ord(letter.upper()), action=action
-    )
-
-
-KEY_BINDINGS: tuple[KeyBinding, ...] = (
-    _letter("q", Action.QUIT),
-    KeyBinding(label="Esc", character=27, glfw_code=256, action=Action.QUIT),
-    KeyBinding(label="space", character=32, glfw_code=32, action=Action.PAUSE),
-    _letter("r", Action.RECORD),
-    _letter("m", Action.MIRROR),
-    _letter("h", Action.HUD),
-    _letter("v", Action.RESET_VIEW),
-    _letter("s", Action.SCREENSHOT),
-    _letter("b", Action.RESET_SHAPE),
-    _letter("c", Action.CALIBRATE),
-    *(
-        KeyBinding(label="1-9", character=code, glfw_code=code, action=action)
-        for code, action in zip(b"123456789", PERSON_NUMBERS, strict=True)
-    ),
-    _letter("0", Action.RELEASE),
-)
-"""Every key, in the order of the help."""
 
 
 def key_texts() -> dict[str, str]:
     """What the keys do, one entry each thing: `{"quit": "q, Esc"}`, in the order of the help."""
     labels: dict[str, dict[str, None]] = {}  # the inner dict: labels once each, in order
-    for binding in KEY_BINDINGS:
-        text = _KEY_TEXTS.get(binding.action, binding.action.value)
-        labels.setdefault(text, {})[binding.label] = None
+    for key, action in KEYS.items():
+        labels.setdefault(_TEXTS[action], {})[_LABELS.get(key, key)] = None
     return {text: ", ".join(keys) for text, keys in labels.items()}
 
 
-_ACTION_OF_CHARACTER = {binding.character: binding.action for binding in KEY_BINDINGS}
+def glfw_code(key: str) -> int:
+    """The number by which Open3D (GLFW) reports a key of `KEYS`."""
+    return _GLFW_ESCAPE if key == _ESCAPE else ord(key.upper())
 
 
 def action_of_character(code: int) -> Action | None:
@@ -107,7 +74,4 @@ def action_of_character(code: int) -> Action | None:
     """
     if code < 0 or code & 0xFF00:
         return None
-    character = code & 0xFF
-    if ord("A") <= character <= ord("Z"):
-        character += 32
-    return _ACTION_OF_CHARACTER.get(character)
+    return KEYS.get(chr(code & 0xFF).lower())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
-from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action
+from realtime_vibe.outputs.view.keys import KEYS, Action, glfw_code
 from realtime_vibe.outputs.view.open3d_scene import MeshScene
 from realtime_vibe.outputs.view.screen import (
     main_screen,
@@ -122,8 +122,7 @@ class Open3dViewer(OpenedByWith):
     def show(self, result: FrameResult | None) -> None:
         """Takes the newest result; it is drawn at the next `poll` that has time for it.
 
-        Args:
-            result: bodies to show; None changes nothing. Nobody in view hides the bodies.
+        None changes nothing. Nobody in view hides the bodies.
         """
         if result is not None and self._scene is not None:
             self._waiting = result
@@ -195,10 +194,8 @@ class Open3dViewer(OpenedByWith):
             self._num_drawn += 1
 
     def _register_keys(self, visualizer: Any) -> None:
-        for binding in KEY_BINDINGS:
-            visualizer.register_key_action_callback(
-                binding.glfw_code, self._key_callback(binding.action)
-            )
+        for key, action in KEYS.items():
+            visualizer.register_key_action_callback(glfw_code(key), self._key_callback(action))
         for code in _FILE_WRITING_KEYS:
             visualizer.register_key_action_callback(code, lambda *_: False)
 

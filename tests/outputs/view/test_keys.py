@@ -1,12 +1,11 @@
 """Covers the key table that both windows share."""
 
-from realtime_vibe.outputs.view.keys import KEY_BINDINGS, Action, action_of_character
+from realtime_vibe.outputs.view.keys import KEYS, Action, action_of_character, glfw_code
 
 
 def test_every_action_has_a_key_and_no_key_has_two():
-    assert {binding.action for binding in KEY_BINDINGS} == set(Action)
-    assert len({binding.character for binding in KEY_BINDINGS}) == len(KEY_BINDINGS)
-    assert len({binding.glfw_code for binding in KEY_BINDINGS}) == len(KEY_BINDINGS)
+    assert set(KEYS.values()) == set(Action)
+    assert len({glfw_code(key) for key in KEYS}) == len(KEYS)
 
 
 def test_codes_of_opencv(subtests):
