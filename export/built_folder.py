@@ -55,7 +55,7 @@ def written_aside(out: Path) -> Iterator[Path]:
 
 
 def write_manifest(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a manifest as the exporters do, in one step."""
+    """Writes a manifest in one step."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     part.replace(path)

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from export.graphs import graph_entry, replace_text, write_step
+from export.built_folder import write_manifest
+from export.graphs import graph_entry, write_step
 from export.parity import random_features, stream_parity
 from realtime_vibe.backends.graph_folder import FORMAT_VERSION, MANIFEST_NAME, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
@@ -79,7 +80,7 @@ def export_engine(checkpoint: Path, body: Path, out: Path, figures: dict[str, An
     if body.resolve() != (out / "body.npz").resolve():
         (out / "body.npz").write_bytes(body.read_bytes())
     manifest = _manifest(out, entry, provenance, figures | {"parity_max_error": error})
-    replace_text(out / MANIFEST_NAME, json.dumps(manifest, indent=2) + "\n")
+    write_manifest(out / MANIFEST_NAME, manifest)
     size = sum(path.stat().st_size for path in out.iterdir())
     return EngineReport(folder=out, max_error=error, size_bytes=size)
 

@@ -150,12 +150,5 @@ def graph_entry(path: Path, session: InferenceSession) -> dict[str, Any]:
     }
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Writes a text file in one step."""
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}

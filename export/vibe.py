@@ -10,7 +10,6 @@ the video half over 300 frames with carried state; the folder changes only when 
 
 import argparse
 import copy
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +29,9 @@ from export.backbone import (
     folded,
 )
 from export.body import SMPL_NOTICE, import_smpl, is_our_body, write_npz
+from export.built_folder import write_manifest
 from export.collapsed import CollapsedMotionNetwork
-from export.graphs import graph_entry, replace_text, write_graph, write_part, write_step
+from export.graphs import graph_entry, write_graph, write_part, write_step
 from export.parity import Parity, compared, fused_parity, random_features, stream_parity
 from realtime_vibe.backends.graph_folder import FORMAT_VERSION, MANIFEST_NAME, file_sha256
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
@@ -109,7 +109,7 @@ def export_vibe(files: VibeFiles, out: Path, options: VibeOptions) -> dict[str, 
         manifest["body"] = {"file": "body.npz", "sha256": file_sha256(scratch / "body.npz")}
         for path in sorted(scratch.iterdir()):
             path.replace(out / path.name)
-    replace_text(out / MANIFEST_NAME, json.dumps(manifest, indent=2) + "\n")
+    write_manifest(out / MANIFEST_NAME, manifest)
     return parities
 
 

@@ -1,12 +1,10 @@
 """Opens a graph with the backend that runs it fastest on this machine, measured once and kept in a file."""
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -63,11 +61,7 @@ def choice_key(graph: Graph, candidates: tuple[str, ...], num_threads: int) -> s
 
 
 class ChoiceCache:
-    """Choices by key, in a file that may be missing, damaged or read-only.
-
-    Args:
-        path: the file; its folder is made when something is to be written.
-    """
+    """Choices by key, in a file that may be missing, damaged or read-only; its folder is made when there is one to keep."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,10 +75,7 @@ class ChoiceCache:
     def put(self, key: str, backend: str, graph: str, times_ms: Mapping[str, float]) -> None:
         """Keeps a choice; where that is impossible the next start measures again.
 
-        Args:
-            key: see `choice_key`.
-            graph: its name, for people who read the file.
-            times_ms: what the candidates took [ms], for them too.
+        The graph's name and the candidates' times [ms] are for people who read the file.
         """
         choices = self._read()
         rounded = {name: round(value, 3) for name, value in times_ms.items()}
@@ -110,15 +101,12 @@ class ChoiceCache:
     def _write(self, text: str) -> None:
         """In one step: a start beside this one must never read half a file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(part).replace(self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(part).unlink()
-            raise
+            part.write_text(text, encoding="utf-8")
+            part.replace(self.path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _is_choice(entry: object) -> bool:
@@ -141,9 +129,7 @@ def open_fastest(
 ) -> InferenceSession:
     """Loads a graph with the fastest backend that fits it: the one chosen before, else the one measured now.
 
-    Args:
-        num_threads: threads inside one operator.
-        measure: gives the candidates' times [ms]; None: `median_times_ms`.
+    `measure` gives the candidates' times [ms]; None: `median_times_ms`.
 
     Raises:
         EngineError: the graph cannot be loaded, or was built for another machine.

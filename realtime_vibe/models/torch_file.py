@@ -1,7 +1,6 @@
 """Torch's files: opened so that nothing of them is run, endless or bigger than it looks; written whole or not at all."""
 
 import io
-import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Any, BinaryIO
 
 import torch
 
-from realtime_vibe.errors import OutputError
 from realtime_vibe.models.bounded_pickle import check_pickle
 from realtime_vibe.models.restricted_pickle import NUMPY_SCALARS
-from realtime_vibe.system.file_boundary import file_boundary, open_regular
+from realtime_vibe.outputs.placing import write_atomically
+from realtime_vibe.system.file_boundary import open_regular
 
 _OLD_PICKLES = 5
 """Before 1.6: a magic number, a version, facts of the machine, the content, and the names of its storages."""
@@ -50,18 +49,7 @@ def save_torch(path: Path, content: Any) -> None:
     # Through memory: torch's own writer hides what the disk says.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    part = path.with_name(f"{path.name}.part")
-    advice = "an older file stays as it was"
-    with file_boundary(path, OutputError, advice, fault="cannot be written"):
-        try:
-            with part.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+    write_atomically(path, lambda file: file.write(buffer.getbuffer()), overwrite=True)
 
 
 def _check_archive(file: BinaryIO) -> None:
