@@ -60,8 +60,7 @@ class LiveCalibration:
     def attach(self, live: LiveRun, info: SourceInfo) -> None:
         """Takes up what is known of the source; before the run starts.
 
-        Args:
-            info: of its source. Calibrations of files are not kept: the next file is another camera.
+        Calibrations of files are not kept: the next file is another camera.
         """
         self._live = live
         if info.is_live:

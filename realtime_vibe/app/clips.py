@@ -131,11 +131,8 @@ def run_clips(
 ) -> int:
     """Runs every clip; one that cannot be read or written does not end the rest.
 
-    Args:
-        check: raises what is wrong with the outputs of one, before any is played.
-
-    Returns:
-        0, 2 where a clip failed, or 128 + the number of the signal that ended it all.
+    `check` raises what is wrong with the outputs of one, before any is played. Returns 0, 2 where a clip failed, or
+    128 + the number of the signal that ended it all.
 
     Raises:
         RealtimeVibeError: nothing can be played at all, or an output is in the way.

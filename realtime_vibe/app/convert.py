@@ -92,9 +92,7 @@ def recover(
     """Makes the outputs of a recording that was cut off; returns those and what was there, newer than the spool.
 
     The spool is removed once an `.npz` holds everything that is in it and was compared with it; else it is kept.
-
-    Args:
-        output: one file to write instead of those that were asked for when it was recorded.
+    `output` is one file to write instead of those that were asked for when it was recorded.
 
     Raises:
         OutputError: the spool is missing, empty, still being written or recovered, or an output exists.

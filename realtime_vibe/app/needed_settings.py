@@ -17,8 +17,7 @@ logger = logging.getLogger(__name__)
 def check_needs(config: "LiveConfig", defaults: Callable[[str], object]) -> None:
     """Refuses a setting that has no effect beside the others, or says so where it is a preference.
 
-    Args:
-        defaults: gives a setting's default by its name: one that is left alone is none that is missed.
+    `defaults` gives a setting's default by its name: one that is left alone is none that is missed.
 
     Raises:
         ConfigError: names the setting, and what is missing.

@@ -30,7 +30,6 @@ class NetworkOutputs:
 
     Args:
         config: checked settings. Hosts, the port and the avatar are tried here, before anything else starts.
-        lock: whom the user chose for avatars to follow.
 
     Raises:
         OutputError: a host is unknown or named twice, the port is taken or the avatar cannot be read.

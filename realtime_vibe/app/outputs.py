@@ -44,8 +44,7 @@ _HURRY_S = 3.0
 class VideoSink:
     """Draws results beside their meshes into a video file, in a thread of its own.
 
-    Args:
-        lossless: wait for a slow disk or renderer, else leave pictures out.
+    `lossless` waits for a slow disk or renderer; else pictures are left out.
     """
 
     def __init__(self, writer: VideoWriter, renderer: CompositeRenderer, *, lossless: bool) -> None:
@@ -90,8 +89,7 @@ class VideoSink:
 def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> None:
     """Makes sure that every output of a clip can be written, without touching anything.
 
-    Args:
-        inputs: what is read besides that the settings name: other clips, the settings file.
+    `inputs` is what is read besides that the settings name: other clips, the settings file.
 
     Raises:
         OutputError: a file exists and `overwrite` is off or it is an input, or its folder cannot be written.
@@ -111,10 +109,7 @@ def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> None
 
 
 class LiveOutputs:
-    """The outputs that the settings ask for.
-
-    Args:
-        config: checked settings. Every output path is tested here, before anything else starts.
+    """The outputs that the settings ask for. Every path is tested here, before anything else starts.
 
     Raises:
         OutputError: a file exists and `overwrite` is off, or its folder cannot be written.
@@ -140,11 +135,7 @@ class LiveOutputs:
         lossless: bool,
         body: RecordedBody = ANY_BODY,
     ) -> None:
-        """Hangs the recorder and the video on the run; before it starts.
-
-        Args:
-            faces: (F, 3) of the body's mesh.
-            lossless: write every frame, however long it takes.
+        """Hangs recorder and video on the run, before it starts; `lossless` writes every frame, however long it takes.
 
         Raises:
             OutputError: a file cannot be opened.
@@ -202,11 +193,7 @@ class LiveOutputs:
     def serve(
         self, display: Display, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]
     ) -> bool:
-        """One round of the main thread: the newest result to the windows, their keys to the run.
-
-        Returns:
-            False when the user wants to quit or the source has ended.
-        """
+        """One round of the main thread: the newest result to the windows, their keys to the run; False when all is over."""
         try:
             result = live.take(_POLL_S)
         except SlotClosed:

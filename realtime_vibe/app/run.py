@@ -149,7 +149,6 @@ def start(
     """Starts a run with its outputs and calibration.
 
     Args:
-        info: what its open source says about itself.
         cleanup: ends the run, finishes its outputs and writes the reports.
 
     Raises:

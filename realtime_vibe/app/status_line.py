@@ -29,11 +29,7 @@ _UNKNOWN = "measuring latency"
 class StatusLine(ClosedByWith):
     """The last line of a terminal; log messages push it down instead of running into it.
 
-    Elsewhere the text becomes a log message now and then.
-
-    Args:
-        interval_s: time between two updates of a terminal [s].
-        log_interval_s: time before and between log messages where it is no terminal [s].
+    Elsewhere the text becomes a log message now and then. Both intervals are in seconds.
     """
 
     def __init__(
@@ -111,11 +107,9 @@ def _columns(stream: TextIO) -> int:
 def follow_live(
     live: LiveRun, stats: StatsCollector, recording: Callable[[], str], caught: list[int]
 ) -> None:
-    """Waits for the end of a run from a camera or stream; a summary is the last word.
+    """Waits for the end of a run from a camera or stream, or for the first of `caught` signals; a summary is the last word.
 
-    Args:
-        recording: names of the files that are being written; empty when there are none.
-        caught: signals that came; the first ends the wait.
+    `recording` names the files that are being written; empty when there are none.
 
     Raises:
         BaseException: whatever broke a thread of the run.
@@ -131,11 +125,9 @@ def follow_live(
 
 
 def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
-    """Waits for the end of a run from a file: a progress bar on a terminal, lines in a log.
+    """Waits for the end of a run from a file, or for the first of `caught` signals, with a progress bar or lines in a log.
 
-    Args:
-        num_frames: how many will be processed, as far as that is known; said until the end is reached.
-        caught: signals that came; the first ends the wait.
+    `num_frames` will be processed, as far as that is known; said until the end is reached.
 
     Raises:
         BaseException: whatever broke a thread of the run.

@@ -158,7 +158,6 @@ class Takes:
         config: names the files of the first take, which `check_take` let through; without any nothing is recorded
             before key r. Later takes never replace files.
         open_video: opens an overlay video at a path; the flag says whether an existing file may be replaced.
-        body: whose motion it is.
     """
 
     def __init__(

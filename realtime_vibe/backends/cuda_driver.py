@@ -19,10 +19,7 @@ _NO_DRIVER = "install NVIDIA's driver for this GPU and restart, or use an ONNX e
 
 
 class CudaDevice:
-    """The first GPU; everything that is taken from it goes back when it is closed.
-
-    Args:
-        driver: the driver's library; None: the installed one.
+    """The first GPU; everything that is taken from it goes back when it is closed. `driver` None: the installed one.
 
     Raises:
         BackendUnavailableError: there is no driver or no GPU.

@@ -25,7 +25,6 @@ def open_session(
         backend: one of `BACKENDS`. `auto` measures the installed backends that fit a graph when it first
             meets it on this machine, for a fifth of a second, and keeps the choice; for a path it takes
             OpenVINO for `.xml`, else ONNX Runtime on the CPU.
-        num_threads: threads inside one operator.
 
     Raises:
         BackendUnavailableError: the name is unknown, or the backend is not installed or cannot run here.

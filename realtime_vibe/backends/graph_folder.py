@@ -187,9 +187,7 @@ class GraphFolder(ABC):
 class Engine(GraphFolder):
     """An engine: the motion model's graphs, the body, and the features the model reads; all files are checked.
 
-    Args:
-        name_or_folder: of a folder with an `engine.json`, see `engine_folder`.
-        backend: see `GraphFolder`.
+    It is named as `engine_folder` takes it.
 
     Raises:
         EngineError: there is no such engine, or something is missing, damaged or from another format version.

@@ -29,11 +29,7 @@ class OnnxRuntimeCudaSession(OpenSession):
     """Runs one `.onnx` file with inputs and outputs that live on the GPU.
 
     Every number of people has its own tensors, taken when it is first seen; after that a run allocates
-    nothing but the arrays the caller gets.
-
-    Args:
-        num_threads: threads for what is left on the CPU.
-        provider: `CUDA`; `CPU` runs the same way through main memory.
+    nothing but the arrays the caller gets. Provider `CPU` runs the same way through main memory.
 
     Raises:
         BackendUnavailableError: ONNX Runtime or CUDA is not installed.

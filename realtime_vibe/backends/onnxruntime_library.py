@@ -59,11 +59,7 @@ def load_onnxruntime() -> Any:
 def start_session(
     path: Path, provider: str, num_threads: int, provider_options: Mapping[str, str]
 ) -> Any:
-    """An `onnxruntime.InferenceSession` that runs on the provider or not at all.
-
-    Args:
-        provider: `CPU`, `CUDA` or `CoreML`.
-        num_threads: threads inside one operator.
+    """An `onnxruntime.InferenceSession` that runs on the provider (`CPU`, `CUDA` or `CoreML`) or not at all.
 
     Raises:
         BackendUnavailableError: ONNX Runtime or the provider is not installed, or does not run the graph.

@@ -119,7 +119,6 @@ class OpenVinoSession(OpenSession):
     Args:
         precision: one of `PRECISIONS`: what the arithmetic is done in, whatever the graph holds. Left alone
             OpenVINO would take bf16 wherever the CPU has it.
-        num_threads: threads inside one operator.
 
     Raises:
         BackendUnavailableError: OpenVINO is not installed, or the CPU lacks the precision.

@@ -29,11 +29,9 @@ _Shapes = tuple[tuple[int, ...], ...]
 
 
 class TensorRtSession(OpenSession):
-    """Runs one engine file of TensorRT or TensorRT-RTX.
+    """Runs one engine file of TensorRT or TensorRT-RTX, with the sha256 its manifest states.
 
-    Args:
-        graph: the engine, with the sha256 its manifest states.
-        device: runs it, closed with the session; None: the first GPU.
+    `device` is closed with the session; None: the first GPU.
 
     Raises:
         BackendUnavailableError: there is no driver or GPU, or its memory is full.

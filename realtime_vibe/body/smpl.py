@@ -42,14 +42,7 @@ class SmplBody(SmplSkeleton):
         betas: FloatArray,
         transl: FloatArray,
     ) -> BodyMesh:
-        """Shapes, poses and places the body.
-
-        Args:
-            global_orient: (3, 3) rotation of the root, about the rest pelvis.
-            body_pose: (23, 3, 3) rotation of each other joint relative to its parent.
-            betas: (10,) shape coefficients; equal ones reuse the last shaped template.
-            transl: (3,) [m], added to all that comes out.
-        """
+        """Shapes, poses and places the body; arguments as of `joints`. Equal betas reuse the last shaped template."""
         pose = self.kinematics(global_orient, body_pose, betas)
         placed = pose.joints + transl
         offsets = placed - np.einsum("jab,jb->ja", pose.rotations, pose.rest_joints)

@@ -18,9 +18,7 @@ def choose_camera(
 ) -> int:
     """The number of the camera that the user wants; a single camera is taken without a question.
 
-    Args:
-        answers: where the user types, as `sys.stdin`.
-        questions: where the user reads, as `sys.stderr`.
+    The user types where `answers` come from, as `sys.stdin`, and reads `questions`, as `sys.stderr`.
 
     Raises:
         SourceError: there is no camera, or several and no terminal to ask at, or the user has left.

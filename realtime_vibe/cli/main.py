@@ -67,13 +67,9 @@ def program() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line.
+    """Runs the command line, the words after the program's name (None: of the process); gives the exit code.
 
-    Args:
-        arguments: the words after the program's name; None takes those of the process.
-
-    Returns:
-        The exit code. Errors that are no `RealtimeVibeError` pass through and keep their trace.
+    Errors that are no `RealtimeVibeError` pass through and keep their trace.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -51,12 +51,7 @@ class SquareBox(NamedTuple):
 
 
 def square_of_bbox(bbox_xyxy: FloatArray, scale: float = CROP_SCALE) -> SquareBox:
-    """The square of the box's longer side times `scale`, on the same centre; at least 1 px.
-
-    Args:
-        bbox_xyxy: (4,) left, top, right, bottom in the whole picture [px].
-        scale: margin, 1 for none.
-    """
+    """The square of the longer side of a box (4,) x1, y1, x2, y2 [px] times `scale`, on the same centre; at least 1 px."""
     x0, y0, x1, y1 = (float(value) for value in bbox_xyxy)
     side = max(x1 - x0, y1 - y0, 1.0) * scale
     return SquareBox(0.5 * (x0 + x1), 0.5 * (y0 + y1), side)
@@ -87,13 +82,7 @@ class PinholeView:
 
 
 def nominal_focal_px(width: int, height: int, fov_deg: float | None = None) -> float:
-    """Focal length for an image.
-
-    Args:
-        width: image width [px].
-        height: image height [px].
-        fov_deg: horizontal field of view [deg]; None assumes 67 degrees over the diagonal.
-    """
+    """Focal length [px] for an image and a horizontal field of view [deg]; None assumes 67 degrees over the diagonal."""
     if fov_deg is None:
         return _USUAL_DIAGONALS * float(np.hypot(width, height))
     return 0.5 * width / float(np.tan(0.5 * np.deg2rad(fov_deg)))
@@ -119,13 +108,7 @@ def transl_from_weak_camera(
 
 
 def project(points: FloatArray, image_size: tuple[int, int], focal_px: float) -> FloatArray:
-    """Pixels (..., 2) of points; those behind the camera give NaN.
-
-    Args:
-        points: (..., 3) camera frame [m].
-        image_size: (width, height) [px]; the principal point is its middle.
-        focal_px: focal length [px].
-    """
+    """Pixels (..., 2) of points (..., 3) [m], camera frame; NaN behind the camera. The image is (width, height) [px]."""
     depth = np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
     middle = 0.5 * np.array(image_size, np.float32)
     return (points[..., :2] / depth * focal_px + middle).astype(np.float32)
@@ -164,14 +147,10 @@ def full_image_weak_camera(
 
 
 def project_in_crop(points: FloatArray, weak_camera: FloatArray) -> FloatArray:
-    """(..., N, 2) where the paper's camera sees body points in the crop, -1 to 1 across it.
+    """(..., N, 2) where the paper's camera sees body points in the crop, -1 to 1 across it; its `kp_2d`.
 
-    This is perspective with the focal length of training, which makes the body's depth matter a
-    little; the paper's `kp_2d`.
-
-    Args:
-        points: (..., N, 3) [m] in camera axes, before translation.
-        weak_camera: (..., 3) s, tx, ty.
+    This is perspective with the focal length of training, which makes the body's depth matter a little. Points are
+    (..., N, 3) [m] in camera axes before translation, cameras (..., 3) s, tx, ty.
     """
     camera = np.asarray(weak_camera, np.float64)[..., None, :]
     depth = points[..., 2] + 2.0 * CROP_FOCAL_PX / (CROP_SIDE_PX * camera[..., 0] + 1e-9)
@@ -181,22 +160,15 @@ def project_in_crop(points: FloatArray, weak_camera: FloatArray) -> FloatArray:
 
 
 def crop_ndc_to_image(points: FloatArray, square: SquareBox | FloatArray) -> FloatArray:
-    """Pixels (..., N, 2) of the full image for points (..., N, 2) of a crop, -1 to 1 across it.
-
-    Args:
-        points: as `project_in_crop` gives them.
-        square: the crop's square, margin included; one, or (..., 3) of centre x, y and side [px].
-    """
+    """Pixels (..., N, 2) of the full image for points of `project_in_crop`, by one square or (..., 3) of them [px]."""
     squares = np.asarray(square, np.float64)[..., None, :]
     return (squares[..., :2] + 0.5 * squares[..., 2:] * points).astype(np.float32)
 
 
 def camera_from_sight(points: NDArray[Real], center: NDArray[np.floating]) -> NDArray[Real]:
-    """Turns points from the axes of a line of sight into the camera's, by the shortest way.
+    """Turns points (..., K, 3), z along the line of sight, into the camera's axes, by the shortest way.
 
-    Args:
-        points: (..., K, 3) x and y across the line of sight, z along it.
-        center: (..., 2) where the line meets the image plane [focal lengths].
+    `center` (..., 2) is where the line meets the image plane [focal lengths].
     """
     return _turned(points, np.asarray(center))
 

@@ -64,15 +64,7 @@ def crop_square(image: ImageArray, square: RotatedSquare, size: int) -> ImageArr
 
 
 def crop_to_image(points: FloatArray, square: RotatedSquare) -> FloatArray:
-    """Maps crop coordinates to the image.
-
-    Args:
-        points: (N, 2) or (N, 3); a third column is a depth in the same unit, which only scales.
-        square: the region the crop was cut from.
-
-    Returns:
-        Points of the same shape [px].
-    """
+    """Maps (N, 2) or (N, 3) crop coordinates to the image [px]; a third column is a depth, which only scales."""
     mapped = np.array(points, np.float32) * np.float32(square.side_px)
     center = np.array([square.center_x_px, square.center_y_px])
     plane = (points[:, :2] - 0.5) @ square.axes.T * square.side_px + center

@@ -34,11 +34,10 @@ def are_orthonormal(vectors: FloatingArray) -> NDArray[np.bool_]:
 
 
 def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:
-    """Orthonormalises 6D rotations (..., 6) (Gram-Schmidt).
+    """Orthonormalises 6D rotations (..., 6) to (..., 3, 3) (Gram-Schmidt).
 
-    Returns:
-        (..., 3, 3) rotation matrices. Where the two columns are parallel or zero the result is
-        finite but not a rotation; a trained network does not produce such a pair.
+    Where the two columns are parallel or zero the result is finite but not a rotation; a trained network does not
+    produce such a pair.
     """
     columns = rot6d.reshape(*rot6d.shape[:-1], 3, 2)
     first = unit_vector(columns[..., 0])
@@ -125,12 +124,9 @@ def rotmat_from_quat_wxyz(quat: FloatingArray) -> FloatingArray:
 
 
 def euler_from_rotmat(rotmat: FloatingArray, order: str) -> NDArray[np.float64]:
-    """Angles (..., 3) [rad], in the order of the axes, of (..., 3, 3) = R_first R_second R_third.
+    """Angles (..., 3) [rad], in the order of the axes (three of XYZ), of (..., 3, 3) = R_first R_second R_third.
 
     Where the second is +-90 degrees, and only the sum or difference of the others is known, the third is 0.
-
-    Args:
-        order: three different axes of XYZ.
     """
     a, b, c = ("XYZ".index(axis) for axis in order)
     sign = 1.0 if (b - a) % 3 == 1 else -1.0
@@ -162,15 +158,10 @@ def quat_product_wxyz(first: FloatingArray, second: FloatingArray) -> FloatingAr
 
 
 def slerp_wxyz(first: FloatingArray, second: FloatingArray, share: FloatingArray) -> FloatingArray:
-    """Between two moving rotations, frame by frame (Shoemake 1985).
+    """Between two moving rotations, frame by frame (Shoemake 1985): `share` (N,) from 0, `first`, to 1, `second`.
 
     Which of the two ways round is chosen once, the shorter one in the first frame: it would jump if it
-    changed while both ends move.
-
-    Args:
-        first: (N, ..., 4) unit quaternions, neighbouring frames in one hemisphere.
-        second: (N, ..., 4) likewise.
-        share: (N,) from 0, `first`, to 1, `second`.
+    changed while both ends move. Both are (N, ..., 4) unit quaternions, neighbouring frames in one hemisphere.
     """
     is_far = np.sum(first[:1] * second[:1], axis=-1, keepdims=True) < 0
     second = np.where(is_far, -second, second)

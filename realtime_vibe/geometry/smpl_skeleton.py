@@ -52,15 +52,11 @@ def world_rotations(rotmats: FloatingArray) -> FloatingArray:
 def joint_positions(
     rotmats: FloatingArray, offsets: FloatingArray, pelvis: FloatingArray
 ) -> FloatingArray:
-    """Forward kinematics.
+    """Forward kinematics: (..., J, 3), with the root at `pelvis` (..., 3).
 
     Args:
         rotmats: (..., J, 3, 3), each relative to the joint's parent.
         offsets: (..., J, 3) as `bone_offsets` gives them; the root's is not used.
-        pelvis: (..., 3) where the root is.
-
-    Returns:
-        (..., J, 3).
     """
     chained = world_rotations(rotmats)
     positions: FloatingArray = np.empty(rotmats.shape[:-1], rotmats.dtype)
@@ -72,14 +68,9 @@ def joint_positions(
 
 
 def offsets_of_posed(rotmats: FloatingArray, joints: FloatingArray) -> FloatingArray:
-    """The inverse of `joint_positions`: the bones that a pose and its joints belong to.
+    """The inverse of `joint_positions`: the bones (..., J, 3) that a pose and its joints (..., J, 3) belong to.
 
-    Args:
-        rotmats: (..., J, 3, 3), each relative to the joint's parent.
-        joints: (..., J, 3) posed.
-
-    Returns:
-        (..., J, 3) from parent to joint in the rest pose; the root's is zero.
+    Each leads from parent to joint in the rest pose; the root's is zero.
     """
     above = PARENTS[1 : joints.shape[-2]]
     turned_back = np.swapaxes(world_rotations(rotmats)[..., above, :, :], -1, -2)

@@ -7,14 +7,10 @@ from realtime_vibe.packets import FloatArray
 
 
 class VertexNormals:
-    """Area-weighted unit normals of a mesh whose faces never change.
+    """Area-weighted unit normals of a mesh whose (3, F) faces never change, counter-clockwise seen from outside.
 
-    The corners are sorted by vertex once, so that each call is a gather and a `reduceat`;
-    `np.add.at` takes five times as long.
-
-    Args:
-        faces: (3, F) vertex indices, counter-clockwise seen from outside in a right-handed frame.
-        num_vertices: V; vertices without a face get the normal (0, 0, 0).
+    The corners are sorted by vertex once, so that each call is a gather and a `reduceat`; `np.add.at` takes five times
+    as long. Vertices without a face get the normal (0, 0, 0).
     """
 
     def __init__(self, faces: NDArray[np.int32], num_vertices: int) -> None:

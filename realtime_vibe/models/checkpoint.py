@@ -44,16 +44,13 @@ _NAMED = 6
 def load_official_vibe(
     vibe_path: Path | str, spin_path: Path | str, mean_params_path: Path | str | None = None
 ) -> VIBE:
-    """The published model.
+    """The published model in eval mode, float32, on the CPU.
 
     Args:
         vibe_path: `vibe_model_w_3dpw.pth.tar` or `vibe_model_wo_3dpw.pth.tar`.
         spin_path: `spin_model_checkpoint.pth.tar`.
         mean_params_path: `smpl_mean_params.npz`, for files of weights without `regressor.init_*`; where
             both are given they must agree.
-
-    Returns:
-        The network in eval mode, float32, on the CPU.
 
     Raises:
         CheckpointError: a file cannot be read, or a key is missing, unknown, of another shape or not

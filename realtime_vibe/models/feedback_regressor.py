@@ -66,14 +66,9 @@ class Estimates(NamedTuple):
 
 
 class FeedbackRegressor(nn.Module):
-    """Iterative regressor with projected landmarks fed back.
+    """Iterative regressor with projected landmarks fed back, of E encoded features.
 
-    Args:
-        mean_params: start of the iteration; stored as buffers, so checkpoints carry it.
-        skeleton: poses joints and landmarks of an estimate.
-        encoded_size: E.
-        hidden_size: width of both layers.
-        dropout: chance to drop a unit while training.
+    Where the iteration starts is stored as a buffer, so that checkpoints carry it.
     """
 
     init_estimate: Tensor
@@ -104,12 +99,7 @@ class FeedbackRegressor(nn.Module):
         self.register_buffer("init_estimate", torch.cat([part.flatten() for part in start]))
 
     def forward(self, encoded: Tensor, features: Tensor) -> RegressorOutput:
-        """The last iteration's parameters.
-
-        Args:
-            encoded: (..., 2 E) from the temporal encoder, one side after the other.
-            features: (..., F) raw, layout of `features.landmark_features`.
-        """
+        """The last iteration's parameters, from (..., 2 E), one side after the other, and raw features (..., F)."""
         estimate, seen, observed = self._begin(encoded, features)
         for _ in range(self.num_iterations):
             params = parameters(estimate)

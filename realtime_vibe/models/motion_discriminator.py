@@ -45,13 +45,7 @@ class Attended(NamedTuple):
 
 
 class SelfAttention(nn.Module):
-    """Weighs the states of a sequence by an MLP of their own (sec. 3.2, eq. 6 and 7).
-
-    Args:
-        hidden_size: H.
-        num_layers: of phi, the last with one output.
-        dropout: after each layer while training.
-    """
+    """Weighs the states of a sequence by an MLP phi of their own, whose last layer has one output (sec. 3.2, eq. 6, 7)."""
 
     def __init__(self, hidden_size: int, num_layers: int = 3, dropout: float = 0.2) -> None:
         super().__init__()
@@ -70,15 +64,7 @@ class SelfAttention(nn.Module):
 
 
 class MotionDiscriminator(nn.Module):
-    """Scores body motion, (T, P, F) to (P,).
-
-    Args:
-        input_size: F.
-        hidden_size: H of the GRU and of phi.
-        num_layers: of the GRU.
-        attention_layers: of phi.
-        dropout: in phi.
-    """
+    """Scores body motion, (T, P, F) to (P,); `hidden_size` is that of the GRU and of phi, dropout is in phi."""
 
     def __init__(
         self,

@@ -44,11 +44,7 @@ class RegressorOutput(NamedTuple):
 class Regressor(nn.Module):
     """Layer names are the released checkpoints' (fc1, fc2, decpose, decshape, deccam, init_*).
 
-    Args:
-        mean_params: start of the iteration; stored as buffers, so checkpoints carry it.
-        feature_size: F.
-        hidden_size: width of fc1 and fc2.
-        dropout: chance to drop a unit while training.
+    Where the iteration starts is stored as buffers, so that checkpoints carry it.
     """
 
     init_pose: Tensor

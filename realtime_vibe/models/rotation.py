@@ -23,8 +23,7 @@ def rotmat_from_rot6d(rot6d: Tensor) -> Tensor:
 def wide_rotmat_from_rot6d(rot6d: Tensor) -> Tensor:
     """As `rotmat_from_rot6d` of (N, 6 J), computed with the batch as the contiguous axis: for wide batches.
 
-    Returns:
-        (N, J, 3, 3), a view of memory laid out (3, 3, J, N).
+    Gives (N, J, 3, 3), a view of memory laid out (3, 3, J, N).
     """
     columns = rot6d.T.reshape(-1, 3, 2, len(rot6d)).permute(1, 2, 0, 3).contiguous()
     first, second = columns[:, 0], columns[:, 1]

@@ -24,10 +24,8 @@ def ancestor_table() -> Tensor:
 def joint_motions(rotmat: Tensor, bones: Tensor, ancestors: Tensor) -> Tensor:
     """(..., 24, 3, 4) rotation and place of each joint: few large products, whatever the tree.
 
-    Args:
-        rotmat: (..., 24, 3, 3) relative to the parent.
-        bones: (..., 24, 3) from the parent in the rest pose [m]; the root's is its place.
-        ancestors: `ancestor_table`.
+    Of rotations (..., 24, 3, 3) relative to the parent, and bones (..., 24, 3) from it in the rest pose [m]; the root's is
+    its place.
     """
     local = torch.cat([rotmat, bones[..., None]], dim=-1)
     # (..., 25, 4, 4) homogeneous; the last one is the identity.

@@ -26,9 +26,6 @@ class TemporalEncoder(nn.Module):
     """GRU, then ReLU and a linear layer back to F, then the input added.
 
     Args:
-        feature_size: F.
-        hidden_size: H.
-        num_layers: L.
         retention: largest share of the old state that an update gate keeps. Below 1 whatever happened
             long ago fades, so that a stream of hours ends where a fresh one does; the paper's is 1.
         sides: views of every person that are encoded with the same weights and know nothing of each

@@ -45,14 +45,9 @@ class ResultSink(Protocol):
 
 
 def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...]) -> None:
-    """Makes sure that an output file can be written, without touching it.
+    """Makes sure that an output file can be written, without touching it; the ending is one of `suffixes`.
 
     Temporary files that a killed run left in its folder are removed; a file without a byte is none that exists.
-
-    Args:
-        path: the file a run is going to write.
-        overwrite: whether an existing file may be replaced.
-        suffixes: the accepted endings, such as `(".npz",)`.
 
     Raises:
         OutputError: wrong ending, existing file, one of an engine or of this program, a folder that is missing or
@@ -76,9 +71,7 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
 def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
     """Makes sure that no output replaces what is read, whatever may be overwritten.
 
-    Args:
-        outputs: files a run is going to write.
-        inputs: files it reads, folders or patterns of images; what is no path counts as none.
+    Inputs are files, folders or patterns of images; what is no path counts as none.
 
     Raises:
         OutputError: an output is one of the inputs, or would be among the images of one.

@@ -17,9 +17,7 @@ def left_to_right(result: FrameResult, *, mirror: bool = False) -> tuple[PersonR
 class PersonLock:
     """Remembers who was chosen, by track; changed by one thread, `track_id` read by any.
 
-    Args:
-        max_people: how many people are followed at most.
-        grace_s: how long somebody may be out of view before the lock is given up [s].
+    It is given up when somebody is out of view for longer than `grace_s` [s].
     """
 
     def __init__(self, *, max_people: int, grace_s: float) -> None:

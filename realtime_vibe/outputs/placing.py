@@ -28,12 +28,8 @@ _TEMPORARY = re.compile(rf"{_PREFIX}\d+-[0-9a-f]{{8}}{_SUFFIX}")
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, overwrite: bool) -> Path:
     """Makes a file as a whole: readers see nothing, the old file or the complete new one.
 
-    Args:
-        write: fills the open temporary file; if it raises, nothing changes.
-        overwrite: replace `path`; else a file that is there stays, and the new one is put beside it.
-
-    Returns:
-        Where the file is: `path`, or a name beside it.
+    `write` fills the open temporary file; if it raises, nothing changes. Without `overwrite` a file that is there stays,
+    and the new one is put beside it. Returns where the file is.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -59,8 +55,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, overwr
 def create_beside(path: Path, *, overwrite: bool) -> tuple[Path, IO[bytes]]:
     """Makes and locks an empty file, `path` or the next free name, for a writer that needs its name at once.
 
-    Args:
-        overwrite: remove what is there, unless another run is writing it.
+    `overwrite` removes what is there, unless another run is writing it.
 
     Raises:
         OutputError: the folder cannot be written, or another run is writing the file.
@@ -195,11 +190,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 def try_lock(file: IO[Any]) -> bool | None:
-    """Locks an open file until it is closed or unlocked.
+    """Locks an open file until it is closed or unlocked; whether it is ours.
 
-    Returns:
-        Whether it is ours; None where the system or the file system knows no locks (on Windows an open file can
-        neither be renamed nor removed, which protects it as well).
+    None where the system or the file system knows no locks (on Windows an open file can neither be renamed nor removed,
+    which protects it as well).
     """
     if sys.platform == "win32":
         return None

@@ -21,11 +21,9 @@ class SinkThread(ClosedByWith, Generic[T]):
     """A bounded queue in front of a sink, emptied by one thread.
 
     Args:
-        name: names the thread and appears in messages.
         write: takes one item; runs in the thread.
         close: finishes the sink; runs in the thread after the last item, also after an error.
         lossless: when the queue is full, True makes `put` wait, False drops the item and counts it.
-        close_timeout_s: how long `close` waits for the rest to be written [s].
 
     The first error of `write` or `close` is raised by the next `put`, and once more by `close`.
     """
@@ -62,12 +60,9 @@ class SinkThread(ClosedByWith, Generic[T]):
         return self
 
     def put(self, item: T, should_stop: Callable[[], bool] = lambda: False) -> None:
-        """Hands over an item.
+        """Hands over an item, which must not be changed afterwards.
 
-        Args:
-            item: must not be changed afterwards.
-            should_stop: ends the wait of a lossless `put`, asked ten times a second; the item is
-                then dropped and counted.
+        `should_stop`, asked ten times a second, ends the wait of a lossless `put`; the item is then dropped and counted.
 
         Raises:
             BaseException: whatever ended the sink.

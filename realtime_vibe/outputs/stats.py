@@ -37,8 +37,7 @@ class RunFacts:
 class StatsCollector:
     """Collects the times of a run; memory is bounded.
 
-    Args:
-        warmup: first frames to leave out of every figure; first runs allocate and tune.
+    The first `warmup` frames are left out of every figure: first runs allocate and tune.
     """
 
     def __init__(self, *, warmup: int = DEFAULT_WARMUP_FRAMES) -> None:

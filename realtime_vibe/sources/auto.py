@@ -14,8 +14,7 @@ logger = logging.getLogger(__name__)
 class AutoSource(ChosenSource):
     """Tries every camera in turn; where none delivers, plays the demo clip and says so.
 
-    Args:
-        paced: play the clip at its own speed, for ever; else once, as fast as it is read.
+    `paced` plays it at its own speed, for ever; else once, as fast as it is read.
     """
 
     def __init__(

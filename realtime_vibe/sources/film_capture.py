@@ -203,11 +203,9 @@ def is_jpeg(capture: Capture) -> bool:
 
 
 def decoded_jpeg(packet: bytes) -> ImageArray | None:
-    """A picture of a Motion-JPEG film; None where it is damaged.
+    """A picture of a Motion-JPEG film, from one whole JPEG; None where it is damaged.
 
-    Args:
-        packet: one whole JPEG. What is cut off or scrambled is refused here: the decoder would fill
-            the rest with grey, and complain on stderr.
+    What is cut off or scrambled is refused here: the decoder would fill the rest with grey, and complain on stderr.
     """
     scan, end = packet.rfind(SCAN), packet.rfind(END_OF_JPEG)
     if scan < 0 or end < scan or BROKEN_SCAN.search(packet, scan + len(SCAN), end):

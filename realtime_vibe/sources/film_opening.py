@@ -46,8 +46,7 @@ def open_contained(target: Any) -> cv2.VideoCapture:
 def open_address(url: str, limits: list[int]) -> cv2.VideoCapture:
     """Opens a URL, which may be that of a play list: the user named that host.
 
-    Args:
-        limits: pairs of `cv2.CAP_PROP_*` and a value.
+    `limits` are pairs of `cv2.CAP_PROP_*` and a value.
     """
     with _opening:
         _restrict_formats()

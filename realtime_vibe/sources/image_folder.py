@@ -32,11 +32,7 @@ class ImageFolder(PictureSequence):
     """Images as the frames of a film, in natural order (`2.png` before `10.png`).
 
     An image that cannot be read, or that is missing in a row of numbers, costs a warning; the next one keeps its time.
-    Sizes may differ. Pictures are turned upright by their EXIF mark.
-
-    Args:
-        paths: the images; sorted here.
-        paced: hold each frame back until its time.
+    Sizes may differ. Pictures are turned upright by their EXIF mark. `paced` holds each frame back until its time.
 
     Raises:
         SourceError: no images, or no possible frame rate.

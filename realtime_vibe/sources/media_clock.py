@@ -57,11 +57,9 @@ class MediaClock:
     def of_film(
         cls, name: str, fps: float | None, frame_count: int | None, asked_fps: float | None
     ) -> Self:
-        """The clock of a film that has just been opened.
+        """The clock of a film that has just been opened; raw films and pipes have no frame count.
 
-        Args:
-            frame_count: the same; raw films and pipes have none.
-            asked_fps: the user's word, which counts where the film holds no times.
+        `asked_fps` is the user's word, which counts where the film holds no times.
         """
         if frame_count is None and fps == UNTIMED_FPS:
             return cls(asked_fps or fps, has_stamps=asked_fps is None)
@@ -108,14 +106,11 @@ class MediaClock:
 
 
 def warn_of_losses(info: SourceInfo, count: int, clock: MediaClock, num_lost: int) -> None:
-    """Logs how many frames of a film that has ended could not be read.
+    """Logs how many frames of a film that has ended could not be read, `num_lost` of them packets without a picture.
 
     Counts alone do not tell that a film was cut off: containers without a frame count have it
     estimated from duration and mean rate, which is wrong for a variable rate. Only a film that also
     ended early is cut off.
-
-    Args:
-        num_lost: packets between them that gave no picture.
     """
     num_lost = max(num_lost, clock.num_missing)
     if num_lost:

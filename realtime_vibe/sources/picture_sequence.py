@@ -12,12 +12,7 @@ from realtime_vibe.system.closing import OpenedByWith
 
 
 class PictureSequence(OpenedByWith):
-    """Pictures one after the other, at a stated rate.
-
-    Args:
-        fps: pictures per second.
-        pacer: holds each frame back until its time; None hands them on at once.
-    """
+    """Pictures one after the other, so many a second; a pacer holds each back until its time."""
 
     info: SourceInfo
     """What the pictures are like; valid after `open`."""

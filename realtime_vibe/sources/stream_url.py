@@ -83,12 +83,7 @@ def stream_source(url: str, *, paced: bool = False) -> FrameSource:
 
 
 class WebSource(ChosenSource):
-    """What an HTTP server has: a film, or a camera's stream; the server is asked when it is opened.
-
-    Args:
-        name: the URL without its password.
-        paced: play a film at its own speed.
-    """
+    """What an HTTP server has: a film, or a camera's stream; the server is asked when it is opened."""
 
     def __init__(self, url: str, name: str, *, paced: bool) -> None:
         self._url, self._name, self._paced = url, name, paced
@@ -171,8 +166,7 @@ def open_stream(url: str, name: str) -> Capture:
 def is_film_there(url: str, name: str) -> bool:
     """Asks an HTTP server whether a video can be there, before FFmpeg tries; `name` has no password.
 
-    Returns:
-        Whether what it has ends: a film of a stated length, or a play list that says that nothing will be added.
+    Gives whether what it has ends: a film of a stated length, or a play list that says that nothing will be added.
 
     Raises:
         SourceError: nothing answers, the server refuses, or what it has is a web page or a still picture.

@@ -36,11 +36,7 @@ class StreamedMedium:
 
 
 class StreamedVideo(OpenedByWith):
-    """A video that is read in a thread of its own, every frame in order, to its end.
-
-    Args:
-        paced: hold each frame back until its media time.
-    """
+    """A video that is read in a thread of its own, every frame in order, to its end; `paced` at its own speed."""
 
     info: SourceInfo
     """What the video is like; valid after `open`."""

@@ -75,11 +75,8 @@ class Freshness:
 
     Some drivers repeat the last picture for ever, or deliver black, once the camera is unplugged.
     A working sensor is noisy: no two of its pictures are the same, and none is all zeros. A virtual
-    camera that shows a still picture, or one behind its shutter, is not gone: the system knows it.
-
-    Args:
-        is_present: whether the system still knows the camera; asked once a second at most, and only
-            while pictures repeat.
+    camera that shows a still picture, or one behind its shutter, is not gone: the system knows it, as `is_present`
+    says; it is asked once a second at most, and only while pictures repeat.
     """
 
     def __init__(

@@ -6,11 +6,9 @@ MOST_SAID = 3
 
 
 class FewWarnings:
-    """One kind of warning: the first `MOST_SAID` are warnings, the others for `--log-level debug`.
+    """One kind of warning of a module: the first `MOST_SAID` are warnings, the others for `--log-level debug`.
 
-    Args:
-        module: who warns, by `__name__`.
-        text: with `%` places for the arguments of `add`.
+    `text` has `%` places for the arguments of `add`.
     """
 
     def __init__(self, module: str, text: str) -> None:

@@ -120,10 +120,7 @@ def _archive(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 def read_npy(file: IO[bytes], max_bytes: int, name: str) -> NDArray[Any]:
-    """One array whose header says no more than `max_bytes` can hold.
-
-    Args:
-        file: at the start of an `.npy`.
+    """One array, from the start of an `.npy`, whose header says no more than `max_bytes` can hold.
 
     Raises:
         ValueError: it is none, is cut off, claims more, or holds other than numbers and text.

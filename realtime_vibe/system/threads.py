@@ -37,8 +37,7 @@ class LatestSlot(Generic[T]):
     def put_when_free(self, item: T, should_stop: Callable[[], bool]) -> None:
         """Waits until the last item was taken, then offers `item`: the lossless hand-over.
 
-        Args:
-            should_stop: asked ten times a second; the wait ends when it says so.
+        The wait ends when `should_stop`, asked ten times a second, says so.
         """
         with self._condition:
             while self._full and not self._closed and not should_stop():
@@ -78,9 +77,7 @@ class LatestSlot(Generic[T]):
 class Worker:
     """A named thread whose errors reach somebody.
 
-    Args:
-        name: shown in `threading.enumerate()` and in messages.
-        on_exit: called in the thread when `body` ended, with the error that ended it or None.
+    `on_exit` is called in the thread when `body` ended, with the error that ended it or None.
     """
 
     def __init__(

@@ -35,14 +35,10 @@ RECENT = 300
 
 
 class LatencyStats:
-    """Percentiles of a series of durations, without the warm-up.
+    """Percentiles of a series of durations, without the warm-up: first runs allocate and tune.
 
     Memory is taken once, 8 bytes a value, so a long run stays flat: beyond `capacity` the oldest
     values leave, the count goes on.
-
-    Args:
-        warmup: how many first values to leave out (first runs allocate and tune).
-        capacity: how many values to keep for the percentiles.
     """
 
     def __init__(self, warmup: int = 0, capacity: int = 100_000) -> None:

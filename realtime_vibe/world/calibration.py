@@ -124,8 +124,7 @@ class BodyHeight:
 def level_rotation(up: FloatArray) -> FloatArray:
     """(3, 3) from the camera's frame to axes whose z is up and whose y leads away from the camera.
 
-    Args:
-        up: (3,) direction away from the floor, camera frame; not along the line of sight.
+    `up` (3,), camera frame, is not along the line of sight.
     """
     z = up / np.linalg.norm(up)
     y = np.array([0.0, 0.0, 1.0]) - z[2] * z

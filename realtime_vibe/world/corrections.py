@@ -20,12 +20,7 @@ class _Person:
 
 
 class BodyCorrections:
-    """Corrections of everybody in view.
-
-    Args:
-        foot_lock: whether planted feet are held where they are.
-        rest_legs: whether legs that are out of view go to a rest pose.
-    """
+    """Corrections of everybody in view: planted feet held where they are, legs out of view in a rest pose."""
 
     def __init__(self, model: BodyModel, *, foot_lock: bool, rest_legs: bool) -> None:
         self._body = SmplSkeleton(model)
@@ -65,11 +60,7 @@ class BodyCorrections:
         return params, transl
 
     def stand_on(self, T_world_camera: FloatArray | None) -> None:
-        """Sets the world whose floor is at z = 0.
-
-        Args:
-            T_world_camera: (4, 4) takes camera to world [m]; None where it is not known.
-        """
+        """Sets the world (4, 4), camera to world [m], whose floor is at z = 0; None where it is not known."""
         self._T_world_camera = T_world_camera
         self._up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
         self.reset()

@@ -15,11 +15,7 @@ _HEEL_DEPTH_M = 0.05
 
 
 class Soles:
-    """Contact points of one body model.
-
-    Args:
-        model: the body's arrays, in a rest pose with the feet flat.
-    """
+    """Contact points of one body model, in a rest pose with the feet flat."""
 
     def __init__(self, model: BodyModel) -> None:
         rest_joints = model.J_regressor @ model.v_template

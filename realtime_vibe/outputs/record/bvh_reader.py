@@ -171,10 +171,8 @@ def with_smpl_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
     """The same motion of a skeleton that rests as SMPL's does: every joint stays where it was.
 
     Axes are exchanged where the trunk stands along others, and arms and legs that rest elsewhere than in SMPL's
-    T-pose are turned there by the smallest rotation, which leaves their twist.
-
-    Args:
-        rest_offsets: (24, 3) its bones in the rest pose; the root's is zero.
+    T-pose are turned there by the smallest rotation, which leaves their twist. `rest_offsets` (24, 3) are its bones in the
+    rest pose; the root's is zero.
 
     Raises:
         ValueError: the trunk rests neither upright nor along an axis.

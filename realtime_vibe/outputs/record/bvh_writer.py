@@ -35,11 +35,9 @@ def euler_order(joint: int) -> str:
 def write_bvh(
     path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float, overwrite: bool
 ) -> Path:
-    """Writes a track whose frames come at a constant rate; returns where the file is.
+    """Writes a track whose frames come at a constant rate [1/s]; returns where the file is.
 
-    Args:
-        options: names, unit, and whether bones follow the live shape: every joint then has position channels too.
-        rate_hz: of the track's frames [1/s].
+    Every joint has position channels where bones follow the live shape.
 
     Raises:
         OutputError: the disk is full or the folder is gone.
@@ -130,11 +128,9 @@ def _numbers(values: NDArray[np.floating]) -> str:
 def _continuous(
     angles: NDArray[np.float64], before: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """Takes, frame after frame, the equal triple of angles that is nearest to the frame before.
+    """Takes, frame after frame, the equal triple (N, 3) of angles [rad] that is nearest to the frame before.
 
-    Args:
-        angles: (N, 3) [radians].
-        before: (3,) what was taken for the frame before the first.
+    `before` (3,) was taken for the frame before the first.
     """
     if before is None:
         return _continuous(angles, angles[0])

@@ -231,10 +231,9 @@ class _Scene:
 
 
 def strictly_rising(times_s: NDArray[np.float64]) -> FloatArray:
-    """(N,) float32, as glTF wants its keys: after days of 60 frames a second it cannot tell all of them apart.
+    """(N,) float32, as glTF wants its keys, of times (N,) in order, from 0 on [s].
 
-    Args:
-        times_s: (N,) in order, from 0 on [s].
+    After days of 60 frames a second float32 cannot tell all of them apart.
     """
     steps = np.arange(len(times_s), dtype=np.int32)
     bits = times_s.astype(np.float32).view(np.int32)  # in the order of the numbers

@@ -42,9 +42,6 @@ _FACTS = ("gender", "betas", "kp_names", *_RATE_NAMES)
 class NpzMotion:
     """An open `.npz` that has AMASS's motion.
 
-    Args:
-        archive: the file.
-
     Raises:
         MotionFileError: an array is missing or has an unfit shape.
     """

@@ -75,12 +75,7 @@ class MotionTrack:
 
 
 def tracks_of(rows: TakeRows, people: Sequence[Numbers]) -> Iterator[MotionTrack]:
-    """Tracks of people of a take, made one after the other: each has all frames of it.
-
-    Args:
-        rows: at least one.
-        people: the rows of each, as `people_of` tells them apart.
-    """
+    """Tracks of people (`people_of`) of a take of at least one row, made one after the other: each has all frames of it."""
     starts = frame_starts(rows.index)
     frame_of_row = np.cumsum(np.isin(np.arange(len(rows)), starts)) - 1
     return (_track(rows, starts, own, frame_of_row) for own in people)

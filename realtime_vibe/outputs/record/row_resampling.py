@@ -48,15 +48,10 @@ def left_out_s(rows: Rows, rate_hz: float) -> float:
 
 
 def resampled(rows: TakeRows, rate_hz: float) -> TakeRows:
-    """The take at a constant rate, from its first to its last moment.
+    """The take (N > 0, in the order of time) at a constant rate [1/s], from its first to its last moment.
 
-    Args:
-        rows: N > 0, in the order of time.
-        rate_hz: wanted frame rate [1/s].
-
-    Returns:
-        K rows in the order of time. `frame_index` counts grid points; a point where nobody is known is an
-        invalid row, and long pauses have no points.
+    Its K rows are in the order of time. `frame_index` counts grid points; a point where nobody is known is an
+    invalid row, and long pauses have no points.
 
     Raises:
         OutputError: the rate would make a file out of all proportion to what was recorded.

@@ -77,11 +77,7 @@ class Spool:
 
 @contextmanager
 def open_spool(path: Path, *, alone: bool = False) -> Iterator[Spool]:
-    """Opens a spool for reading.
-
-    Args:
-        path: a file made by `SpoolWriter`, finished or cut off.
-        alone: keep others from writing or recovering it meanwhile.
+    """Opens a spool for reading, finished or cut off; `alone` keeps others from writing or recovering it meanwhile.
 
     Raises:
         OutputError: the file is missing or is not a spool of this version, or somebody else has it.

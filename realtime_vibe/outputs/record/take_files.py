@@ -70,15 +70,10 @@ def check_motion_path(path: Path, *, overwrite: bool) -> None:
 
 
 def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Writes a take in the format that the path's ending names, and reads it back.
+    """Writes a take of at least one row in the format that the path's ending names, and reads it back.
 
     `.npz` holds everybody; the other formats one person a file: `o.bvh`, `o.person2.bvh` and so on, who was seen
-    longest first, `MOST_FILES` of them.
-
-    Args:
-        path: the file, or the first person's.
-        take: with at least one row.
-        overwrite: replace files that are there; else the new ones are put beside them.
+    longest first, `MOST_FILES` of them. Without `overwrite` new files are put beside those that are there.
 
     Returns:
         The files that were written; none where the format needs a person and there was nobody.

@@ -37,7 +37,6 @@ def with_origin(rows: TakeRows, origin: str, skin: SkinnedBody | None) -> TakeRo
     own, which goes on where the one before it ended.
 
     Args:
-        rows: N > 0.
         origin: `floor`: feet stand on z = 0, by the calibrated floor or else where they stood most of the time,
             and the person who is seen longest starts above x = y = 0. `camera`: the camera is the origin.
         skin: the recorded body, for its soles; None: usual feet.

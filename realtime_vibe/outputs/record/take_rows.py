@@ -89,13 +89,9 @@ ANY_BODY = RecordedBody()
 
 
 def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = ANY_BODY) -> Rows:
-    """One row per person, or one invalid row when nobody is in view.
+    """One row per person, or one invalid row when nobody is in view; `kind` has `kp_3d` where the body has keypoints.
 
     Somebody whose numbers are not finite is nobody: one such row would damage every format.
-
-    Args:
-        result: of one frame; the rows take its world.
-        kind: the rows' type, with `kp_3d` where the body has keypoints.
     """
     rows = np.zeros(max(1, len(result.people)), kind)
     rows["frame_index"] = result.frame.index

@@ -45,7 +45,6 @@ class VideoWriter(ClosedByWith):
 
     Args:
         path: `.mkv` or `.webm` (readable even after a crash), `.mp4` or `.avi`.
-        fps: frame rate of the file [1/s].
         overwrite: replace `path` if it exists; else the video goes beside a file that appears before its first
             picture.
 
@@ -71,11 +70,7 @@ class VideoWriter(ClosedByWith):
         """Frames in the file so far."""
 
     def write(self, picture: ImageArray, at_s: float | None = None) -> None:
-        """Appends a picture.
-
-        Args:
-            picture: (H, W, 3) uint8, blue first.
-            at_s: when it was taken [s], any origin; None takes the next place in the file.
+        """Appends a picture (H, W, 3) uint8 BGR of a time [s], any origin; None takes the next place in the file.
 
         Raises:
             OutputError: the file cannot be opened or the disk is full.
@@ -167,8 +162,7 @@ def count_frames(path: Path) -> int:
 def fit_into(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
     """Scales a picture (H, W, 3) uint8 to (width, height) [px], centred on black; one that nearly fits is only padded.
 
-    Returns:
-        (size[1], size[0], 3) uint8; the picture itself when it has that size.
+    The picture itself when it has that size.
     """
     width, height = size
     if picture.shape[:2] == (height, width):

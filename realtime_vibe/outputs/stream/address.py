@@ -34,10 +34,7 @@ class Address:
 
 
 def parse_address(text: str, *, default_port: int) -> Address:
-    """Reads `HOST`, `HOST:PORT`, `:PORT`, `PORT` or `[IPV6]:PORT`.
-
-    Args:
-        text: what the user wrote; an empty host means this computer.
+    """Reads `HOST`, `HOST:PORT`, `:PORT`, `PORT` or `[IPV6]:PORT`; an empty host means this computer.
 
     Raises:
         ConfigError: it is none of these, or the port is out of range.

@@ -19,9 +19,6 @@ logger = logging.getLogger(__name__)
 class DatagramSender:
     """A UDP socket; a receiver that is missing on this computer is said once, and is no error.
 
-    Args:
-        name: what is sent where, for messages.
-
     Raises:
         OutputError: the host is not known.
     """

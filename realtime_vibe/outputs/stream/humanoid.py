@@ -85,12 +85,7 @@ class HumanoidRoom:
     def pose(
         self, person: PersonResult, now_s: float, T_world_camera: FloatArray | None = None
     ) -> HumanoidPose:
-        """The bones of one person.
-
-        Args:
-            now_s: media time [s].
-            T_world_camera: (4, 4) from the camera's frame to the Z-up world; None for a level camera.
-        """
+        """The bones of one person at a media time [s], by the (4, 4) from camera to Z-up world; None: a level camera."""
         world = T_WORLD_CAMERA if T_world_camera is None else T_world_camera
         unity = R_UNITY_WORLD @ world[:3]
         turns, offset = unity[:, :3], unity[:, 3]
@@ -145,10 +140,9 @@ class HumanoidRoom:
 
 
 class LeadingPerson:
-    """Picks the one person that an avatar follows: the same as long as they are in view.
+    """Picks the one person that an avatar follows: the same as long as they are in view, or whom the user chose.
 
-    Args:
-        lock: whom the user chose; while that person is out of view, nobody is picked.
+    While the latter is out of view, nobody is picked.
     """
 
     def __init__(self, lock: PersonLock | None = None) -> None:

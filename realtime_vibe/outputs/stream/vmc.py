@@ -29,10 +29,9 @@ _IDENTITY_XYZW = (0.0, 0.0, 0.0, 1.0)
 
 
 def steady_quats_xyzw(rotmats: FloatArray, last: list[Quat] | None) -> list[Quat]:
-    """Unit quaternions of (N, 3, 3), each with the sign that is nearer to the one before.
+    """Unit quaternions of (N, 3, 3), each with the sign that is nearer to the frame before, for receivers that blend.
 
-    Args:
-        last: the result for the frame before, for receivers that blend; None takes w >= 0.
+    Without one w >= 0.
     """
     quats = [_quat(*row) for row in rotmats.reshape(-1, 9).tolist()]
     if last is None:
@@ -151,7 +150,6 @@ class VmcMessages:
         Args:
             pose: the newest pose; None before anybody was seen, then no bone is sent.
             tracking: whether the person is in view now; the last pose is held otherwise.
-            time_s: since the start [s].
         """
         self._state.set(_LOADED, _CALIBRATED, _NORMAL_MODE, int(tracking))
         self._time.set(time_s)
@@ -165,14 +163,7 @@ class VmcMessages:
 
 
 class VmcSink(AvatarSink):
-    """Sends the leading person to a VMC receiver.
-
-    Args:
-        avatar: rest pose of the avatar it shows, or None.
-        root_mode: see `VmcRetarget`.
-        mirror: see `AvatarSink`, as the others.
-        max_rate_hz: likewise.
-        lock: likewise.
+    """Sends the leading person to a VMC receiver; arguments as of `VmcRetarget` and `AvatarSink`.
 
     Raises:
         OutputError: the host is not known.

@@ -53,12 +53,7 @@ _JOIN_S = 5.0
 
 
 class WebStream(ClosedByWith):
-    """The server.
-
-    Args:
-        faces: (F, 3) of the body's mesh.
-        max_rate_hz: frames per second at most for every client; None for no limit.
-    """
+    """The server of a body's (F, 3) faces and its frames, at most so many a second for every client."""
 
     def __init__(
         self, address: Address, faces: NDArray[np.integer], *, max_rate_hz: float | None = None

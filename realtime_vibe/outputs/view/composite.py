@@ -24,13 +24,9 @@ _COMPRESSION = 3
 
 
 class CompositeRenderer:
-    """Draws one sequence; needs no display and no OpenGL.
+    """Draws one sequence of bodies with (F, 3) faces; needs no display and no OpenGL.
 
-    Args:
-        faces: (F, 3) of the body that the meshes come from.
-        max_height: cap on the picture's height [px].
-        skeleton: also draws the tracker's landmarks over the frame.
-        mirror: flips both halves left to right.
+    `max_height` caps the picture's [px], `skeleton` also draws the tracker's landmarks, `mirror` flips both halves.
     """
 
     def __init__(
@@ -57,8 +53,7 @@ class CompositeRenderer:
     def draw(self, result: FrameResult) -> ImageArray:
         """A new picture (h, w, 3) BGR of the size that `size` tells.
 
-        Args:
-            result: pictures must come in the order of time: floor and viewpoint move smoothly.
+        Pictures must come in the order of time: floor and viewpoint move smoothly.
         """
         height = self._height(result.frame.image_bgr.shape[0])
         left = self._overlay.draw(result, height=height, mirror=self.mirror)

@@ -29,12 +29,9 @@ _AROUND_BGR = (30, 26, 24)
 
 
 class Display(OpenedByWith):
-    """Shows the newest result; use it on the main thread only.
+    """Shows the newest result of a body with (F, 3) faces; use it on the main thread only.
 
-    Args:
-        faces: (F, 3) of the body that the meshes come from.
-        view: which windows to open; `none` opens nothing and still makes `last_picture`.
-        mirror: shows everything as a mirror would.
+    View `none` opens nothing and still makes `last_picture`.
     """
 
     def __init__(
@@ -87,12 +84,9 @@ class Display(OpenedByWith):
             raise
 
     def show(self, result: FrameResult | None, hud: HudState) -> None:
-        """Shows a result, or only new numbers.
+        """Shows a result, or only new numbers; None when there is no new one since the last call.
 
-        Args:
-            result: the newest result; None when there is none since the last call. The overlay is
-                drawn for new results only, and only as often as half of the time allows.
-            hud: what the HUD says; it is written again when it changed.
+        The overlay is drawn for new results only, and only as often as half of the time allows.
         """
         if result is not None:
             self._result = result

@@ -37,11 +37,7 @@ class FloorShadow:
         self.cast(np.zeros((0, 3), np.float32))
 
     def cast(self, vertices: FloatArray) -> None:
-        """Darkens the floor.
-
-        Args:
-            vertices: (N, 3) of the bodies in the window's world, y up [m].
-        """
+        """Darkens the floor below the bodies' vertices (N, 3) in the window's world, y up [m]."""
         shade = shadow_of(vertices)[..., None]
         colors = (1.0 - _STRENGTH * shade) * self._floor_rgb
         self.mesh.vertex_colors = self._open3d.utility.Vector3dVector(colors.reshape(-1, 3))

@@ -43,12 +43,7 @@ _CORNER_SHARE = 0.22
 
 
 class OverlayRenderer:
-    """Draws results over their frames.
-
-    Args:
-        faces: (F, 3) of the body that the meshes come from.
-        skeleton: also draws the tracker's landmarks as a stick figure, where it gives them.
-    """
+    """Draws results over their frames: (F, 3) faces, and on demand the tracker's landmarks as a stick figure."""
 
     def __init__(self, faces: NDArray[np.integer], *, skeleton: bool = False) -> None:
         self._rasterizer = MeshRasterizer(faces)
@@ -60,7 +55,6 @@ class OverlayRenderer:
         """A new picture (h, w, 3) BGR; with nobody in view, the bare frame.
 
         Args:
-            result: the frame and its people, those just lost fading; the frame is not changed.
             height: height of the picture [px], the aspect ratio is kept; None keeps the frame's
                 size. Drawing happens at this size, so a small picture of a 4K frame is cheap.
             mirror: flips the finished picture left to right, as a mirror would show it.
@@ -143,11 +137,9 @@ def _faded(color: Color, visibility: float) -> Color:
 def draw_person_marks(
     image: ImageArray, result: FrameResult, locked_id: int | None, *, mirror: bool = False
 ) -> None:
-    """Marks people in the finished overlay, in place; a person alone who is not locked gets no mark.
+    """Marks people in the finished overlay (H, W, 3), in place, mirrored already where `mirror` says so.
 
-    Args:
-        image: (H, W, 3) of any size, mirrored already where `mirror` says so.
-        locked_id: track of the person followed, or None.
+    A person alone who is not locked gets no mark.
     """
     if len(result.people) < 2 and locked_id is None:
         return

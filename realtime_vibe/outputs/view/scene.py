@@ -56,12 +56,7 @@ class _Camera:
 
 
 class SceneRenderer:
-    """Draws one sequence: it remembers where the floor is and where it looked last.
-
-    Args:
-        faces: (F, 3) of the body that the meshes come from.
-        background: what is behind the bodies; one colour stays free of floor, shadow and text.
-    """
+    """Draws one sequence of bodies with (F, 3) faces: it remembers where the floor is and where it looked last."""
 
     def __init__(
         self, faces: NDArray[np.integer], background: Background = DEFAULT_BACKGROUND
@@ -77,13 +72,9 @@ class SceneRenderer:
     def draw(
         self, result: FrameResult, *, width: int, height: int, mirror: bool = False
     ) -> ImageArray:
-        """A picture (height, width, 3) BGR; with nobody in view, the empty grid with a note.
+        """A picture (height, width, 3) BGR; with nobody in view, the empty grid with a note, which is never mirrored.
 
-        Args:
-            result: must come in the order of time.
-            width: [px].
-            height: [px].
-            mirror: flips the picture left to right (but not the note).
+        Results must come in the order of time.
         """
         result = self._level.of(result)
         camera = self._camera_on(result, width, height)

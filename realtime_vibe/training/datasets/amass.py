@@ -48,10 +48,7 @@ def load_amass(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
     SMPL's `trans` is not the pelvis: the body is posed about its rest pelvis first. That offset is
     added here, the mean one as the body models are not at hand; it differs by 13 cm between SMPL-H
     and SMPL-X. A file whose `betas` are absent or all zero was fitted to no body; its `trans` is taken
-    for the pelvis itself.
-
-    Args:
-        up_axis: of the file's world. AMASS itself has "z"; converted and synthetic sets may have "y".
+    for the pelvis itself. AMASS itself has "z" up; converted and synthetic sets may have "y".
 
     Raises:
         DatasetError: the file is damaged, lacks a key, or an array has the wrong shape.

@@ -87,11 +87,9 @@ class KeypointVideos:
 
 
 def load_keypoint_videos(folder: Path, *, skip_bad: bool = False) -> KeypointVideos:
-    """Reads every labelled video under a folder, at any depth, in the order of their paths.
+    """Reads every labelled video (`.npz`) under a folder, at any depth, in the order of their paths.
 
-    Args:
-        folder: holds `.npz` files of either layout; videos that others labelled lie beside them.
-        skip_bad: leave bad files out and count them.
+    `skip_bad` leaves bad files out and counts them.
 
     Raises:
         DatasetError: no such folder, nothing labelled, a video without labels beside it, or a bad file.

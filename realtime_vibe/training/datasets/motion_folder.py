@@ -65,16 +65,11 @@ def load_motion_file(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
 def load_motion_folder(
     folder: Path, *, skip_bad: bool = False, up_axis: UpAxis = "z", bvh_repair: bool = True
 ) -> MotionFolder:
-    """Reads all motion under a folder.
+    """Reads all motion under a folder, at any depth.
 
     Limbs of BVH files that their conversion left bent are extended, all clips of a source alike
-    (`limb_zeros`); each extension is logged.
-
-    Args:
-        folder: searched at any depth.
-        skip_bad: leave bad files out, log and count them; else the first one ends the job.
-        up_axis: of the worlds of `.npz` files.
-        bvh_repair: False leaves BVH files as they are.
+    (`limb_zeros`); each extension is logged. `bvh_repair` False leaves them as they are. `skip_bad` leaves bad files
+    out, logs and counts them; else the first one ends the job.
 
     Raises:
         DatasetError: no such folder, a bad file (the message names it), or no motion at all.

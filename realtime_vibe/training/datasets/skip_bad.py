@@ -27,10 +27,7 @@ class SkippedFile:
 def load_each(
     paths: Iterable[Path], load: Callable[[Path], Item], *, skip_bad: bool = False
 ) -> tuple[list[Item], tuple[SkippedFile, ...]]:
-    """Loads files one by one, with a progress bar where somebody watches.
-
-    Args:
-        skip_bad: leave files out that raise, say so, and go on.
+    """Loads files one by one, with a progress bar where somebody watches; `skip_bad` goes on after one that raises.
 
     Raises:
         DatasetError: the first one of `load`, unless `skip_bad`; so too for a SourceError. Other

@@ -26,14 +26,7 @@ def make_backdrop(
     photos: tuple[ImageArray, ...],
     rng: np.random.Generator,
 ) -> FloatArray:
-    """A background (H, W, 3), 0 to 1, BGR.
-
-    Args:
-        width: [px].
-        height: [px].
-        horizon_px: row of the horizon; below it lies a floor.
-        photos: pictures to use instead now and then; may be empty.
-    """
+    """A background (H, W, 3), 0 to 1, BGR, with a floor below the horizon; one of the photos now and then."""
     if photos and rng.random() < 0.5:
         return _from_photo(photos[int(rng.integers(len(photos)))], width, height, rng)
     image = np.empty((height, width, 3), np.float32)

@@ -49,12 +49,7 @@ class Figure:
     """(3,) rest position."""
 
     def posed(self, rotmat: FloatArray, transl: FloatArray) -> FloatArray:
-        """Vertices (V + E, 3) of one pose.
-
-        Args:
-            rotmat: (24, 3, 3) relative to the parent; the first is the root's.
-            transl: (3,) as in SMPL: added after posing about the rest pelvis.
-        """
+        """Vertices (V + E, 3) of one pose: rotations (24, 3, 3) relative to the parent, and SMPL's translation (3,)."""
         rotations, pelvis = world_rotations(rotmat), self.rest_joints[0]
         positions = joint_positions(rotmat, bone_offsets(self.rest_joints), pelvis)
         offsets = positions + transl - np.einsum("jab,jb->ja", rotations, self.rest_joints)
@@ -66,11 +61,7 @@ class Figure:
 
 
 def make_figure(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> Figure:
-    """Dresses the body.
-
-    Args:
-        body: must have a BlazePose landmark regressor, which tells where the face is.
-        betas: (10,) shape.
+    """Dresses the body of betas (10,).
 
     Raises:
         BodyModelError: the body has no landmarks.

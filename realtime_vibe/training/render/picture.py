@@ -99,11 +99,9 @@ def _picture_scale(
 def track(
     renderer: StreamRenderer, tracker: PersonTracker, dt_s: NDArray[np.float32]
 ) -> Iterator[TrackedPerson | None]:
-    """What the tracker says, frame by frame; None where it finds nobody.
+    """What the tracker says, frame by frame, of frames (S,) apart [s]; None where it finds nobody.
 
-    Args:
-        tracker: is made to forget what it saw before.
-        dt_s: (S,) time since the frame before [s].
+    It is made to forget what it saw before.
     """
     tracker.reset()
     now_s = 0.0

@@ -128,10 +128,7 @@ def draw(
     light: Light,
     camera: PinholeView,
 ) -> Drawn | None:
-    """Colours every pixel that shows the figure; None when it is out of view.
-
-    Args:
-        vertices: (V + E, 3) posed, camera frame [m].
+    """Colours every pixel that shows the figure, of posed vertices (V + E, 3), camera frame [m]; None out of view.
 
     Raises:
         ConfigError: Open3D is not installed.

@@ -37,10 +37,7 @@ _STOPPED = 130
 
 
 def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int) -> None:
-    """Renders all missing shards, showing progress.
-
-    Args:
-        num_shards: how many there are to be in the end.
+    """Renders all missing shards, showing progress, until there are so many.
 
     Raises:
         ConfigError: a number is below 1, or Open3D is not installed.

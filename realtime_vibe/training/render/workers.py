@@ -26,14 +26,10 @@ class WorkerEndedError(RealtimeVibeError):
 def run_jobs(
     make_worker: Callable[[], Callable[[Job], int]], jobs: Sequence[Job], num_workers: int
 ) -> Generator[int]:
-    """Does all jobs, in any order, and gives what each returned as it comes.
+    """Does all jobs, in any order, and gives what each returned as it comes; jobs and maker travel by pickle.
 
-    Closing the generator, an error, or the end of this process in whatever way ends the others.
-
-    Args:
-        make_worker: called once in each process; gives what does one job. Travels by pickle.
-        jobs: travel by pickle.
-        num_workers: number of processes; no more than there are jobs are started.
+    Closing the generator, an error, or the end of this process in whatever way ends the others. `make_worker` is called
+    once in each process and gives what does one job; no more processes than jobs are started.
 
     Raises:
         WorkerEndedError: a process ended before its jobs were done, for want of memory perhaps.
