@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -124,7 +125,11 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
         raise OutputError(f"{reasons}; {kept_in(part)}")
     if made:
         names = ", ".join(str(path) for path in made)
-        logger.warning("%s was complete already; %s is kept, delete it yourself", names, part)
+        logger.warning(
+            "%s was complete already, by its date; %s is kept: delete it once you have opened them",
+            names,
+            part,
+        )
     elif spool.num_damaged or not report.is_whole:
         logger.warning("%s is kept: no .npz holds all of it; delete it yourself", part)
     else:
@@ -158,7 +163,10 @@ def _made_already(part: Path, wanted: tuple[Path, ...]) -> tuple[Path, ...]:
         return ()  # it was moved aside, for another take of the same name
     ended_at = part.stat().st_mtime
     found = [(path, path.stat()) for path in wanted if path.exists()]
-    return tuple(path for path, stat in found if stat.st_size and stat.st_mtime >= ended_at)
+    # A date to come is no date of this run's.
+    return tuple(
+        path for path, stat in found if stat.st_size and ended_at <= stat.st_mtime <= time.time()
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -386,16 +387,19 @@ def test_recover_keeps_what_was_complete_and_the_spool_with_it(
 ) -> None:
     part = _cut_off(tmp_path, (".npz", ".bvh"))
     (tmp_path / "o.npz").write_bytes(b"complete")
-    os.utime(tmp_path / "o.npz", (part.stat().st_mtime + 1,) * 2)
+    now_s = time.time()
+    os.utime(part, (now_s - 9,) * 2)
+    os.utime(tmp_path / "o.npz", (now_s - 5,) * 2)
     recover(part)
     assert (tmp_path / "o.npz").read_bytes() == b"complete"
     assert (tmp_path / "o.bvh").exists()
     assert part.exists()
     assert "complete already" in caplog.text
-    os.utime(tmp_path / "o.npz", (0, 0))  # older than the take: something else
-    with pytest.raises(OutputError, match="exists"):
-        recover(part)
-    assert part.exists()
+    for elsewhen_s in (0, now_s + 999):  # older than the take, or of another clock: something else
+        os.utime(tmp_path / "o.npz", (elsewhen_s,) * 2)
+        with pytest.raises(OutputError, match="exists"):
+            recover(part)
+        assert part.exists()
 
 
 def test_recover_writes_one_file_of_another_format_and_a_renamed_spool_beside_itself(
