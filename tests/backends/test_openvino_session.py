@@ -161,12 +161,15 @@ def test_openvino_that_cannot_run_here_is_left_out(monkeypatch, is_forked, said)
     open_session(Graph(path=STEP), "auto").close()
 
 
-@pytest.mark.parametrize("name", ["half.onnx", "half.xml", "absent.onnx"])
-def test_what_is_no_graph_is_refused(tmp_path, name):
+def test_what_is_no_graph_is_refused(tmp_path, subtests):
     (tmp_path / "half.onnx").write_bytes(STEP.read_bytes()[:5000])
     (tmp_path / "half.xml").write_text("<net")
-    with pytest.raises(EngineError, match=rf"{name} cannot be loaded by OpenVINO: \w+"):
-        open_session(tmp_path / name, "openvino")
+    for name in ("half.onnx", "half.xml", "absent.onnx"):
+        with (
+            subtests.test(name=name),
+            pytest.raises(EngineError, match=rf"{name} cannot be loaded by OpenVINO: \w+"),
+        ):
+            open_session(tmp_path / name, "openvino")
 
 
 def test_inputs_of_another_size_or_type_are_refused():

@@ -22,9 +22,7 @@ from realtime_vibe.body.joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.errors import ConfigError, OutputError
 from realtime_vibe.outputs.stream import websocket_connection
 from realtime_vibe.outputs.stream.address import Address
-from realtime_vibe.outputs.stream.websocket_frames import (
-    Subscription,
-)
+from realtime_vibe.outputs.stream.websocket_frames import Subscription
 from realtime_vibe.outputs.stream.websocket_stream import (
     MAX_CLIENTS,
     MAX_CONNECTIONS,
@@ -368,22 +366,17 @@ def test_garbage_on_the_port_disturbs_nobody(stream: WebStream, capfd) -> None:
     assert capfd.readouterr().err == ""
 
 
-def test_a_taken_port_is_one_clear_line(stream: WebStream) -> None:
+def test_a_taken_port_and_host_are_one_clear_line(stream: WebStream, subtests) -> None:
     port = int(stream.url.rsplit(":", 1)[1].strip("/"))
-    second = WebStream(Address(host="127.0.0.1", port=port), default_body().model.faces)
-    with pytest.raises(
-        OutputError, match=rf"cannot listen on 127\.0\.0\.1:{port}: .*choose another --web port"
+    for host, said in (
+        ("127.0.0.1", rf"cannot listen on 127\.0\.0\.1:{port}: .*choose another --web port"),
+        ("no-such-host.invalid", r"cannot (listen on|find the host)"),
+        ("192.0.2.1", r"cannot (listen on|find the host)"),
     ):
-        second.start()
-    second.close()
-
-
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
-def test_a_host_of_somebody_else(host: str) -> None:
-    server = WebStream(Address(host=host, port=free_port()), default_body().model.faces)
-    with pytest.raises(OutputError, match=r"cannot (listen on|find the host)"):
-        server.start()
-    server.close()
+        second = WebStream(Address(host=host, port=port), default_body().model.faces)
+        with subtests.test(host=host), pytest.raises(OutputError, match=said):
+            second.start()
+        second.close()
 
 
 def test_the_end_says_goodbye_and_leaves_no_thread() -> None:
