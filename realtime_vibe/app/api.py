@@ -16,7 +16,7 @@ from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.run import build_pipeline, source_of, start
 from realtime_vibe.app.setting import unknown_setting
-from realtime_vibe.app.settings import SETTINGS, LiveConfig
+from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed
 from realtime_vibe.app.settings_file import build_config
 from realtime_vibe.app.streamed import StreamedFrame
 from realtime_vibe.errors import ConfigError
@@ -176,6 +176,7 @@ def stream(
             engine) is raised when the first result is asked for; all of it is a `RealtimeVibeError`.
     """
     known = [name for name in SETTINGS if name not in {"source", "view"}]
+    settings = renamed(settings)
     if "view" in settings:
         raise ConfigError("the library opens no windows: leave out view")
     for name in settings.keys() - set(known):

@@ -5,6 +5,7 @@ line, the settings file, the file that `realtime-vibe init` writes, the checks a
 here; adding a setting is adding an entry. Nothing heavy is imported: `--help` answers at once.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
@@ -45,6 +46,8 @@ from realtime_vibe.outputs.record.bvh_names import (
 from realtime_vibe.outputs.stream.address import LOOPBACK, VMC_PORT, VRCHAT_PORT, WEB_PORT
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import DEFAULT_TRACKER, TRACKER_MODELS, TRACKERS
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_ENGINE = "blazepose-gru"
 DEFAULT_SMOOTH = 0.9
@@ -371,6 +374,22 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
     {field.name: field.metadata[Setting] for field in fields(LiveConfig)}
 )
 """Every setting by the name of its field, in the order of `--help`."""
+
+OLD_NAMES: Mapping[str, str] = MappingProxyType({"ground": "foot_lock"})
+"""Names of one release ago, which are still understood, and what they are called now."""
+
+
+def renamed(values: Mapping[str, object]) -> dict[str, object]:
+    """Settings by their names of today; says so once for each old one.
+
+    Args:
+        values: by names of today or of one release ago; of both for one setting, today's holds.
+    """
+    for old in values.keys() & OLD_NAMES.keys():
+        new, before = option_name(OLD_NAMES[old]), option_name(old)
+        logger.warning("%s is now called %s; the old name goes with the next release", before, new)
+    current = {OLD_NAMES[name]: value for name, value in values.items() if name in OLD_NAMES}
+    return current | {name: value for name, value in values.items() if name not in OLD_NAMES}
 
 
 def setting_names() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from realtime_vibe.app.setting import option_name, unknown_setting
-from realtime_vibe.app.settings import SETTINGS, LiveConfig, setting_names
+from realtime_vibe.app.settings import SETTINGS, LiveConfig, renamed, setting_names
 from realtime_vibe.errors import ConfigError, one_line
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
@@ -29,7 +29,7 @@ def read_settings_file(path: Path) -> dict[str, object]:
         data = read_regular(path, _MAX_BYTES)
         # Editors on Windows write a mark in front, and PowerShell's > two bytes a letter.
         text = data.decode("utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig")
-        for key, value in _table(text).items():
+        for key, value in renamed(_table(text)).items():
             name = _field_name(key)
             if name in settings:
                 raise ConfigError(f"'{option_name(name)}' is given twice (with - and with _)")
@@ -47,7 +47,7 @@ def build_config(
         ConfigError: a value or the file is wrong.
     """
     values = read_settings_file(settings_file) if settings_file is not None else {}
-    values.update(command_line)
+    values.update(renamed(command_line))
     return LiveConfig(**values)  # type: ignore[arg-type]  # every value is checked at run time
 
 

@@ -119,6 +119,15 @@ def test_feet_are_locked_where_a_character_moves(subtests: pytest.Subtests) -> N
             assert build_config(settings).locks_feet is locks
 
 
+def test_an_old_name_is_understood_and_said_once(
+    settings: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.write_text("ground = true\n")
+    assert build_config({}, settings).foot_lock is True
+    assert build_config({"ground": False}).foot_lock is False
+    assert caplog.text.count("ground is now called foot-lock") == 2
+
+
 def test_command_line_beats_file_beats_default(settings: Path) -> None:
     settings.write_text("smooth = 0.9\nview = 'preview'\nmirror = true\n")
     config = build_config({"smooth": 0.1, "mirror": False}, settings)
