@@ -91,25 +91,25 @@ def test_people_are_known_again_for_a_while(
     assert memory.recall(_looks(BLACK, gain=1.1), _at(MIDDLE), now_s, taken) == expected
 
 
-@pytest.mark.parametrize(("lost_px", "found_px", "gap_s", "bgr", "expected"), [
-    (MIDDLE, MIDDLE, 3.0, RED, 0),  # nobody can have walked out of the picture from there
-    (MIDDLE, MIDDLE, 0.7, RED, None),  # somebody may stand in front
-    (MIDDLE, MIDDLE, 2 * FORGET_S, RED, None),
-    (MIDDLE, 600.0, 3.0, RED, None),
-    (EDGE, EDGE, 2.0, RED, None),
-    (EDGE, EDGE, 2.0, (110, 120, 135), 0),  # rather like that, and back where the person left
-    (EDGE, EDGE, 5.0, (110, 120, 135), None),
-    (EDGE, 600.0, 1.0, (110, 120, 135), None),
-])  # fmt: skip
-def test_the_place_tells_who_is_back(
-    lost_px: float, found_px: float, gap_s: float, bgr: tuple[int, int, int], expected: int | None
-) -> None:
-    memory = PersonMemory()
-    memory.is_other(0, _looks(GREY), 0.0)
-    memory.place({0: _at(lost_px)}, WIDTH)
-    assert memory.recall(_looks(bgr), _at(found_px), gap_s, set()) == expected
-    memory.place({1: _at(lost_px + 20.0)}, WIDTH)  # somebody else was there
-    assert memory.recall(_looks(bgr), _at(found_px), gap_s, set()) is None
+def test_the_place_tells_who_is_back(subtests: pytest.Subtests) -> None:
+    like_that = (110, 120, 135)
+    for lost_px, found_px, gap_s, bgr, expected in (
+        (MIDDLE, MIDDLE, 3.0, RED, 0),  # nobody can have walked out of the picture from there
+        (MIDDLE, MIDDLE, 0.7, RED, None),  # somebody may stand in front
+        (MIDDLE, MIDDLE, 2 * FORGET_S, RED, None),
+        (MIDDLE, 600.0, 3.0, RED, None),
+        (EDGE, EDGE, 2.0, RED, None),
+        (EDGE, EDGE, 2.0, like_that, 0),  # rather, and back where the person left
+        (EDGE, EDGE, 5.0, like_that, None),
+        (EDGE, 600.0, 1.0, like_that, None),
+    ):
+        with subtests.test(lost_px=lost_px, found_px=found_px, gap_s=gap_s, bgr=bgr):
+            memory = PersonMemory()
+            memory.is_other(0, _looks(GREY), 0.0)
+            memory.place({0: _at(lost_px)}, WIDTH)
+            assert memory.recall(_looks(bgr), _at(found_px), gap_s, set()) == expected
+            memory.place({1: _at(lost_px + 20.0)}, WIDTH)  # somebody else was there
+            assert memory.recall(_looks(bgr), _at(found_px), gap_s, set()) is None
 
 
 def test_another_scene_and_a_body_that_took_over_say_nothing_by_their_place() -> None:

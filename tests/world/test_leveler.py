@@ -81,23 +81,20 @@ def test_a_camera_moved_by_hand_is_found_anew_within_seconds(stage):
         assert seen.off_deg(moved @ UP) < 3.5
 
 
-@pytest.mark.parametrize(
-    ("body_pose", "lying_deg", "visibility", "size"),
-    [
-        (SITTING, 0, 1.0, SIZE),
-        (STILL, 80, 1.0, SIZE),
-        (STILL, 0, 0.1, SIZE),
-        (STILL, 0, 1.0, (340, 480)),
-    ],
-    ids=["sitting", "lying", "feet out of view", "beyond the edge"],
-)
-def test_nobody_who_stands_says_nothing(stage, body_pose, lying_deg, visibility, size):
-    stage.visibility = np.full(33, visibility, np.float32)
-    seen = Watched(stage, body_pose, _tilted(lying_deg) @ facing())
-    seen.size = size
-    seen.watch(_tilted(20), 6.0)
-    np.testing.assert_array_equal(seen.leveler.T_world_camera, T_WORLD_CAMERA)
-    assert seen.states[-1] == ""
+def test_nobody_who_stands_says_nothing(stage, subtests):
+    for case, body_pose, lying_deg, visibility, size in (
+        ("sitting", SITTING, 0, 1.0, SIZE),
+        ("lying", STILL, 80, 1.0, SIZE),
+        ("feet out of view", STILL, 0, 0.1, SIZE),
+        ("beyond the edge", STILL, 0, 1.0, (340, 480)),
+    ):
+        with subtests.test(case):
+            stage.visibility = np.full(33, visibility, np.float32)
+            seen = Watched(stage, body_pose, _tilted(lying_deg) @ facing())
+            seen.size = size
+            seen.watch(_tilted(20), 6.0)
+            np.testing.assert_array_equal(seen.leveler.T_world_camera, T_WORLD_CAMERA)
+            assert seen.states[-1] == ""
 
 
 def test_whoever_sits_down_or_leaves_changes_nothing(stage):
