@@ -1,5 +1,6 @@
 """Results of the default body in smooth motion, and takes made of them, for every format's test."""
 
+import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
 from realtime_vibe.outputs.record.bvh_reader import Skeleton, read_bvh
+from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import Rows, SpoolFacts, TakeOptions, row_type
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.take_files import Take
@@ -25,6 +27,7 @@ from realtime_vibe.packets import (
     TrackedPerson,
 )
 
+EIGHT_FRAMES_S = np.arange(8) / 30
 YUP_CAMERA = np.diag([1.0, -1.0, -1.0])
 """From the camera's frame (y down) to the y-up world of BVH, glTF and the tables."""
 
@@ -112,3 +115,24 @@ def joints_yup(frames: Sequence[FrameResult], person: int = 0) -> np.ndarray:
 
 def all_of_bvh(path: Path) -> Skeleton:
     return read_bvh(path).frames(slice(None))
+
+
+def cut_off(
+    folder: Path,
+    endings: tuple[str, ...],
+    options: TakeOptions | None = None,
+    *,
+    times_s: np.ndarray = EIGHT_FRAMES_S,
+    ids: list[tuple[int, ...]] | None = None,
+) -> Path:
+    """What a killed run leaves behind."""
+    paths = tuple(folder / f"o{ending}" for ending in endings)
+    recorder = MotionRecorder(*paths, body=real_body(), options=options)
+    for frame in results(times_s, ids):
+        recorder.write(frame)
+    aside = folder / "aside"
+    shutil.copyfile(spool_path(paths[0]), aside)
+    recorder.close()
+    for path in folder.glob("o.*"):
+        path.unlink()
+    return aside.rename(spool_path(paths[0]))
