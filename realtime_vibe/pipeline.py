@@ -16,7 +16,7 @@ from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.features.base import Features
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
-from realtime_vibe.geometry.rotation import are_rotations
+from realtime_vibe.geometry.rotation import ROUGHLY, are_rotations
 from realtime_vibe.packets import (
     FloatArray,
     Frame,
@@ -213,7 +213,8 @@ class MotionCapturePipeline:
     ) -> PersonResult | None:
         """One person's result; `landmarks` are the smoothed ones."""
         turns = np.concatenate([params.global_orient[None], params.body_pose])
-        if not are_rotations(turns).all():  # finite is not enough: legs of no length divide by zero
+        # Finite is not enough: legs of no length divide by zero.
+        if not are_rotations(turns, ROUGHLY).all():
             self._start_over(person)
             return None
         height, width = frame.image_bgr.shape[:2]

@@ -17,20 +17,22 @@ _LOCKED = 1e-5
 """Below this cosine of the middle one, single precision does not tell the other Euler angles."""
 _OFF = 1e-3
 """How far a matrix that was rounded may be from a rotation."""
+ROUGHLY = 0.05
+"""The same of one that a network computed in bfloat16: eight bits of each number."""
 
 
-def are_rotations(matrices: FloatingArray) -> NDArray[np.bool_]:
-    """(...,) whether each of (..., 3, 3) neither scales, nor bends, nor mirrors; NaN does."""
+def are_rotations(matrices: FloatingArray, off: float = _OFF) -> NDArray[np.bool_]:
+    """(...,) whether each of (..., 3, 3) neither scales, nor bends, nor mirrors, by more than `off`; NaN does."""
     with np.errstate(all="ignore"):
-        return np.asarray(are_orthonormal(matrices) & (np.linalg.det(matrices) > 0))
+        return np.asarray(are_orthonormal(matrices, off) & (np.linalg.det(matrices) > 0))
 
 
-def are_orthonormal(vectors: FloatingArray) -> NDArray[np.bool_]:
+def are_orthonormal(vectors: FloatingArray, off: float = _OFF) -> NDArray[np.bool_]:
     """(...,) whether each set of vectors (..., K, 3) has unit lengths and right angles; NaN has not."""
     with np.errstate(all="ignore"):
         products = vectors @ np.swapaxes(vectors, -1, -2)
-        off = np.abs(products - np.eye(vectors.shape[-2], dtype=products.dtype))
-    return np.asarray((off < _OFF).all(axis=(-2, -1)))
+        errors = np.abs(products - np.eye(vectors.shape[-2], dtype=products.dtype))
+    return np.asarray((errors < off).all(axis=(-2, -1)))
 
 
 def rotmat_from_rot6d(rot6d: FloatingArray) -> FloatingArray:

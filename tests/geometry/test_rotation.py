@@ -52,6 +52,17 @@ def test_any_generic_6d_becomes_a_rotation(rot6d):
         assert _is_rotation(matrix)
 
 
+def test_what_a_network_in_bfloat16_rounds_is_roughly_a_rotation():
+    matrices = rotation.rotmat_from_axis_angle(np.random.default_rng(2).normal(0, 2, (500, 3)))
+    bits = matrices.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+    rounded = bits.view(np.float32)
+    assert not rotation.are_rotations(rounded).all()
+    assert rotation.are_rotations(rounded, rotation.ROUGHLY).all()
+    assert not rotation.are_rotations(
+        np.stack([np.zeros((3, 3)), np.diag([1.0, 1, -1])]), rotation.ROUGHLY
+    ).any()
+
+
 def test_6d_holds_the_first_two_columns_row_by_row():
     matrix = rotation.rotmat_from_axis_angle(np.array([0.3, -0.2, 0.9]))
     expected = [matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1], matrix[2, 0], matrix[2, 1]]

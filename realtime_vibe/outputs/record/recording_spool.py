@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.geometry.rotation import are_orthonormal, are_rotations
+from realtime_vibe.geometry.rotation import ROUGHLY, are_orthonormal, are_rotations
 from realtime_vibe.outputs.placing import try_lock, unlock
 from realtime_vibe.outputs.record.bvh_names import (
     BVH_BONES,
@@ -151,7 +151,9 @@ def sound_rows(rows: Rows) -> NDArray[np.bool_]:
             is_inside = (rows[name] >= least) & (rows[name] <= most)  # NaN is not
             sound &= is_inside.reshape(len(rows), -1).all(axis=1)
     columns = np.swapaxes(rows["rot6d"].reshape(len(rows), NUM_SMPL_JOINTS, 3, 2), -1, -2)
-    turns = are_orthonormal(columns).all(axis=-1) | ~rows["valid"]  # of nobody there are none
+    turns = (
+        are_orthonormal(columns, ROUGHLY).all(axis=-1) | ~rows["valid"]
+    )  # of nobody there are none
     return np.asarray(sound & turns & are_rotations(rows["world_camera"][:, :, :3]))
 
 
