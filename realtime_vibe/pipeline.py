@@ -16,7 +16,6 @@ from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.features.base import Features
 from realtime_vibe.geometry.axes import T_WORLD_CAMERA
 from realtime_vibe.geometry.camera import nominal_focal_px, transl_from_weak_camera
-from realtime_vibe.geometry.rotation import ROUGHLY, are_rotations
 from realtime_vibe.packets import (
     FloatArray,
     Frame,
@@ -212,11 +211,6 @@ class MotionCapturePipeline:
         focal_px: float,
     ) -> PersonResult | None:
         """One person's result; `landmarks` are the smoothed ones."""
-        turns = np.concatenate([params.global_orient[None], params.body_pose])
-        # Finite is not enough: legs of no length divide by zero.
-        if not are_rotations(turns, ROUGHLY).all():
-            self._start_over(person)
-            return None
         height, width = frame.image_bgr.shape[:2]
         square = self._features.square(person)
         if self._calibration is not None and self._shape_is_fixed:
@@ -239,7 +233,9 @@ class MotionCapturePipeline:
             )
         mesh = self._body.forward(params.global_orient, params.body_pose, params.betas, transl)
         if not are_sound(mesh.joints):  # every number above goes into them
-            self._start_over(person)
+            self._temporal.start_over(person.track_id)
+            if self._corrections is not None:
+                self._corrections.start_over(person.track_id)
             return None
         return PersonResult(
             person=person,
@@ -248,11 +244,6 @@ class MotionCapturePipeline:
             square_px=np.array(square, np.float32),
             nearer_m=-farther.astype(np.float32),
         )
-
-    def _start_over(self, person: TrackedPerson) -> None:
-        self._temporal.start_over(person.track_id)
-        if self._corrections is not None:
-            self._corrections.start_over(person.track_id)
 
 
 def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.backends.base import AnyArray, InferenceSession
+from realtime_vibe.geometry.rotation import ROUGHLY, are_rotations
 from realtime_vibe.packets import FloatArray
 
 STEP_INPUTS = ("features", "hidden")
@@ -33,12 +34,14 @@ class StepOutput(NamedTuple):
 
     @property
     def is_sound(self) -> NDArray[np.bool_]:
-        """(P,) of whom every number is finite, and shape and place can be a body's: a graph in half may overflow."""
+        """(P,) of whom every number is finite, and turns, shape and place can be a body's: a graph in half may overflow."""
         people = (self.rotmat, self.betas, self.weak_camera, self.hidden.swapaxes(0, 1))
         within = [
             (np.abs(part) <= limit).reshape(len(part), -1).all(axis=1)  # NaN is within none
             for part, limit in zip(people, LIMITS, strict=True)
         ]
+        # Within limits is not enough: legs of no length divide by zero.
+        within.append(are_rotations(self.rotmat, ROUGHLY).all(axis=1))
         is_sound: NDArray[np.bool_] = np.logical_and.reduce(within)
         return is_sound
 
