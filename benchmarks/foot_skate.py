@@ -114,9 +114,8 @@ def run_clip(clip: EvaluationClip, built: BuiltPipeline) -> ClipTracks:
             spent_ms.append((time.perf_counter() - started_s) * 1e3)
             planted.append(lock.stands)
             rows.append(row)
-    if len(rows) < max(
-        0.9 * (truth.num_frames - (rows or [0])[0]), 2
-    ):  # far away they are found late
+    num_since_found = truth.num_frames - rows[0] if rows else 0  # far away they are found late
+    if len(rows) < max(0.9 * num_since_found, 2):
         raise DatasetError(f"{clip.name}: found in {len(rows)} of {truth.num_frames} frames")
     return ClipTracks(
         name=clip.name,

@@ -17,7 +17,8 @@ from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.features.factory import Features, make_features, needs_landmarks
+from realtime_vibe.features.base import Features
+from realtime_vibe.features.factory import make_features, needs_landmarks
 from realtime_vibe.packets import Frame, FrameResult, ImageArray, TrackedPerson
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.system.closing import ClosedByWith

@@ -16,7 +16,8 @@ from realtime_vibe.backends.base import AnyArray, InferenceSession
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.body.smpl import SmplBody
-from realtime_vibe.features.factory import Features, needs_landmarks
+from realtime_vibe.features.base import Features
+from realtime_vibe.features.factory import needs_landmarks
 from realtime_vibe.features.landmark_features import LandmarkFeatures
 from realtime_vibe.features.resnet_features import ImageCrops, ResNetFeatures
 from realtime_vibe.geometry.crop import RotatedSquare

@@ -20,8 +20,6 @@ from realtime_vibe.features.resnet_features import (
     ResNetFeatures,
 )
 
-__all__ = ["LAYOUTS", "Features", "make_features", "needs_landmarks"]
-
 LAYOUTS = {
     FEATURE_LAYOUT: (FEATURE_LAYOUT_VERSION, FEATURE_SIZE),
     RESNET_LAYOUT: (RESNET_LAYOUT_VERSION, RESNET_FEATURE_SIZE),

@@ -1,5 +1,6 @@
 """What every person tracker and every person detector offers."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, Frame, ImageArray, TrackedPerson
-from realtime_vibe.system.closing import Closable
+from realtime_vibe.system.closing import Closable, ClosedByWith
 from realtime_vibe.system.few_warnings import FewWarnings
 
 MAX_GAP_S = 1.0
@@ -16,6 +17,8 @@ MAX_GAP_S = 1.0
 NEWCOMER_WAIT_S = 0.5
 """Right after a loss only the lost person is accepted, so that a bystander does not take over."""
 USUAL_RATE_HZ = 30.0
+LONGEST_STEP_S = 0.12
+"""Between frames that are farther apart a body can turn, legs can change places, and a limb can be anywhere."""
 OVERFLOW = "frame %d: the landmark network gave numbers that are not finite; nobody is seen there"
 DETECTOR_OVERFLOW = (
     "the person detector gave numbers that are not finite: %d of %d answers are left out"
@@ -84,3 +87,31 @@ class PersonTracker(Closable, Protocol):
 
     def reset(self) -> None:
         """Forgets all tracks, as after a change of source; identities are not used again."""
+
+
+class TrackerAround(ClosedByWith):
+    """What mends the landmarks of another tracker's people over frames.
+
+    Args:
+        tracker: finds people and their landmarks; reset and closed with this one.
+    """
+
+    def __init__(self, tracker: PersonTracker) -> None:
+        self.tracker = tracker
+
+    @property
+    def saw_cut(self) -> bool:
+        """See `PersonTracker.saw_cut`."""
+        return self.tracker.saw_cut
+
+    @abstractmethod
+    def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
+        """Looks at the next frame; see `PersonTracker.update`."""
+
+    def reset(self) -> None:
+        """Forgets everybody."""
+        self.tracker.reset()
+
+    def close(self) -> None:
+        """Closes the tracker; may be called twice."""
+        self.tracker.close()

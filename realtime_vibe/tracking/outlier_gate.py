@@ -19,8 +19,7 @@ from realtime_vibe.packets import (
     PoseLandmarks,
     TrackedPerson,
 )
-from realtime_vibe.system.closing import ClosedByWith
-from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.base import LONGEST_STEP_S, PersonTracker, TrackerAround
 from realtime_vibe.tracking.landmark_track import landmark_box
 
 _LIMBS = (
@@ -40,8 +39,6 @@ _ACCELERATION_M_S2 = 120.0
 """What feet and hands reach in kicks and punches."""
 _MOST_HELD_S = 0.045
 """Two frames at 60 a second, one at 30."""
-_LONGEST_STEP_S = 0.12
-"""Between frames that are farther apart a limb can be anywhere [s]."""
 _SPEED_MEMORY_S = 0.03
 _HEIGHT_M = 1.75
 """Of a body, whose box sets the scale of the image."""
@@ -92,22 +89,13 @@ class _Motion:
         )
 
 
-class OutlierGate(ClosedByWith):
-    """A tracker whose people's limbs jump nowhere.
-
-    Args:
-        tracker: finds people and their landmarks; closed with this one.
-    """
+class OutlierGate(TrackerAround):
+    """A tracker whose people's limbs jump nowhere."""
 
     def __init__(self, tracker: PersonTracker) -> None:
-        self.tracker = tracker
+        super().__init__(tracker)
         self._motions: dict[int, tuple[_Motion, _Motion]] = {}
         """In the image [px] and in the world [m]."""
-
-    @property
-    def saw_cut(self) -> bool:
-        """See `PersonTracker.saw_cut`."""
-        return self.tracker.saw_cut
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame; see `PersonTracker.update`."""
@@ -117,19 +105,15 @@ class OutlierGate(ClosedByWith):
 
     def reset(self) -> None:
         """Forgets everybody."""
-        self.tracker.reset()
+        super().reset()
         self._motions = {}
-
-    def close(self) -> None:
-        """Closes the tracker; may be called twice."""
-        self.tracker.close()
 
     def _passed(self, person: TrackedPerson, last: tuple[_Motion, _Motion] | None) -> TrackedPerson:
         seen = person.landmarks
         if seen is None:
             return person
         points_px = seen.image_px[:, :2]
-        if last is None or not 0.0 < person.dt_s <= _LONGEST_STEP_S:
+        if last is None or not 0.0 < person.dt_s <= LONGEST_STEP_S:
             self._motions[person.track_id] = _Motion.of(points_px), _Motion.of(seen.world_m)
             return person
         x1, y1, x2, y2 = person.bbox_xyxy.tolist()

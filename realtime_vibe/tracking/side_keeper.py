@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, PoseLandmarks, TrackedPerson
-from realtime_vibe.system.closing import ClosedByWith
-from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.base import LONGEST_STEP_S, PersonTracker, TrackerAround
 
 _PAIRED = np.arange(7, NUM_LANDMARKS)
 _MIRROR = np.concatenate([[0, 4, 5, 6, 1, 2, 3], _PAIRED - 1 + 2 * (_PAIRED % 2)])
@@ -32,8 +31,6 @@ _KNEES = (25, 26)
 """Below the picture's edge where half a body is in view."""
 _MOST_HELD_BACK = 4
 """Frames after which a newcomer is given out though no two of them agree."""
-_LONGEST_STEP_S = 0.12
-"""Between frames that are farther apart a body can turn, or legs can change places [s]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +70,12 @@ class _Sides:
         return all(part.trust_s > 0.0 for part in self.parts)
 
 
-class SideKeeper(ClosedByWith):
-    """A tracker whose people's landmarks keep their sides.
-
-    Args:
-        tracker: finds people and their landmarks; closed with this one.
-    """
+class SideKeeper(TrackerAround):
+    """A tracker whose people's landmarks keep their sides."""
 
     def __init__(self, tracker: PersonTracker) -> None:
-        self.tracker = tracker
+        super().__init__(tracker)
         self._sides: dict[int, _Sides] = {}
-
-    @property
-    def saw_cut(self) -> bool:
-        """See `PersonTracker.saw_cut`."""
-        return self.tracker.saw_cut
 
     def update(self, frame: Frame) -> tuple[TrackedPerson, ...]:
         """Looks at the next frame; see `PersonTracker.update`."""
@@ -100,12 +88,8 @@ class SideKeeper(ClosedByWith):
 
     def reset(self) -> None:
         """Forgets everybody."""
-        self.tracker.reset()
+        super().reset()
         self._sides = {}
-
-    def close(self) -> None:
-        """Closes the tracker; may be called twice."""
-        self.tracker.close()
 
     def _kept(self, person: TrackedPerson, height_px: int) -> TrackedPerson | None:
         """The person with the sides of the last frame; None where they are not known yet."""
@@ -117,7 +101,7 @@ class SideKeeper(ClosedByWith):
         if last is None and bool((points_px[list(_KNEES), 1] > height_px).all()):
             self._sides[person.track_id] = _Sides(points_px=points_px, held_back=1)
             return None
-        if last is None or not 0.0 < person.dt_s <= _LONGEST_STEP_S:
+        if last is None or not 0.0 < person.dt_s <= LONGEST_STEP_S:
             self._sides[person.track_id] = _Sides(points_px=points_px)
             return person
         kept, sides = _with_sides_of(landmarks, last, person)

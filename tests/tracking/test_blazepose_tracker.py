@@ -1,5 +1,6 @@
 """The tracker's decisions, on scripted networks; then the real networks on real clips."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ SIZE = 400
 """Side of the scripted frames [px]."""
 
 
-class ScriptedSession:
+class ScriptedSession(ABC):
     """A graph whose answers the test sets."""
 
     inputs = (TensorSpec(name="image_bgr", shape=(1, 1, 1, 3), dtype="uint8"),)
@@ -31,8 +32,8 @@ class ScriptedSession:
         self.calls = 0
         self.is_closed = False
 
-    def answer(self) -> dict[str, Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def answer(self) -> dict[str, Any]: ...
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         self.calls += 1

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import ConfigError, EngineError
 from realtime_vibe.packets import Frame
-from realtime_vibe.tracking.base import PersonTracker
+from realtime_vibe.tracking.base import PersonTracker, TrackerAround
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder
 from realtime_vibe.tracking.blazepose_tracker import BlazePoseTracker
 from realtime_vibe.tracking.box_tracker import BoxTracker
@@ -24,8 +24,6 @@ from realtime_vibe.tracking.factory import (
     make_tracker,
     open_detector,
 )
-from realtime_vibe.tracking.outlier_gate import OutlierGate
-from realtime_vibe.tracking.side_keeper import SideKeeper
 
 ENGINE = Path(__file__).resolve().parents[2] / "engines" / "blazepose"
 MANIFEST = BlazePoseFolder.manifest
@@ -39,7 +37,7 @@ def engine(tmp_path: Path) -> Path:
 
 def _kind(made: PersonTracker) -> type:
     """Of what follows people, apart from what mends their landmarks."""
-    while isinstance(made, (SideKeeper, OutlierGate)):
+    while isinstance(made, TrackerAround):
         made = made.tracker
     return type(made)
 

@@ -151,9 +151,8 @@ def sound_rows(rows: Rows) -> NDArray[np.bool_]:
             is_inside = (rows[name] >= least) & (rows[name] <= most)  # NaN is not
             sound &= is_inside.reshape(len(rows), -1).all(axis=1)
     columns = np.swapaxes(rows["rot6d"].reshape(len(rows), NUM_SMPL_JOINTS, 3, 2), -1, -2)
-    turns = (
-        are_orthonormal(columns, ROUGHLY).all(axis=-1) | ~rows["valid"]
-    )  # of nobody there are none
+    # Of nobody there are no turns.
+    turns = are_orthonormal(columns, ROUGHLY).all(axis=-1) | ~rows["valid"]
     return np.asarray(sound & turns & are_rotations(rows["world_camera"][:, :, :3]))
 
 
