@@ -180,31 +180,36 @@ def test_after_a_cut_nobody_is_held_and_the_camera_is_another_one():
 class OverflowingSession(CountingSession):
     """Gives a number that no body has for the first person of the third frame."""
 
-    def __init__(self, name, value=np.nan):
-        self.name, self.value, self.frame = name, value, -1
+    def __init__(self, name, value=np.nan, index=0):
+        self.name, self.value, self.index, self.frame = name, value, index, -1
 
     def run(self, feeds):
         self.frame += 1
         out = {name: np.array(value) for name, value in super().run(feeds).items()}
         if self.frame == 2:
             own = out[self.name].swapaxes(0, self.name == "next_hidden")[0]
-            own.flat[int(self.name == "weak_camera")] = self.value  # its scale is bounded
+            own.flat[self.index] = self.value
         return out
 
 
 @pytest.mark.fault
 def test_who_cannot_be_computed_starts_over_and_others_go_on(caplog, subtests):
-    for name, value in [
+    for wrong in [
         *((name, np.nan) for name in ("rotmat", "betas", "weak_camera", "next_hidden")),
         ("next_hidden", 1e30),
         ("rotmat", 1e30),
         ("rotmat", 5.0),  # finite, but no rotation
         ("betas", 1e30),  # would stay in the mean for minutes
-        ("weak_camera", 1e30),  # a place that smoothing would return from for long
+        ("weak_camera", 0.0),  # a scale that puts the person kilometres away
+        ("weak_camera", -1.0),
+        ("weak_camera", 1e3),  # at the lens
+        ("weak_camera", np.nan, 1),
+        ("weak_camera", 30.0, 2),  # far outside the crop
+        ("weak_camera", 1e30, 1),  # a place that smoothing would return from for long
     ]:
-        with subtests.test(name=name, value=value):
+        with subtests.test(wrong=wrong):
             caplog.clear()
-            pipeline = _pipeline([(0, 1)] * 4, smooth=0.5, session=OverflowingSession(name, value))
+            pipeline = _pipeline([(0, 1)] * 4, smooth=0.5, session=OverflowingSession(*wrong))
             results = [pipeline.step(_frame(index)) for index in range(4)]
             assert [len(result.people) for result in results] == [2, 2, 1, 2]
             assert results[2].people[0].person.track_id == 1

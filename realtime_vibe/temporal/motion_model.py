@@ -15,9 +15,13 @@ from realtime_vibe.packets import FloatArray
 STEP_INPUTS = ("features", "hidden")
 STEP_OUTPUTS = ("rotmat", "betas", "weak_camera", "next_hidden")
 LIMITS = (2.0, 50.0, 1e4, 50.0)
-"""Larger rotations [1], shapes [standard deviations], places [m] and states are a network's overflow, not a body.
+"""Larger rotations [1], shapes [standard deviations], cameras and states are a network's overflow, not a body.
 
 A GRU's state is a mean of numbers between -1 and 1; a large one would stay in it for as long as a gate is closed."""
+SCALES = (0.05, 20.0)
+"""Of a crop's camera; a crop that is 40 m or 0.1 m wide holds no body, and would put it kilometres away or at the lens."""
+FARTHEST = 10.0
+"""From the crop's middle to the body's [halves of the crop]."""
 
 
 class StepOutput(NamedTuple):
@@ -40,8 +44,11 @@ class StepOutput(NamedTuple):
             (np.abs(part) <= limit).reshape(len(part), -1).all(axis=1)  # NaN is within none
             for part, limit in zip(people, LIMITS, strict=True)
         ]
-        # Within limits is not enough: legs of no length divide by zero.
+        # Within limits is not enough: legs of no length divide by zero, so does a scale of none.
         within.append(are_rotations(self.rotmat, ROUGHLY).all(axis=1))
+        scale = self.weak_camera[:, 0]
+        within.append((scale > SCALES[0]) & (scale < SCALES[1]))
+        within.append((scale[:, None] * np.abs(self.weak_camera[:, 1:]) <= FARTHEST).all(axis=1))
         is_sound: NDArray[np.bool_] = np.logical_and.reduce(within)
         return is_sound
 

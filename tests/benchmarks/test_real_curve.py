@@ -123,6 +123,7 @@ def saved_networks(tmp_path):
     pose = torch.tensor([1.0, 0, 0, 1, 0, 0]).repeat(24)
     start = MeanParams(pose, torch.zeros(10), torch.tensor([0.9, 0, 0]))
     paths = []
+    torch.manual_seed(0)  # a network from other numbers may put everybody behind the camera
     for hours in (0.5, 1.5):
         statistics = FeatureStatistics(torch.zeros(202), torch.ones(202))
         body = skeleton_arrays(load_body(ENGINE / "body.npz"))
