@@ -85,6 +85,9 @@ def test_only_feet_in_view_set_the_floor_and_a_newcomer_has_one_of_their_own() -
         ground.follow(_standing(1.1 + index / 30, 1, 0.7, height + 50))
         assert index > 15 or ground.level_m == np.float32(0.9)
     assert abs(ground.level_m - 0.7) < 0.02
+    for index in range(15):  # nor who steps in, once the feet are seen
+        ground.follow(_standing(2.6 + index / 30, 1, 0.35 + 0.01 * (index % 2), height - 1))
+    assert abs(ground.level_m - 0.35) < 0.03
 
 
 def test_a_young_floor_rises_within_its_age() -> None:
