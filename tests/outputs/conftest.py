@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -194,16 +195,14 @@ def result_of() -> ResultFactory:
     return make
 
 
-@pytest.fixture(scope="module")
-def screen() -> Iterator[str]:
+@contextmanager
+def _virtual_screen(option: str) -> Iterator[str]:
     """DISPLAY of a virtual screen; skips where Xvfb or xdotool is missing."""
     if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
         pytest.skip("Xvfb or xdotool is not installed")
     read_end, write_end = os.pipe()
-    # Without -noreset the server starts over when its last client leaves, and who comes just then
-    # gets a window that is nowhere.
     server = subprocess.Popen(
-        ["Xvfb", "-noreset", "-displayfd", str(write_end), "-screen", "0", "1700x900x24"],
+        ["Xvfb", option, "-displayfd", str(write_end), "-screen", "0", "1700x900x24"],
         pass_fds=[write_end],
         stderr=subprocess.DEVNULL,
     )
@@ -214,3 +213,17 @@ def screen() -> Iterator[str]:
     yield f":{number}"
     server.terminate()
     server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[str]:
+    """DISPLAY of a virtual screen that stays between the processes of a test."""
+    with _virtual_screen("-noreset") as display:
+        yield display
+
+
+@pytest.fixture
+def passing_screen() -> Iterator[str]:
+    """DISPLAY of a virtual screen that goes when its last client leaves."""
+    with _virtual_screen("-terminate") as display:
+        yield display

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from realtime_vibe.errors import OutputError
@@ -152,13 +153,27 @@ def _wayland_answers() -> bool:
 @contextmanager
 def _x_connection() -> Iterator[tuple[ctypes.CDLL | None, int | None]]:
     """libX11, None where it is missing, and a connection, None where nobody answers."""
-    x11 = _x11() if os.environ.get("DISPLAY") else None
+    display = os.environ.get("DISPLAY")
+    x11 = _x11() if display else None
     connection: int | None = x11.XOpenDisplay(None) if x11 is not None else None
+    if display and connection:
+        _stay_connected(display)
     try:
         yield x11, connection
     finally:
         if x11 is not None and connection:
             x11.XCloseDisplay(connection)
+
+
+@cache
+def _stay_connected(display: str) -> None:
+    """Keeps a connection to a display that answers until the process ends.
+
+    A virtual screen (`xvfb-run`) starts over when its last client leaves, and who opens a window just then has one
+    that is nowhere, without an error.
+    """
+    if (x11 := _x11()) is not None:
+        x11.XOpenDisplay(display.encode())
 
 
 def _x11() -> ctypes.CDLL | None:

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,14 @@ def test_a_wayland_that_may_be_dead_is_left_aside_where_x_answers(monkeypatch, s
     assert os.environ["WAYLAND_DISPLAY"] == "wayland-7531"
     assert "XDG_RUNTIME_DIR" not in os.environ
     assert main_screen() == WindowArea(left=0, top=0, width=1700, height=900)
+
+
+def test_a_screen_that_was_asked_about_stays(monkeypatch, passing_screen):
+    monkeypatch.setenv("DISPLAY", passing_screen)
+    for _ in range(3):
+        require_x_display()
+        assert main_screen() == WindowArea(left=0, top=0, width=1700, height=900)
+        time.sleep(0.1)
 
 
 def test_macos_and_windows_are_never_refused(monkeypatch):
