@@ -67,7 +67,7 @@ class LiveSource(OpenedByWith):
         self._last_captured_s = float("-inf")
         self._back_off_s = FIRST_BACK_OFF_S
         self._lost_at_s: float | None = None
-        self._signal_since_s = clock()
+        self._signal_since_s = self._polled_at_s = self._awake_since_s = clock()
 
     @property
     def status(self) -> str:
@@ -175,9 +175,13 @@ class LiveSource(OpenedByWith):
         )
 
     def _is_stuck(self) -> bool:
+        now_s = self._clock()
+        if now_s - self._polled_at_s > NO_SIGNAL_S:  # it is the program that was stopped (Ctrl-Z)
+            self._awake_since_s = now_s
+        self._polled_at_s = now_s
         is_opening = self._lost_at_s is not None
         limit_s = self._device.open_limit_s if is_opening else self._device.stuck_s
-        return self._clock() - self._session.last_sign_s > limit_s
+        return now_s - max(self._session.last_sign_s, self._awake_since_s) > limit_s
 
     def _lose(self, reason: str) -> None:
         if self._lost_at_s is not None:

@@ -26,6 +26,7 @@ from realtime_vibe.sources.mp4_track import VideoTrack, track_in
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
+from realtime_vibe.system.threads import waited_for
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ RECORDING_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", "
 OPEN_TIMEOUT_MS = 3000
 READ_TIMEOUT_MS = 2000
 ANSWER_S = 3.0
+_ASKING_S = 10.0
+"""For all of a question: looking up the host's name, and each part of an answer that comes in drops, have their own time."""
 _HEAD_BYTES = 1 << 16
 """Read at once: the first boxes of a film, and often its index."""
 PLAY_LIST_END = b"#EXT-X-ENDLIST"
@@ -173,9 +176,7 @@ def is_film_there(url: str, name: str) -> bool:
     """
     bypass_proxy(urlsplit(url).hostname or "")
     try:
-        with _ask(url) as answer:
-            _check_content(answer.headers, name)
-            return _ends(answer, url)
+        return waited_for(f"ask {name}", partial(_is_film, url, name), _ASKING_S)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 401 and "@" in urlsplit(url).netloc:
@@ -185,9 +186,15 @@ def is_film_there(url: str, name: str) -> bool:
         if isinstance(error, HTTPException):
             return False  # no proper HTTP, as of some cameras
         raise SourceError(
-            f"{name}: no video stream answers there within {ANSWER_S:.0f} s{by_proxy(url)}; "
+            f"{name}: no video stream answers there in time{by_proxy(url)}; "
             "check the address, and that the camera or server is on and reachable"
         ) from None
+
+
+def _is_film(url: str, name: str) -> bool:
+    with _ask(url) as answer:
+        _check_content(answer.headers, name)
+        return _ends(answer, url)
 
 
 def _ask(url: str, start: int = 0) -> HTTPResponse:

@@ -1,5 +1,6 @@
 """Hand-over between threads: newest wins, and an error travels to the consumer."""
 
+import errno
 import threading
 import weakref
 from collections.abc import Callable
@@ -117,6 +118,24 @@ class Worker:
 
 
 _WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def waited_for(name: str, ask: Callable[[], T], limit_s: float) -> T:
+    """What a call gives that may take half a minute and hears no Ctrl-C, as the look-up of a host's name does.
+
+    Raises:
+        TimeoutError: nothing came in time; its thread, called `name`, is left behind.
+        BaseException: whatever the call raised.
+    """
+    found: list[T] = []
+    errors: list[BaseException | None] = []
+    worker = Worker(name, lambda: found.append(ask()), errors.append)
+    worker.start()
+    if not worker.join(limit_s):
+        raise TimeoutError(errno.ETIMEDOUT, f"no answer within {limit_s:g} s")
+    for error in filter(None, errors):
+        raise error
+    return found[0]
 
 
 def is_any_worker_running() -> bool:

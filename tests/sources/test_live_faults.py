@@ -237,13 +237,30 @@ def test_picture_formats_and_sizes_may_change(
     assert len({frame.image_bgr.shape for frame in frames}) > 1
 
 
-def test_clock_that_stands_still(new_camera: MakeCamera, stop: threading.Event) -> None:
+def test_clock_that_stands_still_or_jumps(
+    new_camera: MakeCamera, stop: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
     opener = CameraOpener(0, CameraRequest(), new_camera())
     device = LiveDevice(
         name="x", open_capture=opener.open, open_limit_s=5.0, patience_s=9.0, stuck_s=9.0
     )
     with LiveSource(device, clock=lambda: 1.0) as source:
         assert_sound(read(source, 5, stop))
+    stopped_s = [0.0]
+
+    def go_on_later(number: int) -> str:  # as after Ctrl-Z and fg in the middle of a read
+        if number == 5:
+            time.sleep(0.1)
+            stopped_s[0] = 3600.0
+            time.sleep(0.2)
+        return "new"
+
+    camera = new_camera(go_on_later)
+    device = replace(device, open_capture=CameraOpener(0, CameraRequest(), camera).open)
+    with LiveSource(device, clock=lambda: time.perf_counter() + stopped_s[0]) as source:
+        assert_sound(read(source, 10, stop))
+    assert camera.open_count == 1
+    assert "lost" not in caplog.text
 
 
 def test_renumbered_camera_is_found_by_its_name(

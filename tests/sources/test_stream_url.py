@@ -1,6 +1,7 @@
 """Network streams against a real MJPEG server: faults, time-outs, and coming back."""
 
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,13 +112,22 @@ def test_url_that_never_answers(silent_port: int) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_server_that_takes_the_request_and_says_nothing(new_server: NewServer) -> None:
+def test_server_that_takes_the_request_and_says_nothing(
+    new_server: NewServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = new_server()
     server.mode = "mute"
     started_s = time.monotonic()
     with pytest.raises(SourceError, match=r"127\.0\.0\.1"):
         stream_source(server.url).open()
     assert time.monotonic() - started_s < 20.0
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: answered.wait(30))  # hears no Ctrl-C
+    monkeypatch.setattr("realtime_vibe.sources.stream_url._ASKING_S", 0.05)
+    with pytest.raises(SourceError, match="slow/x: no video stream answers there"):
+        stream_source("http://slow/x").open()
+    assert not answered.is_set()
+    answered.set()
 
 
 def test_nobody_listens(silent_port: int) -> None:

@@ -1,13 +1,12 @@
 """Network addresses as users write them: `HOST:PORT`, with a usual port where it is left out."""
 
-import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Any
 
 from realtime_vibe.errors import ConfigError, OutputError
-from realtime_vibe.system.threads import Worker
+from realtime_vibe.system.threads import waited_for
 
 LOOPBACK = "127.0.0.1"
 """Nothing leaves the computer by default. Not `localhost`: some receivers listen on IPv4
@@ -88,22 +87,14 @@ def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
 
 
 def look_up(address: Address, kind: socket.SocketKind) -> list[Any]:
-    """What `socket.getaddrinfo` says, which may take half a minute and hears no Ctrl-C.
+    """What `socket.getaddrinfo` says.
 
     Raises:
         OSError: there is no such host, or nobody says so in time.
         ValueError: that is no host's name.
     """
-    found: list[Any] = []
-    errors: list[BaseException | None] = []
-
-    def ask() -> None:
-        found.extend(socket.getaddrinfo(address.host, address.port, type=kind))
-
-    worker = Worker(f"look up {address.host}", ask, errors.append)
-    worker.start()
-    if not worker.join(_LOOK_UP_S):
-        raise TimeoutError(errno.ETIMEDOUT, f"no answer within {_LOOK_UP_S:.0f} s")
-    for error in filter(None, errors):
-        raise error
-    return found
+    return waited_for(
+        f"look up {address.host}",
+        lambda: socket.getaddrinfo(address.host, address.port, type=kind),
+        _LOOK_UP_S,
+    )
