@@ -191,9 +191,7 @@ def _opened(source: Path, settings: ConvertSettings, *, with_mesh: bool) -> Iter
 def _take_of_bvh(source: Path, settings: ConvertSettings) -> Iterator[Take]:
     motion = read_bvh(source)
     skin = _default_skin(settings)
-    rest_pelvis = skin.rest_joints(np.zeros(NUM_BETAS, np.float32))[0]
-    logger.info("a .bvh file has no body shape: betas are zero")
-    with _spooled(source, _facts(settings), rows_of_bvh(motion, rest_pelvis)) as rows:
+    with _spooled(source, _facts(settings), rows_of_bvh(motion, skin)) as rows:
         yield Take(rows=rows, facts=_facts(settings), skin=skin)
 
 

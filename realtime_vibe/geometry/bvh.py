@@ -262,7 +262,7 @@ def _motion(lines: Iterator[str], num_channels: int) -> tuple[Array, float]:
         raise ValueError(f"a word among the numbers of MOTION ({error})") from None
     if num_frames < 1 or len(values) != num_frames * num_channels:
         raise ValueError(
-            f"{len(values)} numbers, expected {num_frames} frames of {num_channels}: the file is cut off"
+            f"{len(values)} numbers, expected {num_frames} frames of {num_channels}: the count is wrong, or the file cut off"
         )
     frames = np.asarray(values).reshape(num_frames, num_channels)
     if not (_SHORTEST_S <= frame_time_s <= _LONGEST_S and all(map(are_sound, frames))):

@@ -119,7 +119,7 @@ def test_blocks_leave_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             assert two.read_bytes() == one.read_bytes()
 
 
-def test_a_bvh_goes_there_and_back(tmp_path: Path, recorded: Path) -> None:
+def test_a_bvh_goes_there_and_back_with_its_shape(tmp_path: Path, recorded: Path) -> None:
     (first, _) = convert(recorded, tmp_path / "a.bvh", PLAIN)
     (npz,) = convert(first, tmp_path / "b.npz", PLAIN)
     options = TakeOptions(bvh_names="mixamo", bvh_unit="cm")
@@ -128,6 +128,19 @@ def test_a_bvh_goes_there_and_back(tmp_path: Path, recorded: Path) -> None:
     np.testing.assert_allclose(one.pelvis, two.pelvis, atol=1e-5)
     np.testing.assert_allclose(one.rotmats[:, :22], two.rotmats[:, :22], atol=1e-4)
     assert read_bvh(first).rate_hz == pytest.approx(read_bvh(second).rate_hz)
+    shape = np.load(recorded)["betas"]
+    np.testing.assert_allclose(np.load(npz)["betas"], shape, atol=2e-3)
+    text = second.read_text()
+    head, frames = text.partition("Frame Time: 0.040000000\n")[::2]
+    second.write_text(
+        head.replace("Frames: 6", "Frames: 1") + "Frame Time: 1\n" + frames.split("\n")[0]
+    )
+    for source in (first, second):
+        assert convert(source, tmp_path / f"{source.stem}.glb", PLAIN)
+    knee = re.escape("JOINT mixamorig:LeftLeg\n\t\t{\n\t\t\tOFFSET")
+    second.write_text(re.sub(rf"({knee}) .*", r"\1 0 0 0", text))  # a bone that points nowhere
+    with pytest.raises(OutputError, match=r"from those of this body.*--body"):
+        convert(second, tmp_path / "d.glb", PLAIN)
 
 
 def test_a_bvh_is_read_however_it_is_written_and_block_by_block(
@@ -151,14 +164,13 @@ def test_a_bvh_is_read_however_it_is_written_and_block_by_block(
     frames = 20 * [text.partition("Frame Time: 0.033333333\n")[2]]
     source.write_text(text.replace("Frames: 50", "Frames: 1000") + "".join(frames[1:]))
     monkeypatch.setattr("realtime_vibe.outputs.record.row_blocks.BLOCK", 16)
+    rows = rows_of_bvh(read_bvh(source), posed_takes.real_body().skin)
+    assert len(next(rows)) == 16
     tracemalloc.start()
-    rows = rows_of_bvh(read_bvh(source), np.zeros(3, np.float32))
-    assert sum(len(block) for block in rows) == 1000
+    assert sum(len(block) for block in rows) == 984
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (
-        peak < 4 * 1000 * 75 * 8
-    )  # the numbers and a few blocks; rows and rotations were 20 times as much
+    assert peak < 3 * 1000 * 75 * 8  # a few blocks; rows and rotations were 20 times the numbers
 
 
 def test_a_motion_of_elsewhere_moves_a_body_of_ours(

@@ -1,6 +1,6 @@
 """Reads BVH files as `bvh_writer` makes them, also after an editor: SMPL's tree, by one of three sets of names.
 
-The format has neither the body's shape nor what the camera saw; both stay zero. It says how joints turn from its rest
+The format has nothing of what the camera saw, and of the body's shape the bones. It says how joints turn from its rest
 pose, and editors change that pose: Blender turns it to Z up, and whoever applies an A-pose as the rest pose lowers the
 arms. The same angles then mean another motion, so the rest poses are compared. Legend: N frames, J = 24 joints.
 """
@@ -208,6 +208,8 @@ def _with_limbs_at_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
     for side in ("left_", "right_"):
         for start, end in _LIMBS.items():
             bone = SMPL_JOINT_NAMES.index(side + end)
+            if not rest_offsets[bone].any():  # no length, no direction
+                continue
             turn = smallest_rotation(smpl[bone], rest_offsets[bone])
             if np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) > _SHAPE_DEG:
                 turns[SMPL_JOINT_NAMES.index(side + start)] = turn

@@ -3,6 +3,7 @@
 Legend: N rows or frames.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,9 +31,14 @@ from realtime_vibe.outputs.record.take_rows import WORLD_CAMERA, SkinnedBody
 from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_SMPL_JOINTS, FloatArray, are_sound
 from realtime_vibe.system.npz_file import NpzArchive
 
+logger = logging.getLogger(__name__)
+
 Arrays = Mapping[str, NDArray[Any]]
 
 _BODY_NUMBERS = 66
+_SAME_BONE_M = 1e-3
+_FARTHEST_SHAPE = 10.0
+"""Of a body [standard deviations]."""
 _RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps")
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1e-3, 1000.0
 _GENDERS = ("neutral", "male", "female")
@@ -181,21 +187,44 @@ def rows_of_amass(
     return rows
 
 
-def rows_of_bvh(motion: BvhMotion, rest_pelvis: FloatArray) -> Iterator[Rows]:
-    """The rows of a BVH file, a block at a time.
-
-    Args:
-        rest_pelvis: (3,) where the body has its pelvis in the rest pose [m]; not in the file.
-    """
+def rows_of_bvh(motion: BvhMotion, skin: SkinnedBody) -> Iterator[Rows]:
+    """The rows of a BVH file on a body, a block at a time; the shape is the one whose bones the file has."""
     camera_yup = (R_YUP_WORLD @ R_WORLD_CAMERA).T
+    shapes = BoneShapes(skin)
     for first in range(0, len(motion), row_blocks.BLOCK):
         rotmats, offsets, pelvis = motion.frames(slice(first, first + row_blocks.BLOCK))
         rows = _rows_in_time(len(rotmats), motion.rate_hz, first)
         rows["joints_camera"] = joint_positions(rotmats, offsets, pelvis) @ camera_yup.T
+        rows["betas"], rest_pelvis = shapes.of(offsets)
         rows["transl_camera"] = rows["joints_camera"][:, 0] - rest_pelvis
         rotmats[:, 0] = camera_yup @ rotmats[:, 0]
         rows["rot6d"] = rot6d_from_rotmat(rotmats)
+        if not (first or rows["betas"].any()):
+            logger.info(
+                "the bones of the .bvh file are of no other shape of this body: betas are zero"
+            )
         yield rows
+
+
+class BoneShapes:
+    """Finds the shape that has some bones: rest joints are linear in it, and 24 of them say more than ten numbers."""
+
+    def __init__(self, skin: SkinnedBody) -> None:
+        shapes = np.eye(NUM_BETAS + 1, NUM_BETAS, k=-1, dtype=np.float32)
+        rest = np.stack([skin.rest_joints(betas) for betas in shapes]).astype(np.float64)
+        rest[1:] -= rest[0]
+        bones = bone_offsets(rest).reshape(len(rest), -1)
+        self._mean, self._slopes = bones[0], bones[1:]
+        self._inverse = np.linalg.pinv(self._slopes[:, 3:])
+
+    def of(self, offsets: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Shapes (..., 10) of bones (..., 24, 3) [m], the mean one where none has them, and (..., 3) their pelvises at rest."""
+        wanted = offsets.reshape(*offsets.shape[:-2], -1)[..., 3:] - self._mean[3:]
+        betas = wanted @ self._inverse
+        off_m = np.abs(betas @ self._slopes[:, 3:] - wanted).max(axis=-1)
+        fits = (off_m < _SAME_BONE_M) & (np.abs(betas).max(axis=-1) < _FARTHEST_SHAPE)
+        betas = np.where(fits[..., None], betas, 0.0)
+        return betas, self._mean[:3] + betas @ self._slopes[:, :3]
 
 
 def _rows_in_time(count: int, rate_hz: float, first: int) -> Rows:
