@@ -59,10 +59,11 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
             raise OutputError(f"expected a name that ends in {' or '.join(suffixes)}")
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             check_regular(path)
-            if not overwrite and not is_left_empty(path):
-                raise OutputError("exists: choose another name, or replace it with --overwrite")
             if _is_of_program(path.resolve().parent):
                 raise OutputError("belongs to an engine or to this program: choose another folder")
+        # A link that leads nowhere takes the name as well.
+        if not overwrite and os.path.lexists(path) and not is_left_empty(path):
+            raise OutputError("exists: choose another name, or replace it with --overwrite")
         if not path.parent.is_dir():
             raise OutputError(f"the folder {path.parent} does not exist, create it first")
         _try_folder(path.parent, name_bytes)

@@ -61,11 +61,11 @@ def create_beside(path: Path, *, overwrite: bool) -> tuple[Path, IO[bytes]]:
         OutputError: the folder cannot be written, or another run is writing the file.
     """
     try:
-        if overwrite and path.exists():
-            with open_regular(path) as old:
+        if overwrite:
+            with contextlib.suppress(FileNotFoundError), open_regular(path) as old:
                 if try_lock(old) is False:
                     raise OutputError(f"another run is writing {path}: choose another name")
-            path.unlink()
+            path.unlink(missing_ok=True)
         for name in _names_beside(path):
             _remove_empty(name)
             with contextlib.suppress(FileExistsError):

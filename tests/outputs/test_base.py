@@ -24,10 +24,14 @@ def test_wrong_ending_names_the_right_ones(tmp_path: Path) -> None:
 def test_an_existing_file_needs_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "o.npz"
     path.write_bytes(b"old")
-    with pytest.raises(OutputError, match="--overwrite"):
-        check_output_path(path, overwrite=False, suffixes=NPZ)
-    check_output_path(path, overwrite=True, suffixes=NPZ)
+    dangling = tmp_path / "link.npz"
+    dangling.symlink_to("gone")
+    for taken in (path, dangling):
+        with pytest.raises(OutputError, match="--overwrite"):
+            check_output_path(taken, overwrite=False, suffixes=NPZ)
+        check_output_path(taken, overwrite=True, suffixes=NPZ)
     assert path.read_bytes() == b"old"
+    assert dangling.is_symlink()
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -65,9 +65,13 @@ def test_a_file_that_is_written_under_its_own_name_is_one_runs_alone(tmp_path: P
         with pytest.raises(OutputError, match="another run"):
             create_beside(path, overwrite=True)
     file.close()
-    again, file = create_beside(path, overwrite=True)
-    assert again == path
-    file.close()
+    for is_link in (False, True):
+        if is_link:
+            path.unlink()
+            path.symlink_to("gone")
+        again, file = create_beside(path, overwrite=True)
+        assert again == path
+        file.close()
     other_file.close()
 
 

@@ -91,7 +91,7 @@ ANY_BODY = RecordedBody()
 def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = ANY_BODY) -> Rows:
     """One row per person, or one invalid row when nobody is in view; `kind` has `kp_3d` where the body has keypoints.
 
-    Somebody whose numbers are not finite is nobody: one such row would damage every format.
+    Somebody whose numbers no body can have is nobody: one such row would damage every format.
     """
     rows = np.zeros(max(1, len(result.people)), kind)
     rows["frame_index"] = result.frame.index
@@ -105,7 +105,7 @@ def rows_of(result: FrameResult, kind: np.dtype[np.void], body: RecordedBody = A
     for number, person in enumerate(result.people):
         _fill_person(rows[number], person, body)
         if not sound_rows(rows[number : number + 1])[0]:
-            logger.warning("frame %d: a person's numbers are not finite", result.frame.index)
+            logger.warning("frame %d: a person's numbers are no body's", result.frame.index)
             rows[number] = empty
     return rows
 
