@@ -5,6 +5,7 @@ stated sizes of the members and of the arrays in them are compared first.
 """
 
 import math
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,8 @@ _LARGEST_RATIO = 64
 _KINDS = "biufcSU"
 """Numbers and text."""
 _CHUNK_BYTES = 1 << 20
+_PARSING = threading.Lock()
+"""NumPy has Python parse headers, and Python 3.11 at times trips over two threads that do (python/cpython#106905)."""
 
 
 class NpzArchive(Mapping[str, NDArray[Any]]):
@@ -135,10 +138,11 @@ def _header(
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether columns come first, and type of the array that follows."""
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, columns_first, dtype = np.lib.format.read_array_header_2_0(file)
+    with _PARSING:
+        if version == (1, 0):
+            shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, columns_first, dtype = np.lib.format.read_array_header_2_0(file)
     if dtype.kind not in _KINDS:
         what = "pickled objects" if dtype.hasobject else f"values of {one_line(str(dtype), 80)}"
         raise ValueError(f"{name} holds {what}, expected numbers or text")

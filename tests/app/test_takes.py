@@ -92,8 +92,9 @@ def test_all_formats_of_a_take_share_one_spool(tmp_path: Path) -> None:
     assert (tmp_path / "o.mkv").read_text() == "x" * 60
 
 
-def test_each_take_has_a_name_of_its_own(tmp_path: Path) -> None:
+def test_each_take_has_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "b").mkdir()
+    monkeypatch.delattr("ast.literal_eval")  # fails at times where takes are finished at once
     takes, live = _takes(tmp_path / "tänzer.npz", tmp_path / "b" / ".." / "o.csv"), LiveList()
     takes.start_first(live)
     for _ in range(3):

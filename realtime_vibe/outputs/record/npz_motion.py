@@ -27,6 +27,7 @@ The last three are there when the body has the 49 keypoints, which takes an impo
 | `landmark_visibility` | (N, 33) | 0 to 1: chance that the landmark is in view and not hidden |
 """
 
+import io
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,6 +78,15 @@ def arrays_of(rows: TakeRows, facts: SpoolFacts) -> Iterator[dict[str, NDArray[A
     return _Columns(rows, facts).all_blocks(_columns(facts))
 
 
+def npy_head(count: int, block: NDArray[Any]) -> bytes:
+    """What comes first in the `.npy` of `count` rows of which a block is there."""
+    head = io.BytesIO()
+    descr = np.lib.format.dtype_to_descr(block.dtype)
+    facts = {"descr": descr, "fortran_order": False, "shape": (count, *block.shape[1:])}
+    np.lib.format.write_array_header_1_0(head, facts)
+    return head.getvalue()
+
+
 def _columns(facts: SpoolFacts) -> dict[str, "_Column"]:
     has_keypoints = bool(facts.keypoint_names)
     return {n: c for n, c in COLUMNS.items() if has_keypoints or n not in _KEYPOINT_COLUMNS}
@@ -86,9 +96,7 @@ def _write_blocks(file: IO[bytes], count: int, blocks: Iterator[NDArray[Any]]) -
     """Writes an array of `count` rows in the format of `.npy`."""
     for number, block in enumerate(blocks):
         if number == 0:
-            descr = np.lib.format.dtype_to_descr(block.dtype)
-            head = {"descr": descr, "fortran_order": False, "shape": (count, *block.shape[1:])}
-            np.lib.format.write_array_header_1_0(file, head)
+            file.write(npy_head(count, block))
         file.write(block.tobytes())
 
 

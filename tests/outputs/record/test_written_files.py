@@ -18,7 +18,7 @@ def test_an_npz_that_holds_something_else_is_found(tmp_path: Path) -> None:
     (path,) = write_take(tmp_path / "o.npz", TAKE)
     rows = TAKE.rows.all()
     check_npz(path, TakeRows.of(rows), TAKE.facts)
-    with pytest.raises(OutputError, match="6 rows instead of 5"):
+    with pytest.raises(OutputError, match="holds other numbers"):
         check_npz(path, TakeRows.of(rows[:5]), TAKE.facts)
     rows["joints_camera"][3, 20, 1] += 1e-6
     with pytest.raises(OutputError, match="joints_camera holds other numbers"):
