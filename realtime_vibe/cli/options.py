@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from realtime_vibe import __version__
 from realtime_vibe.app.setting import Kind, option_name
-from realtime_vibe.app.settings import GENERAL, SETTINGS
+from realtime_vibe.app.settings import GENERAL, OLD_NAMES, SETTINGS
 from realtime_vibe.errors import one_line, without_secrets
 from realtime_vibe.outputs.view.keys import key_texts
 
@@ -96,6 +96,8 @@ def live_parser() -> OneLineParser:
         if entry.group not in groups:
             groups[entry.group] = parser.add_argument_group(entry.group)
         add_setting(groups[entry.group], name)
+    for old, name in OLD_NAMES.items():
+        add_setting(parser, name, old)
     general = groups[GENERAL]
     general.add_argument(
         "--config", metavar="FILE.toml", type=Path, help="settings from a file; same names as here"
@@ -111,8 +113,12 @@ def live_parser() -> OneLineParser:
     return parser
 
 
-def add_setting(target: argparse._ActionsContainer, name: str) -> None:
-    """Adds the option of a setting, named as the field of `LiveConfig`, to a parser or one of its groups."""
+def add_setting(target: argparse._ActionsContainer, name: str, old: str = "") -> None:
+    """Adds the option of a setting, named as the field of `LiveConfig`, to a parser or one of its groups.
+
+    Args:
+        old: name of one release ago; this is added then, and not shown.
+    """
     entry = SETTINGS[name]
     kind = entry.kind
     more: dict[str, Any] = {}
@@ -126,7 +132,8 @@ def add_setting(target: argparse._ActionsContainer, name: str) -> None:
             more["action"] = "append"
         if entry.bare is not None:
             more |= {"nargs": "?", "const": entry.bare}
-    target.add_argument(f"--{option_name(name)}", help=entry.explanation, **more)
+    shown = argparse.SUPPRESS if old else entry.explanation
+    target.add_argument(f"--{option_name(old or name)}", help=shown, **more)
 
 
 def _parsed(kind: Kind, word: str) -> object:

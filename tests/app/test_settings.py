@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from realtime_vibe.app.setting import option_name
 from realtime_vibe.app.settings import LiveConfig, setting_names
 from realtime_vibe.app.settings_file import build_config, read_settings_file
+from realtime_vibe.cli.options import live_parser
 from realtime_vibe.errors import ConfigError
 
 
@@ -126,6 +127,9 @@ def test_an_old_name_is_understood_and_said_once(
     assert build_config({}, settings).foot_lock is True
     assert build_config({"ground": False}).foot_lock is False
     assert caplog.text.count("ground is now called foot-lock") == 2
+    for word, expected in (("--ground", True), ("--no-ground", False)):
+        assert build_config(vars(live_parser().parse_args([word]))).foot_lock is expected
+    assert "--ground" not in live_parser().format_help()
 
 
 def test_command_line_beats_file_beats_default(settings: Path) -> None:
