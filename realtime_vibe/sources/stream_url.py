@@ -180,6 +180,10 @@ def is_film_there(url: str, name: str) -> bool:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 401 and "@" in urlsplit(url).netloc:
+            if error.headers.get_all("WWW-Authenticate", [""])[0].lower().startswith("basic"):
+                raise SourceError(
+                    f"{name}: the server answers 401: it refuses this name and password"
+                ) from None
             return False  # another kind of log-in, which FFmpeg knows
         raise SourceError(f"{name}: {_status(error)}{by_proxy(url)}") from None
     except (OSError, HTTPException) as error:

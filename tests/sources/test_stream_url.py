@@ -220,6 +220,11 @@ def server() -> Iterator[str]:
                 self.send_header("Location", self.path)  # for ever
                 self.end_headers()
                 return
+            if word == "basic":
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+                self.end_headers()
+                return
             if word.isdigit():
                 self.send_error(int(word))
                 return
@@ -263,9 +268,13 @@ def test_every_answer_has_its_words(
 def test_a_refused_log_in_and_a_proxy_are_named(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SourceError, match="check name and password") as caught:
-        stream_source(f"http://me:secret@{server}/401").open()
-    assert "secret" not in str(caught.value)
+    for path, message in (
+        ("401", "check name and password"),
+        ("basic", "401: it refuses this name and password"),
+    ):
+        with pytest.raises(SourceError, match=message) as caught:
+            stream_source(f"http://me:secret@{server}/{path}").open()
+        assert "secret" not in str(caught.value)
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("http_proxy", f"http://me:secret@{server}")
     with pytest.raises(SourceError, match="set no_proxy=camera") as caught:
