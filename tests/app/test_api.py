@@ -67,6 +67,12 @@ def test_given_pictures_and_a_single_one(tmp_path):
     assert [result.time_s for result in results] == [0, 0.04, 0.08]
     assert (tmp_path / "frames.csv").is_file()
     assert len(realtime_vibe.process_image(pictures[0]).people) == 1
+    on_its_side = cv2.rotate(pictures[0], cv2.ROTATE_90_COUNTERCLOCKWISE)
+    for result in (
+        next(iter(realtime_vibe.stream(frames=[on_its_side], fps=25, rotate=90))),
+        realtime_vibe.process_image(on_its_side, rotate=90),
+    ):
+        np.testing.assert_array_equal(result.image_bgr, pictures[0])
     with pytest.raises(realtime_vibe.RealtimeVibeError, match="one of them"):
         realtime_vibe.stream(0, frames=[])
     for wrong, message in [
