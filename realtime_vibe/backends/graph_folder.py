@@ -31,10 +31,19 @@ def engine_folder(name_or_dir: str) -> Path:
     """
     known = ", ".join(engine_names()) or "none installed (reinstall the package)"
     expected = f"expected a folder with {MANIFEST_NAME}, or one of {known}"
+    return named_folder("engine", name_or_dir, expected)
+
+
+def named_folder(kind: str, name_or_dir: str, expected: str) -> Path:
+    """What `find_folder` finds; `kind` and `expected` are for the message.
+
+    Raises:
+        EngineError: there is no such folder, or nobody may enter it.
+    """
     with file_boundary(name_or_dir, EngineError, expected):
         folder = find_folder(name_or_dir)
     if folder is None:
-        raise EngineError(f"no engine '{one_line(name_or_dir, 1000)}': {expected}")
+        raise EngineError(f"no {kind} '{one_line(name_or_dir, 1000)}': {expected}")
     return folder
 
 

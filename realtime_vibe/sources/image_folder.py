@@ -15,7 +15,7 @@ from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.media_clock import Pacer
 from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
-from realtime_vibe.system.file_boundary import read_regular
+from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 logger = logging.getLogger(__name__)
 
@@ -122,10 +122,11 @@ def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:
     """All images directly inside `folder`.
 
     Raises:
-        SourceError: there are none.
+        SourceError: there are none, or nobody may look.
     """
-    found = list(folder.iterdir())
-    images = list(filter(is_image, found))
+    with file_boundary(folder, SourceError):
+        found = list(folder.iterdir())
+        images = list(filter(is_image, found))
     for suffix, _ in Counter(path.suffix for path in found if is_video(path)).most_common(1):
         advice = f"for its videos give the pattern '{folder / f'*{suffix}'}'"
         if not images:
@@ -143,10 +144,11 @@ def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
         SourceError: there are none.
     """
     anchor = Path(pattern).anchor
-    found = tuple(Path(anchor or ".").glob(pattern[len(anchor) :]))
-    if not found:
-        raise SourceError(f"{pattern}: no file matches this pattern, expected images or films")
-    images = list(filter(is_image, found))
+    with file_boundary(pattern, SourceError):
+        found = tuple(Path(anchor or ".").glob(pattern[len(anchor) :]))
+        if not found:
+            raise SourceError("no file matches this pattern, expected images or films")
+        images = list(filter(is_image, found))
     if not images and (videos := sorted(filter(is_video, found))):
         raise SourceError(
             f"{pattern}: matches {len(videos)} videos, expected images or a single video such as {videos[0]}"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from realtime_vibe.backends.graph_folder import GraphFolder, find_folder
-from realtime_vibe.errors import ConfigError, EngineError
+from realtime_vibe.backends.graph_folder import GraphFolder, named_folder
+from realtime_vibe.errors import ConfigError
 from realtime_vibe.tracking.base import PersonDetector, PersonTracker
 from realtime_vibe.tracking.blazepose_detector import BlazePoseDetector
 from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
@@ -130,12 +130,8 @@ def open_detector(
     if name_or_dir == BLAZEPOSE:
         blazepose = BlazePoseFolder(blazepose_folder or model_folder(FULL), backend, used=used)
         return BlazePoseDetector(blazepose.session("detector", num_threads=num_threads))
-    found = find_folder(name_or_dir)
-    if found is None:
-        raise EngineError(
-            f"no detector '{name_or_dir}': expected {BLAZEPOSE} or a folder with a "
-            f"{DetectorFolder.manifest}; {_MAKE_DETECTOR}"
-        )
+    expected = f"expected {BLAZEPOSE} or a folder with a {DetectorFolder.manifest}"
+    found = named_folder("detector", name_or_dir, f"{expected}; {_MAKE_DETECTOR}")
     folder = DetectorFolder(found, backend, used=used)
     return YoloV3Detector(folder.session("detector", num_threads=num_threads))
 

@@ -23,12 +23,15 @@ from realtime_vibe.app.settings_file import read_settings_file
 from realtime_vibe.backends.fastest import ChoiceCache
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import load_body
+from realtime_vibe.cli.main import main
 from realtime_vibe.cli.settings_template import write_settings_template
 from realtime_vibe.errors import EngineError, RealtimeVibeError, SourceError
 from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.stream.vmc_avatar import read_avatar
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.image_folder import folder_source, glob_source
+from realtime_vibe.tracking.factory import open_detector
 from realtime_vibe.training.datasets.amass import load_amass
 from realtime_vibe.training.datasets.bvh_retarget import load_bvh
 from realtime_vibe.training.datasets.keypoint_video import load_keypoint_video
@@ -334,7 +337,14 @@ def test_a_name_that_names_nothing_is_one_error(subtests: pytest.Subtests) -> No
                 Engine(name)
             with pytest.raises(SourceError, match="pattern") as no_clips:
                 clips_of((f"{name}*",))
-            assert (str(no_engine.value) + str(no_clips.value)).isprintable()
+            with pytest.raises(EngineError, match=r"export\.yolov3") as no_detector:
+                open_detector(name)
+            said = (no_engine.value, no_clips.value, no_detector.value)
+            assert "".join(map(str, said)).isprintable()
+            assert main([name, "--view", "none"]) == 2
+            for find in (folder_source, glob_source):  # it may go, or be closed to us, meanwhile
+                with pytest.raises(SourceError):
+                    find(Path(name) if find is folder_source else name, fps=30.0, paced=False)
 
 
 def test_a_name_that_cannot_be_written_is_one_error(
