@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from realtime_vibe.packets import Frame
+from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.system.closing import Closable, OpenedByWith
 
 
@@ -24,6 +24,16 @@ class SourceInfo:
     """Number of frames, for some containers an estimate; None for live, endless and piped sources."""
     is_live: bool
     """Whether frames come at their own time and are lost when nobody reads them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A decoded picture of a film or a device."""
+
+    image_bgr: ImageArray
+    """(H, W, 3) uint8."""
+    position_ms: float
+    """Where the container places it [ms]; meaningless for cameras."""
 
 
 class FrameSource(Closable, Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 
 from realtime_vibe.errors import ShapeError, SourceError
 from realtime_vibe.packets import ImageArray
-from realtime_vibe.sources.opencv import plausible_fps, to_bgr8
+from realtime_vibe.sources.opencv import to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
 
 DEFAULT_FPS = 30.0
@@ -38,8 +38,6 @@ class GivenFrames(PictureSequence):
         fps: float | None = None,
     ) -> None:
         super().__init__("frames", DEFAULT_FPS if fps is None else fps)
-        if plausible_fps(self._fps) is None:
-            raise SourceError(f"frames: got a rate of {fps}, expected 0 to 1000 per second")
         if not isinstance(frames, Iterable):
             raise SourceError(
                 f"frames: got {type(frames).__name__}, expected pictures one after the other"

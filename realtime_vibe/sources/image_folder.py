@@ -12,8 +12,7 @@ import numpy as np
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
-from realtime_vibe.sources.media_clock import Pacer
-from realtime_vibe.sources.opencv import plausible_fps, quiet_opencv, to_bgr8
+from realtime_vibe.sources.opencv import quiet_opencv, to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
@@ -46,13 +45,11 @@ class ImageFolder(PictureSequence):
         fps: float = DEFAULT_FPS,
         paced: bool = False,
     ) -> None:
-        if plausible_fps(fps) is None:
-            raise SourceError(f"{name}: got a frame rate of {fps}, expected 0 to 1000 per second")
+        super().__init__(name, fps, paced=paced)
         if not paths:
             raise SourceError(
                 f"{name}: holds no images, expected at least one of {', '.join(sorted(SUFFIXES))}"
             )
-        super().__init__(name, fps, Pacer() if paced else None)
         self._paths = sorted(paths, key=natural_key)
         self._frame_count = len(paths)  # unreadable ones included
         self._places = _places(name, self._paths)

@@ -133,6 +133,16 @@ def warn_of_losses(info: SourceInfo, count: int, clock: MediaClock, num_lost: in
         )
 
 
+def wait_until(due_s: float, *stops: threading.Event, clock: Clock = time.perf_counter) -> bool:
+    """Waits until the clock shows `due_s`; false when one of `stops` was set."""
+    while not any(stop.is_set() for stop in stops):
+        left_s = due_s - clock()
+        if left_s <= 0:
+            return True
+        stops[0].wait(min(left_s, POLL_S))
+    return False
+
+
 class Pacer:
     """Holds each frame back until its media time has come.
 
@@ -140,19 +150,12 @@ class Pacer:
     slow) carries on from there and does not rush to catch up.
     """
 
-    def __init__(self, clock: Clock = time.perf_counter) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._offset_s: float | None = None
 
     def wait(self, media_s: float, *stops: threading.Event) -> bool:
         """Waits until `media_s` after the first call's; false when one of `stops` was set."""
-        now_s = self._clock()
+        now_s = time.perf_counter()
         if self._offset_s is None or now_s - (self._offset_s + media_s) > MAX_LATE_S:
             self._offset_s = now_s - media_s
-        due_s = self._offset_s + media_s
-        while not any(stop.is_set() for stop in stops):
-            left_s = due_s - self._clock()
-            if left_s <= 0:
-                return True
-            stops[0].wait(min(left_s, POLL_S))
-        return False
+        return wait_until(self._offset_s + media_s, *stops)

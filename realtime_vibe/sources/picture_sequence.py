@@ -1,30 +1,30 @@
-"""What sources of single pictures share: the first one tells the size, and each becomes a frame in turn."""
+"""What sources of single pictures share: so many a second, and the first one tells the size."""
 
 import threading
-import time
 from abc import abstractmethod
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.media_clock import Pacer
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.base import Picture
+from realtime_vibe.sources.media_clock import MediaClock
+from realtime_vibe.sources.opencv import plausible_fps
+from realtime_vibe.sources.recorded import RecordedSource
 
 
-class PictureSequence(OpenedByWith):
-    """Pictures one after the other, so many a second; a pacer holds each back until its time."""
+class PictureSequence(RecordedSource):
+    """Pictures one after the other, so many a second.
 
-    info: SourceInfo
-    """What the pictures are like; valid after `open`."""
+    Raises:
+        SourceError: no possible frame rate.
+    """
 
-    def __init__(self, name: str, fps: float, pacer: Pacer | None = None) -> None:
+    def __init__(self, name: str, fps: float, *, paced: bool = False) -> None:
+        super().__init__(paced=paced)
+        if plausible_fps(fps) is None:
+            raise SourceError(f"{name}: got a frame rate of {fps}, expected 0 to 1000 per second")
         self._name = name
         self._fps = fps
-        self._pacer = pacer
-        self._closed = threading.Event()
-        self._index = 0
         self._frame_count: int | None = None
-        self._pending: ImageArray | None = None
 
     def open(self) -> None:
         """Takes the first picture.
@@ -32,43 +32,17 @@ class PictureSequence(OpenedByWith):
         Raises:
             SourceError: there is none, or it is no picture.
         """
-        self._pending = self._next_image()
-        if self._pending is None:
+        first = self._next_picture(self._closed)
+        if first is None:
             raise SourceError(self._nothing())
-        height, width = self._pending.shape[:2]
-        self.info = SourceInfo(
-            name=self._name,
-            width=width,
-            height=height,
-            fps=self._fps,
-            frame_count=self._frame_count,
-            is_live=False,
-        )
+        clock = MediaClock(self._fps)
+        self._begin(self._name, first, clock, fps=self._fps, frame_count=self._frame_count)
 
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next picture; None at the end, after `close` or when `stop` is set."""
-        if stop.is_set() or self._closed.is_set():
-            return None
-        image, self._pending = self._pending, None
-        if image is None:
-            image = self._next_image()
+    def _next_picture(self, _stop: threading.Event, /) -> Picture | None:
+        image = self._next_image()
         if image is None:
             return None
-        time_s = self._position() / self._fps
-        if self._pacer is not None and not self._pacer.wait(time_s, stop, self._closed):
-            return None
-        frame = Frame(
-            image_bgr=image,
-            index=self._index,
-            captured_at_s=time_s,
-            grabbed_at_s=time.perf_counter(),
-        )
-        self._index += 1
-        return frame
-
-    def close(self) -> None:
-        """Ends a waiting `read`; no more pictures are taken."""
-        self._closed.set()
+        return Picture(image_bgr=image, position_ms=1e3 * self._position() / self._fps)
 
     @abstractmethod
     def _next_image(self) -> ImageArray | None:

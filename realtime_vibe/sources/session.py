@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.base import Picture
 from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps, to_bgr8
 from realtime_vibe.system.threads import LatestSlot, Worker
 from realtime_vibe.system.timing import Clock
@@ -22,17 +23,13 @@ IsFresh = Callable[[ImageArray], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionPicture:
+class SessionPicture(Picture):
     """A picture as the device delivered it."""
 
-    image_bgr: ImageArray
-    """(H, W, 3) uint8."""
     number: int
     """Position among the pictures of this session."""
     grabbed_at_s: float
     """The clock right after the grab."""
-    position_ms: float
-    """Where the container places it [ms]; meaningless for cameras."""
 
 
 class ReadSession:

@@ -24,7 +24,7 @@ from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.mp4_track import VideoTrack, track_in
 from realtime_vibe.sources.opencv import Capture
-from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
+from realtime_vibe.sources.streamed_video import StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import waited_for
 
@@ -106,12 +106,10 @@ class WebSource(ChosenSource):
 
 def _recording(url: str, name: str, *, paced: bool) -> StreamedVideo:
     return StreamedVideo(
-        StreamedMedium(
-            name=name,
-            open_capture=partial(_open_capture, url, name, is_recorded=True),
-            open_limit_s=5.0,
-            if_silent="check the address and the connection",
-        ),
+        name,
+        partial(_open_capture, url, name, is_recorded=True),
+        open_limit_s=5.0,
+        if_silent="check the address and the connection",
         paced=paced,
     )
 

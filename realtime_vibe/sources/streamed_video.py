@@ -2,15 +2,12 @@
 
 import logging
 import threading
-import time
-from dataclasses import dataclass
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.packets import Frame
-from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
-from realtime_vibe.sources.session import OpenCapture, ReadSession, SessionPicture
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.sources.base import Picture
+from realtime_vibe.sources.media_clock import MediaClock
+from realtime_vibe.sources.recorded import RecordedSource
+from realtime_vibe.sources.session import OpenCapture, ReadSession
 from realtime_vibe.system.threads import SlotClosed
 
 logger = logging.getLogger(__name__)
@@ -19,34 +16,33 @@ POLL_S = 0.1
 JOIN_S = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamedMedium:
-    """Where a streamed video comes from."""
+class StreamedVideo(RecordedSource):
+    """A video that is read in a thread of its own, every frame in order, to its end.
 
-    name: str
-    """For messages and the HUD."""
-    open_capture: OpenCapture
-    """Opens it; raises `SourceError` with the reason it does not."""
-    open_limit_s: float
-    """How long to wait for the first frame [s]."""
-    if_silent: str
-    """What to do when none comes."""
-    fps: float | None = None
-    """Rate to assume where it holds no times."""
+    Args:
+        name: for messages and the HUD.
+        open_capture: opens it; raises `SourceError` with the reason it does not.
+        open_limit_s: how long to wait for the first frame [s].
+        if_silent: what to do when none comes.
+        fps: rate to assume where it holds no times.
+    """
 
-
-class StreamedVideo(OpenedByWith):
-    """A video that is read in a thread of its own, every frame in order, to its end; `paced` at its own speed."""
-
-    info: SourceInfo
-    """What the video is like; valid after `open`."""
-
-    def __init__(self, medium: StreamedMedium, *, paced: bool = False) -> None:
-        self._medium = medium
-        self._pacer = Pacer() if paced else None
-        self._closed = threading.Event()
-        self._at_end = False
-        self._session = ReadSession(medium.name, medium.open_capture, patience_s=0.0, lossless=True)
+    def __init__(
+        self,
+        name: str,
+        open_capture: OpenCapture,
+        *,
+        open_limit_s: float,
+        if_silent: str,
+        paced: bool,
+        fps: float | None = None,
+    ) -> None:
+        super().__init__(paced=paced)
+        self._name = name
+        self._open_limit_s = open_limit_s
+        self._if_silent = if_silent
+        self._asked_fps = fps
+        self._session = ReadSession(name, open_capture, patience_s=0.0, lossless=True)
 
     @property
     def status(self) -> str:
@@ -59,14 +55,14 @@ class StreamedVideo(OpenedByWith):
         Raises:
             SourceError: none came in time, or what came is no video.
         """
-        medium = self._medium
-        self._session.start()
+        session = self._session
+        session.start()
         try:
-            first = self._session.take(medium.open_limit_s)
+            first = session.take(self._open_limit_s)
         except SlotClosed:
             self.close()
             raise SourceError(
-                f"{medium.name}: it ended before its first frame: damaged, or an MP4 whose index comes last and "
+                f"{self._name}: it ended before its first frame: damaged, or an MP4 whose index comes last and "
                 "cannot be reached; give a whole file, or one made with ffmpeg -movflags faststart"
             ) from None
         except BaseException:  # Ctrl-C included: leave no thread behind
@@ -75,60 +71,27 @@ class StreamedVideo(OpenedByWith):
         if first is None:
             self.close()
             raise SourceError(
-                f"{medium.name}: no frame came within {medium.open_limit_s:.0f} s; {medium.if_silent}"
+                f"{self._name}: no frame came within {self._open_limit_s:.0f} s; {self._if_silent}"
             )
-        self._pending: SessionPicture | None = first
-        self._count = 0
-        self._media_clock = MediaClock.of_film(
-            medium.name, self._session.fps, self._session.frame_count, medium.fps
-        )
-        self.info = SourceInfo(
-            name=medium.name,
-            width=first.image_bgr.shape[1],
-            height=first.image_bgr.shape[0],
-            fps=self._session.fps and self._media_clock.fps,
-            frame_count=self._session.frame_count,
-            is_live=False,
-        )
-
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame; None when the video is over, after `close` or when `stop` is set."""
-        picture = self._next_picture(stop)
-        if picture is None:
-            return None
-        time_s = self._media_clock.stamp(picture.position_ms)
-        if self._pacer is not None and not self._pacer.wait(time_s, stop, self._closed):
-            return None
-        self._count += 1
-        return Frame(
-            image_bgr=picture.image_bgr,
-            index=picture.number,
-            captured_at_s=time_s,
-            grabbed_at_s=time.perf_counter(),
-        )
+        count = session.frame_count
+        clock = MediaClock.of_film(self._name, session.fps, count, self._asked_fps)
+        self._begin(self._name, first, clock, fps=session.fps and clock.fps, frame_count=count)
 
     def close(self) -> None:
         """Ends the reading thread, or logs that it hangs."""
         if self._closed.is_set():
             return
-        self._closed.set()
+        super().close()
         self._session.stop()
         if not self._session.join(JOIN_S):
-            logger.error(
-                "%s: the decoder does not return; its thread is left behind", self._medium.name
-            )
+            logger.error("%s: the decoder does not return; its thread is left behind", self._name)
 
-    def _next_picture(self, stop: threading.Event) -> SessionPicture | None:
-        picture, self._pending = self._pending, None
-        while picture is None and not (stop.is_set() or self._closed.is_set()):
+    def _next_picture(self, stop: threading.Event, /) -> Picture | None:
+        while not (stop.is_set() or self._closed.is_set()):
             try:
-                picture = self._session.take(POLL_S)
+                if picture := self._session.take(POLL_S):
+                    return picture
             except SlotClosed:
-                self._end()
-                return None
-        return picture
-
-    def _end(self) -> None:
-        if not (self._at_end or self._closed.is_set()):
-            self._at_end = True
-            warn_of_losses(self.info, self._count, self._media_clock, self._session.num_lost)
+                self._end(self._session.num_lost)
+                break
+        return None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
-from realtime_vibe.sources.media_clock import POLL_S
+from realtime_vibe.sources.media_clock import wait_until
 from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.timing import Clock
@@ -92,7 +92,8 @@ class SyntheticSource(OpenedByWith):
         if self._paced:
             elapsed_s = self._clock() - self._started_at_s
             index = max(index, math.floor(elapsed_s * self._fps))
-            self._wait_until(self._started_at_s + index / self._fps, stop)
+            due_s = self._started_at_s + index / self._fps
+            wait_until(due_s, stop, self._closed, clock=self._clock)
         if stop.is_set() or self._closed.is_set():
             return None
         grabbed_at_s = self._clock()
@@ -107,13 +108,6 @@ class SyntheticSource(OpenedByWith):
     def close(self) -> None:
         """Ends a waiting `read`."""
         self._closed.set()
-
-    def _wait_until(self, due_s: float, stop: threading.Event) -> None:
-        while not (stop.is_set() or self._closed.is_set()):
-            left_s = due_s - self._clock()
-            if left_s <= 0:
-                return
-            stop.wait(min(left_s, POLL_S))
 
     def _render(self, index: int) -> ImageArray:
         time_s = index / self._fps

@@ -2,21 +2,18 @@
 
 import logging
 import threading
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.sources.base import Picture
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
-from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
+from realtime_vibe.sources.media_clock import MediaClock
 from realtime_vibe.sources.mp4_track import read_track
 from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.sources.recorded import RecordedSource
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 logger = logging.getLogger(__name__)
@@ -33,28 +30,16 @@ def demo_clip_path() -> Path:
     return Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
 
 
-class Picture(NamedTuple):
-    """A decoded picture and where the container places it [ms]."""
-
-    image_bgr: ImageArray
-    position_ms: float
-
-
-class VideoFile(OpenedByWith):
+class VideoFile(RecordedSource):
     """A video file, every frame in order.
 
-    `Frame.captured_at_s` is media time, so the time between frames is real even where the frame rate
-    varies; `Frame.grabbed_at_s` is when the decoded frame was handed out. The picture is turned
-    upright and mirrored as the file's display matrix says.
+    The picture is turned upright and mirrored as the file's display matrix says.
 
     Args:
         paced: hold each frame back until its time, as a camera would; else as fast as it is read.
         loop: start over at the end, for ever; times and indexes go on.
         fps: rate to assume where the file holds no times.
     """
-
-    info: SourceInfo
-    """What the file is like; valid after `open`."""
 
     def __init__(
         self,
@@ -64,14 +49,11 @@ class VideoFile(OpenedByWith):
         loop: bool = False,
         fps: float | None = None,
     ) -> None:
+        super().__init__(paced=paced)
         self._path = path
         self._loop = loop
         self._asked_fps = fps
-        self._pacer = Pacer() if paced else None
-        self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._index = 0
-        self._at_end = False
 
     @property
     def status(self) -> str:
@@ -93,43 +75,16 @@ class VideoFile(OpenedByWith):
                 f"{self._path}: not one frame can be decoded, expected a whole video file; "
                 "the file is cut off or damaged"
             )
-        self._pending: Picture | None = first
         fps = plausible_fps(self._capture.get(cv2.CAP_PROP_FPS))
         # A count is mostly made of duration and rate: without a rate, as of DV, it is made of nothing.
         count = plausible_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) if fps else None
-        self._media_clock = MediaClock.of_film(self._path.name, fps, count, self._asked_fps)
-        self.info = SourceInfo(
-            name=self._path.name,
-            width=first.image_bgr.shape[1],
-            height=first.image_bgr.shape[0],
-            fps=fps and self._media_clock.fps,
-            frame_count=None if self._loop else count,
-            is_live=False,
-        )
-
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame; None at the end of the file, after `close` or when `stop` is set."""
-        if stop.is_set() or self._closed.is_set():
-            return None
-        picture = self._next_picture()
-        if picture is None:
-            self._end()
-            return None
-        time_s = self._media_clock.stamp(picture.position_ms)
-        if self._pacer is not None and not self._pacer.wait(time_s, stop, self._closed):
-            return None
-        frame = Frame(
-            image_bgr=picture.image_bgr,
-            index=self._index,
-            captured_at_s=time_s,
-            grabbed_at_s=time.perf_counter(),
-        )
-        self._index += 1
-        return frame
+        clock = MediaClock.of_film(self._path.name, fps, count, self._asked_fps)
+        shown_count = None if self._loop else count
+        self._begin(self._path.name, first, clock, fps=fps and clock.fps, frame_count=shown_count)
 
     def close(self) -> None:
         """Releases the file; a paced `read` under way in another thread returns None."""
-        self._closed.set()
+        super().close()
         if not hasattr(self, "_capture"):
             return
         # Releasing a capture that another thread decodes with crashes FFmpeg: wait for that frame.
@@ -139,15 +94,16 @@ class VideoFile(OpenedByWith):
         else:
             logger.error("%s: the file does not answer; it is left open", self._path)
 
-    def _next_picture(self) -> Picture | None:
-        picture, self._pending = self._pending, None
-        picture = picture or self._decode()
+    def _next_picture(self, _stop: threading.Event, /) -> Picture | None:
+        picture = self._decode()
         if picture is None and self._loop and not self._closed.is_set():
             with self._lock:
                 self._capture.release()
                 self._capture = open_video(self._path)
             self._media_clock.restart()
             picture = self._decode()
+        if picture is None:
+            self._end(self._capture.num_lost)
         return picture
 
     def _decode(self) -> Picture | None:
@@ -162,13 +118,7 @@ class VideoFile(OpenedByWith):
             except cv2.error as error:
                 logger.warning("%s: frame %d: %s", self._path, self._index, error.err)
                 return None
-        return None if image is None else Picture(image, position_ms)
-
-    def _end(self) -> None:
-        if self._at_end or self._closed.is_set():
-            return
-        self._at_end = True
-        warn_of_losses(self.info, self._index, self._media_clock, self._capture.num_lost)
+        return None if image is None else Picture(image_bgr=image, position_ms=position_ms)
 
 
 def check_video_path(path: Path) -> None:

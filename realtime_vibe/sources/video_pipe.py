@@ -16,7 +16,7 @@ from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
 from realtime_vibe.sources.film_opening import open_contained
 from realtime_vibe.sources.mp4_track import track_in
 from realtime_vibe.sources.opencv import Capture
-from realtime_vibe.sources.streamed_video import StreamedMedium, StreamedVideo
+from realtime_vibe.sources.streamed_video import StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import Worker
 
@@ -50,21 +50,15 @@ def pipe_source(
 
     Nothing is ever sought in a pipe and its length is unknown. Its bytes pass through a pump that can
     be shut off, so neither a writer that never comes nor one that falls silent can hang `close`.
-
-    Args:
-        paced: hold each frame back until its media time.
-        fps: rate to assume where what comes holds no times.
-        open_limit_s: how long to wait for a writer and its first frame [s].
+    The other arguments are those of `StreamedVideo`.
     """
     return StreamedVideo(
-        StreamedMedium(
-            name=str(path),
-            open_capture=lambda stop: open_pipe(path, stop),
-            open_limit_s=open_limit_s,
-            if_silent=f"start the program that writes the video into the pipe, as {_FORMATS}",
-            fps=fps,
-        ),
+        str(path),
+        lambda stop: open_pipe(path, stop),
+        open_limit_s=open_limit_s,
+        if_silent=f"start the program that writes the video into the pipe, as {_FORMATS}",
         paced=paced,
+        fps=fps,
     )
 
 
