@@ -17,7 +17,7 @@ from realtime_vibe.app.takes import check_names
 from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
-from realtime_vibe.outputs.base import check_inputs_stay
+from realtime_vibe.outputs.base import check_inputs_stay, check_output_path
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
 from realtime_vibe.outputs.record.motion_import import (
     NpzMotion,
@@ -38,7 +38,7 @@ from realtime_vibe.outputs.record.recording_spool import (
 )
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.spool_reader import Spool, open_spool, spool_of
-from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all, write_take
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, Take, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import NUM_BETAS
 from realtime_vibe.system.file_boundary import check_regular, file_boundary, reason_of
@@ -74,7 +74,7 @@ def convert(source: Path, target: Path, settings: ConvertSettings) -> tuple[Path
         OutputError: the target exists or cannot be written, or needs another body.
         BodyModelError: the body file is missing or damaged.
     """
-    check_motion_path(target, overwrite=settings.overwrite)
+    check_output_path(target, overwrite=settings.overwrite, suffixes=MOTION_SUFFIXES)
     with file_boundary(source, MotionFileError, f"expected .npz, .bvh or {_PART}"):
         check_regular(source)
     check_inputs_stay([target], [source, *filter(None, [settings.body])])
@@ -112,7 +112,7 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
     made = () if settings.overwrite or output is not None else _made_already(part, wanted)
     missing = tuple(path for path in wanted if path not in made)
     for path in missing:
-        check_motion_path(path, overwrite=settings.overwrite)
+        check_output_path(path, overwrite=settings.overwrite, suffixes=MOTION_SUFFIXES)
     with_mesh = any(path.suffix.lower() == ".glb" for path in missing)
     check_names(missing)
     check_inputs_stay(missing, [part, *filter(None, [settings.body])])

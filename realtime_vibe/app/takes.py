@@ -12,7 +12,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import ResultSink, check_output_path, is_of_person
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
-from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, check_motion_path
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES
 from realtime_vibe.packets import FrameResult
@@ -66,7 +66,7 @@ def check_take(paths: Sequence[Path], *, overwrite: bool) -> None:
         if suffix in VIDEO_SUFFIXES:
             check_output_path(path, overwrite=overwrite, suffixes=VIDEO_SUFFIXES)
         elif suffix in MOTION_SUFFIXES:
-            check_motion_path(path, overwrite=overwrite)
+            check_output_path(path, overwrite=overwrite, suffixes=MOTION_SUFFIXES)
         else:
             expected = ", ".join((*MOTION_SUFFIXES, *VIDEO_SUFFIXES))
             raise OutputError(f"{path}: expected a name that ends in one of {expected}")

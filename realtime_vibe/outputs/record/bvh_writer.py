@@ -8,7 +8,6 @@ about y and rise about z, and for the root, which turns around y without end.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from realtime_vibe.geometry.rotation import euler_from_rotmat
 from realtime_vibe.geometry.smpl_joints import PARENTS
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.bvh_names import BVH_NAMES, BVH_UNITS
 from realtime_vibe.outputs.record.motion_track import MotionTrack, TrackBlock
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
@@ -32,31 +30,22 @@ def euler_order(joint: int) -> str:
     return "ZYX" if joint in _LEGS else "ZXY"
 
 
-def write_bvh(
-    path: Path, track: MotionTrack, options: TakeOptions, *, rate_hz: float, overwrite: bool
-) -> Path:
-    """Writes a track whose frames come at a constant rate [1/s]; returns where the file is.
+def write_bvh(file: IO[bytes], track: MotionTrack, options: TakeOptions, *, rate_hz: float) -> None:
+    """Fills a file with a track whose frames come at a constant rate [1/s].
 
     Every joint has position channels where bones follow the live shape.
-
-    Raises:
-        OutputError: the disk is full or the folder is gone.
     """
     joint_names = BVH_NAMES[options.bvh_names]
     is_live = options.bvh_bones == "live"
     offsets = bone_offsets(track.rest_joints) * np.float32(BVH_UNITS[options.bvh_unit])
-
-    def write(file: IO[bytes]) -> None:
-        head = "\n".join(_hierarchy(joint_names, offsets, moving=is_live))
-        file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(track.times_s)}\n".encode())
-        file.write(f"Frame Time: {1.0 / rate_hz:.9f}\n".encode())
-        angles = _Angles(len(joint_names))
-        for block in track.blocks():
-            table = _table(block, angles, options)
-            line = " ".join(["%.6f"] * table.shape[1]) + "\n"
-            file.writelines((line % tuple(row)).encode() for row in table.tolist())
-
-    return write_atomically(path, write, overwrite=overwrite)
+    head = "\n".join(_hierarchy(joint_names, offsets, moving=is_live))
+    file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(track.times_s)}\n".encode())
+    file.write(f"Frame Time: {1.0 / rate_hz:.9f}\n".encode())
+    angles = _Angles(len(joint_names))
+    for block in track.blocks():
+        table = _table(block, angles, options)
+        line = " ".join(["%.6f"] * table.shape[1]) + "\n"
+        file.writelines((line % tuple(row)).encode() for row in table.tolist())
 
 
 class _Angles:

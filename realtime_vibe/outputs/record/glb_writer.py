@@ -6,13 +6,13 @@ them, are left out, because glTF's skinning has none. How much the animation tak
 goes to its place in the file a block at a time.
 """
 
+import itertools
 import struct
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pygltflib
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
@@ -20,7 +20,6 @@ from realtime_vibe.geometry.rotation import quat_wxyz_from_rotmat
 from realtime_vibe.geometry.smpl_joints import PARENTS, SMPL_JOINT_NAMES
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets
 from realtime_vibe.geometry.vertex_normals import VertexNormals
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.motion_track import MotionTrack
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.packets import FloatArray
@@ -38,47 +37,30 @@ _HEADER, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 _MAX_BYTES = 2**32 - 1
 
 
-def check_glb_library() -> None:
-    """Makes sure that GLB files can be written.
+def write_glb(file: IO[bytes], track: MotionTrack, skin: SkinnedBody, *, name: str) -> None:
+    """Fills a file with the moving body of a track, whose `betas` are a shape of `skin`.
+
+    `name` is that of skeleton, body and animation, which programs list beside those of other takes.
 
     Raises:
-        OutputError: the library is not installed.
+        OutputError: the file would be too large for the format.
     """
-    if find_spec("pygltflib") is None:
-        raise OutputError("writing .glb takes the package pygltflib: pip install pygltflib")
-
-
-def write_glb(path: Path, track: MotionTrack, skin: SkinnedBody, *, overwrite: bool) -> Path:
-    """Writes the moving body of a track, whose `betas` are a shape of `skin`; returns where the file is.
-
-    Raises:
-        OutputError: the library is missing, the file would be too large for the format, the disk is full or the
-            folder is gone.
-    """
-    check_glb_library()
     # What cannot be UTF-8 is no JSON either.
-    scene = _Scene(track, skin, path.stem.encode("utf-8", "replace").decode())
+    scene = _Scene(track, skin, name.encode("utf-8", "replace").decode())
     text = scene.gltf.gltf_to_json(separators=(",", ":"), indent=None).encode()
     text += b" " * (-len(text) % 4)
     start = _HEADER.size + _CHUNK.size + len(text) + _CHUNK.size
     if start + scene.length > _MAX_BYTES:
         raise OutputError(
-            f"{path}: .glb files end at 4 GB, this take would have {(start + scene.length) / 1e9:.1f}"
+            f"{name}: .glb files end at 4 GB, this take would have {(start + scene.length) / 1e9:.1f}"
         )
-
-    def write(file: IO[bytes]) -> None:
-        file.write(_HEADER.pack(b"glTF", 2, start + scene.length))
-        file.write(_CHUNK.pack(len(text), b"JSON") + text)
-        file.write(_CHUNK.pack(scene.length, b"BIN\0"))
-        for offset, content in scene.still:
-            file.seek(start + offset)
-            file.write(content)
-        for offset, content in scene.moving():
-            file.seek(start + offset)
-            file.write(content)
-        file.truncate(start + scene.length)
-
-    return write_atomically(path, write, overwrite=overwrite)
+    file.write(_HEADER.pack(b"glTF", 2, start + scene.length))
+    file.write(_CHUNK.pack(len(text), b"JSON") + text)
+    file.write(_CHUNK.pack(scene.length, b"BIN\0"))
+    for offset, content in itertools.chain(scene.still, scene.moving()):
+        file.seek(start + offset)
+        file.write(content)
+    file.truncate(start + scene.length)
 
 
 def influences(weights: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -93,11 +75,8 @@ class _Scene:
     """The glTF document of a track, and where each part of its binary chunk lies."""
 
     def __init__(self, track: MotionTrack, skin: SkinnedBody, name: str) -> None:
-        import pygltflib
-
         self._track = track
         self._name = name
-        """Of skeleton, body and animation, which programs list beside those of other takes."""
         self.length = 0
         """Bytes of the binary chunk."""
         self.still: list[tuple[int, bytes]] = []
@@ -160,8 +139,6 @@ class _Scene:
         self, count: int, num_bytes: int, kind: str, component: int, *, target: int | None = None
     ) -> int:
         """Leaves room for an array, and returns the number of its accessor."""
-        import pygltflib
-
         view = pygltflib.BufferView(
             buffer=0, byteOffset=self.length, byteLength=num_bytes, target=target
         )
@@ -174,8 +151,6 @@ class _Scene:
         return len(self.gltf.accessors) - 1
 
     def _mesh(self, skin: SkinnedBody) -> Any:
-        import pygltflib
-
         vertices = (skin.v_template + skin.shapedirs @ self._track.betas).astype(np.float32)
         joints, weights = influences(skin.weights)
         faces = skin.faces.astype(np.uint32).reshape(-1)
@@ -193,8 +168,6 @@ class _Scene:
         return pygltflib.Mesh(name=f"{self._name} body", primitives=[primitive])
 
     def _skin(self) -> Any:
-        import pygltflib
-
         rest_joints = self._track.rest_joints
         inverse = np.tile(np.eye(4, dtype=np.float32), (len(rest_joints), 1, 1))
         inverse[:, 3, :3] = -rest_joints  # glTF stores columns one after the other
@@ -206,8 +179,6 @@ class _Scene:
         )
 
     def _animation(self) -> Any:
-        import pygltflib
-
         animation = pygltflib.Animation(name=self._name)
         seconds = strictly_rising(self._track.times_s)
         times = self._add(seconds[:, None], "SCALAR", _FLOAT)

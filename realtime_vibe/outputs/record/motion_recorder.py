@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from realtime_vibe.errors import OutputError
+from realtime_vibe.outputs.base import check_output_path
 from realtime_vibe.outputs.placing import move_beside
 from realtime_vibe.outputs.record.recording_spool import (
     SpoolFacts,
@@ -18,7 +19,7 @@ from realtime_vibe.outputs.record.recording_spool import (
     row_type,
 )
 from realtime_vibe.outputs.record.spool_reader import Spool, is_being_written, open_spool, spool_of
-from realtime_vibe.outputs.record.take_files import Take, check_motion_path, write_all
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, Take, write_all
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody, rows_of
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import ClosedByWith
@@ -46,7 +47,7 @@ class MotionRecorder(ClosedByWith):
         overwrite: bool = False,
     ) -> None:
         for path in paths:
-            check_motion_path(path, overwrite=overwrite)
+            check_output_path(path, overwrite=overwrite, suffixes=MOTION_SUFFIXES)
         self.paths = paths
         self._overwrite = overwrite
         self._body = body

@@ -1,16 +1,19 @@
 """Makes the files of a take from its rows: one function for live recordings, rescues and conversions."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
-from realtime_vibe.outputs.base import check_output_path, path_of_person
+from realtime_vibe.outputs.base import path_of_person
+from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.bvh_writer import write_bvh
-from realtime_vibe.outputs.record.glb_writer import check_glb_library, write_glb
 from realtime_vibe.outputs.record.joint_tables import write_csv, write_trc
 from realtime_vibe.outputs.record.motion_track import MotionTrack, tracks_of
 from realtime_vibe.outputs.record.npz_motion import write_npz
@@ -58,17 +61,6 @@ class TakeReport:
     """Whether a file holds all that the rows hold."""
 
 
-def check_motion_path(path: Path, *, overwrite: bool) -> None:
-    """Makes sure that a take can be written to `path`, without touching it.
-
-    Raises:
-        OutputError: unknown ending, existing file, unusable folder or missing library.
-    """
-    check_output_path(path, overwrite=overwrite, suffixes=MOTION_SUFFIXES)
-    if path.suffix.lower() == ".glb":
-        check_glb_library()
-
-
 def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path, ...]:
     """Writes a take of at least one row in the format that the path's ending names, and reads it back.
 
@@ -87,7 +79,9 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
         what = "holds rows without a person only" if suffix == ".npz" else "is not written"
         logger.warning("nobody was found: %s %s", path.name, what)
     if suffix == ".npz":
-        written = write_npz(path, rows, take.facts, overwrite=overwrite)
+        written = write_atomically(
+            path, partial(write_npz, rows=rows, facts=take.facts), overwrite=overwrite
+        )
         check_npz(written, rows, take.facts)
         return (written,)
     people = people_of(rows.index)
@@ -101,8 +95,11 @@ def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path
     files = []
     for number, track in enumerate(tracks_of(rows, people[:MOST_FILES]), start=1):
         own_path = path_of_person(path, number)
-        written = _write_track(own_path, track, take, rate_hz, overwrite=overwrite)
+        fill = _writer(own_path, track, take, rate_hz)
+        written = write_atomically(own_path, fill, overwrite=overwrite)
         check_frames(written, len(track.times_s))
+        if suffix == ".bvh" and take.facts.options.bvh_bones == "constant":
+            _say_how_far_off(written, track)
         files.append(written)
     return tuple(files)
 
@@ -132,22 +129,23 @@ def _at_constant_rate(path: Path, take: Take) -> tuple[TakeRows, float]:
     return made, rate_hz
 
 
-def _write_track(
-    path: Path, track: MotionTrack, take: Take, rate_hz: float, *, overwrite: bool
-) -> Path:
-    options = take.facts.options
+def _writer(
+    path: Path, track: MotionTrack, take: Take, rate_hz: float
+) -> Callable[[IO[bytes]], None]:
+    """What fills a file with a track, in the format of the path's ending."""
     match path.suffix.lower():
         case ".bvh":
-            written = write_bvh(path, track, options, rate_hz=rate_hz, overwrite=overwrite)
-            if options.bvh_bones == "constant":
-                _say_how_far_off(written, track)
-            return written
+            return partial(write_bvh, track=track, options=take.facts.options, rate_hz=rate_hz)
         case ".glb":
-            return write_glb(path, track, _fitting(take.skin, track, path), overwrite=overwrite)
+            # The library behind it takes 0.4 s to import.
+            from realtime_vibe.outputs.record.glb_writer import write_glb
+
+            skin = _fitting(take.skin, track, path)
+            return partial(write_glb, track=track, skin=skin, name=path.stem)
         case ".csv":
-            return write_csv(path, track, overwrite=overwrite)
+            return partial(write_csv, track=track)
         case ".trc":
-            return write_trc(path, track, rate_hz=rate_hz, overwrite=overwrite)
+            return partial(write_trc, track=track, name=path.name, rate_hz=rate_hz)
         case suffix:
             raise OutputError(f"{path}: no format for {suffix}")
 
