@@ -156,7 +156,7 @@ def speed_peers(
     """
     built = build_pipeline(LiveConfig(refine=options.refine))
     cleanup.callback(built.pipeline.close)
-    landmarker = open_landmarker(task, min_presence=0.5, min_detection_score=0.5)
+    landmarker = open_landmarker(task)
     cleanup.callback(landmarker.close)
     labels = Labels(engine=built.engine, backend=built.backend, precision=built.precision)
     peers = [

@@ -12,23 +12,24 @@ from realtime_vibe.geometry.crop import crop_square, crop_to_image, letterbox_sq
 from realtime_vibe.packets import FloatArray, ImageArray
 from realtime_vibe.system.few_warnings import FewWarnings
 from realtime_vibe.tracking.base import DETECTOR_OVERFLOW, DetectedPerson, counting_answers
+from realtime_vibe.tracking.boxes import iou_matrix
 from realtime_vibe.tracking.regions import region_from_alignment
 
 INPUT_SIZE = 224
 NUM_KEYPOINTS = 4
 _ANCHORS_PER_CELL = ((8, 2), (16, 2), (32, 6))
 """(stride [px], anchors per cell) of the three feature maps; all anchors have size one."""
+MIN_SCORE = 0.5
 _SAME_PERSON_IOU = 0.3
 _LARGEST_LOGIT = 60.0
 
 
 class BlazePoseDetector:
-    """Finds people in an image, with scores of `min_score` or more."""
+    """Finds people in an image, with scores of `MIN_SCORE` or more."""
 
-    def __init__(self, session: InferenceSession, *, min_score: float = 0.5) -> None:
+    def __init__(self, session: InferenceSession) -> None:
         self._session = session
         self._input_name = session.inputs[0].name
-        self._min_score = min_score
         self._centers = anchor_centers()
         self._overflows = FewWarnings(__name__, DETECTOR_OVERFLOW)
 
@@ -39,7 +40,7 @@ class BlazePoseDetector:
         crop = crop_square(image_bgr, square, INPUT_SIZE)
         results = self._session.run({self._input_name: crop[None]})
         scores, raw = chances(results["scores"][0, :, 0]), results["boxes"][0]
-        kept = counting_answers(scores, raw, self._min_score, self._overflows)
+        kept = counting_answers(scores, raw, MIN_SCORE, self._overflows)
         boxes, keypoints = decode(raw[kept], self._centers[kept])
         return tuple(
             detected_person(score, crop_to_image(points, square))
@@ -104,7 +105,7 @@ def merge_overlapping(
     left = np.argsort(-scores, kind="stable")
     while left.size:
         best = left[0]
-        same = _iou(boxes[best], boxes[left]) > _SAME_PERSON_IOU
+        same = iou_matrix(boxes[[best]], boxes[left])[0] > _SAME_PERSON_IOU
         same[0] = True  # also where the box is empty and overlaps nothing, itself included
         group = left[same]
         weights = scores[group] / scores[group].sum()
@@ -117,13 +118,3 @@ def merge_overlapping(
         )
         left = left[~same]
     return merged
-
-
-def _iou(box: FloatArray, others: FloatArray) -> FloatArray:
-    corner_low = np.maximum(box[:2], others[:, :2])
-    corner_high = np.minimum(box[2:], others[:, 2:])
-    overlap = np.prod(np.maximum(corner_high - corner_low, 0.0), axis=1)
-    area = np.prod(np.maximum(box[2:] - box[:2], 0.0))
-    areas = np.prod(np.maximum(others[:, 2:] - others[:, :2], 0.0), axis=1)
-    iou: FloatArray = overlap / np.maximum(area + areas - overlap, 1e-12)
-    return iou

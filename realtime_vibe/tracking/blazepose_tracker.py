@@ -49,8 +49,10 @@ from realtime_vibe.tracking.regions import (
 )
 from realtime_vibe.tracking.scene_cut import SceneCuts
 
+_MIN_PRESENCE = 0.5
+"""The landmark network must be this sure to start a track."""
 _FOLLOW_RATIO = 0.6
-"""A followed person is let go at this share of `min_presence`: no flicker at the threshold."""
+"""A followed person is let go at this share of `_MIN_PRESENCE`: no flicker at the threshold."""
 _SPARE_TRIES = 3
 """Detections beyond the number of people that the landmark network is tried on in one frame."""
 _DOUBT_FACTOR = 5
@@ -78,7 +80,6 @@ class BlazePoseTracker(ClosedByWith):
         max_people: how many are followed at most.
         detect_every: while there is a free place, frames between two looks for newcomers. When
             nobody is followed every frame is looked at.
-        min_presence: the landmark network must be this sure to start a track.
     """
 
     def __init__(
@@ -88,13 +89,11 @@ class BlazePoseTracker(ClosedByWith):
         *,
         max_people: int = 1,
         detect_every: int = DETECT_EVERY,
-        min_presence: float = 0.5,
     ) -> None:
         self._glances = Glances(detector)
         self._landmarks = BlazePoseLandmarks(landmarks)
         self._max_people = max_people
         self._detect_every = detect_every
-        self._min_presence = min_presence
         self._tracks: list[Track] = []
         self._memory = PersonMemory()
         self._cuts = SceneCuts()
@@ -173,9 +172,9 @@ class BlazePoseTracker(ClosedByWith):
     def _follow(self, frame: Frame, track: Track) -> RegionPose | None:
         if track.is_lost:
             return None
-        pose = self._estimate(frame, track.region, self._min_presence * _FOLLOW_RATIO)
+        pose = self._estimate(frame, track.region, _MIN_PRESENCE * _FOLLOW_RATIO)
         if pose is not None and pose.log_odds < 0.0:
-            again = self._estimate(frame, narrowed(track.region), self._min_presence)
+            again = self._estimate(frame, narrowed(track.region), _MIN_PRESENCE)
             pose = max(pose, again or pose, key=lambda seen: seen.log_odds)
         gap_s = frame.captured_at_s - track.last_seen_s
         return pose if pose and is_near(pose.next_region, track.region, gap_s) else None
@@ -327,7 +326,7 @@ class BlazePoseTracker(ClosedByWith):
         for _ in range(_LOOKS):
             if search.tries > 0:
                 search.tries -= 1
-                pose = self._estimate(frame, region, self._min_presence)
+                pose = self._estimate(frame, region, _MIN_PRESENCE)
             if pose is None or pose.log_odds > 0.0:
                 break
             region = pose.next_region

@@ -12,6 +12,8 @@ from realtime_vibe.packets import FloatArray
 
 Box = NDArray[np.floating]
 """(4,)."""
+Boxes = Sequence[Box] | FloatArray
+"""(N, 4)."""
 
 MIN_IOU = 0.3
 """Overlap at which a detection confirms a box."""
@@ -23,7 +25,7 @@ _HULL_WIDTH = 0.5
 """Of the longer side."""
 
 
-def iou_matrix(old: Sequence[Box], new: Sequence[Box]) -> FloatArray:
+def iou_matrix(old: Boxes, new: Boxes) -> FloatArray:
     """(N, M) intersection over union; 0 where a box is empty."""
     first = np.asarray(old, np.float32).reshape(-1, 1, 4)
     second = np.asarray(new, np.float32).reshape(1, -1, 4)
@@ -52,15 +54,10 @@ def greedy_pairs(scores: FloatArray, min_score: float) -> list[tuple[int, int]]:
 
 
 def pair_boxes(old: Sequence[Box], new: Sequence[Box], reach_px: Sequence[float]) -> dict[int, int]:
-    """Pairs boxes of people with detections: by overlap, then by nearness.
+    """Pairs N boxes of people with M detections: by overlap, then by nearness.
 
-    Args:
-        old: N boxes.
-        new: M boxes.
-        reach_px: (N) how far a detection that hardly overlaps may lie; 0 for boxes that are certain.
-
-    Returns:
-        Row of `old` to row of `new`, for those that have a partner.
+    `reach_px` (N) is how far a detection that hardly overlaps may lie; 0 for boxes that are certain. Returns row
+    of `old` to row of `new`, for those that have a partner.
     """
     if not old or not new:
         return {}

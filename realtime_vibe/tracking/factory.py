@@ -44,12 +44,9 @@ def make_tracker(
 ) -> PersonTracker:
     """Opens what the choice names.
 
-    Args:
-        choice: `auto` takes BlazePose's landmark tracker for engines that need landmarks, and for
-            others as long as BlazePose is the detector; else the box tracker.
-        needs_landmarks: whether the engine's features are made of landmarks.
-        blazepose_folder: BlazePose's graphs, see `model_folder`; None: those of this installation.
-        used: gets what really runs each graph, see `GraphFolder.used`.
+    The tracker `auto` is BlazePose's for engines whose features are made of landmarks, and for others as
+    long as BlazePose is the detector; else it is the box tracker. For `blazepose_folder` see `model_folder`,
+    for `used` see `GraphFolder.used`.
 
     Raises:
         ConfigError: the parts do not go together.
@@ -81,11 +78,7 @@ def make_blazepose_tracker(
     num_threads: int = 2,
     used: dict[str, str] | None = None,
 ) -> OutlierGate:
-    """Builds the tracker that follows landmarks, keeps their sides and rejects jumps.
-
-    Args:
-        blazepose_folder: see `make_tracker`.
-        used: see `make_tracker`.
+    """Builds the tracker that follows landmarks, keeps their sides and rejects jumps; see `make_tracker`.
 
     Raises:
         EngineError: a folder is missing, or a file is not what its manifest says.
@@ -116,12 +109,7 @@ def open_detector(
     num_threads: int = 2,
     used: dict[str, str] | None = None,
 ) -> PersonDetector:
-    """Opens a person detector.
-
-    Args:
-        name_or_dir: `blazepose`, or name or path of a folder with a `detector.json`.
-        blazepose_folder: see `make_tracker`.
-        used: see `make_tracker`.
+    """Opens a person detector: `blazepose`, or name or path of a folder with a `detector.json`; see `make_tracker`.
 
     Raises:
         EngineError: there is no such folder, or a file is not what its manifest says.

@@ -26,6 +26,8 @@ from realtime_vibe.tracking.scene_cut import SceneCuts
 
 logger = logging.getLogger(__name__)
 _INSTALL = install_command("mediapipe")
+_MIN_SCORE = 0.5
+"""Of the detector to begin, of the landmark network to go on."""
 
 
 def default_task_path(model: str = FULL) -> Path:
@@ -34,16 +36,10 @@ def default_task_path(model: str = FULL) -> Path:
     return cache_folder() / f"pose_landmarker{suffix}.task"
 
 
-def open_landmarker(
-    task_path: Path, *, min_presence: float, min_detection_score: float, model: str = FULL
-) -> Any:
+def open_landmarker(task_path: Path, *, model: str = FULL) -> Any:
     """Starts MediaPipe's `PoseLandmarker` in VIDEO mode for one person.
 
-    Args:
-        task_path: the `.task` bundle.
-        min_presence: the landmark network must be this sure to go on.
-        min_detection_score: the detector must be this sure.
-        model: what the bundle should hold, for the advice when it does not open.
+    `model` is what the bundle `.task` should hold, for the advice when it does not open.
 
     Raises:
         BackendUnavailableError: MediaPipe is not installed.
@@ -62,9 +58,9 @@ def open_landmarker(
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(task_path)),
         running_mode=vision.RunningMode.VIDEO,
-        min_pose_detection_confidence=min_detection_score,
-        min_pose_presence_confidence=min_presence,
-        min_tracking_confidence=min_presence,
+        min_pose_detection_confidence=_MIN_SCORE,
+        min_pose_presence_confidence=_MIN_SCORE,
+        min_tracking_confidence=_MIN_SCORE,
     )
     with file_boundary(task_path, TrackerError, build, fault="MediaPipe cannot load it"):
         check_regular(task_path)  # MediaPipe waits for a pipe
@@ -72,33 +68,16 @@ def open_landmarker(
 
 
 class MediaPipeTracker(ClosedByWith):
-    """Runs MediaPipe's `PoseLandmarker`; one person at a time.
-
-    Args:
-        task_path: the `.task` bundle; `default_task_path` when left out.
-        min_presence: the landmark network must be this sure to go on.
-        min_detection_score: the detector must be this sure.
-        model: which bundle, one of `TRACKER_MODELS`.
+    """Runs MediaPipe's `PoseLandmarker` with the bundle of a model, one of `TRACKER_MODELS`; one person at a time.
 
     Raises:
         BackendUnavailableError: MediaPipe is not installed.
         TrackerError: the bundle is missing or MediaPipe refuses it.
     """
 
-    def __init__(
-        self,
-        task_path: Path | None = None,
-        *,
-        min_presence: float = 0.5,
-        min_detection_score: float = 0.5,
-        model: str = FULL,
-    ) -> None:
-        self._landmarker: Any = open_landmarker(
-            default_task_path(model) if task_path is None else task_path,
-            min_presence=min_presence,
-            min_detection_score=min_detection_score,
-            model=model,
-        )
+    def __init__(self, task_path: Path | None = None, *, model: str = FULL) -> None:
+        task_path = task_path or default_task_path(model)
+        self._landmarker: Any = open_landmarker(task_path, model=model)
         self._cuts = SceneCuts()
         self.saw_cut = False
         self._last_stamp_ms = -1

@@ -33,13 +33,9 @@ _SAME_MIDDLE = 0.14
 def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> RotatedSquare:
     """The square to run the landmark network on.
 
-    Args:
-        hips_px: (2,) middle of the hips.
-        circle_px: (2,) a point on the circle around the body, in the direction of the head.
-
-    Returns:
-        A square whose own "up" points from the hips to the circle point. Equal points give a square
-        of size zero, which `is_usable` refuses.
+    Its own "up" points from the middle of the hips `hips_px` (2,) to `circle_px` (2,), a point on the circle
+    around the body in the direction of the head. Equal points give a square of size zero, which `is_usable`
+    refuses.
     """
     dx = float(circle_px[0] - hips_px[0])
     dy = float(circle_px[1] - hips_px[1])
@@ -52,7 +48,7 @@ def region_from_alignment(hips_px: FloatArray, circle_px: FloatArray) -> Rotated
 
 
 def steadied(last: RotatedSquare, wanted: RotatedSquare) -> RotatedSquare:
-    """Hysteresis: the last region while it lies within a slack of what is wanted, else the grid's nearest.
+    """Hysteresis: the last region while what its landmarks ask for lies within a slack of it, else the grid's nearest.
 
     Landmarks set the next region and the region shifts the next landmarks, a loop that never comes to
     rest by itself: on one picture shown again and again the landmarks keep wandering. With some slack
@@ -61,10 +57,6 @@ def steadied(last: RotatedSquare, wanted: RotatedSquare) -> RotatedSquare:
 
     Without a grid two trackers that see the same film never agree again, as the loop enlarges what little they
     differ by; on it they soon meet, and then see the same.
-
-    Args:
-        last: where the network looked.
-        wanted: what its landmarks ask for.
     """
     way_px = distance_px(wanted, last)
     is_within = (
@@ -105,14 +97,9 @@ def distance_px(region: RotatedSquare, other: RotatedSquare) -> float:
 
 
 def is_near(candidate: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:
-    """Whether a region can be the person that was in `last` a while ago.
+    """Whether a region found now can be the person that was last seen in `last`, `gap_s` ago [s].
 
     The side is about 1.25 body heights, so the allowed way is some 0.5 m plus 2 m/s.
-
-    Args:
-        candidate: a region found now.
-        last: the region where the person was last seen.
-        gap_s: time between the two [s].
     """
     way_px = distance_px(candidate, last)
     size_ratio = candidate.side_px / last.side_px
@@ -126,13 +113,7 @@ def is_well_inside(region: RotatedSquare, width_px: int) -> bool:
 
 
 def has_jumped(region: RotatedSquare, last: RotatedSquare, gap_s: float) -> bool:
-    """Whether a followed region moved faster than a body does: some 0.07 m and 2 m/s.
-
-    Args:
-        region: in this frame.
-        last: in the last one.
-        gap_s: time between the two [s].
-    """
+    """Whether a followed region moved faster since the last frame, `gap_s` ago, than a body does: 0.07 m and 2 m/s."""
     way_px = distance_px(region, last)
     return way_px > last.side_px * (_JUMP + _JUMP_PER_S * gap_s)
 
@@ -141,10 +122,6 @@ def is_on(candidate: RotatedSquare, person: RotatedSquare) -> bool:
     """Whether a detector's region and a followed one have the same middle, hence the same body.
 
     The allowed way is some 0.3 m; people who stand shoulder to shoulder are half a metre apart.
-
-    Args:
-        candidate: from a detector.
-        person: where somebody is followed.
     """
     way_px = distance_px(candidate, person)
     return way_px <= _SAME_MIDDLE * min(candidate.side_px, person.side_px)

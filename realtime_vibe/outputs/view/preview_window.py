@@ -23,6 +23,7 @@ _FONT_FOLDERS = (
 )
 
 _SAME_ASPECT = 0.01
+_TITLE = "realtime-vibe"
 APT_LINE = "sudo apt-get install -y libgl1 libglib2.0-0 libx11-6 libx11-xcb1 libxcb1 libfontconfig1"
 """System libraries that OpenCV's window needs and its wheel does not carry."""
 _QT_SETTINGS = {
@@ -37,8 +38,7 @@ _QT_SCALES = ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_DEVICE_PIXEL_RAT
 class PreviewWindow(OpenedByWith):
     """A window for pictures; use it on the main thread only (macOS aborts otherwise)."""
 
-    def __init__(self, title: str = "realtime-vibe") -> None:
-        self._title = title
+    def __init__(self) -> None:
         self.is_open = False
         """Whether the window is on the screen: opened, and not closed by anybody."""
         self._size = (0, 0)
@@ -59,7 +59,7 @@ class PreviewWindow(OpenedByWith):
         # Pictures come in the window's own size: nothing is left to keep a ratio of.
         flags = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
         try:
-            cv2.namedWindow(self._title, flags)
+            cv2.namedWindow(_TITLE, flags)
         except cv2.error as error:
             raise OutputError(
                 f"OpenCV cannot open a window ({str(error).strip()}): install "
@@ -78,7 +78,7 @@ class PreviewWindow(OpenedByWith):
             self._aspect = aspect
             self._fit(frame_width, frame_height)
         else:
-            _, _, width, height = cv2.getWindowImageRect(self._title)
+            _, _, width, height = cv2.getWindowImageRect(_TITLE)
             if min(width, height) > 0:  # not so while it is minimised
                 self._size = width, height
         return self._size
@@ -87,7 +87,7 @@ class PreviewWindow(OpenedByWith):
         """Puts a picture (H, W, 3) BGR into the window; nothing happens once it is closed."""
         if not self.is_open:
             return
-        cv2.imshow(self._title, image)
+        cv2.imshow(_TITLE, image)
         self._was_shown = True
 
     def poll(self) -> list[Action]:
@@ -108,7 +108,7 @@ class PreviewWindow(OpenedByWith):
             return
         self.is_open = False
         try:
-            cv2.destroyWindow(self._title)
+            cv2.destroyWindow(_TITLE)
             cv2.waitKeyEx(1)  # highgui takes the window away only while it handles events
         except cv2.error as error:
             logger.debug("window was gone already: %s", error)
@@ -118,13 +118,13 @@ class PreviewWindow(OpenedByWith):
         area, _ = window_areas(main_screen())
         fit = min(area.width / width, area.height / height)
         self._size = max(1, round(width * fit)), max(1, round(height * fit))
-        cv2.resizeWindow(self._title, *self._size)
+        cv2.resizeWindow(_TITLE, *self._size)
         if not self._was_shown:
-            cv2.moveWindow(self._title, area.left, area.top)
+            cv2.moveWindow(_TITLE, area.left, area.top)
 
     def _is_visible(self) -> bool:
         try:
-            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1.0
+            return cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1.0
         except cv2.error:
             return False  # GTK raises for a window that is gone
 
