@@ -380,10 +380,9 @@ OLD_NAMES: Mapping[str, str] = MappingProxyType({"ground": "foot_lock"})
 
 
 def renamed(values: Mapping[str, object]) -> dict[str, object]:
-    """Settings by their names of today; says so once for each old one.
+    """Settings by their names of today, from those and names of one release ago; says so once for each old one.
 
-    Args:
-        values: by names of today or of one release ago; of both for one setting, today's holds.
+    Of both for one setting, today's holds.
     """
     for old in values.keys() & OLD_NAMES.keys():
         new, before = option_name(OLD_NAMES[old]), option_name(old)

@@ -62,14 +62,8 @@ def check_take(paths: Sequence[Path], *, overwrite: bool) -> None:
         OutputError: an unknown ending, a name given twice, an existing file or an unusable folder.
     """
     for path in paths:
-        suffix = path.suffix.lower()
-        if suffix in VIDEO_SUFFIXES:
-            check_output_path(path, overwrite=overwrite, suffixes=VIDEO_SUFFIXES)
-        elif suffix in MOTION_SUFFIXES:
-            check_output_path(path, overwrite=overwrite, suffixes=MOTION_SUFFIXES)
-        else:
-            expected = ", ".join((*MOTION_SUFFIXES, *VIDEO_SUFFIXES))
-            raise OutputError(f"{path}: expected a name that ends in one of {expected}")
+        suffixes = (*MOTION_SUFFIXES, *VIDEO_SUFFIXES)
+        check_output_path(path, overwrite=overwrite, suffixes=suffixes)
     check_names(paths)  # last: it looks up names that may not be looked up at all
 
 

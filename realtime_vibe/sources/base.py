@@ -7,6 +7,9 @@ from typing import Protocol
 from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.system.closing import Closable, OpenedByWith
 
+DEFAULT_FPS = 30.0
+"""Frames per second that cameras are asked for, and that is assumed of pictures and of films that state none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInfo:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import math
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,14 +9,8 @@ from urllib.request import url2pathname
 
 from realtime_vibe.errors import SourceError, without_secrets
 from realtime_vibe.sources.auto import AutoSource
-from realtime_vibe.sources.base import FrameSource
-from realtime_vibe.sources.image_folder import (
-    DEFAULT_FPS,
-    ImageFolder,
-    folder_source,
-    glob_source,
-    is_image,
-)
+from realtime_vibe.sources.base import DEFAULT_FPS, FrameSource
+from realtime_vibe.sources.image_folder import ImageFolder, folder_source, glob_source, is_image
 from realtime_vibe.sources.stream_url import is_url, stream_source
 from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile
@@ -49,9 +42,8 @@ def open_source(
             and for videos that hold no times, such as raw H.264.
 
     Raises:
-        SourceError: nothing can be made of `spec`, `size` or `fps`.
+        SourceError: nothing can be made of `spec`.
     """
-    check_request(size, fps)
     request = CameraRequest(size=size or (640, 480), fps=fps or DEFAULT_FPS)
     if spec == "auto":
         return AutoSource(lambda index: webcam_source(index, request), paced=paced)
@@ -108,15 +100,3 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
     if is_pipe(path):
         return pipe_source(path, paced=paced, fps=fps)
     return VideoFile(path, paced=paced, fps=fps)
-
-
-def check_request(size: tuple[int, int] | None, fps: float | None) -> None:
-    """Refuses impossible sizes and rates.
-
-    Raises:
-        SourceError: names the value.
-    """
-    if size is not None and min(size) < 1:
-        raise SourceError(f"got a size of {size[0]}x{size[1]} px, expected at least 1x1")
-    if fps is not None and not (math.isfinite(fps) and fps > 0):
-        raise SourceError(f"got a frame rate of {fps}, expected more than 0 per second")

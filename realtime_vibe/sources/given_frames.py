@@ -7,10 +7,10 @@ import numpy as np
 
 from realtime_vibe.errors import ShapeError, SourceError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.base import DEFAULT_FPS
 from realtime_vibe.sources.opencv import to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
 
-DEFAULT_FPS = 30.0
 _ADVICE = {
     "f": "; from 0..1: (255 * picture).astype('uint8')",
     "u": "; from 16 bits: (picture >> 8).astype('uint8')",

@@ -12,6 +12,7 @@ import numpy as np
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.base import DEFAULT_FPS
 from realtime_vibe.sources.opencv import quiet_opencv, to_bgr8
 from realtime_vibe.sources.picture_sequence import PictureSequence
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
@@ -22,7 +23,6 @@ SUFFIXES = frozenset(
     {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
-DEFAULT_FPS = 30.0
 _MOST_BYTES = 1 << 30
 """Of a picture; OpenCV has its own limit of pixels."""
 

@@ -6,13 +6,12 @@ import threading
 import time
 from typing import Self
 
-from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.sources.base import DEFAULT_FPS, SourceInfo
 from realtime_vibe.system.frame_rates import STAMP_ROUNDING_S
 from realtime_vibe.system.timing import Clock
 
 logger = logging.getLogger(__name__)
 
-ASSUMED_FPS = 30.0
 UNTIMED_FPS = 25.0
 """What FFmpeg assumes for films that hold no times, such as raw H.264 or a series of JPEGs."""
 TOLERATED_LOSS = 0.03  # the frame count of a container is often its duration times its mean rate
@@ -34,7 +33,7 @@ class MediaClock:
     """
 
     def __init__(self, fps: float | None, *, has_stamps: bool = True) -> None:
-        self.fps = fps or ASSUMED_FPS
+        self.fps = fps or DEFAULT_FPS
         """The nominal rate [1/s]."""
         self._period_s = 1.0 / self.fps
         self._has_stamps = has_stamps

@@ -36,7 +36,6 @@ class VideoFile(RecordedSource):
     The picture is turned upright and mirrored as the file's display matrix says.
 
     Args:
-        paced: hold each frame back until its time, as a camera would; else as fast as it is read.
         loop: start over at the end, for ever; times and indexes go on.
         fps: rate to assume where the file holds no times.
     """

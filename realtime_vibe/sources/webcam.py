@@ -14,6 +14,7 @@ import cv2
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
+from realtime_vibe.sources.base import DEFAULT_FPS
 from realtime_vibe.sources.cameras import (
     CameraInfo,
     camera_backends,
@@ -27,7 +28,6 @@ from realtime_vibe.system.timing import Clock
 logger = logging.getLogger(__name__)
 
 DEFAULT_SIZE = (640, 480)
-DEFAULT_FPS = 30.0
 PRESENCE_S = 1.0
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 

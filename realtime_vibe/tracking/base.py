@@ -45,13 +45,9 @@ class DetectedPerson:
 def counting_answers(
     scores: FloatArray, boxes: FloatArray, min_score: float, overflows: FewWarnings
 ) -> NDArray[np.intp]:
-    """(N,) indices of a detector's answers that count.
+    """(N,) indices of a detector's answers that count: of scores (A,) of `min_score` or more and finite boxes (A, B).
 
-    Args:
-        scores: (A,) in [0, 1].
-        boxes: (A, B).
-        min_score: lower ones are left out.
-        overflows: counts, as `DETECTOR_OVERFLOW`, others that are left out as they are not finite.
+    `overflows` counts, as `DETECTOR_OVERFLOW`, those of high scores that are not finite.
     """
     is_high = ~(scores < min_score)  # of NaN nobody knows
     is_sound = is_high & np.isfinite(scores) & np.isfinite(boxes).all(axis=1)

@@ -47,16 +47,10 @@ class LostPeople:
     def update(
         self, people: tuple[PersonResult, ...], now_s: float, width_px: int, focal_px: float
     ) -> tuple[HeldPerson, ...]:
-        """Who is held in this frame, beside the people in view.
+        """Who is held in a frame of a width and focal length [px], taken at `now_s` [s], beside the people in view.
 
         Somebody new takes the places of all who are held: as a rule it is the same person, found
         again under another number. Who walks out at a side is not held: nobody stands there any more.
-
-        Args:
-            people: in view.
-            now_s: when the frame was taken [s].
-            width_px: of the frame.
-            focal_px: of the camera.
         """
         in_view = {person.person.track_id: person for person in people}
         if not in_view.keys() <= self._seen.keys():

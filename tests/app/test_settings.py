@@ -227,7 +227,7 @@ def test_numbers_may_be_of_numpy_and_fractions() -> None:
     assert (type(config.fps), type(config.max_people), config.source) == (float, int, "0")
     for value in (np.float32(25), np.int64(25)):
         assert LiveConfig(fps=value).fps == 25.0
-    for value in (np.bool_(True), "25", 10**400, 25j):
+    for value in (np.bool_(True), "25", 10**400, 25j, 0.0, float("nan")):
         with pytest.raises(ConfigError, match="fps is"):
             LiveConfig(fps=value)
 

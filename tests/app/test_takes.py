@@ -134,7 +134,7 @@ def test_names_are_checked_before_anything_starts(
     for names, message in [
         (("o.npz", "o.npz"), "twice"),
         (("o.npz", "./o.npz"), "twice"),
-        (("o.fbx",), "ends in one of"),
+        (("o.fbx",), "ends in"),
         (("missing/o.bvh",), "does not exist"),
         (("there.glb",), "--overwrite"),
     ]:

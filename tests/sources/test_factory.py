@@ -102,13 +102,6 @@ def test_one_clear_line_for_nonsense(subtests: pytest.Subtests) -> None:
             assert "expected" in str(caught.value) or "give" in str(caught.value)
 
 
-def test_impossible_requests(subtests: pytest.Subtests) -> None:
-    for size, fps in [((0, 1), None), (None, 0.0), (None, float("nan")), ((640, -480), None)]:
-        with subtests.test(size=size, fps=fps):
-            with pytest.raises(SourceError, match="expected"):
-                open_source("0", paced=False, size=size, fps=fps)
-
-
 def test_requests_reach_the_source(image: Path, stop: threading.Event) -> None:
     with open_source("synthetic", paced=False, size=(320, 200), fps=12.0) as source:
         assert (source.info.width, source.info.height, source.info.fps) == (320, 200, 12.0)

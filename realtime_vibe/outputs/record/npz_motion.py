@@ -60,12 +60,13 @@ def write_npz(file: IO[bytes], rows: TakeRows, facts: SpoolFacts) -> None:
                 np.lib.format.write_array(member, array, allow_pickle=False)
         for name, column in _columns(facts).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                _write_blocks(member, len(rows), columns.blocks(column))
+                blocks = (arrays[name] for arrays in columns.blocks({name: column}))
+                _write_blocks(member, len(rows), blocks)
 
 
 def arrays_of(rows: TakeRows, facts: SpoolFacts) -> Iterator[dict[str, NDArray[Any]]]:
     """What the arrays with one entry a row hold, block after block."""
-    return _Columns(rows, facts).all_blocks(_columns(facts))
+    return _Columns(rows, facts).blocks(_columns(facts))
 
 
 def npy_head(count: int, block: NDArray[Any]) -> bytes:
@@ -125,26 +126,16 @@ class _Columns:
             **({"kp_names": np.array(names)} if names else {}),
         }
 
-    def blocks(self, column: "_Column") -> Iterator[NDArray[Any]]:
-        """A column, block after block."""
-        for part in self._parts():
-            yield self._made(column, part, self._rows.load(self._numbers(column, part)))
-
-    def all_blocks(self, columns: dict[str, "_Column"]) -> Iterator[dict[str, NDArray[Any]]]:
-        """Several columns, block after block: rows are loaded once for all of them."""
-        for part in self._parts():
-            own, held = self._rows.load(part), self._rows.load(self._shown[part])
+    def blocks(self, columns: dict[str, "_Column"]) -> Iterator[dict[str, NDArray[Any]]]:
+        """Columns, block after block: rows are loaded once for all of them."""
+        kinds = {column.is_own for column in columns.values()}
+        for start in range(0, len(self._rows), row_blocks.BLOCK):
+            part = np.arange(start, min(start + row_blocks.BLOCK, len(self._rows)))
+            rows = {own: self._rows.load(part if own else self._shown[part]) for own in kinds}
             yield {
-                name: self._made(column, part, own if column.is_own else held)
+                name: self._made(column, part, rows[column.is_own])
                 for name, column in columns.items()
             }
-
-    def _parts(self) -> Iterator[Numbers]:
-        for start in range(0, len(self._rows), row_blocks.BLOCK):
-            yield np.arange(start, min(start + row_blocks.BLOCK, len(self._rows)))
-
-    def _numbers(self, column: "_Column", part: Numbers) -> Numbers:
-        return part if column.is_own else self._shown[part]
 
     def _made(self, column: "_Column", part: Numbers, rows: Rows) -> NDArray[Any]:
         made = column.make(rows, self)

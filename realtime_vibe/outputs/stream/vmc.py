@@ -145,11 +145,9 @@ class VmcMessages:
         self._time = OscMessage("/VMC/Ext/T", (), "f")
 
     def encode(self, pose: VmcPose | None, *, tracking: bool, time_s: float) -> list[bytes]:
-        """The datagrams of one frame.
+        """The datagrams of one frame with the newest pose, which is held while the person is not in view.
 
-        Args:
-            pose: the newest pose; None before anybody was seen, then no bone is sent.
-            tracking: whether the person is in view now; the last pose is held otherwise.
+        None is the pose before anybody was seen: no bone is sent.
         """
         self._state.set(_LOADED, _CALIBRATED, _NORMAL_MODE, int(tracking))
         self._time.set(time_s)
