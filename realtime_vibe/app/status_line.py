@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Self, TextIO
@@ -25,69 +24,60 @@ _DEFAULT_COLUMNS = 80
 _BETWEEN = " | "
 _UNKNOWN = "measuring latency"
 
+tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
+
+
+def text_bar(stream: TextIO) -> tqdm:
+    """A bar of nothing but text; disabled where `stream` is no terminal."""
+    return tqdm(bar_format="{desc}", file=stream, leave=False, disable=None)
+
 
 class StatusLine(ClosedByWith):
-    """The last line of a terminal; log messages push it down instead of running into it.
+    """A bar on the last line of a terminal; log messages push it down instead of running into it.
 
-    Elsewhere the text becomes a log message now and then. Both intervals are in seconds.
+    Where the bar is disabled, its text becomes a log message now and then. Both intervals are in seconds.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        bar: tqdm,
         *,
         interval_s: float = _INTERVAL_S,
         log_interval_s: float = _LOG_INTERVAL_S,
         clock: Clock = time.perf_counter,
     ) -> None:
-        self._stream = stream
-        self._is_terminal = stream.isatty()
-        self._interval_s = interval_s if self._is_terminal else log_interval_s
+        self._bar = bar
+        self._interval_s = log_interval_s if bar.disable else interval_s
         self._clock = clock
-        self._due_s = -math.inf if self._is_terminal else clock() + log_interval_s
-        self._length = 0
-        self._lock = threading.Lock()
-        self._handlers: list[logging.Handler] = []
+        self._due_s = clock() + log_interval_s if bar.disable else -math.inf
+        self._handlers = [] if bar.disable else list(logging.getLogger().handlers)
 
     def __enter__(self) -> Self:
-        if self._is_terminal:
-            self._handlers = list(logging.getLogger().handlers)
-            for handler in self._handlers:
-                handler.addFilter(self._make_room)
+        for handler in self._handlers:
+            handler.addFilter(self._make_room)
         return self
 
     def close(self) -> None:
-        """Takes the line away; log messages are left alone again."""
+        """Ends the bar; log messages are left alone again."""
         for handler in self._handlers:
             handler.removeFilter(self._make_room)
-        self._erase()
+        self._bar.close()
 
     def update(self, text: Callable[[], str]) -> None:
-        """Rewrites the line, or logs it, when it is time to; only then is the text made."""
+        """Rewrites the text, or logs it, when it is time to; only then is the text made."""
         now_s = self._clock()
         if now_s < self._due_s:
             return
         self._due_s = now_s + self._interval_s
-        if not self._is_terminal:
+        if self._bar.disable:
             logger.info("%s", text())
             return
         # The last column stays free: many terminals begin a new line when it is written.
-        shown = _fitted(text(), _columns(self._stream) - 1)
-        with self._lock:
-            self._stream.write("\r" + shown.ljust(self._length))
-            self._stream.flush()
-            self._length = len(shown)
+        self._bar.set_description_str(_fitted(text(), _columns(self._bar.fp) - 1))
 
     def _make_room(self, _: logging.LogRecord) -> bool:
-        self._erase()
+        self._bar.clear()
         return True
-
-    def _erase(self) -> None:
-        with self._lock:
-            if self._length:
-                self._stream.write("\r" + " " * self._length + "\r")
-                self._stream.flush()
-                self._length = 0
 
 
 def _fitted(text: str, length: int) -> str:
@@ -114,7 +104,7 @@ def follow_live(
     Raises:
         BaseException: whatever broke a thread of the run.
     """
-    with StatusLine(sys.stderr) as line:
+    with StatusLine(text_bar(sys.stderr)) as line:
         while not caught:
             try:
                 live.take(0.2)
@@ -132,24 +122,19 @@ def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> Non
     Raises:
         BaseException: whatever broke a thread of the run.
     """
-    tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
     of_all = "" if num_frames is None else f" of {num_frames}"
 
     def text() -> str:
         return f"{live.frames_processed}{of_all} frames processed"
 
-    with (
-        StatusLine(sys.stderr) as line,
-        tqdm(total=num_frames, unit="frame", disable=None, dynamic_ncols=True) as bar,
-    ):
+    bar = tqdm(total=num_frames, unit="frame", disable=None, dynamic_ncols=True)
+    with StatusLine(bar) as line:
         while not caught:
             try:
                 live.take(0.2)
             except SlotClosed:
-                of_all, bar.total = (
-                    "",
-                    live.frames_processed,
-                )  # the container's number may be a guess
+                # The container's number may be a guess.
+                of_all, bar.total = "", live.frames_processed
                 break
             finally:
                 bar.update(live.frames_processed - bar.n)

@@ -10,10 +10,11 @@ import types
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from realtime_vibe.app.run import run as run_app
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.status_line import StatusLine, follow_file
+from realtime_vibe.app.status_line import StatusLine, follow_file, text_bar
 from realtime_vibe.cli.main import set_up_logging
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.system.threads import SlotClosed
@@ -96,7 +97,7 @@ def test_elsewhere_only_the_summary_is_said(live_app) -> None:
 def test_a_log_gets_a_line_now_and_then(caplog) -> None:
     caplog.set_level(logging.INFO)
     now_s = [0.0]
-    with StatusLine(io.StringIO(), log_interval_s=30.0, clock=lambda: now_s[0]) as line:
+    with StatusLine(text_bar(io.StringIO()), log_interval_s=30.0, clock=lambda: now_s[0]) as line:
         for step in range(1000):
             now_s[0] = step * 0.1
             line.update(lambda: f"{now_s[0]:.0f} s")
@@ -130,21 +131,23 @@ def test_messages_do_not_run_into_the_line() -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     try:
-        with StatusLine(terminal, interval_s=0.0) as line:
+        with StatusLine(text_bar(terminal), interval_s=0.0) as line:
             line.update(lambda: "a long text about the run")
             logging.getLogger("realtime_vibe.x").warning("it stalls")
             line.update(lambda: "goes on")
             assert _screen(terminal.getvalue()) == ["it stalls", "goes on"]
+        with StatusLine(tqdm(total=9, file=terminal)):
+            logging.getLogger("realtime_vibe.x").warning("of a film")
         assert handler.filters == []
     finally:
         root.removeHandler(handler)
-    assert _screen(terminal.getvalue()) == ["it stalls", ""]
+    assert _screen(terminal.getvalue())[:2] == ["it stalls", "of a film"]
 
 
 def test_it_is_rewritten_only_when_due() -> None:
     now_s = [0.0]
     terminal = Terminal()
-    line = StatusLine(terminal, interval_s=0.5, clock=lambda: now_s[0])
+    line = StatusLine(text_bar(terminal), interval_s=0.5, clock=lambda: now_s[0])
     made = []
 
     def text() -> str:
@@ -167,9 +170,9 @@ def test_it_never_wraps_in_a_narrow_terminal() -> None:
     master, slave = os.openpty()
     try:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
-        with os.fdopen(slave, "w") as stream, StatusLine(stream, interval_s=0.0) as line:
+        with os.fdopen(slave, "w") as stream, StatusLine(text_bar(stream), interval_s=0.0) as line:
             line.update(lambda: "0123456789" * 10)
-            assert os.read(master, 1000).decode() == "\r" + ("0123456789" * 3)[:29]
+            assert os.read(master, 1000).decode().lstrip("\r") == ("0123456789" * 3)[:29]
             line.update(lambda: "rec o.npz 1 s | 1 person | 12.5 ms (p95 13.0)")
             assert os.read(master, 1000).decode().strip() == "rec o.npz 1 s | 1 person"
     finally:
