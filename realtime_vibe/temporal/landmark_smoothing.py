@@ -9,6 +9,8 @@ from realtime_vibe.temporal.fading_memory import gains, memory_by_speed
 
 _MEMORY_S, _MEMORY_AT_REST_S = 0.03, 0.25
 """At full strength, of landmarks that move and of those that rest: longer ones take the mesh off people who turn back."""
+_DEPTH = np.array([1, 1, 1, 1, 3], np.float32)
+"""Memory of x, y and world x, y, z over that of the picture: depths waver most, and no mesh leaves the picture for them."""
 _MOVES = 0.12
 """Landmarks as fast as this move [longer sides of their box per second]; slower ones rest the more."""
 _RATE_S = 0.08
@@ -44,7 +46,7 @@ class LandmarkSmoother:
         self._rate_px = self._rate_px + share * (way_px / np.float32(dt_s) - self._rate_px)
         speed = np.sqrt(np.square(self._rate_px).sum(axis=1, keepdims=True)) / side_px
         memory_s = memory_by_speed(speed, _MOVES, _MEMORY_S, _MEMORY_AT_REST_S) * self._strength
-        of_value, of_velocity = gains(dt_s, memory_s)
+        of_value, of_velocity = gains(dt_s, memory_s * _DEPTH)
         predicted = self._value + self._velocity * np.float32(dt_s)
         off = seen - predicted
         value = predicted + of_value * off
