@@ -6,10 +6,12 @@ added with the schema that MediaPipe itself installs; its metadata writer does n
 
 import zipfile
 from pathlib import Path
+from typing import IO
 
 from export.blazepose_source import BlazePoseFiles
 from realtime_vibe.errors import BackendUnavailableError
 from realtime_vibe.system.machine import install_command
+from realtime_vibe.system.placing import write_atomically
 
 
 def write_task(files: BlazePoseFiles, path: Path) -> None:
@@ -26,12 +28,14 @@ def write_task(files: BlazePoseFiles, path: Path) -> None:
         "pose_landmarks_detector.tflite": _with_normalisation(files.landmarks, mean=0.0, std=255.0),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    # Stored, not deflated: MediaPipe maps the models straight from the archive.
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    partial.replace(path)
+
+    def write(file: IO[bytes]) -> None:
+        # Stored, not deflated: MediaPipe maps the models straight from the archive.
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+
+    write_atomically(path, write, overwrite=True)
 
 
 def _with_normalisation(path: Path, *, mean: float, std: float) -> bytes:

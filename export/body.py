@@ -25,6 +25,7 @@ from realtime_vibe.body.model_file import body_from_arrays
 from realtime_vibe.errors import BodyModelError, RealtimeVibeError
 from realtime_vibe.packets import NUM_BETAS
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
+from realtime_vibe.system.placing import write_atomically
 
 GENDERS = ("neutral", "male", "female")
 EXTRA_NAME = "J_regressor_extra.npy"
@@ -110,9 +111,7 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> str:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(buffer.getvalue())
-    partial.replace(path)
+    write_atomically(path, lambda file: file.write(buffer.getvalue()), overwrite=True)
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from realtime_vibe.errors import BackendUnavailableError, OutputError, RealtimeV
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.machine import machine_facts, package_version
+from realtime_vibe.system.placing import write_atomically
 
 FORMAT_VERSION = 1
 _LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "openvino")
@@ -83,7 +83,9 @@ class ChoiceCache:
         text = json.dumps({"format_version": FORMAT_VERSION, "choices": choices}, indent=2) + "\n"
         try:
             with file_boundary(self.path, OutputError, fault="cannot be written"):
-                self._write(text)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            # In one step: a start beside this one must never read half a file.
+            write_atomically(self.path, lambda file: file.write(text.encode()), overwrite=True)
         except OutputError as error:
             logger.debug("choices of backends are not kept: %s", error)
 
@@ -97,16 +99,6 @@ class ChoiceCache:
         except OutputError as error:
             logger.debug("%s", error)  # none yet, too
         return {}
-
-    def _write(self, text: str) -> None:
-        """In one step: a start beside this one must never read half a file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(self.path)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 def _is_choice(entry: object) -> bool:

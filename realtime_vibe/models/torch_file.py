@@ -10,8 +10,8 @@ import torch
 
 from realtime_vibe.models.bounded_pickle import check_pickle
 from realtime_vibe.models.restricted_pickle import NUMPY_SCALARS
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.system.file_boundary import open_regular
+from realtime_vibe.system.placing import write_atomically
 
 _OLD_PICKLES = 5
 """Before 1.6: a magic number, a version, facts of the machine, the content, and the names of its storages."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.placing import is_left_empty, remove_leftovers
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
 from realtime_vibe.system.folders import cache_folder, settings_folder
+from realtime_vibe.system.placing import is_left_empty, remove_leftovers
 
 _RESERVED_BYTES = 40
 """What names get while they are written (`.part`), and those of further people and takes."""

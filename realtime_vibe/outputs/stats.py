@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.machine import installed_versions, machine_facts
+from realtime_vibe.system.placing import write_atomically
 from realtime_vibe.system.timing import LatencyStats
 
 STAGES = ("track", "features", "temporal", "body", "step", "end_to_end")

@@ -1,6 +1,7 @@
 """The learning curve: means of each term over some steps, one CSV line each."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.system.file_boundary import file_boundary
+from realtime_vibe.system.placing import write_atomically
 
 
 class CsvLogger:
@@ -46,10 +48,10 @@ class CsvLogger:
                     rows = list(csv.reader(file))[1:]
                 # A full disk or a power cut leaves part of a line.
                 lines = [row for row in rows if len(row) == len(head) and int(row[0]) <= last_step]
-            part = self._path.with_suffix(".part")
-            with part.open("w", newline="") as file:
-                csv.writer(file).writerows([head, *lines])
-            part.replace(self._path)
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([head, *lines])
+        content = text.getvalue().encode()
+        write_atomically(self._path, lambda file: file.write(content), overwrite=True)
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         """Takes one step's terms in, each a scalar."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 from realtime_vibe.system.folders import settings_folder
+from realtime_vibe.system.placing import write_atomically
 from realtime_vibe.world.calibration import Calibration
 
 _FORMAT, _VERSION = "realtime-vibe calibration", 1

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
-from realtime_vibe.outputs.placing import move_beside
 from realtime_vibe.outputs.record.recording_spool import (
     SpoolFacts,
     SpoolWriter,
@@ -24,6 +23,7 @@ from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody, rows_
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.file_boundary import check_regular, file_boundary
+from realtime_vibe.system.placing import move_beside
 
 logger = logging.getLogger(__name__)
 

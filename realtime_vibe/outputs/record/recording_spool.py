@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.rotation import ROUGHLY, are_orthonormal, are_rotations
-from realtime_vibe.outputs.placing import try_lock, unlock
 from realtime_vibe.outputs.record.bvh_names import (
     BVH_BONES,
     BVH_NAMES,
@@ -31,6 +30,7 @@ from realtime_vibe.outputs.record.bvh_names import (
     USUAL_UNIT,
 )
 from realtime_vibe.packets import LARGEST, NUM_BETAS, NUM_LANDMARKS, NUM_SMPL_JOINTS
+from realtime_vibe.system.placing import try_lock, unlock
 from realtime_vibe.system.threads import Worker
 
 ROW = np.dtype(

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.placing import is_same_file, try_lock, unlock
 from realtime_vibe.outputs.record.recording_spool import (
     CHECKSUM_BYTES,
     MAX_HEADER_BYTES,
@@ -40,6 +39,7 @@ from realtime_vibe.outputs.record.row_blocks import (
     rising_times,
 )
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
+from realtime_vibe.system.placing import is_same_file, try_lock, unlock
 
 logger = logging.getLogger(__name__)
 

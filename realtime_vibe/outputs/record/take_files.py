@@ -12,7 +12,6 @@ import numpy as np
 from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.base import path_of_person
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.record.bvh_writer import write_bvh
 from realtime_vibe.outputs.record.joint_tables import write_csv, write_trc
 from realtime_vibe.outputs.record.motion_track import MotionTrack, tracks_of
@@ -24,6 +23,7 @@ from realtime_vibe.outputs.record.take_origin import with_origin
 from realtime_vibe.outputs.record.take_rows import SkinnedBody, measured_rate_hz, people_of
 from realtime_vibe.outputs.record.written_files import check_frames, check_npz
 from realtime_vibe.system.frame_rates import STANDARD_RATES_HZ
+from realtime_vibe.system.placing import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
-from realtime_vibe.outputs.placing import create_beside, is_same_file
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.system.placing import create_beside, is_same_file
 
 logger = logging.getLogger(__name__)
 

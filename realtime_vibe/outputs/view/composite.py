@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.view.scene import SceneRenderer
 from realtime_vibe.packets import FrameResult, ImageArray
+from realtime_vibe.system.placing import write_atomically
 
 MIN_HEIGHT_PX = 120
 """Smaller frames are enlarged to this height."""

@@ -24,11 +24,12 @@ from tqdm import tqdm
 
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError
 from realtime_vibe.system.file_boundary import file_boundary
+from realtime_vibe.system.placing import remove_leftovers
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.render.render_preview import write_contact_sheet
 from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
 from realtime_vibe.training.render.workers import run_jobs
-from realtime_vibe.training.samples.shards import part_path, shard_path
+from realtime_vibe.training.samples.shards import shard_path
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +54,7 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
     ]
     with file_boundary(folder, OutputError, "name another folder", fault="cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
-        for path, _ in jobs:
-            part_path(path).unlink(missing_ok=True)
+        remove_leftovers(folder)
     missing = [job for job in jobs if not job[0].exists()]
     logger.info("%d of %d shards are there already", len(jobs) - len(missing), len(jobs))
     frames, started_s = 0, time.monotonic()

@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import DatasetError, OutputError, RealtimeVibeError
-from realtime_vibe.outputs.placing import write_atomically
 from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
 from realtime_vibe.sources.video_file import VideoFile
 from realtime_vibe.system.file_boundary import make_folder
+from realtime_vibe.system.placing import write_atomically
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker

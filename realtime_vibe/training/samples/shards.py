@@ -21,12 +21,14 @@ all. Legend: S time, B streams, L = 33 landmarks.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import DatasetError, OutputError
+from realtime_vibe.errors import DatasetError
 from realtime_vibe.system.npz_file import open_npz
+from realtime_vibe.system.placing import write_atomically
 
 FORMAT_VERSION = 1
 _ADVICE = "delete it and render again"
@@ -59,18 +61,11 @@ def save_shard(path: Path, arrays: Arrays) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    part = part_path(path)
-    try:
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, format_version=FORMAT_VERSION, **arrays)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
+    def write(file: IO[bytes]) -> None:
+        np.savez(file, allow_pickle=False, format_version=FORMAT_VERSION, **arrays)
 
-def part_path(path: Path) -> Path:
-    """Where a shard lies until it is whole."""
-    return path.with_suffix(".part")
+    write_atomically(path, write, overwrite=True)
 
 
 def load_shard(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -12,6 +12,7 @@ import pytest
 
 from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
+from realtime_vibe.system.placing import try_lock
 from realtime_vibe.training.render import render
 from realtime_vibe.training.render.picture import PictureSettings
 from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
@@ -85,10 +86,12 @@ def test_the_command_goes_on_where_it_was(motion_folder, tmp_path):
     out.mkdir()
     present, missing = shard_path(out, 3, 0), shard_path(out, 3, 1)
     present.write_bytes(b"made before")
-    stale, foreign = missing.with_suffix(".part"), out / "shard-004-00001.part"
+    stale, foreign = out / ".realtime-vibe-1-0123abcd.tmp", out / ".realtime-vibe-2-0123abcd.tmp"
     stale.write_bytes(b"half")
-    foreign.write_bytes(b"another seed may be at work here")
-    assert render.main([*words_of(motion_folder, out), "--shards", "2", "--seed", "3"]) == 0
+    foreign.write_bytes(b"another process may be at work here")
+    with foreign.open("rb") as file:
+        try_lock(file)
+        assert render.main([*words_of(motion_folder, out), "--shards", "2", "--seed", "3"]) == 0
     assert present.read_bytes() == b"made before"
     assert load_shard(missing)["dt_s"].shape == (2, 1)
     assert not stale.exists()

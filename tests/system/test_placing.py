@@ -9,7 +9,7 @@ import pytest
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
-from realtime_vibe.outputs.placing import create_beside, move_beside, try_lock, write_atomically
+from realtime_vibe.system.placing import create_beside, move_beside, try_lock, write_atomically
 
 pytestmark = pytest.mark.fault
 
