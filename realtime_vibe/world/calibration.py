@@ -49,8 +49,9 @@ class Calibration:
             array = getattr(self, name)
             if array.shape != shape or not are_sound(array):
                 raise ShapeError(f"Calibration.{name} is {array}, expected {shape} finite numbers")
-        if not are_rotations(self.T_world_camera[:3, :3]).all():
-            raise ShapeError(f"Calibration.T_world_camera does not turn: {self.T_world_camera}")
+        turns = are_rotations(self.T_world_camera[:3, :3]).all()
+        if not turns or (self.T_world_camera[3] != (0, 0, 0, 1)).any():
+            raise ShapeError(f"Calibration.T_world_camera is no rigid move: {self.T_world_camera}")
         for name in ("scale", "height_m", "focal_share"):
             value = getattr(self, name)
             if value is not None and not 1 / _MOST <= value <= _MOST:

@@ -117,6 +117,7 @@ def test_a_file_of_what_no_camera_or_person_has_is_refused(tmp_path, subtests):
         ("shift", [float("nan"), 0]),
         ("T_world_camera", np.zeros((4, 4)).tolist()),
         ("T_world_camera", np.diag([-1, 1, 1, 1]).tolist()),
+        ("T_world_camera", np.diag([1, 1, 1, 2]).tolist()),
         ("scale", 0),
         ("scale", 1e-300),
         ("focal_share", 0),
