@@ -203,6 +203,7 @@ def test_who_cannot_be_computed_starts_over_and_others_go_on(caplog, subtests):
         ("weak_camera", 0.0),  # a scale that puts the person kilometres away
         ("weak_camera", -1.0),
         ("weak_camera", 1e3),  # at the lens
+        ("weak_camera", np.inf),
         ("weak_camera", np.nan, 1),
         ("weak_camera", 30.0, 2),  # far outside the crop
         ("weak_camera", 1e30, 1),  # a place that smoothing would return from for long

@@ -14,8 +14,8 @@ from realtime_vibe.packets import FloatArray
 
 STEP_INPUTS = ("features", "hidden")
 STEP_OUTPUTS = ("rotmat", "betas", "weak_camera", "next_hidden")
-LIMITS = (2.0, 50.0, 1e4, 50.0)
-"""Larger rotations [1], shapes [standard deviations], cameras and states are a network's overflow, not a body.
+LARGEST = 50.0
+"""Larger shapes [standard deviations] and states are a network's overflow, not a body.
 
 A GRU's state is a mean of numbers between -1 and 1; a large one would stay in it for as long as a gate is closed."""
 SCALES = (0.05, 20.0)
@@ -39,17 +39,17 @@ class StepOutput(NamedTuple):
     @property
     def is_sound(self) -> NDArray[np.bool_]:
         """(P,) of whom every number is finite, and turns, shape and place can be a body's: a graph in half may overflow."""
-        people = (self.rotmat, self.betas, self.weak_camera, self.hidden.swapaxes(0, 1))
-        within = [
-            (np.abs(part) <= limit).reshape(len(part), -1).all(axis=1)  # NaN is within none
-            for part, limit in zip(people, LIMITS, strict=True)
-        ]
-        # Within limits is not enough: legs of no length divide by zero, so does a scale of none.
-        within.append(are_rotations(self.rotmat, ROUGHLY).all(axis=1))
         scale = self.weak_camera[:, 0]
-        within.append((scale > SCALES[0]) & (scale < SCALES[1]))
-        within.append((scale[:, None] * np.abs(self.weak_camera[:, 1:]) <= FARTHEST).all(axis=1))
-        is_sound: NDArray[np.bool_] = np.logical_and.reduce(within)
+        with np.errstate(all="ignore"):  # of an overflow
+            offsets = scale[:, None] * np.abs(self.weak_camera[:, 1:])
+        # Of NaN, no comparison holds.
+        is_sound: NDArray[np.bool_] = (
+            are_rotations(self.rotmat, ROUGHLY).all(axis=1)
+            & (np.abs(self.betas) <= LARGEST).all(axis=1)
+            & (np.abs(self.hidden) <= LARGEST).all(axis=(0, 2))
+            & ((scale > SCALES[0]) & (scale < SCALES[1]))
+            & (offsets <= FARTHEST).all(axis=1)
+        )
         return is_sound
 
 
