@@ -82,11 +82,12 @@ class GroundLevel:
 
         Legs that have just left the picture are guessed badly; later they rest, with the floor right below them.
         """
+        were_unseen = not 0.0 <= now_s - self._feet_seen_s < _UNSEEN_S
+        self._is_guess = were_unseen and not feet_are_seen
         if feet_are_seen:
-            if not 0.0 <= now_s - self._feet_seen_s < _UNSEEN_S:
+            if were_unseen:
                 self._since_s = now_s  # a floor below guessed feet is worth nothing
             self._feet_seen_s = now_s
-        self._is_guess = not 0.0 <= now_s - self._feet_seen_s < _UNSEEN_S
         return feet_are_seen or self._is_guess or not self.is_known
 
     def update(self, lowest_m: float, now_s: float) -> float:

@@ -177,9 +177,8 @@ def test_it_never_wraps_in_a_narrow_terminal() -> None:
             ):
                 line.update(lambda text=text: text)
                 written = ""
-                while len(written.strip()) < len(
-                    shown
-                ):  # a terminal hands over what has come so far
+                # A terminal hands over what has come so far.
+                while len(written.strip()) < len(shown):
                     written += os.read(master, 1000).decode()
                 assert written.strip() == shown
     finally:

@@ -56,8 +56,7 @@ GREATEST_ERROR = 2500
 
 
 def _read_npz_anywhere(path: Path) -> None:
-    target = Path("o.csv")
-    convert(path, target, ConvertSettings())
+    convert(path, Path("o.csv"), ConvertSettings())
 
 
 def _play(path: Path) -> None:
@@ -95,11 +94,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 def _npz(
     path: Path, change: Callable[[zipfile.ZipFile], None] = lambda _: None, **arrays: Any
 ) -> None:
-    arrays = arrays or {
-        "poses": np.zeros((2, 66)),
-        "trans": np.zeros((2, 3)),
-        "fps": np.array(30.0),
-    }
+    arrays = arrays or {"poses": np.zeros((2, 66)), "trans": np.zeros((2, 3)), "fps": 30.0}
     with path.open("wb") as file:
         np.savez(file, allow_pickle=True, **arrays)
     with zipfile.ZipFile(path, "a") as archive:
@@ -342,9 +337,9 @@ def test_a_name_that_names_nothing_is_one_error(subtests: pytest.Subtests) -> No
             said = (no_engine.value, no_clips.value, no_detector.value)
             assert "".join(map(str, said)).isprintable()
             assert main([name, "--view", "none"]) == 2
-            for find in (folder_source, glob_source):  # it may go, or be closed to us, meanwhile
-                with pytest.raises(SourceError):
-                    find(Path(name) if find is folder_source else name, fps=30.0, paced=False)
+            for find, place in ((folder_source, Path(name)), (glob_source, name)):
+                with pytest.raises(SourceError):  # it may go, or be closed to us, meanwhile
+                    find(place, fps=30.0, paced=False)
 
 
 def test_a_name_that_cannot_be_written_is_one_error(
