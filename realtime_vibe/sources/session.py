@@ -78,7 +78,7 @@ class ReadSession:
         """Starts the thread."""
         self._worker.start()
 
-    def take(self, timeout_s: float) -> SessionPicture | None:
+    def take(self, timeout_s: float | None) -> SessionPicture | None:
         """The next picture, or None when `timeout_s` passed.
 
         Raises:

@@ -19,12 +19,12 @@ import cv2
 
 from realtime_vibe.errors import SourceError, one_line, without_secrets
 from realtime_vibe.sources.base import ChosenSource, FrameSource
+from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.mp4_track import VideoTrack, track_in
 from realtime_vibe.sources.opencv import Capture
-from realtime_vibe.sources.streamed_video import StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import waited_for
 
@@ -104,8 +104,8 @@ class WebSource(ChosenSource):
         self._chosen.open()
 
 
-def _recording(url: str, name: str, *, paced: bool) -> StreamedVideo:
-    return StreamedVideo(
+def _recording(url: str, name: str, *, paced: bool) -> Film:
+    return Film(
         name,
         partial(_open_capture, url, name, is_recorded=True),
         open_limit_s=5.0,

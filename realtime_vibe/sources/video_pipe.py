@@ -12,11 +12,11 @@ from pathlib import Path
 import cv2
 
 from realtime_vibe.errors import SourceError
+from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
 from realtime_vibe.sources.film_opening import open_contained
 from realtime_vibe.sources.mp4_track import track_in
 from realtime_vibe.sources.opencv import Capture
-from realtime_vibe.sources.streamed_video import StreamedVideo
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import Worker
 
@@ -45,14 +45,14 @@ def pipe_source(
     paced: bool = False,
     fps: float | None = None,
     open_limit_s: float = OPEN_LIMIT_S,
-) -> StreamedVideo:
+) -> Film:
     """A source for a named pipe with a streamable video in it (MKV, MPEG-TS, MJPEG).
 
     Nothing is ever sought in a pipe and its length is unknown. Its bytes pass through a pump that can
     be shut off, so neither a writer that never comes nor one that falls silent can hang `close`.
-    The other arguments are those of `StreamedVideo`.
+    The other arguments are those of `Film`.
     """
-    return StreamedVideo(
+    return Film(
         str(path),
         lambda stop: open_pipe(path, stop),
         open_limit_s=open_limit_s,

@@ -15,10 +15,10 @@ from realtime_vibe.sources import factory
 from realtime_vibe.sources.auto import AutoSource
 from realtime_vibe.sources.cameras import CameraInfo, list_cameras
 from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.image_folder import ImageFolder
 from realtime_vibe.sources.live import LiveSource
 from realtime_vibe.sources.stream_url import WebSource
-from realtime_vibe.sources.streamed_video import StreamedVideo
 from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile
 from realtime_vibe.sources.webcam import CameraRequest, webcam_source
@@ -40,7 +40,7 @@ def test_each_spelling_finds_its_source(image: Path, demo_clip: Path) -> None:
         "synthetic": SyntheticSource,
         "http://127.0.0.1/live": WebSource,
         "rtsp://user:pw@127.0.0.1:554/live": LiveSource,
-        "rtsp://127.0.0.1:554/clip.mp4": StreamedVideo,
+        "rtsp://127.0.0.1:554/clip.mp4": Film,
         str(demo_clip): VideoFile,
         demo_clip.as_uri(): VideoFile,
         "no/such/file.mp4": VideoFile,
@@ -68,7 +68,7 @@ def test_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         open_source("-", paced=False)
     os.mkfifo(tmp_path / "pipe")
     for spec in (str(tmp_path / "pipe"), "-"):
-        assert type(open_source(spec, paced=False)) is StreamedVideo
+        assert type(open_source(spec, paced=False)) is Film
 
 
 def test_file_url_with_escapes(demo_clip: Path, tmp_path: Path, stop: threading.Event) -> None:

@@ -176,7 +176,7 @@ def test_recording_on_a_server_is_played_once(
 ) -> None:
     with stream_source(f"{file_server}/whole.mp4") as source:
         frames = list(iter(lambda: source.read(stop), None))
-        assert source.status == "end of stream"
+        assert source.status == "at its end"
         assert source.info.frame_count == 94
     with stream_source(f"{file_server}/mirrored.mp4") as source:
         other_way = source.read(stop).image_bgr[:, ::-1].astype(int)

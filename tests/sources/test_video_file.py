@@ -38,7 +38,7 @@ def test_every_frame_with_its_time(demo_clip: Path, stop: threading.Event) -> No
         frames = read_all(source, stop)
         info = source.info
         assert source.read(stop) is None
-        assert source.status == "end of file"
+        assert source.status == "at its end"
     assert (info.name, info.width, info.height) == ("demo.mp4", 512, 640)
     assert (info.fps, info.frame_count, info.is_live) == (30.0, 94, False)
     assert [frame.index for frame in frames] == list(range(94))

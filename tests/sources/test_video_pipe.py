@@ -59,7 +59,7 @@ def test_whole_video(fifo: Path, jpegs: list[bytes], stop: threading.Event, coun
         frames = list(iter(lambda: source.read(stop), None))
         assert source.info.frame_count is None
         assert not source.info.is_live
-        assert source.status == "end of stream"
+        assert source.status == "at its end"
     writer.join(5)
     assert [number_of(frame.image_bgr) for frame in frames] == list(range(count))
     assert [frame.index for frame in frames] == list(range(count))
