@@ -48,11 +48,6 @@ class Film(RecordedSource):
         self._if_silent = if_silent
         self._session = self._new_session()
 
-    @property
-    def status(self) -> str:
-        """`ok`, or `at its end`."""
-        return "at its end" if self._at_end else "ok"
-
     def open(self) -> None:
         """Waits for the first frame.
 

@@ -1,6 +1,6 @@
 """Frames that a program makes itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -29,15 +29,7 @@ class GivenFrames(PictureSequence):
         SourceError: no possible frame rate, or nothing to iterate over.
     """
 
-    status = "ok"
-
-    def __init__(
-        self,
-        frames: Iterable[Any],
-        *,
-        fps: float | None = None,
-    ) -> None:
-        super().__init__("frames", DEFAULT_FPS if fps is None else fps)
+    def __init__(self, frames: Iterable[Any], *, fps: float | None = None) -> None:
         if not isinstance(frames, Iterable):
             raise SourceError(
                 f"frames: got {type(frames).__name__}, expected pictures one after the other"
@@ -47,20 +39,15 @@ class GivenFrames(PictureSequence):
             raise SourceError(
                 f"frames: got one array of shape {shape}, expected pictures one after the other: [array]"
             )
-        self._frames: Iterator[Any] = iter(frames)
+        images = ((number, _own(picture, number)) for number, picture in enumerate(frames))
+        rate = DEFAULT_FPS if fps is None else fps
+        super().__init__("frames", images, fps=rate, nothing="not one picture came")
 
-    def _next_image(self) -> ImageArray | None:
-        try:
-            picture = next(self._frames)
-        except StopIteration:
-            return None
-        image = as_picture(picture, f"frames: picture {self._index}")
-        # The program may use the array again for its next picture, unless it is locked.
-        is_lent = image.flags.writeable and np.may_share_memory(image, picture)
-        return np.array(image) if is_lent else image
 
-    def _nothing(self) -> str:
-        return "frames: not one picture came"
+def _own(given: Any, number: int) -> ImageArray:
+    """A picture whose memory the program does not use again, as it may for its next one, unless it is locked."""
+    image = as_picture(given, f"frames: picture {number}")
+    return np.array(image) if image.flags.writeable and np.may_share_memory(image, given) else image
 
 
 def as_picture(given: Any, name: str) -> ImageArray:

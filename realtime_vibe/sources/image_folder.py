@@ -4,7 +4,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -45,15 +45,18 @@ class ImageFolder(PictureSequence):
         fps: float = DEFAULT_FPS,
         paced: bool = False,
     ) -> None:
-        super().__init__(name, fps, paced=paced)
         if not paths:
             raise SourceError(
                 f"{name}: holds no images, expected at least one of {', '.join(sorted(SUFFIXES))}"
             )
-        self._paths = sorted(paths, key=natural_key)
-        self._frame_count = len(paths)  # unreadable ones included
-        self._places = _places(name, self._paths)
-        self._number = 0
+        super().__init__(
+            name,
+            self._readable(sorted(paths, key=natural_key)),
+            fps=fps,
+            paced=paced,
+            frame_count=len(paths),  # unreadable ones included
+            nothing=f"not one of {len(paths)} images can be read; they are empty, damaged or not images",
+        )
         self.skipped = 0
         """Number of images that could not be read so far."""
 
@@ -62,34 +65,17 @@ class ImageFolder(PictureSequence):
         """`ok`, or how many images were skipped."""
         return f"{self.skipped} unreadable images skipped" if self.skipped else "ok"
 
-    def open(self) -> None:
-        """Reads up to the first good image.
-
-        Raises:
-            SourceError: not one of the images can be read.
-        """
+    def _readable(self, paths: Sequence[Path]) -> Iterator[tuple[int, ImageArray]]:
         quiet_opencv()
-        super().open()
-
-    def _next_image(self) -> ImageArray | None:
-        while self._number < len(self._paths) and not self._closed.is_set():
-            path = self._paths[self._number]
-            self._number += 1
+        for place, path in zip(_places(self._name, paths), paths, strict=True):
+            if self._closed.is_set():
+                return
             image = read_image(path)
             if image is not None:
-                return image
+                yield place, image
+                continue
             self.skipped += 1
             logger.warning("%s: cannot be read as an image; skipped", path)
-        return None
-
-    def _nothing(self) -> str:
-        return (
-            f"{self._name}: not one of {len(self._paths)} images can be read; "
-            "they are empty, damaged or not images"
-        )
-
-    def _position(self) -> int:
-        return self._places[self._number - 1]
 
 
 def _places(name: str, paths: Sequence[Path]) -> list[int]:

@@ -28,6 +28,11 @@ class RecordedSource(OpenedByWith):
         self._index = 0
         self._at_end = False
 
+    @property
+    def status(self) -> str:
+        """`ok`, or `at its end`."""
+        return "at its end" if self._at_end else "ok"
+
     def read(self, stop: threading.Event) -> Frame | None:
         """The next frame; None at the end, after `close` or when `stop` is set."""
         if stop.is_set() or self._closed.is_set():
