@@ -19,7 +19,7 @@ from realtime_vibe.geometry.rotation import axis_angle_from_rotmat, rotmat_from_
 from realtime_vibe.models.restricted_pickle import load_pickle
 from realtime_vibe.packets import NUM_BETAS
 from realtime_vibe.system.file_boundary import file_boundary
-from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
+from realtime_vibe.training.datasets.skip_bad import load_each
 
 FloatArray = NDArray[np.float32]
 Split = Literal["train", "validation", "test"]
@@ -69,7 +69,7 @@ class ThreeDpwSplit:
     """All people of one split."""
 
     people: tuple[ThreeDpwPerson, ...]
-    skipped: tuple[SkippedFile, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def load_3dpw(folder: Path, split: Split, *, skip_bad: bool = False) -> ThreeDpwSplit:

@@ -84,7 +84,7 @@ def training_data(arguments: argparse.Namespace, process: DataParallelRank) -> T
         )
         sources.append((source, arguments.rendered_share))
     if arguments.videos is not None:
-        videos = load_keypoint_videos(arguments.videos, skip_bad=arguments.skip_bad).videos
+        videos = load_keypoint_videos(arguments.videos, skip_bad=arguments.skip_bad)
         provenance["videos"] = str(len(videos))
         sources.append((KeypointVideoSource(videos, seed=seed), arguments.videos_share))
     sources.append((simulated, 1.0 - sum(share for _, share in sources)))

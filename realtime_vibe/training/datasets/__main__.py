@@ -139,7 +139,7 @@ def _report(found: MotionFolder) -> list[str]:
         f"side files  {len(found.side_files)} (body shapes without motion)",
         f"too short   {len(found.too_short)} (up to 0.3 s)",
         f"skipped     {len(found.skipped)}",
-        *(f"  {skipped.reason}" for skipped in found.skipped),
+        *(f"  {reason}" for reason in found.skipped),
         *([f"BVH limbs   {len(found.limb_zeros)}"] if found.limb_zeros else []),
         *(f"  {zero}" for zero in found.limb_zeros),
     ]

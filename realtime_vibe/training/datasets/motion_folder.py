@@ -15,7 +15,7 @@ from realtime_vibe.training.datasets.amass import UpAxis, is_side_file, load_ama
 from realtime_vibe.training.datasets.bvh_retarget import load_bvh
 from realtime_vibe.training.datasets.clip import POOL_RATE_HZ, MotionClip
 from realtime_vibe.training.datasets.limb_zeros import LimbZero, limb_zeros, with_zeros
-from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
+from realtime_vibe.training.datasets.skip_bad import load_each
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ class MotionFolder:
     """Of each clip: who or where it was recorded, as `source_of` reads it."""
     limb_zeros: tuple[LimbZero, ...] = ()
     """What was found about the limbs of each skeleton of BVH files, and what was done."""
-    skipped: tuple[SkippedFile, ...] = ()
-    """Bad files, where they were to be skipped."""
+    skipped: tuple[str, ...] = ()
+    """What was wrong with each bad file, where they were to be skipped; names the file."""
     side_files: tuple[Path, ...] = ()
     """Files that hold a body's shape and no motion, as AMASS has them beside the motions."""
     too_short: tuple[Path, ...] = ()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,26 +14,19 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedFile:
-    """A file that was left out."""
-
-    path: Path
-    reason: str
-    """The error's message, which names the file."""
-
-
 def load_each(
     paths: Iterable[Path], load: Callable[[Path], Item], *, skip_bad: bool = False
-) -> tuple[list[Item], tuple[SkippedFile, ...]]:
-    """Loads files one by one, with a progress bar where somebody watches; `skip_bad` goes on after one that raises.
+) -> tuple[list[Item], tuple[str, ...]]:
+    """Loads files one by one, with a progress bar where somebody watches.
+
+    Gives what was loaded, and with `skip_bad` what was wrong with the others: messages that name the file.
 
     Raises:
         DatasetError: the first one of `load`, unless `skip_bad`; so too for a SourceError. Other
             errors, such as a full disk, are no fault of the file and always end the job.
     """
     items: list[Item] = []
-    skipped: list[SkippedFile] = []
+    skipped: list[str] = []
     for path in tqdm(list(paths), unit="file", leave=False, disable=None, delay=1.0):
         try:
             items.append(load(path))
@@ -42,5 +34,5 @@ def load_each(
             if not skip_bad:
                 raise
             logger.warning("skipped: %s", error)
-            skipped.append(SkippedFile(path=path, reason=str(error)))
+            skipped.append(str(error))
     return items, tuple(skipped)

@@ -18,21 +18,16 @@ from tqdm import tqdm
 
 from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import DatasetError, OutputError, RealtimeVibeError
-from realtime_vibe.packets import NUM_LANDMARKS, Frame, TrackedPerson
+from realtime_vibe.packets import Frame, PoseLandmarks, TrackedPerson
+from realtime_vibe.sources.image_folder import VIDEO_SUFFIXES
 from realtime_vibe.sources.video_file import VideoFile
 from realtime_vibe.system.file_boundary import make_folder
 from realtime_vibe.system.placing import write_atomically
 from realtime_vibe.tracking.base import PersonTracker
 from realtime_vibe.tracking.choices import TrackerChoice
 from realtime_vibe.tracking.factory import make_blazepose_tracker
-from realtime_vibe.training.datasets.keypoint_video import (
-    KeypointVideo,
-    is_video,
-    stored_arrays,
-)
-from realtime_vibe.training.datasets.skip_bad import SkippedFile, load_each
-
-logger = logging.getLogger(__name__)
+from realtime_vibe.training.datasets.keypoint_video import ROWS, KeypointVideo
+from realtime_vibe.training.datasets.skip_bad import load_each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +38,8 @@ class LabelReport:
     """Files written now."""
     finished: tuple[Path, ...]
     """Files that were there already."""
-    skipped: tuple[SkippedFile, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """What was wrong with the others, by messages that name the file."""
 
 
 def label_folder(
@@ -66,11 +62,12 @@ def label_folder(
     todo = [video for video, target in targets.items() if not target.is_file()]
 
     def label(path: Path) -> Path:
-        video, target = label_video(path, tracker), targets[path]
-        make_folder(target.parent, OutputError)
-        arrays: dict[str, Any] = dict(stored_arrays(video))
-        write_atomically(target, lambda file: np.savez_compressed(file, **arrays), overwrite=True)
-        return target
+        arrays: dict[str, Any] = dict(label_video(path, tracker))
+        make_folder(targets[path].parent, OutputError)
+        write_atomically(
+            targets[path], lambda file: np.savez_compressed(file, **arrays), overwrite=True
+        )
+        return targets[path]
 
     labelled, skipped = load_each(todo, label, skip_bad=skip_bad)
     return LabelReport(labelled=tuple(labelled), finished=finished, skipped=skipped)
@@ -85,14 +82,23 @@ def label_video(path: Path, tracker: PersonTracker) -> KeypointVideo:
     tracker.reset()
     with VideoFile(path) as source:
         info = source.info
+        frames = tqdm(
+            _frames(source), desc=path.name, total=info.frame_count, leave=False, disable=None
+        )
         rows = [
-            (frame, person)
-            for frame in tqdm(
-                _frames(source), desc=path.name, total=info.frame_count, leave=False, disable=None
-            )
+            _row(frame, person, person.landmarks)
+            for frame in frames
             for person in tracker.update(frame)
+            if person.landmarks
         ]
-        return _as_video(path.stem, (info.width, info.height), info.fps or 0.0, rows)
+    columns = {
+        name: np.array([row[name] for row in rows], dtype).reshape(-1, *shape)
+        for name, (dtype, shape) in ROWS.items()
+    }
+    return columns | {
+        "size": np.array([info.width, info.height]),
+        "fps": np.array(info.fps or 0.0),
+    }
 
 
 def _frames(source: VideoFile) -> Iterator[Frame]:
@@ -103,7 +109,11 @@ def _frames(source: VideoFile) -> Iterator[Frame]:
 
 def _targets(folder: Path, out: Path) -> dict[Path, Path]:
     """Video -> file of its labels."""
-    videos = sorted(path for path in folder.rglob("*") if is_video(path) and path.is_file())
+    videos = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+    )
     if not videos:
         raise DatasetError(f"no videos in {folder}, expected .mp4, .mov, .mkv, .avi or .webm files")
     targets: dict[Path, Path] = {}
@@ -117,29 +127,19 @@ def _targets(folder: Path, out: Path) -> dict[Path, Path]:
     return targets
 
 
-def _as_video(
-    name: str, size: tuple[int, int], fps: float, rows: list[tuple[Frame, TrackedPerson]]
-) -> KeypointVideo:
-    known = [(frame, person, person.landmarks) for frame, person in rows if person.landmarks]
-    count, points = len(known), (-1, NUM_LANDMARKS, 3)
-    return KeypointVideo(
-        name=name,
-        size=size,
-        fps=fps,
-        frame_index=np.array([frame.index for frame, _, _ in known], np.int64),
-        time_s=np.array([frame.captured_at_s for frame, _, _ in known], np.float64),
-        dt_s=np.array([person.dt_s for _, person, _ in known], np.float32),
-        track_id=np.array([person.track_id for _, person, _ in known], np.int64),
-        bbox_xyxy=np.array([person.bbox_xyxy for _, person, _ in known], np.float32).reshape(
-            count, 4
-        ),
-        image_px=np.array([each.image_px for _, _, each in known], np.float32).reshape(points),
-        world_m=np.array([each.world_m for _, _, each in known], np.float32).reshape(points),
-        visibility=np.array([each.visibility for _, _, each in known], np.float32).reshape(
-            points[:2]
-        ),
-        presence=np.array([each.presence for _, _, each in known], np.float32),
-    )
+def _row(frame: Frame, person: TrackedPerson, landmarks: PoseLandmarks) -> dict[str, Any]:
+    """What is known of a person in a frame, by the names in `ROWS`."""
+    return {
+        "frame_index": frame.index,
+        "time_s": frame.captured_at_s,
+        "dt_s": person.dt_s,
+        "track_id": person.track_id,
+        "bbox_xyxy": person.bbox_xyxy,
+        "image_px": landmarks.image_px,
+        "world_m": landmarks.world_m,
+        "visibility": landmarks.visibility,
+        "presence": landmarks.presence,
+    }
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -1,20 +1,20 @@
 """Training batches from rendered frames that went through the real tracker (see `render`).
 
-Legend: S time, B streams, N frames in which a stream's person was found.
+Legend: S time, B streams.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_vibe.body.joints import BLAZEPOSE_MIRROR, SMPL_MIRROR
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
-from realtime_vibe.training.samples.cutting import Cut, random_cut, time_steps
+from realtime_vibe.training.samples.cutting import MIN_FRAMES, Track, TrackSource, time_steps
 from realtime_vibe.training.samples.sequences import (
     Observation,
     PosedPoints,
@@ -25,10 +25,8 @@ from realtime_vibe.training.samples.sequences import (
     projected,
 )
 from realtime_vibe.training.samples.shards import PER_FRAME, PER_STREAM, load_shard, shard_paths
-from realtime_vibe.training.samples.streams import Seeded
 
 _ACROSS = torch.tensor([-1.0, 1.0, 1.0])
-_MIN_FRAMES = 16
 _WRONG_SHARE = 0.3
 """A median error of more than this share of the person's height: the tracker saw something else."""
 
@@ -67,21 +65,8 @@ def _chosen(where: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     return torch.where(where.reshape(1, -1, *[1] * (yes.ndim - 2)), yes, no)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedStream:
-    """The frames of one stream in which the person was found."""
-
-    frames: dict[str, NDArray[np.generic]]
-    """Arrays (N, ...) by the names in `PER_FRAME`; `dt_s` counts from the last found frame."""
-    person: dict[str, NDArray[np.generic]]
-    """Arrays by the names in `PER_STREAM`."""
-
-    def __len__(self) -> int:
-        return len(self.frames["dt_s"])
-
-
-def load_streams(folder: Path) -> list[RenderedStream]:
-    """Reads all shards in a folder, the files that `render` wrote.
+def load_streams(folder: Path) -> list[Track]:
+    """Reads all shards in a folder, the files that `render` wrote: the streams in which the person was found.
 
     Raises:
         DatasetError: there is none, or one is damaged or of another format.
@@ -95,18 +80,18 @@ def load_streams(folder: Path) -> list[RenderedStream]:
     return streams
 
 
-def _streams_of(path: Path) -> list[RenderedStream]:
+def _streams_of(path: Path) -> list[Track]:
     """Those in which the person was found often enough."""
     arrays = load_shard(path)
     streams = []
     for row in range(arrays["found"].shape[1]):
         rows = np.flatnonzero(arrays["found"][:, row])
-        if len(rows) < _MIN_FRAMES:
+        if len(rows) < MIN_FRAMES:
             continue
         frames = {name: arrays[name][rows, row] for name in PER_FRAME}
-        frames["dt_s"] = time_steps(arrays["dt_s"][:, row].astype(np.float32), rows)
+        frames["dt_s"] = time_steps(arrays["dt_s"][:, row], rows)
         person = {name: arrays[name][row] for name in PER_STREAM}
-        streams.append(RenderedStream(frames=frames, person=person))
+        streams.append(Track(frames=frames, person=person))
     return streams
 
 
@@ -124,7 +109,7 @@ class Variety:
     """Standard deviation of a constant error added to each landmark of a stream."""
 
 
-class RenderedSource(Seeded):
+class RenderedSource(TrackSource):
     """Draws batches of rendered streams; a `SequenceSource`.
 
     Args:
@@ -138,7 +123,7 @@ class RenderedSource(Seeded):
 
     def __init__(
         self,
-        streams: list[RenderedStream],
+        streams: Sequence[Track],
         body: LandmarkSkeleton,
         *,
         num_frames: int = 128,
@@ -146,60 +131,30 @@ class RenderedSource(Seeded):
         seed: int = 0,
         variety: Variety = Variety(),
     ) -> None:
-        super().__init__(seed)
-        self._streams = streams
+        super().__init__(
+            streams,
+            num_frames=num_frames,
+            num_streams=num_streams,
+            half_rate_chance=variety.half_rate_chance,
+            seed=seed,
+        )
         self._body = body
-        self._num_frames = num_frames
-        self._num_streams = num_streams
         self._variety = variety
-        self._chances = np.array([len(stream) for stream in streams], np.float64)
-        self._chances /= self._chances.sum()
 
     @torch.no_grad()
     def sample(self) -> SequenceBatch:
         """One batch of random streams, each cut or filled up to S frames."""
-        chosen = self._rng.choice(len(self._streams), self._num_streams, p=self._chances)
-        streams = [self._streams[index] for index in chosen]
-        cuts = [self._cut(stream) for stream in streams]
-        weight = torch.from_numpy(np.stack([cut.weight for cut in cuts], 1))
-
-        def frames(name: str) -> Tensor:
-            parts = [
-                stream.frames[name][cut.rows] for stream, cut in zip(streams, cuts, strict=True)
-            ]
-            return torch.from_numpy(np.stack(parts, 1).astype(np.float32))
-
-        def person(name: str) -> Tensor:
-            stacked = np.stack([stream.person[name] for stream in streams])
-            return torch.from_numpy(stacked.astype(np.float32))
-
-        steps = [
-            time_steps(stream.frames["dt_s"].astype(np.float32), cut.rows)
-            for stream, cut in zip(streams, cuts, strict=True)
-        ]
-        dt_s = torch.from_numpy(np.stack(steps, 1))
-        truth = SequenceTruth(
-            rotmat=frames("rotmat"),
-            betas=person("betas"),
-            transl=frames("transl"),
-            dt_s=dt_s,
-            principal=person("principal"),
-            true_focal=person("true_focal"),
-            nominal_focal=person("nominal_focal"),
-        )
-        observation = Observation(
-            image_px=frames("image_px"),
-            world_m=frames("world_m"),
-            visibility=frames("visibility"),
-            dt_s=dt_s,
-        )
+        cut = self._cut_tracks()
+        known = cut.frames | cut.person
+        truth = SequenceTruth(**{name: known[name] for name in SequenceTruth._fields})
+        observation = Observation(**{name: known[name] for name in Observation._fields})
         flips = torch.from_numpy(self._rng.random(self._num_streams) < self._variety.mirror_chance)
         truth, observation = mirrored(truth, observation, flips)
         px_per_m = truth.true_focal / truth.transl[..., 2].mean(0)
         observation = self._shifted(observation, px_per_m)
         posed = posed_points(truth, self._body)
         batch = batch_of(truth, posed, observation)
-        weight = weight * _is_on_person(truth, posed, observation.image_px)
+        weight = cut.weight * _is_on_person(truth, posed, observation.image_px)
         return batch._replace(
             body_weight=weight, point_weight=batch.point_weight * weight[..., None]
         )
@@ -220,9 +175,6 @@ class RenderedSource(Seeded):
             image_px=observation.image_px + draw(2) * px_per_m[None, :, None, None],
             world_m=observation.world_m + draw(3),
         )
-
-    def _cut(self, stream: RenderedStream) -> Cut:
-        return random_cut(len(stream), self._num_frames, self._variety.half_rate_chance, self._rng)
 
 
 def _is_on_person(truth: SequenceTruth, posed: PosedPoints, image_px: Tensor) -> Tensor:
