@@ -116,6 +116,8 @@ class LiveRun:
         """What is wrong with the source, for people; empty when nothing is."""
         if self._capture.status != "ok":
             return self._capture.status
+        if self.every_frame:  # the source waits for its frames to be processed
+            return ""
         silent_s = self._capture.seconds_since_frame(time.perf_counter())
         return f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""
 

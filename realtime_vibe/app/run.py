@@ -1,5 +1,6 @@
 """Builds everything a live run needs and runs it: the only module that constructs the stages."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.outputs import LiveOutputs
 from realtime_vibe.app.recorded_body import recorded_body
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.status_line import follow_file, follow_live
+from realtime_vibe.app.status_line import follow, summary_text
 from realtime_vibe.backends.graph import ONNX
 from realtime_vibe.backends.graph_folder import Engine
 from realtime_vibe.body.model_file import BodyModel, load_body
@@ -36,6 +37,8 @@ from realtime_vibe.tracking.factory import make_tracker
 from realtime_vibe.world.corrections import BodyCorrections
 from realtime_vibe.world.landmark_fit import LandmarkFit
 from realtime_vibe.world.leveler import Leveler
+
+logger = logging.getLogger(__name__)
 
 TRACKER_FOLDER = "tracker"
 """Where an engine that was built for one machine keeps BlazePose, built for the same."""
@@ -131,10 +134,10 @@ def run(config: LiveConfig) -> int:
             titles = (built.engine, f"{built.backend} {built.precision}")
             while not caught and outputs.serve(display, live, stats, titles):
                 pass
-        elif config.sends or source.info.is_live:
-            follow_live(live, stats, lambda: outputs.recording, caught)
         else:
-            follow_file(live, config.max_frames or source.info.frame_count, caught)
+            num_frames = config.max_frames or source.info.frame_count
+            follow(live, stats, num_frames, lambda: outputs.recording, caught)
+        logger.info("%s", summary_text(live, stats))
     return 128 + caught[0] if caught else 0
 
 

@@ -27,26 +27,21 @@ _UNKNOWN = "measuring latency"
 tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
 
 
-def text_bar(stream: TextIO) -> tqdm:
-    """A bar of nothing but text; disabled where `stream` is no terminal."""
-    return tqdm(bar_format="{desc}", file=stream, leave=False, disable=None)
-
-
 class StatusLine(ClosedByWith):
-    """A bar on the last line of a terminal; log messages push it down instead of running into it.
+    """The last line of a terminal; log messages push it down instead of running into it.
 
-    Where the bar is disabled, its text becomes a log message now and then. Both intervals are in seconds.
+    Where `stream` is no terminal, the text becomes a log message now and then. Both intervals are in seconds.
     """
 
     def __init__(
         self,
-        bar: tqdm,
+        stream: TextIO,
         *,
         interval_s: float = _INTERVAL_S,
         log_interval_s: float = _LOG_INTERVAL_S,
         clock: Clock = time.perf_counter,
     ) -> None:
-        self._bar = bar
+        self._bar = bar = tqdm(bar_format="{desc}", file=stream, leave=False, disable=None)
         self._interval_s = log_interval_s if bar.disable else interval_s
         self._clock = clock
         self._due_s = clock() + log_interval_s if bar.disable else -math.inf
@@ -94,63 +89,41 @@ def _columns(stream: TextIO) -> int:
         return _DEFAULT_COLUMNS
 
 
-def follow_live(
-    live: LiveRun, stats: StatsCollector, recording: Callable[[], str], caught: list[int]
+def follow(
+    live: LiveRun,
+    stats: StatsCollector,
+    num_frames: int | None,
+    recording: Callable[[], str],
+    caught: list[int],
 ) -> None:
-    """Waits for the end of a run from a camera or stream, or for the first of `caught` signals; a summary is the last word.
+    """Waits for the end of a run, or for the first of `caught` signals.
 
-    `recording` names the files that are being written; empty when there are none.
+    Args:
+        num_frames: how many will be processed, as far as that is known.
+        recording: names the files that are being written; empty when there are none.
 
     Raises:
         BaseException: whatever broke a thread of the run.
     """
-    with StatusLine(text_bar(sys.stderr)) as line:
+    with StatusLine(sys.stderr) as line:
         while not caught:
             try:
                 live.take(0.2)
             except SlotClosed:
                 break
-            line.update(lambda: status_text(live, stats, recording()))
-    logger.info("%s", summary_text(live, stats))
+            line.update(lambda: status_text(live, stats, num_frames, recording()))
 
 
-def follow_file(live: LiveRun, num_frames: int | None, caught: list[int]) -> None:
-    """Waits for the end of a run from a file, or for the first of `caught` signals, with a progress bar or lines in a log.
-
-    `num_frames` will be processed, as far as that is known; said until the end is reached.
-
-    Raises:
-        BaseException: whatever broke a thread of the run.
-    """
-    of_all = "" if num_frames is None else f" of {num_frames}"
-
-    def text() -> str:
-        return f"{live.frames_processed}{of_all} frames processed"
-
-    bar = tqdm(total=num_frames, unit="frame", disable=None, dynamic_ncols=True)
-    with StatusLine(bar) as line:
-        while not caught:
-            try:
-                live.take(0.2)
-            except SlotClosed:
-                # The container's number may be a guess.
-                of_all, bar.total = "", live.frames_processed
-                break
-            finally:
-                bar.update(live.frames_processed - bar.n)
-            if bar.disable:  # no terminal
-                line.update(text)
-    if bar.disable:
-        logger.info("%s", text())
-
-
-def status_text(live: LiveRun, stats: StatsCollector, recording: str) -> str:
-    """The line: names of files that are recorded (may be empty), rates, people, latency and drops."""
+def status_text(
+    live: LiveRun, stats: StatsCollector, num_frames: int | None, recording: str
+) -> str:
+    """The line: names of files that are recorded (may be empty), progress, rates, people, latency and drops."""
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning
         live.trouble,
         f"rec {recording}" if recording else "",
-        f"camera {live.capture_fps:.1f}, motion {live.inference_fps:.1f} fps",
+        "" if num_frames is None else _progress(live, num_frames),
+        f"source {live.capture_fps:.1f}, motion {live.inference_fps:.1f} fps",
         _people(len(last.people) if last is not None else 0),
         _latency(stats.recent_ms),
         f"{live.dropped} dropped",
@@ -165,6 +138,13 @@ def summary_text(live: LiveRun, stats: StatsCollector) -> str:
     latency = _latency(stats.percentile_ms)
     latency = latency if latency == _UNKNOWN else f"latency {latency}"
     return f"{frames}, {latency}, {live.dropped} dropped"
+
+
+def _progress(live: LiveRun, num_frames: int) -> str:
+    """Such as `60 of 94 frames, 1 s left`."""
+    left, fps = num_frames - live.frames_processed, live.inference_fps
+    in_s = f", {left / fps:.0f} s left" if left > 0 and fps > 0 else ""
+    return f"{live.frames_processed} of {num_frames} frames{in_s}"
 
 
 def _latency(percentile_ms: Callable[[str, float], float]) -> str:
