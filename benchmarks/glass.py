@@ -175,7 +175,6 @@ def _watch(
         cleanup.callback(reader.kill)
         reader.wait_until_ready()
         source = CodedSource(images, count, rate_hz)
-        source.open()
         live = LiveRun(source, built.pipeline, stats, every_frame=False, max_frames=None)
         cleanup.callback(live.close)
         live.add_writer(ledger)

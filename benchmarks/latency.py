@@ -32,7 +32,7 @@ from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.packets import Frame, FrameResult, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.video_file import demo_clip_path
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.tracking.choices import FULL, TRACKER_MODELS
@@ -61,7 +61,7 @@ def decoded_frames(path: Path, size: tuple[int, int], limit: int) -> list[ImageA
     return frames
 
 
-class MemorySource(OpenedByWith):
+class MemorySource(ClosedByWith):
     """Plays frames from memory, back and forth so that no jump breaks the track.
 
     Args:
@@ -73,7 +73,7 @@ class MemorySource(OpenedByWith):
         self._count = count
         self._rate_hz = rate_hz
         self._index = 0
-        self._started_s = 0.0
+        self._started_s = time.perf_counter()
 
     @property
     def info(self) -> SourceInfo:
@@ -92,10 +92,6 @@ class MemorySource(OpenedByWith):
     def status(self) -> str:
         """Always well."""
         return "ok"
-
-    def open(self) -> None:
-        """Starts the clock."""
-        self._started_s = time.perf_counter()
 
     def read(self, stop: threading.Event) -> Frame | None:
         """The next frame at its time."""

@@ -129,7 +129,6 @@ class LiveStream(ClosedByWith):
         built = build_pipeline(config)
         cleanup.callback(built.pipeline.close)
         source = self._new_source(config)
-        source.open()
         cleanup.callback(source.close)
         self._faces = built.faces
         every = not source.info.is_live if config.every_frame is None else config.every_frame

@@ -122,7 +122,6 @@ def run(config: LiveConfig) -> int:
             if display is not None:
                 cleanup.callback(display.close)
             source = source_of(config)
-            source.open()
             cleanup.callback(source.close)
         every_frame = _wants_every_frame(config, source)
         live = LiveRun(
@@ -175,7 +174,7 @@ def start(
 
 
 def source_of(config: LiveConfig) -> FrameSource:
-    """The source that the settings name, not opened yet."""
+    """Opens the source that the settings name."""
     size = (config.width, config.height) if config.width and config.height else None
     source = open_source(config.source, paced=config.is_paced, size=size, fps=config.fps)
     return turned(source, config.rotate)

@@ -4,51 +4,37 @@ import logging
 from collections.abc import Callable
 
 from realtime_vibe.errors import SourceError
-from realtime_vibe.sources.base import ChosenSource, FrameSource
+from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
 
 logger = logging.getLogger(__name__)
 
 
-class AutoSource(ChosenSource):
-    """Tries every camera in turn; where none delivers, plays the demo clip and says so.
+def auto_source(
+    new_camera: Callable[[int], FrameSource],
+    *,
+    paced: bool,
+    cameras: Callable[[], tuple[CameraInfo, ...]] = list_cameras,
+) -> FrameSource:
+    """The first camera that delivers; where none does, the demo clip, and says so.
 
     `paced` plays it at its own speed, for ever; else once, as fast as it is read.
+
+    Raises:
+        SourceError: not even the clip can be played.
     """
-
-    def __init__(
-        self,
-        new_camera: Callable[[int], FrameSource],
-        *,
-        paced: bool,
-        cameras: Callable[[], tuple[CameraInfo, ...]] = list_cameras,
-    ) -> None:
-        self._new_camera = new_camera
-        self._cameras = cameras
-        self._chosen: FrameSource = VideoFile(demo_clip_path(), paced=paced, loop=paced)
-
-    def open(self) -> None:
-        """Opens the first camera that delivers, else the clip.
-
-        Raises:
-            SourceError: not even the clip can be played.
-        """
-        cameras = self._cameras()
-        for camera in cameras:
-            source = self._new_camera(camera.index)
-            try:
-                source.open()
-            except SourceError as error:
-                logger.warning("%s", error)
-                continue
-            self._chosen = source
-            logger.info(
-                'using camera %d "%s"%s', camera.index, camera.name, _others(cameras, camera)
-            )
-            return
-        logger.warning("no camera found: playing the bundled demo clip")
-        self._chosen.open()
+    found = cameras()
+    for camera in found:
+        try:
+            source = new_camera(camera.index)
+        except SourceError as error:
+            logger.warning("%s", error)
+            continue
+        logger.info('using camera %d "%s"%s', camera.index, camera.name, _others(found, camera))
+        return source
+    logger.warning("no camera found: playing the bundled demo clip")
+    return VideoFile(demo_clip_path(), paced=paced, loop=paced)
 
 
 def _others(cameras: tuple[CameraInfo, ...], chosen: CameraInfo) -> str:

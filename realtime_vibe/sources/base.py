@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from realtime_vibe.packets import Frame, ImageArray
-from realtime_vibe.system.closing import Closable, OpenedByWith
+from realtime_vibe.system.closing import Closable
 
 DEFAULT_FPS = 30.0
 """Frames per second that cameras are asked for, and that is assumed of pictures and of films that state none."""
@@ -13,7 +13,7 @@ DEFAULT_FPS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInfo:
-    """What a source says about itself once it is open."""
+    """What a source says about itself."""
 
     name: str
     """For messages and the HUD: `camera 0`, a file's name, a URL without its password."""
@@ -40,53 +40,23 @@ class Picture:
 
 
 class FrameSource(Closable, Protocol):
-    """A stream of frames: `open`, `read` until None, `close`. Opened once, read by one thread.
+    """A stream of frames: `read` until None, `close`. Read by one thread.
 
+    Whoever makes one waits until it delivers; what does not is a `SourceError`, one clear line that says what to do.
     Frames of live sources carry `time.perf_counter` as their capture time, frames of files their
     media time. Capture times increase strictly; indexes count every grabbed frame from 0.
     """
 
     @property
     def info(self) -> SourceInfo:
-        """What the source is like; only valid after `open`."""
+        """What the source is like."""
 
     @property
     def status(self) -> str:
         """Short text for the HUD: `ok`, `no signal 3 s, reopening`, .."""
-
-    def open(self) -> None:
-        """Opens the source and makes sure that it delivers.
-
-        Raises:
-            SourceError: it does not; one clear line that says what to do.
-        """
 
     def read(self, stop: threading.Event) -> Frame | None:
         """Waits for the next frame; None at the end, or soon after `stop` is set."""
 
     def close(self) -> None:
         """Releases everything. May be called again, and from another thread: ends a waiting `read`."""
-
-
-class ChosenSource(OpenedByWith):
-    """A source that finds out which one it is when it is opened; all but `open` is that one's."""
-
-    _chosen: FrameSource
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the chosen source is like; valid after `open`."""
-        return self._chosen.info
-
-    @property
-    def status(self) -> str:
-        """What the chosen source says."""
-        return self._chosen.status
-
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame of the chosen source."""
-        return self._chosen.read(stop)
-
-    def close(self) -> None:
-        """Closes the chosen source."""
-        self._chosen.close()

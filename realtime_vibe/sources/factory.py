@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from realtime_vibe.errors import SourceError, without_secrets
-from realtime_vibe.sources.auto import AutoSource
+from realtime_vibe.sources.auto import auto_source
 from realtime_vibe.sources.base import DEFAULT_FPS, FrameSource
 from realtime_vibe.sources.image_folder import ImageFolder, folder_source, glob_source, is_image
 from realtime_vibe.sources.stream_url import is_url, stream_source
@@ -31,7 +31,7 @@ def open_source(
     size: tuple[int, int] | None = None,
     fps: float | None = None,
 ) -> FrameSource:
-    """Makes the source that `spec` names; the caller opens it.
+    """Opens the source that `spec` names; the caller closes it.
 
     Args:
         spec: `auto`, a camera's index or device file, a video, an image, a folder or a pattern of
@@ -42,11 +42,11 @@ def open_source(
             and for videos that hold no times, such as raw H.264.
 
     Raises:
-        SourceError: nothing can be made of `spec`.
+        SourceError: nothing can be made of `spec`, or it does not deliver.
     """
     request = CameraRequest(size=size or (640, 480), fps=fps or DEFAULT_FPS)
     if spec == "auto":
-        return AutoSource(lambda index: webcam_source(index, request), paced=paced)
+        return auto_source(lambda index: webcam_source(index, request), paced=paced)
     if spec == "ask":
         raise SourceError(
             "only the command line can ask which camera to take: give a camera's number, or auto"
@@ -70,7 +70,7 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
     """A source for something in the file system; see `open_source`.
 
     Raises:
-        SourceError: `spec` is empty, or names no images where images are expected.
+        SourceError: `spec` is empty or names nothing that can be played.
     """
     assumed_fps = fps or DEFAULT_FPS
     advice = "expected auto, ask, 0, FILE, FOLDER, GLOB, URL or synthetic"

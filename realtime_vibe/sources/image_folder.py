@@ -49,25 +49,25 @@ class ImageFolder(PictureSequence):
             raise SourceError(
                 f"{name}: holds no images, expected at least one of {', '.join(sorted(SUFFIXES))}"
             )
+        self.skipped = 0
+        """Number of images that could not be read so far."""
         super().__init__(
             name,
-            self._readable(sorted(paths, key=natural_key)),
+            self._readable(name, sorted(paths, key=natural_key)),
             fps=fps,
             paced=paced,
             frame_count=len(paths),  # unreadable ones included
             nothing=f"not one of {len(paths)} images can be read; they are empty, damaged or not images",
         )
-        self.skipped = 0
-        """Number of images that could not be read so far."""
 
     @property
     def status(self) -> str:
         """`ok`, or how many images were skipped."""
         return f"{self.skipped} unreadable images skipped" if self.skipped else "ok"
 
-    def _readable(self, paths: Sequence[Path]) -> Iterator[tuple[int, ImageArray]]:
+    def _readable(self, name: str, paths: Sequence[Path]) -> Iterator[tuple[int, ImageArray]]:
         quiet_opencv()
-        for place, path in zip(_places(self._name, paths), paths, strict=True):
+        for place, path in zip(_places(name, paths), paths, strict=True):
             if self._closed.is_set():
                 return
             image = read_image(path)

@@ -10,7 +10,7 @@ from realtime_vibe.errors import RealtimeVibeError, SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.session import IsFresh, OpenCapture, ReadSession, SessionPicture
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.system.timing import Clock
 
@@ -42,24 +42,23 @@ class LiveDevice:
     """Makes the judge of each session's pictures; None trusts them all."""
 
 
-class LiveSource(OpenedByWith):
+class LiveSource(ClosedByWith):
     """A camera or a network stream.
 
     The device is drained in a thread of its own, so `read` returns its newest picture, however long
     ago the last call was; the indexes tell how many were passed over. A device that fails after it
     once worked is reopened for ever, 0.25 s to 5 s apart; meanwhile `read` waits, `status` says
     so, and no stand-in picture is made up.
-    """
 
-    info: SourceInfo
-    """What the device delivers; valid after `open`."""
+    Raises:
+        SourceError: it cannot be opened or delivers nothing.
+    """
 
     def __init__(self, device: LiveDevice, *, clock: Clock = time.perf_counter) -> None:
         self._device = device
         self._clock = clock
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._session = self._new_session()
         self._stuck: list[ReadSession] = []
         self._pending: SessionPicture | None = None
         self._first_index = 0
@@ -68,6 +67,30 @@ class LiveSource(OpenedByWith):
         self._back_off_s = FIRST_BACK_OFF_S
         self._lost_at_s: float | None = None
         self._signal_since_s = self._polled_at_s = self._awake_since_s = clock()
+        self._session = self._new_session().start()
+        try:
+            self._pending = first = self._session.take(device.open_limit_s)
+        except SlotClosed:
+            first = None
+        except BaseException:  # Ctrl-C included: leave no thread behind
+            self.close()
+            raise
+        if first is None:
+            self.close()
+            raise SourceError(
+                f"{device.name}: opened, but no picture came within {device.open_limit_s:.0f} s; "
+                "check that nothing else uses it"
+            )
+        height, width = first.image_bgr.shape[:2]
+        self.info = SourceInfo(
+            name=device.name,
+            width=width,
+            height=height,
+            fps=self._session.fps,
+            frame_count=None,
+            is_live=True,
+        )
+        """What the device delivers."""
 
     @property
     def status(self) -> str:
@@ -78,36 +101,6 @@ class LiveSource(OpenedByWith):
             return "ok"
         doing = "" if lost_at_s is None else ", reopening"
         return f"no signal {silent_s:.0f} s{doing}"
-
-    def open(self) -> None:
-        """Opens the device and waits for its first picture.
-
-        Raises:
-            SourceError: it cannot be opened or delivers nothing.
-        """
-        self._session.start()
-        try:
-            self._pending = self._session.take(self._device.open_limit_s)
-        except SlotClosed:
-            self._pending = None
-        except BaseException:  # Ctrl-C included: leave no thread behind
-            self.close()
-            raise
-        if self._pending is None:
-            self.close()
-            raise SourceError(
-                f"{self._device.name}: opened, but no picture came within "
-                f"{self._device.open_limit_s:.0f} s; check that nothing else uses it"
-            )
-        height, width = self._pending.image_bgr.shape[:2]
-        self.info = SourceInfo(
-            name=self._device.name,
-            width=width,
-            height=height,
-            fps=self._session.fps,
-            frame_count=None,
-            is_live=True,
-        )
 
     def read(self, stop: threading.Event) -> Frame | None:
         """The newest frame that was not read yet; None after `close` or when `stop` is set.

@@ -19,7 +19,7 @@ class PictureSequence(RecordedSource):
         nothing: what to say where there is not one.
 
     Raises:
-        SourceError: no possible frame rate.
+        SourceError: no possible frame rate, there is no picture, or it is none.
     """
 
     def __init__(
@@ -35,23 +35,12 @@ class PictureSequence(RecordedSource):
         super().__init__(paced=paced)
         if plausible_fps(fps) is None:
             raise SourceError(f"{name}: got a frame rate of {fps}, expected 0 to 1000 per second")
-        self._name = name
         self._images = images
         self._fps = fps
-        self._frame_count = frame_count
-        self._nothing = nothing
-
-    def open(self) -> None:
-        """Takes the first picture.
-
-        Raises:
-            SourceError: there is none, or it is no picture.
-        """
         first = self._next_picture(self._closed)
         if first is None:
-            raise SourceError(f"{self._name}: {self._nothing}")
-        clock = MediaClock(self._fps)
-        self._begin(self._name, first, clock, fps=self._fps, frame_count=self._frame_count)
+            raise SourceError(f"{name}: {nothing}")
+        self._begin(name, first, MediaClock(fps), fps=fps, frame_count=frame_count)
 
     def _next_picture(self, _stop: threading.Event, /) -> Picture | None:
         for place, image in self._images:

@@ -7,18 +7,18 @@ from abc import abstractmethod
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import Picture, SourceInfo
 from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.closing import ClosedByWith
 
 
-class RecordedSource(OpenedByWith):
-    """Pictures one after the other, of which `open` takes the first; `paced` holds each back until its time.
+class RecordedSource(ClosedByWith):
+    """Pictures one after the other, of which the constructor takes the first; `paced` holds each back until its time.
 
     `Frame.captured_at_s` is media time, so the time between frames is real even where the frame rate
     varies; `Frame.grabbed_at_s` is when the decoded frame was handed out.
     """
 
     info: SourceInfo
-    """What the medium is like; valid after `open`."""
+    """What the medium is like."""
     _pending: Picture | None
     _media_clock: MediaClock
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 
@@ -74,11 +75,12 @@ class ReadSession:
         self.num_lost = 0
         """Damaged pictures between good ones so far; 0 where the device does not tell."""
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Starts the thread."""
         self._worker.start()
+        return self
 
-    def take(self, timeout_s: float | None) -> SessionPicture | None:
+    def take(self, timeout_s: float) -> SessionPicture | None:
         """The next picture, or None when `timeout_s` passed.
 
         Raises:

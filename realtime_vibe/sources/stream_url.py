@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 import cv2
 
 from realtime_vibe.errors import SourceError, one_line, without_secrets
-from realtime_vibe.sources.base import ChosenSource, FrameSource
+from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_address
@@ -59,56 +59,36 @@ def is_url(spec: str) -> bool:
 
 
 def stream_source(url: str, *, paced: bool = False) -> FrameSource:
-    """A source for `url`, not opened yet: live, or a film (`paced` or not).
+    """What `url` has: live, or a film (`paced` or not).
 
     A film's path ends like a video file's, or an HTTP server says that what it has ends.
 
     Raises:
-        SourceError: not a URL with a host, or a protocol that is not supported.
+        SourceError: not a URL with a host, a protocol that is not supported, nothing answers, or what answers is no
+            video.
     """
     try:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError as error:
         raise SourceError(f"{url}: is not a valid URL ({error})") from None
-    if parts.scheme.lower() not in SCHEMES or not host:
+    scheme = parts.scheme.lower()
+    if scheme not in SCHEMES or not host:
         raise SourceError(
             f"{url}: got the protocol {parts.scheme!r}, expected one of "
             f"{', '.join(sorted(SCHEMES))} and a host"
         )
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-    is_web = parts.scheme.lower() in {"http", "https"}
-    if is_web:
-        return WebSource(url, name, paced=paced)
-    is_recorded = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
-    return _recording(url, name, paced=paced) if is_recorded else _live(url, name)
-
-
-class WebSource(ChosenSource):
-    """What an HTTP server has: a film, or a camera's stream; the server is asked when it is opened."""
-
-    def __init__(self, url: str, name: str, *, paced: bool) -> None:
-        self._url, self._name, self._paced = url, name, paced
-        self._chosen = _live(url, name)
-
-    def open(self) -> None:
-        """Asks the server, and opens what it has.
-
-        Raises:
-            SourceError: nothing answers, or what answers is no video.
-        """
-        suffix = PurePosixPath(urlsplit(self._url).path).suffix.lower()
-        if is_film_there(self._url, self._name) or suffix in RECORDING_SUFFIXES:
-            self._chosen = _recording(self._url, self._name, paced=self._paced)
-        self._chosen.open()
+    is_film = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
+    if scheme in {"http", "https"}:
+        is_film = is_film_there(url, name) or is_film
+    return _recording(url, name, paced=paced) if is_film else _live(url, name)
 
 
 def _recording(url: str, name: str, *, paced: bool) -> Film:
     return Film(
         name,
         partial(_open_capture, url, name, is_recorded=True),
-        open_limit_s=5.0,
         if_silent="check the address and the connection",
         paced=paced,
     )

@@ -13,7 +13,7 @@ from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import SourceInfo
 from realtime_vibe.sources.media_clock import wait_until
 from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
-from realtime_vibe.system.closing import OpenedByWith
+from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.timing import Clock
 
 CLIP_FPS = 30.0
@@ -25,7 +25,7 @@ MIN_SIZE_PX = 64
 """Nobody is found in smaller pictures."""
 
 
-class SyntheticSource(OpenedByWith):
+class SyntheticSource(ClosedByWith):
     """The first second of the bundled demo clip, played to and fro, panned and zoomed, for ever.
 
     A drawn figure would be no test: person detectors look for people. The picture is a pure function
@@ -38,7 +38,7 @@ class SyntheticSource(OpenedByWith):
             camera does (`info.is_live`); else every frame as fast as it is read, with media times.
 
     Raises:
-        SourceError: the size or the rate cannot be served.
+        SourceError: the size or the rate cannot be served, or the bundled clip is missing or damaged.
     """
 
     status = "ok"
@@ -63,26 +63,16 @@ class SyntheticSource(OpenedByWith):
         self._next_index = 0
         self._started_at_s = 0.0
         self._closed = threading.Event()
-
-    @property
-    def info(self) -> SourceInfo:
-        """Size and rate as asked for."""
-        return SourceInfo(
-            name="synthetic",
-            width=self._size[0],
-            height=self._size[1],
-            fps=self._fps,
-            frame_count=None,
-            is_live=self._paced,
-        )
-
-    def open(self) -> None:
-        """Decodes the clip.
-
-        Raises:
-            SourceError: the bundled clip is missing or damaged.
-        """
         self._clip = _read_clip()
+        self.info = SourceInfo(
+            name="synthetic",
+            width=size[0],
+            height=size[1],
+            fps=fps,
+            frame_count=None,
+            is_live=paced,
+        )
+        """Size and rate as asked for."""
 
     def read(self, stop: threading.Event) -> Frame | None:
         """The next frame; None after `close` or when `stop` is set."""

@@ -37,8 +37,14 @@ class VideoFile(Film):
         loop: bool = False,
         fps: float | None = None,
     ) -> None:
-        super().__init__(path.name, lambda _: open_video(path), paced=paced, fps=fps)
-        self._loop = loop
+        super().__init__(
+            path.name,
+            lambda _: open_video(path),
+            paced=paced,
+            fps=fps,
+            loop=loop,
+            if_silent="look at the disk it lies on",
+        )
 
 
 def open_video(path: Path) -> FilmCapture:

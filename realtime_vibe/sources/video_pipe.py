@@ -23,7 +23,6 @@ from realtime_vibe.system.threads import Worker
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
-OPEN_LIMIT_S = 15.0
 JOIN_S = 1.5
 _FORMATS = "MKV, MPEG-TS or MJPEG (the index of an MP4 comes last, so it cannot be piped)"
 CHUNK_BYTES = 1 << 16
@@ -39,13 +38,7 @@ def is_pipe(path: Path) -> bool:
         return False
 
 
-def pipe_source(
-    path: Path,
-    *,
-    paced: bool = False,
-    fps: float | None = None,
-    open_limit_s: float = OPEN_LIMIT_S,
-) -> Film:
+def pipe_source(path: Path, *, paced: bool = False, fps: float | None = None) -> Film:
     """A source for a named pipe with a streamable video in it (MKV, MPEG-TS, MJPEG).
 
     Nothing is ever sought in a pipe and its length is unknown. Its bytes pass through a pump that can
@@ -55,7 +48,6 @@ def pipe_source(
     return Film(
         str(path),
         lambda stop: open_pipe(path, stop),
-        open_limit_s=open_limit_s,
         if_silent=f"start the program that writes the video into the pipe, as {_FORMATS}",
         paced=paced,
         fps=fps,

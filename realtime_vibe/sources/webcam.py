@@ -56,7 +56,7 @@ def webcam_source(
     *,
     new_capture: NewCapture = new_cv2_capture,
 ) -> LiveSource:
-    """A source for a camera, by its index or device file, not opened yet; 640x480 at 30 fps by default."""
+    """A source for a camera, by its index or device file; 640x480 at 30 fps by default."""
     opener = CameraOpener(camera, request or CameraRequest(), new_capture)
     return LiveSource(
         LiveDevice(

@@ -46,7 +46,6 @@ def session(built, tmp_path, monkeypatch):
     built.pipeline.reset()
     config = LiveConfig(source="synthetic", view="preview")
     source = open_source("synthetic", paced=True)
-    source.open()
     stats = StatsCollector()
     live = LiveRun(source, built.pipeline, stats, every_frame=False, max_frames=None)
     outputs = LiveOutputs(config)
@@ -153,7 +152,6 @@ def test_the_lock_reaches_avatars_and_ends_with_zero(tmp_path, monkeypatch):
     built = build_pipeline(config)
     # Time passes with the frames: on a slow machine the person would be lost between two of them.
     source = open_source("synthetic", paced=False)
-    source.open()
     stats = StatsCollector()
     live = LiveRun(source, built.pipeline, stats, every_frame=True, max_frames=None)
     outputs, display = LiveOutputs(config), KeyedDisplay(built.faces)

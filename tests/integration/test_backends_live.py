@@ -109,7 +109,6 @@ def _joints_of_the_demo(pipeline):
 
     joints = []
     source = open_source(str(demo_clip_path()), paced=False)
-    source.open()
     try:
         for _ in range(15):
             frame = source.read(threading.Event())

@@ -60,8 +60,7 @@ def _read_npz_anywhere(path: Path) -> None:
 
 
 def _play(path: Path) -> None:
-    source = open_source(str(path), paced=False)
-    source.open()
+    open_source(str(path), paced=False).close()
 
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {

@@ -154,7 +154,6 @@ def _take_for_ever(live):
 def test_an_error_in_the_inference_thread_reaches_the_main_thread():
     built = build_pipeline(_config())
     source = open_source(str(demo_clip_path()), paced=False)
-    source.open()
     live = LiveRun(source, built.pipeline, StatsCollector(), every_frame=True, max_frames=None)
     writer = _BrokenWriter()
     live.add_writer(writer)

@@ -7,8 +7,7 @@ from realtime_vibe.sources.base import FrameSource
 
 
 def close_while_read(source: FrameSource, stop: threading.Event, *, after_s: float) -> None:
-    """Opens a source, reads it in a thread, and closes it there: the read must end."""
-    source.open()
+    """Reads a source in a thread and closes it there: the read must end."""
     ended = threading.Event()
 
     def drain() -> None:

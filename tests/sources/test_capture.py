@@ -12,7 +12,6 @@ from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.capture import CaptureThread
-from realtime_vibe.sources.image_folder import ImageFolder
 from realtime_vibe.sources.stream_url import stream_source
 from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile
@@ -22,7 +21,6 @@ from realtime_vibe.system.threads import LatestSlot, SlotClosed
 def start(source: FrameSource, *, lossless: bool) -> tuple[CaptureThread, LatestSlot[Frame]]:
     slot: LatestSlot[Frame] = LatestSlot()
     capture = CaptureThread(source, slot, lossless=lossless)
-    source.open()
     capture.start()
     return capture, slot
 
@@ -127,15 +125,12 @@ def test_a_thread_that_hangs_is_left_behind_loudly(
     monkeypatch.setattr("realtime_vibe.sources.capture.JOIN_S", 0.2)
     release = threading.Event()
 
-    class Deaf(ImageFolder):
-        def open(self) -> None:
-            pass
-
+    class Deaf(VideoFile):
         def read(self, stop: threading.Event) -> Frame | None:
             release.wait(60)
             return None
 
-    capture, slot = start(Deaf("deaf", [demo_clip]), lossless=False)
+    capture, slot = start(Deaf(demo_clip), lossless=False)
     try:
         capture.close()
         assert "left behind" in caplog.text

@@ -112,7 +112,7 @@ def test_pictures_that_would_fill_the_memory_are_refused(
     for module in (film_capture, picture_shape):
         monkeypatch.setattr(module, "MAX_FILM_PIXELS", 512 * 640 - 1)
     with pytest.raises(SourceError, match=rf"{demo_clip.name}: its pictures have 512x640 px"):
-        VideoFile(demo_clip).open()
+        VideoFile(demo_clip)
     picture = np.zeros((4, 6, 3), np.uint8)
     assert picture_shape.scaled_to(picture, (512, 640)) is picture
 

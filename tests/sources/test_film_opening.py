@@ -41,10 +41,10 @@ def test_files_that_name_others_are_refused(
                 path = tmp_path / name
                 path.write_bytes(content)
                 with pytest.raises(SourceError, match="play list"):
-                    VideoFile(path).open()
+                    VideoFile(path)
     (tmp_path / "list.m3u").write_text("film.mp4\n")
     with pytest.raises(SourceError, match="play list"):
-        VideoFile(tmp_path / "list.m3u").open()
+        VideoFile(tmp_path / "list.m3u")
 
 
 def test_the_users_options_stay_and_addresses_are_not_restricted(

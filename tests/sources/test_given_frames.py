@@ -43,7 +43,7 @@ def test_what_is_no_picture_is_said(subtests: pytest.Subtests) -> None:
     ]:
         with subtests.test(pictures=pictures):
             with pytest.raises(SourceError, match="frames: "):
-                GivenFrames(pictures).open()
+                GivenFrames(pictures)
     with pytest.raises(SourceError, match="rate of -1"):
         GivenFrames([], fps=-1)
     with pytest.raises(SourceError, match=r"255 \* picture"):

@@ -161,7 +161,7 @@ def test_nothing_readable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
         folder_source(tmp_path, fps=30.0, paced=False)
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(SourceError, match="not one of 1 images"):
-        folder_source(tmp_path, fps=30.0, paced=False).open()
+        folder_source(tmp_path, fps=30.0, paced=False)
     assert "for its videos" in caplog.text  # which are not played
 
 

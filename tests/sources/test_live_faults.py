@@ -84,7 +84,6 @@ def test_closing_a_healthy_camera_is_no_loss(
 ) -> None:
     for _ in range(20):
         source = source_of(new_camera(lambda _: time.sleep(0.05) or "new"))
-        source.open()
         reader = threading.Thread(target=lambda s=source: list(iter(lambda: s.read(stop), None)))
         reader.start()
         source.close()
@@ -96,14 +95,14 @@ def test_closing_a_healthy_camera_is_no_loss(
 
 def test_camera_that_never_opens(new_camera: MakeCamera) -> None:
     with pytest.raises(SourceError, match="camera 0") as caught:
-        source_of(new_camera(opens=lambda _: False)).open()
+        source_of(new_camera(opens=lambda _: False))
     assert "\n" not in str(caught.value)
 
 
 def test_opens_but_delivers_nothing(new_camera: MakeCamera) -> None:
     camera = new_camera(lambda _: None)
     with pytest.raises(SourceError, match="no picture came"):
-        source_of(camera).open()
+        source_of(camera)
     assert camera.open_now == 0
 
 

@@ -88,7 +88,6 @@ def test_stop_and_close_in_every_state(
 ) -> None:
     server = new_server()
     source = stream_source(server.url)
-    source.open()
     reader = threading.Thread(target=lambda: [None for _ in iter(lambda: source.read(stop), None)])
     reader.start()
     if fault == "dead":
@@ -106,7 +105,7 @@ def test_stop_and_close_in_every_state(
 def test_url_that_never_answers(silent_port: int) -> None:
     started_s = time.monotonic()
     with pytest.raises(SourceError, match="no video stream answers") as caught:
-        stream_source(f"rtsp://user:secret@127.0.0.1:{silent_port}/live").open()
+        stream_source(f"rtsp://user:secret@127.0.0.1:{silent_port}/live")
     assert time.monotonic() - started_s < 20.0  # 3 s on an idle machine
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -119,20 +118,20 @@ def test_server_that_takes_the_request_and_says_nothing(
     server.mode = "mute"
     started_s = time.monotonic()
     with pytest.raises(SourceError, match=r"127\.0\.0\.1"):
-        stream_source(server.url).open()
+        stream_source(server.url)
     assert time.monotonic() - started_s < 20.0
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: answered.wait(30))  # hears no Ctrl-C
     monkeypatch.setattr("realtime_vibe.sources.stream_url._ASKING_S", 0.05)
     with pytest.raises(SourceError, match="slow/x: no video stream answers there"):
-        stream_source("http://slow/x").open()
+        stream_source("http://slow/x")
     assert not answered.is_set()
     answered.set()
 
 
 def test_nobody_listens(silent_port: int) -> None:
     with pytest.raises(SourceError, match="no video stream answers"):
-        stream_source("http://127.0.0.1:9/live").open()
+        stream_source("http://127.0.0.1:9/live")
 
 
 def test_urls_that_make_no_sense(subtests: pytest.Subtests) -> None:
@@ -188,9 +187,9 @@ def test_recording_on_a_server_is_played_once(
         count = sum(1 for _ in iter(lambda: source.read(stop), None))
     assert f"{count} of 94 frames" in caplog.text
     with pytest.raises(SourceError, match="404"):
-        stream_source(f"{file_server}/absent.mp4").open()
+        stream_source(f"{file_server}/absent.mp4")
     with pytest.raises(SourceError, match="ended before its first frame"):
-        stream_source(f"{file_server}/late.mp4").open()
+        stream_source(f"{file_server}/late.mp4")
 
 
 def test_what_a_server_says_to_have_an_end_is_a_film(
@@ -260,7 +259,7 @@ def test_every_answer_has_its_words(
     ]:
         with subtests.test(path=path, message=message):
             with pytest.raises(SourceError, match=message) as caught:
-                stream_source(f"http://{server}/{path}?token=secret").open()
+                stream_source(f"http://{server}/{path}?token=secret")
             assert "secret" not in str(caught.value)
             assert "\n" not in str(caught.value)
 
@@ -273,12 +272,12 @@ def test_a_refused_log_in_and_a_proxy_are_named(
         ("basic", "401: it refuses this name and password"),
     ):
         with pytest.raises(SourceError, match=message) as caught:
-            stream_source(f"http://me:secret@{server}/{path}").open()
+            stream_source(f"http://me:secret@{server}/{path}")
         assert "secret" not in str(caught.value)
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("http_proxy", f"http://me:secret@{server}")
     with pytest.raises(SourceError, match="set no_proxy=camera") as caught:
-        stream_source("http://camera.example.org/live").open()
+        stream_source("http://camera.example.org/live")
     assert "secret" not in str(caught.value)
 
 

@@ -65,7 +65,6 @@ def test_close_and_stop_end_a_wait() -> None:
     for end in ("close", "stop"):
         stop = threading.Event()
         source = SyntheticSource(fps=0.01)
-        source.open()
         assert source.read(stop) is not None
         reader = threading.Thread(target=source.read, args=(stop,))
         reader.start()

@@ -27,7 +27,7 @@ def read_all(source: VideoFile, stop: threading.Event) -> list[Frame]:
 
 def error_of(path: Path) -> str:
     with pytest.raises(SourceError) as caught:
-        VideoFile(path).open()
+        VideoFile(path)
     assert "\n" not in str(caught.value)
     assert path.name in str(caught.value)
     return str(caught.value)
@@ -192,7 +192,6 @@ def test_close_and_stop_end_a_paced_wait(write_clip: WriteClip) -> None:
     for end in ("close", "stop"):
         stop = threading.Event()
         source = VideoFile(path, paced=True)
-        source.open()
         assert source.read(stop) is not None
         got: list[Frame | None] = []
         reader = threading.Thread(target=lambda got=got, s=source, e=stop: got.append(s.read(e)))
@@ -210,7 +209,6 @@ def test_close_under_a_reader(demo_clip: Path, stop: threading.Event) -> None:
     """Releasing a capture during a decode crashes; closing must not."""
     for _ in range(10):
         source = VideoFile(demo_clip, loop=True)
-        source.open()
         reader = threading.Thread(target=read_all, args=(source, stop))
         reader.start()
         time.sleep(0.02)
@@ -218,7 +216,3 @@ def test_close_under_a_reader(demo_clip: Path, stop: threading.Event) -> None:
         reader.join(5)
         assert not reader.is_alive()
         source.close()
-
-
-def test_closing_what_was_never_opened(demo_clip: Path) -> None:
-    VideoFile(demo_clip).close()

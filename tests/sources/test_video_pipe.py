@@ -116,15 +116,16 @@ def test_writer_that_falls_silent(
         writer.join(5)
 
 
-def test_writer_that_never_comes(fifo: Path) -> None:
+def test_writer_that_never_comes(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime_vibe.sources.film.OPEN_LIMIT_S", 0.3)
     with pytest.raises(SourceError, match=r"no frame came within 0 s; start the program .* MKV"):
-        pipe_source(fifo, open_limit_s=0.3).open()
+        pipe_source(fifo)
 
 
 def test_rubbish(fifo: Path, capfd: pytest.CaptureFixture[str]) -> None:
     writer = write_in_thread(fifo, lambda handle: write_fully(handle, bytes(200_000)))
     with pytest.raises(SourceError, match="no streamable video"):
-        pipe_source(fifo).open()
+        pipe_source(fifo)
     writer.join(5)
     assert not writer.is_alive()
     assert capfd.readouterr() == ("", "")
