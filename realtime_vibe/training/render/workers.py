@@ -1,22 +1,21 @@
 """Jobs shared out over processes that end with the command that started them."""
 
+import functools
 import multiprocessing
 import os
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import TypeVar
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
 
 from realtime_vibe.errors import RealtimeVibeError
 
 Job = TypeVar("Job")
-
-_HELD = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkerEndedError(RealtimeVibeError):
@@ -33,103 +32,61 @@ def run_jobs(
 
     Raises:
         WorkerEndedError: a process ended before its jobs were done, for want of memory perhaps.
-        RealtimeVibeError: as a worker raised it.
-        RuntimeError: a worker raised anything else; the message holds its trace.
+        Exception: as a worker raised it; the cause holds its trace.
     """
+    if not jobs:
+        return
     context = multiprocessing.get_context("spawn")
-    processes: dict[Connection, SpawnProcess] = {}
-    try:
-        for first in range(min(num_workers, len(jobs))):
-            reader, writer = context.Pipe(duplex=False)
-            share = jobs[first::num_workers]
-            process = context.Process(
-                target=_work, args=(make_worker, share, writer), name=f"worker-{first}"
-            )
-            with _signals_held():
-                process.start()
-                # Held by the worker alone: its end then ends the pipe.
-                writer.close()
-                processes[reader] = process
-        yield from _results(processes)
-    finally:
-        for process in processes.values():
-            process.terminate()
-        for reader, process in processes.items():
-            process.join()
-            reader.close()
+    lifeline, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        min(num_workers, len(jobs)), context, initializer=_begin, initargs=(make_worker, lifeline)
+    )
+    # The lifeline goes first: the pool waits for its processes, which would finish their jobs.
+    with lifeline, pool, held:
+        with _ctrl_c_held():
+            results = [pool.submit(_do, job) for job in jobs]
+        try:
+            for result in as_completed(results):
+                yield result.result()
+        except BrokenProcessPool as error:
+            raise WorkerEndedError(
+                "a process was ended before its jobs were done; is there memory enough? Fewer workers need less"
+            ) from error
 
 
 @contextmanager
-def _signals_held() -> Generator[None]:
-    """Ctrl-C and SIGTERM wait, here and in what is started: half a start leaves a worker that prints a trace."""
+def _ctrl_c_held() -> Generator[None]:
+    """Ctrl-C waits, here and in what is started: a process that is still importing would print a trace."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # Its own start lets held signals through.
     resource_tracker.ensure_running()
-    # The mask is what the worker starts with; a library's thread may still take a signal for this process.
-    caught: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()
-    handlers = {
-        number: signal.signal(number, lambda seen, _frame: caught.append(seen)) or signal.SIG_DFL
-        for number in (_HELD if is_main else ())
-    }
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for late in caught:
-            signal.raise_signal(late)
 
 
-def _results(processes: dict[Connection, SpawnProcess]) -> Generator[int]:
-    running = dict(processes)
-    while running:
-        for reader in wait(list(running)):
-            assert isinstance(reader, Connection)
-            try:
-                answer = reader.recv()
-            except EOFError:
-                process = running.pop(reader)
-                process.join()
-                if process.exitcode:
-                    raise WorkerEndedError(
-                        f"a process ended with status {process.exitcode} before its jobs were done; "
-                        "is there memory enough? Fewer workers need less"
-                    ) from None
-                continue
-            if isinstance(answer, int):
-                yield answer
-                continue
-            error: Exception = answer
-            raise error
+_worker: Callable[[], Callable[[Any], int]]
+"""The process's own; made by the first job, so that its errors are that job's."""
 
 
-def _work(
-    make_worker: Callable[[], Callable[[Job], int]], jobs: Sequence[Job], answers: Connection
-) -> None:
-    """One process."""
+def _begin(make_worker: Callable[[], Callable[[Any], int]], lifeline: Connection) -> None:
+    """The process's first work."""
+    global _worker  # noqa: PLW0603 - what `concurrent.futures` has for what a process keeps
     # Ctrl-C goes to the whole group; the command that started us decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        work = make_worker()
-        for job in jobs:
-            answers.send(work(job))
-    except RealtimeVibeError as error:
-        answers.send(error)
-    except Exception:  # noqa: BLE001 - whoever waits for the results gets all of it
-        answers.send(RuntimeError(f"a worker failed:\n{traceback.format_exc()}"))
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    _worker = functools.cache(make_worker)
 
 
-def _end_with_parent() -> None:
+def _end_with(lifeline: Connection) -> None:
     """A command killed outright cannot end its processes; they notice by themselves."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    lifeline.poll(None)
+    os._exit(1)
+
+
+def _do(job: Any) -> int:
+    return _worker()(job)

@@ -51,12 +51,13 @@ def test_an_error_of_a_worker_comes_back_as_it_was():
 
 
 def test_a_bug_in_a_worker_brings_its_trace():
-    with pytest.raises(RuntimeError, match=r"(?s)in stumble.*ZeroDivisionError: on job 4"):
+    with pytest.raises(ZeroDivisionError, match="on job 4") as caught:
         list(run_jobs(worker_jobs.make_stumbler, [4], 1))
+    assert "in stumble" in str(caught.value.__cause__)
 
 
 def test_a_worker_that_vanishes_is_an_error_and_no_endless_wait():
-    with pytest.raises(WorkerEndedError, match="status 7"):
+    with pytest.raises(WorkerEndedError, match="was ended before"):
         list(run_jobs(worker_jobs.make_vanisher, [1], 1))
 
 
