@@ -24,7 +24,7 @@ from realtime_vibe.training.losses import PAPER_WEIGHTS, LossWeights, Objective
 from realtime_vibe.training.samples.ahead import SampledAhead
 from realtime_vibe.training.samples.keypoint_source import KeypointVideoSource
 from realtime_vibe.training.samples.mixed_source import MixedSource
-from realtime_vibe.training.samples.motion import MotionPool, load_clips, only_part
+from realtime_vibe.training.samples.motion import MotionPool, load_clips
 from realtime_vibe.training.samples.rendered import RenderedSource, load_streams
 from realtime_vibe.training.samples.sequences import (
     SequenceSampler,
@@ -55,13 +55,13 @@ def training_data(arguments: argparse.Namespace, process: DataParallelRank) -> T
         BodyModelError: the body cannot be read.
     """
     seed = process.seed(arguments.seed)
-    motion = load_clips(
+    clips = load_clips(
         arguments.motion,
+        "train",
         skip_bad=arguments.skip_bad,
         up_axis=arguments.up,
         bvh_repair=arguments.bvh_repair,
     )
-    clips = only_part(motion, "train")
     pool = MotionPool(
         clips, arguments.pool_sequences, arguments.pool_frames, np.random.default_rng(seed)
     )

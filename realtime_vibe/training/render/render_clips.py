@@ -28,7 +28,7 @@ from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_ar
 from realtime_vibe.training.render.picture import PictureSettings, StreamRenderer
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.samples.held_out import CLIP_RATE_HZ, Kind, chosen_clips, draw_clip
-from realtime_vibe.training.samples.motion import Part, load_clips, only_part
+from realtime_vibe.training.samples.motion import Part, load_clips
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def render_clips(motion: Path, body_path: Path, out: Path, settings: ClipSetting
     body = load_body(body_path)
     layer = LandmarkSkeleton(skeleton_arrays(body))
     motions = chosen_clips(
-        only_part(load_clips(motion), settings.part), settings.clips, settings.kind, settings.seed
+        load_clips(motion, settings.part), settings.clips, settings.kind, settings.seed
     )
     folders = []
     for number, clip in enumerate(tqdm(motions, unit="clip", disable=None)):

@@ -19,7 +19,7 @@ from realtime_vibe.packets import NUM_LANDMARKS
 from realtime_vibe.tracking.factory import make_blazepose_tracker
 from realtime_vibe.training.render.picture import ImageArray, PictureSettings, StreamRenderer, track
 from realtime_vibe.training.render.raycast import require_open3d
-from realtime_vibe.training.samples.motion import MotionPool, Part, load_clips, only_part
+from realtime_vibe.training.samples.motion import MotionPool, Part, load_clips
 from realtime_vibe.training.samples.sequences import (
     SequenceSampler,
     SequenceSettings,
@@ -93,7 +93,7 @@ class ShardWriter:
         settings = inputs.settings
         self._body = load_body(inputs.body)
         self.layer = LandmarkSkeleton(skeleton_arrays(self._body))
-        self._clips = only_part(load_clips(inputs.motion), settings.part)
+        self._clips = load_clips(inputs.motion, settings.part)
         self._settings = settings
         self._picture = settings.picture
         if inputs.photos is not None:

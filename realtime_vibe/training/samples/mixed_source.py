@@ -7,9 +7,10 @@ import numpy as np
 
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.training.samples.sequences import SequenceBatch, SequenceSource
+from realtime_vibe.training.samples.streams import Seeded
 
 
-class MixedSource:
+class MixedSource(Seeded):
     """Picks a source for each batch by its share, which is relative; a `SequenceSource` itself.
 
     Raises:
@@ -17,6 +18,7 @@ class MixedSource:
     """
 
     def __init__(self, sources: Sequence[tuple[SequenceSource, float]], seed: int) -> None:
+        super().__init__(seed)
         shares = np.array([share for _, share in sources], np.float64)
         if not len(shares) or (shares < 0).any() or shares.sum() <= 0:
             raise ConfigError(
@@ -25,7 +27,6 @@ class MixedSource:
             )
         self._sources = [source for source, _ in sources]
         self._chances = shares / shares.sum()
-        self._rng = np.random.default_rng(seed)
 
     def sample(self) -> SequenceBatch:
         """A batch of one of the sources."""
@@ -33,13 +34,10 @@ class MixedSource:
 
     def state_dict(self) -> dict[str, Any]:
         """State of the choice and of every source."""
-        return {
-            "rng": self._rng.bit_generator.state,
-            "sources": [source.state_dict() for source in self._sources],
-        }
+        return super().state_dict() | {"sources": [source.state_dict() for source in self._sources]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave."""
-        self._rng.bit_generator.state = state["rng"]
+        super().load_state_dict(state)
         for source, part in zip(self._sources, state["sources"], strict=True):
             source.load_state_dict(part)

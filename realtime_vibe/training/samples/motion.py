@@ -66,15 +66,31 @@ TEST_EVERY = 12
 
 
 def load_clips(
-    folder: Path, *, skip_bad: bool = False, up_axis: UpAxis = "z", bvh_repair: bool = True
+    folder: Path,
+    part: Part | None = None,
+    *,
+    skip_bad: bool = False,
+    up_axis: UpAxis = "z",
+    bvh_repair: bool = True,
 ) -> list[MotionClip]:
-    """Reads all motion under a folder; see `load_motion_folder`, which also says what was left out.
+    """Reads the motion of one part under a folder, None of both; `load_motion_folder` also says what was left out.
 
     Raises:
         DatasetError: there is none, or one cannot be read and is not to be skipped.
     """
     found = load_motion_folder(folder, skip_bad=skip_bad, up_axis=up_axis, bvh_repair=bvh_repair)
-    return list(found.clips)
+    chosen = [clip for clip in found.clips if part in {None, part_of(clip.name)}]
+    if not chosen:
+        raise DatasetError(
+            f"none of {len(found.clips)} motion clips is in the part '{part}'; one in {TEST_EVERY} is a "
+            "test clip, by its name: give more motion"
+        )
+    return chosen
+
+
+def part_of(name: str) -> Part:
+    """The part a clip belongs to; by its name alone, so that more data moves no clip."""
+    return "test" if zlib.crc32(name.encode()) % TEST_EVERY == 0 else "train"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,23 +259,3 @@ def _headed_like(
     c, s = cos * cos - sin * sin, 2 * cos * sin
     about_z = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)
     return turned, new_trans @ about_z
-
-
-def part_of(name: str) -> Part:
-    """The part a clip belongs to; by its name alone, so that more data moves no clip."""
-    return "test" if zlib.crc32(name.encode()) % TEST_EVERY == 0 else "train"
-
-
-def only_part(clips: Sequence[MotionClip], part: Part) -> list[MotionClip]:
-    """The clips of one part.
-
-    Raises:
-        DatasetError: there is none.
-    """
-    chosen = [clip for clip in clips if part_of(clip.name) == part]
-    if not chosen:
-        raise DatasetError(
-            f"none of {len(clips)} motion clips is in the part '{part}'; one in {TEST_EVERY} is a "
-            "test clip, by its name: give more motion"
-        )
-    return chosen

@@ -11,7 +11,6 @@ from realtime_vibe.training.samples.motion import (
     MotionPool,
     MotionShares,
     load_clips,
-    only_part,
     part_of,
     rarity_weights,
 )
@@ -126,33 +125,23 @@ def test_shares_out_of_range_are_refused():
         MotionShares(standing=0.7, sitting=0.3)
 
 
-def clip(name):
-    return MotionClip(
-        name=name, quats=np.zeros((2, 24, 4), np.float32), trans=np.zeros((2, 3), np.float32)
-    )
-
-
 def test_the_parts_of_known_names_stay_what_they_are():
     # Networks were trained on one part and scored on the other: a change would mix them.
     assert part_of("cmu_14_04") == part_of("dm_crawl") == part_of("m2m_base_Idle_Loop") == "test"
     assert part_of("cmu_01_08_part0") == part_of("cmu_02_01") == "train"
 
 
-def test_parts_are_disjoint_and_make_up_all():
-    clips = [clip(name) for name in NAMES]
-    train, test = only_part(clips, "train"), only_part(clips, "test")
-    assert {each.name for each in train} | {each.name for each in test} == set(NAMES)
-    assert len(train) + len(test) == len(NAMES)
-    assert len(test) == pytest.approx(len(NAMES) / TEST_EVERY, rel=0.3)
+def test_one_in_twelve_is_a_test_clip():
+    parts = [part_of(name) for name in NAMES]
+    assert set(parts) == {"train", "test"}
+    assert parts.count("test") == pytest.approx(len(NAMES) / TEST_EVERY, rel=0.3)
 
 
-def test_more_clips_move_none():
-    few, many = [clip(name) for name in NAMES[:200]], [clip(name) for name in NAMES]
-    assert {each.name for each in only_part(few, "test")} <= {
-        each.name for each in only_part(many, "test")
-    }
-
-
-def test_an_empty_part_is_an_error():
-    with pytest.raises(DatasetError, match=r"none of 1 motion clips is in the part 'test'"):
-        only_part([clip("cmu_02_01")], "test")
+def test_parts_make_up_all_and_an_empty_one_is_an_error(motion_folder):
+    train, test = load_clips(motion_folder, "train"), load_clips(motion_folder, "test")
+    assert {clip.name for clip in train} == {"cmu_02_01", "cmu_02_02"}
+    assert len(train) + len(test) == len(load_clips(motion_folder))
+    for clip in test:
+        (motion_folder / f"{clip.name}.npz").unlink()
+    with pytest.raises(DatasetError, match=r"none of 2 motion clips is in the part 'test'"):
+        load_clips(motion_folder, "test")
