@@ -22,7 +22,6 @@ from realtime_vibe.models.motion_network import LandmarkMotionNetwork
 from realtime_vibe.models.regressor import RegressorOutput
 from realtime_vibe.training.learner import Learner
 from realtime_vibe.training.losses import (
-    LossTerms,
     Objective,
     adversarial_loss,
     discriminator_loss,
@@ -41,10 +40,8 @@ class FramePlan(NamedTuple):
 
     first_pair: int | None = None
     """Two neighbouring frames of every `PAIR_EVERY` from this one on are supervised; None: all."""
-    first_window_frame: int = 0
-    window_frames: int = 0
-    window_streams: Tensor | None = None
-    """(P,) streams whose window goes to the discriminator; None: there is none."""
+    window: tuple[slice, Tensor] | None = None
+    """Frames, and the (P,) streams that go to the discriminator; None: there is no window."""
 
 
 class Generated(NamedTuple):
@@ -80,11 +77,10 @@ class GeneratorPass(nn.Module):
             chosen = frame_pairs(encoded, plan.first_pair)
             seen = frame_pairs(features, plan.first_pair)
         iterations = self.network.regressor.iterations(chosen, seen)
-        if plan.window_streams is None:
+        if plan.window is None:
             return Generated(iterations, None, hidden)
-        frames = slice(plan.first_window_frame, plan.first_window_frame + plan.window_frames)
-        window, seen = encoded[frames, plan.window_streams], features[frames, plan.window_streams]
-        return Generated(iterations, self.network.regressor(window, seen).rotmat, hidden)
+        judged = self.network.regressor(encoded[plan.window], features[plan.window])
+        return Generated(iterations, judged.rotmat, hidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,28 +106,15 @@ class Adversary:
     """Of the discriminator's own loss; the released code scales it as the generator's term."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorResult:
+class GeneratorResult(NamedTuple):
     """A generator step's losses and what it hands on, cut from the graph."""
 
-    terms: LossTerms
-    adversarial: Tensor | None
-    """L_adv before weighting; None without a judged window."""
+    terms: dict[str, Tensor]
+    """Before weighting: those of `LossTerms`, and `adversarial` where a window was judged."""
     window_rotmat: Tensor | None
     """(W, P, 24, 3, 3)."""
     hidden: Tensor | None
     """(L, B, H)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscriminatorTerms:
-    """A discriminator step's loss and mean scores, before the step."""
-
-    loss: Tensor
-    real_score: Tensor
-    """Mean of D(real); 1 is wanted."""
-    fake_score: Tensor
-    """Mean of D(fake); 0 is wanted, 1 when the generator fools it."""
 
 
 def generator_step(
@@ -160,22 +143,20 @@ def generator_step(
     objective = generator.objective
     last = _in_single(generated.iterations.last)
     joints, landmarks = (part.float() for part in generated.iterations.posed)
-    terms = supervised_losses(last, joints, landmarks, truth, objective.form)
-    loss = terms.total(objective.weights)
+    supervised = supervised_losses(last, joints, landmarks, truth, objective.form)
+    terms, loss = supervised.by_name(), supervised.total(objective.weights)
     for early in generated.iterations.early:
         loss = loss + EARLY_SHARE * parameter_loss(_in_single(early), truth, objective)
-    adversarial = None
     if adversary is not None and generated.window_rotmat is not None:
         adversary.network.requires_grad_(False)
-        adversarial = adversarial_loss(
+        terms["adversarial"] = adversarial_loss(
             _scores(adversary, adversary.network, generated.window_rotmat)
         )
         adversary.network.requires_grad_(True)
-        loss = loss + adversarial_weight * adversarial
+        loss = loss + adversarial_weight * terms["adversarial"]
     generator.learner.descend(loss)
     return GeneratorResult(
-        terms=terms.detached(),
-        adversarial=None if adversarial is None else adversarial.detach(),
+        terms={name: value.detach() for name, value in terms.items()},
         window_rotmat=_detached(generated.window_rotmat),
         hidden=_detached(generated.hidden),
     )
@@ -183,16 +164,22 @@ def generator_step(
 
 def discriminator_step(
     adversary: Adversary, real_rotmat: Tensor, fake_rotmat: Tensor
-) -> DiscriminatorTerms:
-    """One gradient step of the discriminator on real and fake motion (W, P, 24, 3, 3), which stays as it is."""
+) -> dict[str, Tensor]:
+    """One gradient step of the discriminator on real and fake motion (W, P, 24, 3, 3), which stays as it is.
+
+    Gives what it was before the step: the loss `discriminator`, the mean `score_real` of D(real), where 1 is wanted, and
+    `score_fake` of D(fake), where 0 is wanted and 1 found when the generator fools it.
+    """
     motion = torch.cat([real_rotmat, fake_rotmat.detach()], dim=1)
     scores = _scores(adversary, adversary.wrapped, motion)
     real, fake = scores.tensor_split([real_rotmat.shape[1]])
     loss = discriminator_loss(real, fake)
     adversary.learner.descend(adversary.weight * loss)
-    return DiscriminatorTerms(
-        loss=loss.detach(), real_score=real.detach().mean(), fake_score=fake.detach().mean()
-    )
+    return {
+        "discriminator": loss.detach(),
+        "score_real": real.detach().mean(),
+        "score_fake": fake.detach().mean(),
+    }
 
 
 def frame_pairs(values: Tensor, first: int) -> Tensor:

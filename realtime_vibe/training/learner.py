@@ -1,8 +1,8 @@
 """An optimizer with what belongs to it: clipped gradients, scaled losses, a rate that rises and falls, averaged weights."""
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -118,16 +118,6 @@ class AveragedWeights:
         for name, value in network.state_dict().items():
             if value.is_floating_point():
                 self.values[name].lerp_(value, 1 - decay)
-
-    @contextmanager
-    def in_place_of(self, network: nn.Module) -> Iterator[None]:
-        """Puts the average into the network for a while."""
-        raw = {name: value.clone() for name, value in network.state_dict().items()}
-        network.load_state_dict(self.values)
-        try:
-            yield
-        finally:
-            network.load_state_dict(raw)
 
     def state_dict(self) -> dict[str, Any]:
         """Average and number of updates."""

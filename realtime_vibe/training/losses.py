@@ -70,13 +70,12 @@ class LossTerms:
 
     def total(self, weights: LossWeights) -> Tensor:
         """The weighted sum."""
-        return torch.stack(
-            [getattr(self, term.name) * getattr(weights, term.name) for term in fields(self)]
-        ).sum()
+        terms = self.by_name().items()
+        return torch.stack([value * getattr(weights, name) for name, value in terms]).sum()
 
-    def detached(self) -> "LossTerms":
-        """The same values, cut from the graph."""
-        return LossTerms(**{term.name: getattr(self, term.name).detach() for term in fields(self)})
+    def by_name(self) -> dict[str, Tensor]:
+        """The terms as a dictionary."""
+        return {term.name: getattr(self, term.name) for term in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from realtime_vibe.training.network import (
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.sequences import SequenceSource
 from realtime_vibe.training.samples.streams import rotmat_from_quat
-from realtime_vibe.training.settings import DiscriminatorSettings, TrainSettings
+from realtime_vibe.training.settings import TrainSettings
 
 _STATISTICS_BATCHES = 4
 _LEAST_DEVIATION = 0.02
@@ -102,7 +102,14 @@ def assembled_adversary(
     sizes = settings.discriminator
     if sizes is None:
         return None
-    network = _discriminator(sizes).to(process.device).train()
+    network = MotionDiscriminator(
+        MOTION_SIZES[sizes.representation],
+        sizes.hidden,
+        sizes.layers,
+        sizes.attention_layers,
+        sizes.dropout,
+    )
+    network.to(process.device).train()
     optimizer = torch.optim.Adam(
         network.parameters(), lr=sizes.learning_rate, weight_decay=sizes.weight_decay
     )
@@ -112,14 +119,4 @@ def assembled_adversary(
         learner=Learner(network.parameters(), optimizer, precision, max_gradient_norm=None),
         representation=sizes.representation,
         weight=settings.objective.weights.adversarial,
-    )
-
-
-def _discriminator(sizes: DiscriminatorSettings) -> MotionDiscriminator:
-    return MotionDiscriminator(
-        MOTION_SIZES[sizes.representation],
-        sizes.hidden,
-        sizes.layers,
-        sizes.attention_layers,
-        sizes.dropout,
     )

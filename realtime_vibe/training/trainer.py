@@ -27,9 +27,7 @@ from realtime_vibe.system.file_boundary import file_boundary, make_folder
 from realtime_vibe.system.signals import EndingSignals
 from realtime_vibe.training.adversarial import (
     PAIR_EVERY,
-    DiscriminatorTerms,
     FramePlan,
-    GeneratorResult,
     discriminator_step,
     generator_step,
 )
@@ -59,8 +57,10 @@ logger = logging.getLogger(__name__)
 
 NETWORK_NAME = "network.pt"
 CURVE_NAME = "curve.csv"
-_ADVERSARIAL_TERMS = ("adversarial", "discriminator", "score_real", "score_fake")
-_TERMS = (*(term.name for term in fields(LossTerms)), *_ADVERSARIAL_TERMS)
+_TERMS = (
+    *(term.name for term in fields(LossTerms)),
+    *("adversarial", "discriminator", "score_real", "score_fake"),
+)
 _SHORTEST_PIECE = 16
 
 
@@ -225,13 +225,12 @@ class Trainer:
         weight = settings.objective.weights.adversarial * self._adversarial_share()
         result = generator_step(self._generator, batch, hidden, plan, self._adversary, weight)
         self._hidden = result.hidden
-        self._curve.add({term.name: getattr(result.terms, term.name) for term in fields(LossTerms)})
+        self._curve.add(result.terms)
         if self._adversary is not None and result.window_rotmat is not None:
             self._adversary.learner.set_rate(share)
-            dt_s = piece.batch.view[_window(plan), plan.window_streams, 6]
+            dt_s = piece.batch.view[plan.window][..., 6]
             real = self._real.sample(dt_s).to(self._process.device)
-            terms = discriminator_step(self._adversary, real, result.window_rotmat)
-            self._note_adversarial(result, terms)
+            self._curve.add(discriminator_step(self._adversary, real, result.window_rotmat))
         self._averaged.update(self._network)
         self._step += 1
         return share
@@ -263,9 +262,9 @@ class Trainer:
             "hours": f"{self._elapsed_s / 3600:.2f}",
             "processes": str(self._process.num_ranks),
         }
-        with self._averaged.in_place_of(self._network):
-            network = copy.deepcopy(self._network).cpu()
-        save_network(self._out / NETWORK_NAME, network, self._settings.size, provenance)
+        network = copy.deepcopy(self._network)
+        network.load_state_dict(self._averaged.values)
+        save_network(self._out / NETWORK_NAME, network.cpu(), self._settings.size, provenance)
 
     def begin_with(self, discriminator: MotionDiscriminator) -> None:
         """Takes over the weights of a trained discriminator.
@@ -330,7 +329,7 @@ class Trainer:
             return FramePlan(first_pair)
         first = int(torch.randint(frames - sizes.window_frames + 1, ()))
         chosen = torch.randperm(streams)[: sizes.num_windows]
-        return FramePlan(first_pair, first, sizes.window_frames, chosen)
+        return FramePlan(first_pair, (slice(first, first + sizes.window_frames), chosen))
 
     def _start_state(self, piece: Piece) -> Tensor:
         """The state (L, B, H) the piece begins with."""
@@ -356,11 +355,6 @@ class Trainer:
             return 0.0
         return min(1.0, (self._step - self._settings.frame_steps) / max(1, sizes.rise_steps))
 
-    def _note_adversarial(self, result: GeneratorResult, terms: DiscriminatorTerms) -> None:
-        assert result.adversarial is not None
-        values = (result.adversarial, terms.loss, terms.real_score, terms.fake_score)
-        self._curve.add(dict(zip(_ADVERSARIAL_TERMS, values, strict=True)))
-
     def _check_features(self, batch: SequenceBatch) -> None:
         expected = num_features(self._network.state_dict())
         if batch.features.shape[-1] != expected:
@@ -368,7 +362,3 @@ class Trainer:
                 f"the training source gives {batch.features.shape[-1]} features per frame, the "
                 f"network reads {expected}; start from a network of this feature layout or anew"
             )
-
-
-def _window(plan: FramePlan) -> slice:
-    return slice(plan.first_window_frame, plan.first_window_frame + plan.window_frames)

@@ -105,15 +105,6 @@ def test_early_steps_weigh_more():
     assert averaged.values["weight"].item() == pytest.approx(1 - 2 / 11 * 0.25)
 
 
-def test_the_network_gets_its_own_weights_back():
-    network = _network(5.0)
-    averaged = AveragedWeights(network, decay=0.9)
-    nn.init.constant_(network.weight, 7.0)
-    with averaged.in_place_of(network):
-        assert network.weight.item() == 5.0
-    assert network.weight.item() == 7.0
-
-
 def test_a_stored_average_goes_on_as_before():
     network = _network(0.0)
     averaged = AveragedWeights(network, decay=0.9)

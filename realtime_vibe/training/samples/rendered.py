@@ -13,11 +13,10 @@ from torch import Tensor
 
 from realtime_vibe.body.joints import BLAZEPOSE_MIRROR, SMPL_MIRROR
 from realtime_vibe.errors import DatasetError
-from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, PosedSkeleton
 from realtime_vibe.training.samples.cutting import MIN_FRAMES, Track, TrackSource, time_steps
 from realtime_vibe.training.samples.sequences import (
     Observation,
-    PosedPoints,
     SequenceBatch,
     SequenceTruth,
     batch_of,
@@ -177,7 +176,7 @@ class RenderedSource(TrackSource):
         )
 
 
-def _is_on_person(truth: SequenceTruth, posed: PosedPoints, image_px: Tensor) -> Tensor:
+def _is_on_person(truth: SequenceTruth, posed: PosedSkeleton, image_px: Tensor) -> Tensor:
     """(S, B) 1 where the tracker looks at the person, 0 where it follows something else."""
     pixels = projected(posed.landmarks, truth)
     height = (pixels.amax(2) - pixels.amin(2)).amax(-1)

@@ -15,7 +15,7 @@ from torch import Tensor
 from realtime_vibe.features.landmark_features import landmark_features
 from realtime_vibe.geometry.camera import CROP_SCALE, nominal_focal_px
 from realtime_vibe.geometry.rotation import rotmat_from_axis_angle
-from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, PosedSkeleton
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.streams import (
     MotionDraw,
@@ -136,7 +136,7 @@ class SequenceSampler(Seeded):
         tilt = _about((0, 0, 1), roll) @ _about((1, 0, 0), pitch)
         return torch.from_numpy((tilt @ level @ turn).astype(np.float32))
 
-    def _observed(self, truth: "SequenceTruth", points: "PosedPoints") -> "Observation":
+    def _observed(self, truth: "SequenceTruth", points: PosedSkeleton) -> "Observation":
         """What a noisy tracker would say."""
         joints, landmarks = points
         metres_per_px = joints[:, :, 0, 2:] / truth.true_focal[:, None]
@@ -222,20 +222,11 @@ class Observation(NamedTuple):
     """(S, B) time since the person was last seen [s]; 0 when new."""
 
 
-class PosedPoints(NamedTuple):
-    """Where a truth's body is, camera frame [m]."""
-
-    joints: Tensor
-    """(S, B, 24, 3)."""
-    landmarks: Tensor
-    """(S, B, 33, 3)."""
-
-
-def posed_points(truth: SequenceTruth, body: LandmarkSkeleton) -> PosedPoints:
-    """Poses the truth's body; as dear as the rest of a batch, so once for each truth."""
+def posed_points(truth: SequenceTruth, body: LandmarkSkeleton) -> PosedSkeleton:
+    """Poses the truth's body where it is, camera frame [m]; as dear as the rest of a batch, so once for each truth."""
     betas = truth.betas.expand(len(truth.rotmat), -1, -1)
     joints, landmarks = body(truth.rotmat, betas)
-    return PosedPoints(joints + truth.transl[:, :, None], landmarks + truth.transl[:, :, None])
+    return PosedSkeleton(joints + truth.transl[:, :, None], landmarks + truth.transl[:, :, None])
 
 
 def projected(points: Tensor, truth: SequenceTruth) -> Tensor:
@@ -275,7 +266,7 @@ def in_crop(points_px: Tensor, principal: Tensor, view: Tensor) -> Tensor:
     return (points_px - center[:, :, None]) / (0.5 * view[..., None, 2:3])
 
 
-def batch_of(truth: SequenceTruth, posed: PosedPoints, observation: Observation) -> SequenceBatch:
+def batch_of(truth: SequenceTruth, posed: PosedSkeleton, observation: Observation) -> SequenceBatch:
     """Features of what was observed, beside exact targets.
 
     The weak-perspective target puts the body at its depth times nominal over true focal length:
