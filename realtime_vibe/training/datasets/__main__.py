@@ -8,7 +8,6 @@ import logging
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,68 +19,38 @@ from realtime_vibe.training.datasets.motion_folder import MotionFolder, load_mot
 
 BENT_DEG = 165.0
 """A network that never saw a limb straighter than this has learnt that nobody stands straight."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StraightestLimbs:
-    """One source of motion."""
-
-    source: str
-    minutes: float
-    angles_deg: Mapping[str, float]
-    """99th percentile of the interior angle, by the keys of `LIMBS`; 180 is straight."""
+_SOURCE_WIDTH = 20
 
 
 def straightest_limbs(
     clips: Sequence[MotionClip], sources: Sequence[str]
-) -> tuple[StraightestLimbs, ...]:
-    """Measures each source, named clip by clip."""
+) -> dict[str, dict[str, float]]:
+    """Of each source, named clip by clip: the 99th percentile of each limb's angle [deg], by the keys of `LIMBS`."""
     groups: dict[str, list[MotionClip]] = defaultdict(list)
     for clip, source in zip(clips, sources, strict=True):
         groups[source].append(clip)
-    return tuple(
-        StraightestLimbs(
-            source=source,
-            minutes=sum(len(clip.trans) for clip in group) / POOL_RATE_HZ / 60.0,
-            angles_deg={
-                limb: float(
-                    np.percentile(
-                        np.concatenate([interior_angle_deg(clip.quats, hinge) for clip in group]),
-                        99,
-                    )
+    return {
+        source: {
+            limb: float(
+                np.percentile(
+                    np.concatenate([interior_angle_deg(clip.quats, hinge) for clip in group]), 99
                 )
-                for limb, hinge in LIMBS.items()
-            },
-        )
+            )
+            for limb, hinge in LIMBS.items()
+        }
         for source, group in groups.items()
-    )
+    }
 
 
-def limb_table(limbs: Sequence[StraightestLimbs]) -> list[str]:
-    """Lines: one source each."""
-    width = max(len("source"), *(len(each.source) for each in limbs))
-    head = "  ".join(f"{limb:>11}" for limb in LIMBS)
-    rows = [
-        f"{each.source:<{width}}  {each.minutes:7.1f}  "
-        + "  ".join(f"{each.angles_deg[limb]:11.0f}" for limb in LIMBS)
-        for each in limbs
-    ]
-    return [
-        "straightest 1 % of each limb, degrees (180 is straight):",
-        f"{'source':<{width}}  minutes  {head}",
-        *rows,
-    ]
-
-
-def bent_limb_warnings(limbs: Sequence[StraightestLimbs]) -> list[str]:
+def bent_limb_warnings(limbs: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Lines: one for each source in which nobody straightens a knee, or an elbow, of either side."""
     lines = []
-    for each in limbs:
+    for source, angles_deg in limbs.items():
         for article, joint in (("a", "knee"), ("an", "elbow")):
-            best = max(angle for limb, angle in each.angles_deg.items() if limb.endswith(joint))
+            best = max(angle for limb, angle in angles_deg.items() if limb.endswith(joint))
             if best < BENT_DEG:
                 lines.append(
-                    f"{each.source}: nobody straightens {article} {joint} "
+                    f"{source}: nobody straightens {article} {joint} "
                     f"beyond {best:.0f} degrees, expected {BENT_DEG:.0f} or more unless they all sit or "
                     "run; the joint's zero may be wrong"
                 )
@@ -118,17 +87,20 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     limbs = straightest_limbs(found.clips, found.sources)
-    sys.stdout.write("\n".join([*_report(found), *limb_table(limbs)]) + "\n")
+    sys.stdout.write("\n".join(_report(found, limbs)) + "\n")
     for warning in bent_limb_warnings(limbs):
         sys.stderr.write(f"{warning}\n")
     return 0
 
 
-def _report(found: MotionFolder) -> list[str]:
+def _report(found: MotionFolder, limbs: Mapping[str, Mapping[str, float]]) -> list[str]:
     rates = Counter(clip.recorded_hz for clip in found.clips)
     shown = ", ".join(f"{count} at {rate:g}" for rate, count in sorted(rates.items()))
     genders = Counter(clip.gender for clip in found.clips)
     with_shape = sum(clip.betas is not None and bool(clip.betas.any()) for clip in found.clips)
+    minutes: dict[str, float] = defaultdict(float)
+    for source, clip in zip(found.sources, found.clips, strict=True):
+        minutes[source] += len(clip.trans) / POOL_RATE_HZ / 60.0
     longest = max(found.clips, key=lambda clip: len(clip.trans))
     return [
         f"clips       {len(found.clips)}, {found.minutes:.1f} min",
@@ -142,6 +114,13 @@ def _report(found: MotionFolder) -> list[str]:
         *(f"  {reason}" for reason in found.skipped),
         *([f"BVH limbs   {len(found.limb_zeros)}"] if found.limb_zeros else []),
         *(f"  {zero}" for zero in found.limb_zeros),
+        "straightest 1 % of each limb, degrees (180 is straight):",
+        f"{'source':<{_SOURCE_WIDTH}}  minutes" + "".join(f"  {limb:>11}" for limb in LIMBS),
+        *(
+            f"{source:<{_SOURCE_WIDTH}}  {minutes[source]:7.1f}"
+            + "".join(f"  {angles[limb]:11.0f}" for limb in LIMBS)
+            for source, angles in limbs.items()
+        ),
     ]
 
 
