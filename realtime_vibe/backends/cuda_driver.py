@@ -6,8 +6,7 @@ package: cuda-python would be as good but larger, and CuPy brings a compiler.
 
 import ctypes
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from realtime_vibe.errors import BackendUnavailableError
@@ -95,37 +94,26 @@ class CudaDevice:
         """Returns when everything queued is done."""
         self._call("cuStreamSynchronize", self._stream)
 
-    @contextmanager
-    def capturing(self) -> Iterator["CapturedGraph"]:
-        """What is queued inside is kept in the graph instead of being run.
+    def captured(self, queue: Callable[[], None]) -> Callable[[], None]:
+        """What `queue` queues, kept instead of being run: what is given queues all of it in one call.
 
         Raises:
-            BackendUnavailableError: something inside cannot be captured.
+            BackendUnavailableError: something of it cannot be captured.
         """
-        captured = CapturedGraph(self)
-        graph = ctypes.c_void_p()
+        graph, executable = ctypes.c_void_p(), ctypes.c_void_p()
         self._call("cuStreamBeginCapture_v2", self._stream, _CAPTURE_IN_THIS_THREAD)
         try:
-            yield captured
+            queue()
         finally:
             # Also after an error: the stream would stay in the capture.
             code = self._driver.cuStreamEndCapture(self._stream, ctypes.byref(graph))
         self._check(code, "cuStreamEndCapture")
-        captured.take(graph)
-
-    def launch(self, executable: ctypes.c_void_p) -> None:
-        """Queues a captured graph; see `CapturedGraph`."""
-        self._call("cuGraphLaunch", executable, self._stream)
-
-    def instantiated(self, graph: ctypes.c_void_p) -> ctypes.c_void_p:
-        """What can be launched, out of a captured graph, which is freed."""
-        executable = ctypes.c_void_p()
         self._call(
             "cuGraphInstantiateWithFlags", ctypes.byref(executable), graph, ctypes.c_ulonglong(0)
         )
         self._memory.append(("cuGraphExecDestroy", executable))
         self._call("cuGraphDestroy", graph)
-        return executable
+        return lambda: self._call("cuGraphLaunch", executable, self._stream)
 
     def close(self) -> None:
         """Gives everything back; may be called twice."""
@@ -166,22 +154,6 @@ class CudaDevice:
         reason = (text.value or b"unknown error").decode(errors="replace")
         advice = "restart the program" if self._is_open else _NO_DRIVER
         raise BackendUnavailableError(f"CUDA error {code} in {function} ({reason}): {advice}")
-
-
-class CapturedGraph:
-    """Work that one call starts; filled by `CudaDevice.capturing`."""
-
-    def __init__(self, device: CudaDevice) -> None:
-        self._device = device
-        self._executable = ctypes.c_void_p()
-
-    def take(self, graph: ctypes.c_void_p) -> None:
-        """Makes a captured graph ready."""
-        self._executable = self._device.instantiated(graph)
-
-    def launch(self) -> None:
-        """Queues all of it."""
-        self._device.launch(self._executable)
 
 
 def has_driver() -> bool:

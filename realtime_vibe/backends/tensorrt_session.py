@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from realtime_vibe.backends.base import AnyArray, OpenSession, TensorSpec
-from realtime_vibe.backends.cuda_driver import CapturedGraph, CudaDevice
+from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.tensorrt_engine import (
     largest_shapes,
@@ -92,13 +92,14 @@ class TensorRtSession(OpenSession):
         context = self._context(tuple(shapes[spec.name] for spec in self._inputs))
         for spec in self._outputs:
             shapes[spec.name] = tuple(int(size) for size in context.get_tensor_shape(spec.name))
-        buffers = {}
-        for spec in (*self._inputs, *self._outputs):
-            size = max(num_bytes(shapes[spec.name], spec.dtype), 1)
-            buffers[spec.name] = _Buffer(
-                device=device.device_memory(size), host=device.host_memory(size)
-            )
-        return buffers
+        sizes = {
+            spec.name: max(num_bytes(shapes[spec.name], spec.dtype), 1)
+            for spec in (*self._inputs, *self._outputs)
+        }
+        return {
+            name: _Buffer(device=device.device_memory(size), host=device.host_memory(size))
+            for name, size in sizes.items()
+        }
 
     def _context(self, shapes: _Shapes) -> Any:
         """A context for inputs of these shapes; one for each P, as a captured graph holds on to it."""
@@ -173,15 +174,17 @@ class _Launch:
         # The first run sets things up that must not be captured.
         self._queue()
         device.wait()
-        self._graph = self._captured()
+        self._launch = self._queue
+        try:
+            self._launch = device.captured(self._queue)
+        except BackendUnavailableError as error:
+            # Same results, some ten microseconds more for each kernel.
+            logger.warning("runs without a CUDA graph: %s", error)
 
     def run(self, feeds: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         for tensor in self._inputs:
             np.copyto(tensor.array, feeds[tensor.name], casting="no")
-        if self._graph is None:
-            self._queue()
-        else:
-            self._graph.launch()
+        self._launch()
         self._device.wait()
         return {tensor.name: tensor.array.copy() for tensor in self._outputs}
 
@@ -194,16 +197,6 @@ class _Launch:
             )
         for tensor in self._outputs:
             self._device.download(tensor.buffer.host, tensor.buffer.device, tensor.num_bytes)
-
-    def _captured(self) -> CapturedGraph | None:
-        try:
-            with self._device.capturing() as graph:
-                self._queue()
-        except BackendUnavailableError as error:
-            # Same results, some ten microseconds more for each kernel.
-            logger.warning("runs without a CUDA graph: %s", error)
-            return None
-        return graph
 
 
 def _fits(stated: tuple[int | str, ...], found: tuple[int, ...]) -> bool:
