@@ -83,7 +83,7 @@ def _choose_onnxruntime(path):
         candidates = tuple(name for name in fitting_backends(graph) if name in installed)
         for num_threads in (1, 2):
             key = choice_key(graph, candidates, num_threads)
-            cache.put(key, "onnxruntime", graph.path.stem, {})
+            cache.put(key, "onnxruntime")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from realtime_vibe.system.folders import cache_folder
 from realtime_vibe.system.machine import machine_facts, package_version
 from realtime_vibe.system.placing import write_atomically
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _LIBRARIES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 _MAX_BYTES = 1 << 20
 
@@ -68,18 +67,11 @@ class ChoiceCache:
 
     def get(self, key: str) -> str | None:
         """The backend that was chosen; None when it is not known."""
-        choice = self._read().get(key)
-        backend = choice.get("backend") if isinstance(choice, dict) else None
-        return backend if isinstance(backend, str) else None
+        return self._read().get(key)
 
-    def put(self, key: str, backend: str, graph: str, times_ms: Mapping[str, float]) -> None:
-        """Keeps a choice; where that is impossible the next start measures again.
-
-        The graph's name and the candidates' times [ms] are for people who read the file.
-        """
-        choices = self._read()
-        rounded = {name: round(value, 3) for name, value in times_ms.items()}
-        choices[key] = {"backend": backend, "graph": graph, "median_ms": rounded}
+    def put(self, key: str, backend: str) -> None:
+        """Keeps a choice; where that is impossible the next start measures again."""
+        choices = self._read() | {key: backend}
         text = json.dumps({"format_version": FORMAT_VERSION, "choices": choices}, indent=2) + "\n"
         try:
             with file_boundary(self.path, OutputError, fault="cannot be written"):
@@ -89,25 +81,16 @@ class ChoiceCache:
         except OutputError as error:
             logger.debug("choices of backends are not kept: %s", error)
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, str]:
         try:
             with file_boundary(self.path, OutputError, "it will be written anew"):
                 content = json.loads(read_regular(self.path, _MAX_BYTES))
                 if content["format_version"] == FORMAT_VERSION:
                     choices = content["choices"].items()
-                    return {key: dict(each) for key, each in choices if _is_choice(each)}
+                    return {key: each for key, each in choices if isinstance(each, str)}
         except OutputError as error:
             logger.debug("%s", error)  # none yet, too
         return {}
-
-
-def _is_choice(entry: object) -> bool:
-    """Whether an entry is one that `put` made: what it holds beside texts and numbers would be written again."""
-    if not isinstance(entry, dict) or entry.keys() != {"backend", "graph", "median_ms"}:
-        return False
-    times = entry["median_ms"]
-    is_timed = isinstance(times, dict) and all(isinstance(each, float) for each in times.values())
-    return is_timed and all(isinstance(entry[name], str) for name in ("backend", "graph"))
 
 
 def open_fastest(
@@ -148,7 +131,7 @@ def open_fastest(
     for name, session in sessions.items():
         if name != chosen:
             session.close()
-    cache.put(choice_key(graph, candidates, num_threads), chosen, graph.path.stem, times_ms)
+    cache.put(choice_key(graph, candidates, num_threads), chosen)
     logger.info("%s: %s", graph.path.stem, _as_text(chosen, times_ms))
     return sessions[chosen]
 

@@ -112,7 +112,7 @@ def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None
     assert "step: not measured yet, detector: not measured yet" in finding.text
     for number, graph in enumerate(backend_trial.graphs_of("blazepose-gru")):
         key = choice_key(graph, ("onnxruntime", "openvino"), 1 if number == 0 else 2)
-        ChoiceCache(cache_file()).put(key, "openvino", graph.path.stem, {})
+        ChoiceCache(cache_file()).put(key, "openvino")
     (finding,) = doctor.check_auto("blazepose-gru")
     assert finding.level == OK
     assert finding.text == (
