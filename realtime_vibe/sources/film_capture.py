@@ -49,6 +49,7 @@ class FilmCapture:
         reopen: opens the same medium once more; None where it can be read only once.
         packets: opens the second capture that sizes are read from; None: they are taken as constant.
         track: what the container says beyond what `capture` tells.
+        then: called once the decoder is gone; before that, a pipe must not be closed under it.
 
     Raises:
         SourceError: its pictures are too large.
@@ -62,13 +63,16 @@ class FilmCapture:
         reopen: Callable[[], Capture] | None = None,
         packets: Callable[[], Capture] | None = None,
         track: VideoTrack = VideoTrack(),  # noqa: B008 - frozen
+        then: Callable[[], object] = lambda: None,
     ) -> None:
         self._capture = capture
         self._is_recorded = is_recorded
         self._reopen = reopen
+        self._then = then
+        self._watch: ShapeWatch | None = None
         self._shape = shape = PictureShape.of(capture)
         if shape.width * shape.height > MAX_FILM_PIXELS:
-            capture.release()
+            self.release()
             raise SourceError(
                 f"its pictures have {shape.width}x{shape.height} px, expected at most 8K"
             )
@@ -81,7 +85,6 @@ class FilmCapture:
         shown_s = track.shown_s
         if shown_s is not None and self._fps and self._num_frames:
             self._num_frames = min(self._num_frames, math.ceil(shown_s * self._fps))
-        self._watch: ShapeWatch | None = None
         if self._is_jpeg:
             capture.set(cv2.CAP_PROP_FORMAT, -1)  # encoded pictures
         elif packets is not None:
@@ -135,6 +138,7 @@ class FilmCapture:
         if self._watch is not None:
             self._watch.close()
         self._capture.release()
+        self._then()
 
     def _grab_within(self, attempts: int) -> bool:
         failed = 0

@@ -67,31 +67,12 @@ def open_file(path: Path) -> cv2.VideoCapture:
     """
     # The absolute path keeps FFmpeg from taking a name such as `concat:a` for a protocol.
     name = str(path.absolute())
-    if name.isascii() or is_unicode(name):
-        with _opening:
-            return open_contained(name)
-    # OpenCV ends the process at a name that is not UTF-8.
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise SourceError(f"{path!r}: cannot be read ({error.strerror})") from None
-    try:
-        link = f"/proc/self/fd/{handle}"
-        if not Path(link).exists():
-            raise SourceError(f"{path!r}: the name is not UTF-8: rename the file")
-        with _opening:
-            return open_contained(link)
-    finally:
-        os.close(handle)
-
-
-def is_unicode(name: str) -> bool:
-    """Whether a name from the file system can be written as UTF-8."""
     try:
         name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError:  # OpenCV ends the process at such a name
+        raise SourceError(f"{path!r}: the name is not UTF-8: rename the file") from None
+    with _opening:
+        return open_contained(name)
 
 
 def what_is_no_film(head: bytes, suffix: str = "") -> str:

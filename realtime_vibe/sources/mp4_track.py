@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO
 
 _MOST_BYTES = 64 << 20
 """Of an index (`moov`): an hour at 60 frames/s has 2 MB."""
@@ -27,16 +27,6 @@ class VideoTrack:
     """Whether its display matrix mirrors, besides any turn."""
 
 
-class Readable(Protocol):
-    """What the index is looked for in."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most so many bytes; fewer at the end."""
-
-    def seek(self, way: int, whence: int, /) -> object:
-        """Goes on by so many bytes (`whence` 1)."""
-
-
 def read_track(path: Path) -> VideoTrack:
     """The first video track of a file; all defaults where it is no MP4 or MOV, or a damaged one."""
     try:
@@ -46,7 +36,7 @@ def read_track(path: Path) -> VideoTrack:
         return VideoTrack()
 
 
-def track_in(film: Readable) -> VideoTrack:
+def track_in(film: BinaryIO) -> VideoTrack:
     """The first video track of a film that is read from its beginning; see `read_track`."""
     try:
         index = _index(film)
@@ -55,7 +45,7 @@ def track_in(film: Readable) -> VideoTrack:
         return VideoTrack()
 
 
-def _index(file: Readable) -> bytes | None:
+def _index(file: BinaryIO) -> bytes | None:
     while len(head := file.read(8)) == 8:
         size, kind = struct.unpack(">I4s", head)
         used = 8

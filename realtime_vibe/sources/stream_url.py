@@ -1,6 +1,8 @@
 """Network streams: MJPEG over HTTP, RTSP and what else FFmpeg speaks; and what an HTTP server says about an address."""
 
 import base64
+import contextlib
+import io
 import ipaddress
 import logging
 import os
@@ -10,7 +12,6 @@ import threading
 import urllib.error
 import urllib.request
 from functools import partial
-from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
@@ -23,7 +24,7 @@ from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
-from realtime_vibe.sources.mp4_track import VideoTrack, track_in
+from realtime_vibe.sources.mp4_track import track_in
 from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import waited_for
@@ -38,7 +39,7 @@ ANSWER_S = 3.0
 _ASKING_S = 10.0
 """For all of a question: looking up the host's name, and each part of an answer that comes in drops, have their own time."""
 _HEAD_BYTES = 1 << 16
-"""Read at once: the first boxes of a film, and often its index."""
+"""Of a film whose index comes first: what that says of the track precedes its long tables."""
 PLAY_LIST_END = b"#EXT-X-ENDLIST"
 FIRST_VARIANT = re.compile(rb"#EXT-X-STREAM-INF[^\n]*\n(?:#[^\n]*\n|\s)*([^#\s]+)")
 MOST_OF_A_PLAY_LIST = 1 << 20
@@ -114,11 +115,12 @@ def _open_capture(url: str, name: str, stop: threading.Event, *, is_recorded: bo
     if not is_recorded:
         with file_boundary(name, SourceError):
             return FilmCapture(capture, is_recorded=False)
-    is_web = url.lower().startswith("http")
-    track = track_in(_WebFile(url)) if is_web else VideoTrack()
+    head = _head(url) if url.lower().startswith("http") else b""
     with file_boundary(name, SourceError):
         reopen = partial(open_stream, url, name)
-        return FilmCapture(capture, is_recorded=True, reopen=reopen, track=track)
+        return FilmCapture(
+            capture, is_recorded=True, reopen=reopen, track=track_in(io.BytesIO(head))
+        )
 
 
 def open_stream(url: str, name: str) -> Capture:
@@ -179,12 +181,10 @@ def _is_film(url: str, name: str) -> bool:
         return _ends(answer, url)
 
 
-def _ask(url: str, start: int = 0) -> HTTPResponse:
-    """What an HTTP server answers, from a byte on; the caller closes it."""
+def _ask(url: str) -> HTTPResponse:
+    """What an HTTP server answers; the caller closes it."""
     parts = urlsplit(url)
     request = urllib.request.Request(_bare(parts))
-    if start:
-        request.add_header("Range", f"bytes={start}-")
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
@@ -194,27 +194,11 @@ def _ask(url: str, start: int = 0) -> HTTPResponse:
     return answer
 
 
-class _WebFile:
-    """A film on an HTTP server, read as a file is, by one request for each place."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._at = 0
-        self._next = b""
-
-    def read(self, size: int, /) -> bytes:
-        if len(self._next) < size:
-            with _ask(self._url, self._at) as answer:
-                if self._at and answer.status != HTTPStatus.PARTIAL_CONTENT:
-                    return b""
-                self._next = answer.read(max(size, _HEAD_BYTES))
-        data, self._next = self._next[:size], self._next[size:]
-        self._at += len(data)
-        return data
-
-    def seek(self, way: int, _whence: int, /) -> None:
-        self._at += way
-        self._next = self._next[way:]
+def _head(url: str) -> bytes:
+    """The first bytes of what an HTTP server has; none where it does not answer any more."""
+    with contextlib.suppress(OSError, HTTPException), _ask(url) as answer:
+        return answer.read(_HEAD_BYTES)
+    return b""
 
 
 def bypass_proxy(host: str) -> None:

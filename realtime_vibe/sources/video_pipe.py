@@ -9,8 +9,6 @@ import stat
 import threading
 from pathlib import Path
 
-import cv2
-
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
@@ -71,9 +69,16 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
 
     pump = Worker(f"pump {path}", lambda: _pump(source, feed, copy, stop), log_breakage)
     pump.start()
-    capture = _PipedCapture(open_contained(f"pipe:{drain}"), drain, pump, copy)
-    if not capture.is_open:
+    capture = open_contained(f"pipe:{drain}")
+
+    def free() -> None:
+        os.close(drain)
+        copy.close()
+        pump.join(JOIN_S)
+
+    if not capture.isOpened():
         capture.release()
+        free()
         raise SourceError(
             f"{path}: what comes through the pipe is no streamable video; write {_FORMATS}"
         )
@@ -85,6 +90,7 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
             is_recorded=True,
             packets=lambda: open_contained(f"pipe:{copy.drain}"),
             track=track_in(io.BytesIO(copy.head)),
+            then=free,
         )
 
 
@@ -129,30 +135,6 @@ class _PipeCopy:
         finally:
             self._is_over = True
             os.close(self._feed)
-
-
-class _PipedCapture:
-    """A capture that also owns the pipe it reads and the pump behind it."""
-
-    def __init__(
-        self, capture: cv2.VideoCapture, drain: int, pump: Worker, copy: _PipeCopy
-    ) -> None:
-        self._capture = capture
-        self._copy = copy
-        self._drain = drain
-        self._pump = pump
-        self.is_open = capture.isOpened()
-        self.grab = capture.grab
-        self.retrieve = capture.retrieve
-        self.get = capture.get
-        self.set = capture.set
-
-    def release(self) -> None:
-        """Ends the decoder first: the pump may be waiting for room in the pipe."""
-        self._capture.release()
-        os.close(self._drain)
-        self._copy.close()
-        self._pump.join(JOIN_S)
 
 
 def _pump(source: int, feed: int, copy: _PipeCopy, stop: threading.Event) -> None:

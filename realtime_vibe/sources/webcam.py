@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -31,7 +32,8 @@ DEFAULT_SIZE = (640, 480)
 PRESENCE_S = 1.0
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 
-NewCapture = Callable[[int | str, int], cv2.VideoCapture]
+NewCapture = Callable[[int | str, int], Any]
+"""From a camera's index or device file and a backend to a capture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +45,11 @@ class CameraRequest:
     fps: float = DEFAULT_FPS
 
 
-def new_cv2_capture(camera: int | str, backend: int) -> cv2.VideoCapture:
-    """OpenCV's capture object for a camera's index or device file."""
-    if isinstance(camera, int):
-        return cv2.VideoCapture(camera, backend)
-    return cv2.VideoCapture(camera, backend)
-
-
 def webcam_source(
     camera: int | str,
     request: CameraRequest | None = None,
     *,
-    new_capture: NewCapture = new_cv2_capture,
+    new_capture: NewCapture = cv2.VideoCapture,
 ) -> LiveSource:
     """A source for a camera, by its index or device file; 640x480 at 30 fps by default."""
     opener = CameraOpener(camera, request or CameraRequest(), new_capture)
