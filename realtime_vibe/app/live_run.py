@@ -18,13 +18,12 @@ from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
 from realtime_vibe.sources.base import FrameSource
-from realtime_vibe.sources.capture import CaptureThread
 from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import LatestSlot, SlotClosed, Worker
 from realtime_vibe.system.timing import RateMeter
 
 logger = logging.getLogger(__name__)
-_JOIN_S = 5.0
+_CAPTURE_JOIN_S, _INFERENCE_JOIN_S = 2.0, 5.0
 _SILENCE_S = 1.0
 """A source without a frame for longer is shown as silent."""
 
@@ -49,16 +48,16 @@ class LiveRun:
         max_frames: int | None,
         every_result: bool = False,
     ) -> None:
+        self._source = source
         self.pipeline = pipeline
         """Touch it only by `post`."""
         self._stats = stats
         self.every_frame = every_frame
         """Whether no frame is left out."""
         self._max_frames = max_frames
-        self._every_result = every_result
-        self._frames: LatestSlot[Frame] = LatestSlot()
-        self._results: LatestSlot[FrameResult] = LatestSlot()
-        self._capture = CaptureThread(source, self._frames, lossless=every_frame)
+        self._frames: LatestSlot[Frame] = LatestSlot(lossless=every_frame)
+        self._results: LatestSlot[FrameResult] = LatestSlot(lossless=every_result)
+        self._capture = Worker("capture", self._grab, self._frames.close)
         self._inference = Worker("inference", self._infer, self._results.close)
         self._commands: deque[Callable[[], None]] = deque()
         self._writers: list[ResultSink] = []
@@ -68,12 +67,16 @@ class LiveRun:
         self._capture_rate, self._inference_rate = RateMeter(), RateMeter()
         self.latest_result: FrameResult | None = None
         """The last processed frame, also after the end."""
+        self.frames_grabbed = 0
+        """Frames the source delivered, those that were replaced by newer ones included."""
+        self._grabbed_at_s = time.perf_counter()
         self._last_index = -1
         self.dropped = 0
         """Frames that a newer one replaced before they were processed."""
 
     def start(self) -> None:
         """Starts both threads."""
+        self._grabbed_at_s = time.perf_counter()
         self._capture.start()
         self._inference.start()
 
@@ -114,17 +117,12 @@ class LiveRun:
     @property
     def trouble(self) -> str:
         """What is wrong with the source, for people; empty when nothing is."""
-        if self._capture.status != "ok":
-            return self._capture.status
+        if self._source.status != "ok":
+            return self._source.status
         if self.every_frame:  # the source waits for its frames to be processed
             return ""
-        silent_s = self._capture.seconds_since_frame(time.perf_counter())
+        silent_s = time.perf_counter() - self._grabbed_at_s
         return f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""
-
-    @property
-    def frames_grabbed(self) -> int:
-        """Frames the source delivered."""
-        return self._capture.grabbed
 
     @property
     def frames_processed(self) -> int:
@@ -142,19 +140,33 @@ class LiveRun:
         return self._inference_rate.rate_at(time.perf_counter())
 
     def close(self) -> None:
-        """Stops both threads, then finishes every writer; safe at any point, may be called twice.
+        """Stops both threads and the source, then finishes every writer; safe at any point, may be called twice.
+
+        A thread that hangs is logged and left behind.
 
         Raises:
             RealtimeVibeError: the first error of a writer that could not finish.
         """
         self._stop.set()
         self._resumed.set()
-        self._capture.close()
+        self._source.close()
+        self._frames.close()
         self._results.close()
-        if not self._inference.join(_JOIN_S):
-            logger.error("the inference thread did not end within %.0f s", _JOIN_S)
+        if not self._capture.join(_CAPTURE_JOIN_S):
+            logger.error("the capture thread did not end within %.0f s", _CAPTURE_JOIN_S)
+        if not self._inference.join(_INFERENCE_JOIN_S):
+            logger.error("the inference thread did not end within %.0f s", _INFERENCE_JOIN_S)
         writers, self._writers = self._writers, []
         run_all(*(writer.close for writer in reversed(writers)))
+
+    def _grab(self) -> None:
+        while not self._stop.is_set():
+            frame = self._source.read(self._stop)
+            if frame is None:
+                return
+            self.frames_grabbed = frame.index + 1
+            self._grabbed_at_s = time.perf_counter()
+            self._frames.put(frame)
 
     def _infer(self) -> None:
         while not self._stop.is_set() and not self._done():
@@ -178,10 +190,7 @@ class LiveRun:
         self.latest_result = result
         for writer in self._writers:
             writer.write(result)
-        if self._every_result:
-            self._results.put_when_free(result, self._stop.is_set)
-        else:
-            self._results.put(result)
+        self._results.put(result)
 
     def _count_grabbed(self, frame: Frame) -> None:
         """Keeps the rate and the number of drops."""

@@ -57,11 +57,10 @@ class ReadSession:
     ) -> None:
         self._open_capture = open_capture
         self._patience_s = patience_s
-        self._lossless = lossless
         self._is_fresh = is_fresh
         self._clock = clock
         self._stopping = threading.Event()
-        self._slot: LatestSlot[SessionPicture] = LatestSlot()
+        self._slot: LatestSlot[SessionPicture] = LatestSlot(lossless=lossless)
         self._worker = Worker(f"read {name}", self._run, self._slot.close)
         self._count = 0
         self.is_open = False
@@ -121,12 +120,9 @@ class ReadSession:
                 continue
             self._count += 1
             self.num_lost = getattr(capture, "num_lost", 0)
-            self.last_sign_s = last_good_s = self._clock()
-            if self._lossless:
-                self._slot.put_when_free(picture, self._stopping.is_set)
-                last_good_s = self._clock()
-            else:
-                self._slot.put(picture)
+            self.last_sign_s = self._clock()
+            self._slot.put(picture)
+            last_good_s = self._clock()
 
     def _read(self, capture: Capture) -> SessionPicture | None:
         try:

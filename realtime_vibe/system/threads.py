@@ -17,10 +17,11 @@ class LatestSlot(Generic[T]):
     """A one-item mailbox between two threads.
 
     `put` never blocks: an item that was not taken yet is replaced, so the age of what
-    `take` returns never grows with time.
+    `take` returns never grows with time. With `lossless` it waits instead until the last item was taken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, lossless: bool = False) -> None:
+        self._lossless = lossless
         self._condition = threading.Condition()
         self._item: T | None = None
         self._full = False
@@ -28,22 +29,11 @@ class LatestSlot(Generic[T]):
         self._error: BaseException | None = None
 
     def put(self, item: T) -> None:
-        """Offers `item`, replacing one that was not taken. Ignored after `close`."""
+        """Offers `item`. Ignored after `close`, which ends a wait as well."""
         with self._condition:
+            if self._lossless:
+                self._condition.wait_for(lambda: not self._full or self._closed)
             if self._closed:
-                return
-            self._item, self._full = item, True
-            self._condition.notify_all()
-
-    def put_when_free(self, item: T, should_stop: Callable[[], bool]) -> None:
-        """Waits until the last item was taken, then offers `item`: the lossless hand-over.
-
-        The wait ends when `should_stop`, asked ten times a second, says so.
-        """
-        with self._condition:
-            while self._full and not self._closed and not should_stop():
-                self._condition.wait(0.1)
-            if self._full or self._closed:
                 return
             self._item, self._full = item, True
             self._condition.notify_all()

@@ -100,20 +100,13 @@ class RateMeter:
         while now_s - self._stamps_s[0][0] > self._window_s:
             self._stamps_s.popleft()
 
-    @property
-    def rate_hz(self) -> float:
-        """Events per second in the window; 0 while there is no interval."""
+    def rate_at(self, now_s: float) -> float:
+        """Events per second; 0 while there is no interval, or once there was no tick for a whole window before `now_s`."""
         stamps = list(self._stamps_s)
-        if len(stamps) < 2:
+        if len(stamps) < 2 or now_s - stamps[-1][0] > self._window_s:
             return 0.0
         span_s = stamps[-1][0] - stamps[0][0]
         return sum(events for _, events in stamps[1:]) / span_s if span_s > 0 else 0.0
-
-    def rate_at(self, now_s: float) -> float:
-        """As `rate_hz`, but 0 once there was no tick for a whole window before `now_s`."""
-        if not self._stamps_s or now_s - self._stamps_s[-1][0] > self._window_s:
-            return 0.0
-        return self.rate_hz
 
 
 class DrawingPace:

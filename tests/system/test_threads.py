@@ -27,12 +27,6 @@ class SlotMachine(RuleBasedStateMachine):
         if self.ending is None:
             self.cell = [item]
 
-    @rule(item=st.integers())
-    def put_when_free_gives_up(self, item: int) -> None:
-        self.slot.put_when_free(item, lambda: True)
-        if self.ending is None and not self.cell:
-            self.cell = [item]
-
     @rule()
     def take(self) -> None:
         if self.cell:
@@ -54,13 +48,10 @@ class SlotMachine(RuleBasedStateMachine):
 TestSlotMachine = SlotMachine.TestCase
 
 
-def produce(slot: LatestSlot[int], count: int, lossless: bool) -> Worker:
+def produce(slot: LatestSlot[int], count: int) -> Worker:
     def body() -> None:
         for item in range(count):
-            if lossless:
-                slot.put_when_free(item, lambda: False)
-            else:
-                slot.put(item)
+            slot.put(item)
 
     worker = Worker("producer", body, slot.close)
     worker.start()
@@ -79,15 +70,15 @@ def consume(slot: LatestSlot[int]) -> list[int]:
 
 
 def test_lossless_hand_over_keeps_all_in_order() -> None:
-    slot: LatestSlot[int] = LatestSlot()
-    worker = produce(slot, 2000, lossless=True)
+    slot: LatestSlot[int] = LatestSlot(lossless=True)
+    worker = produce(slot, 2000)
     assert consume(slot) == list(range(2000))
     assert worker.join(5.0)
 
 
 def test_newest_wins_in_order() -> None:
     slot: LatestSlot[int] = LatestSlot()
-    worker = produce(slot, 20_000, lossless=False)
+    worker = produce(slot, 20_000)
     taken = consume(slot)
     assert taken == sorted(set(taken))
     assert taken[-1] == 19_999
@@ -135,7 +126,7 @@ def test_error_of_the_producer_reaches_the_consumer_after_the_last_item() -> Non
 
 def test_close_wakes_a_waiting_consumer_and_a_waiting_producer() -> None:
     empty: LatestSlot[int] = LatestSlot()
-    full: LatestSlot[int] = LatestSlot()
+    full: LatestSlot[int] = LatestSlot(lossless=True)
     full.put(1)
     ended: list[str] = []
 
@@ -145,7 +136,7 @@ def test_close_wakes_a_waiting_consumer_and_a_waiting_producer() -> None:
         ended.append("consumer")
 
     def put() -> None:
-        full.put_when_free(2, lambda: False)
+        full.put(2)
         ended.append("producer")
 
     threads = [threading.Thread(target=take), threading.Thread(target=put)]
@@ -158,19 +149,6 @@ def test_close_wakes_a_waiting_consumer_and_a_waiting_producer() -> None:
         thread.join(5.0)
     assert sorted(ended) == ["consumer", "producer"]
     assert full.take(0.0) == 1
-
-
-def test_stop_ends_a_waiting_producer() -> None:
-    slot: LatestSlot[int] = LatestSlot()
-    slot.put(1)
-    stop = threading.Event()
-    thread = threading.Thread(target=slot.put_when_free, args=(2, stop.is_set))
-    thread.start()
-    stop.set()
-    thread.join(5.0)
-    assert not thread.is_alive()
-    assert slot.take(0.0) == 1
-    assert slot.take(0.0) is None
 
 
 def test_worker_reports_its_end_once() -> None:
