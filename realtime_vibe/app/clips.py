@@ -54,12 +54,11 @@ def clips_of(words: Sequence[str]) -> tuple[str, ...]:
 def clip_names(clips: Sequence[str]) -> tuple[str, ...]:
     """What outputs of each clip are called, without an ending; no two are the same."""
     names = [_name(clip) for clip in clips]
-    for longer in (_name_with_ending, _name_with_folder):
-        counts = Counter(name.casefold() for name in names)
-        names = [
-            longer(clip) if counts[name.casefold()] > 1 else name
-            for clip, name in zip(clips, names, strict=True)
-        ]
+    counts = Counter(name.casefold() for name in names)
+    names = [
+        _long_name(clip) if counts[name.casefold()] > 1 else name
+        for clip, name in zip(clips, names, strict=True)
+    ]
     seen: Counter[str] = Counter()
     for number, name in enumerate(names):
         seen[name.casefold()] += 1
@@ -181,10 +180,7 @@ def _name(clip: str) -> str:
     return _plain(_path(clip).stem)
 
 
-def _name_with_ending(clip: str) -> str:
-    return _plain(_path(clip).name.replace(".", "-"))
-
-
-def _name_with_folder(clip: str) -> str:
+def _long_name(clip: str) -> str:
+    """With folder and ending."""
     path = _path(clip)
     return _plain(f"{path.parent.name}-{path.name}".replace(".", "-"))

@@ -93,10 +93,9 @@ class LiveRun:
         """Gives every result from the next one on to `writer`; before `start`, or by `post`."""
         self._writers.append(writer)
 
-    def finish_writer(self, writer: ResultSink) -> None:
-        """Takes a writer out and closes it; only by `post`."""
+    def remove_writer(self, writer: ResultSink) -> None:
+        """Takes a writer out, for whoever asks to close; only by `post`."""
         self._writers.remove(writer)
-        writer.close()
 
     def post(self, command: Callable[[], None]) -> None:
         """Runs `command` in the inference thread between two frames."""

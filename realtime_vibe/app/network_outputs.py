@@ -36,10 +36,8 @@ class NetworkOutputs:
     """
 
     def __init__(self, config: LiveConfig, lock: PersonLock | None = None) -> None:
+        self._config = config
         self._lock = lock
-        self._rate_hz = config.stream_rate
-        self._vmc_root = config.vmc_root
-        self._mirror = config.mirrors_avatars
         self._vmc = [parse_address(text, default_port=VMC_PORT) for text in config.vmc]
         self._vrchat = [parse_address(text, default_port=VRCHAT_PORT) for text in config.vrchat]
         self._web = Address(host=config.web_host, port=config.web) if config.web else None
@@ -66,25 +64,24 @@ class NetworkOutputs:
             live.add_writer(sink)
 
     def _sinks(self, faces: NDArray[np.integer]) -> Iterator[ResultSink]:
-        if self._mirror and (self._vmc or self._vrchat):
+        rate_hz, mirror = self._config.stream_rate, self._config.mirrors_avatars
+        if mirror and (self._vmc or self._vrchat):
             logger.info("avatars move as in a mirror; --no-mirror-avatar keeps left and right")
         for address in self._vmc:
             logger.info("an avatar is moved at %s (VMC)", address)
             yield VmcSink(
                 address,
                 avatar=self._avatar,
-                root_mode=self._vmc_root,
-                mirror=self._mirror,
-                max_rate_hz=self._rate_hz,
+                root_mode=self._config.vmc_root,
+                mirror=mirror,
+                max_rate_hz=rate_hz,
                 lock=self._lock,
             ).start()
         for address in self._vrchat:
             logger.info("trackers are sent to %s (VRChat)", address)
-            yield VrchatSink(
-                address, mirror=self._mirror, max_rate_hz=self._rate_hz, lock=self._lock
-            ).start()
+            yield VrchatSink(address, mirror=mirror, max_rate_hz=rate_hz, lock=self._lock).start()
         if self._web is not None:
             # The server's library takes 0.1 s to import.
             from realtime_vibe.outputs.stream.websocket_stream import WebStream
 
-            yield WebStream(self._web, faces, max_rate_hz=self._rate_hz).start()
+            yield WebStream(self._web, faces, max_rate_hz=rate_hz).start()

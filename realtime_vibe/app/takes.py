@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from realtime_vibe.app.live_run import LiveRun
@@ -74,7 +75,7 @@ class TakeSink:
         self.name = name
         self._writer = writer
         self._error: OutputError | None = None
-        self._finishing: Worker | None = None
+        self._closing: Worker | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -91,35 +92,12 @@ class TakeSink:
             self._error = _output_error(self.name, error)
             logger.error("recording stopped, the rest goes on: %s", self._error)
 
-    def finish_later(self) -> None:
-        """Makes the coming `close` work in a thread of its own and return at once."""
-        self._finishing = Worker(f"finish {self.name}", self._finish, self._note)
-
     def close(self) -> None:
         """Finishes the files.
 
         Raises:
             OutputError: the take ended early or a file cannot be written.
         """
-        if self._finishing is not None:
-            self._finishing.start()
-            return
-        self._finish()
-
-    def wait(self) -> None:
-        """Waits for a `close` that works in the background.
-
-        Raises:
-            OutputError: the take ended early or a file cannot be written.
-        """
-        if self._finishing is None:
-            return
-        if not self._finishing.join(_FINISH_TIMEOUT_S):
-            raise OutputError(f"{self.name} is still being written: is the disk stuck?")
-        if self._error is not None:
-            raise self._error
-
-    def _finish(self) -> None:
         try:
             self._writer.close()
         except Exception as error:
@@ -129,6 +107,23 @@ class TakeSink:
             raise OutputError(f"{self.name} ends early: {self._error}; {closing}") from error
         if self._error is not None:
             raise OutputError(f"{self.name} ends early: {self._error}")
+
+    def close_later(self) -> None:
+        """Finishes the files in a thread of its own, while the run goes on; `wait` says how that ended."""
+        self._closing = Worker(f"finish {self.name}", self.close, self._note).start()
+
+    def wait(self) -> None:
+        """Waits for a `close_later`, if there was one.
+
+        Raises:
+            OutputError: the take ended early or a file cannot be written.
+        """
+        if self._closing is None:
+            return
+        if not self._closing.join(_FINISH_TIMEOUT_S):
+            raise OutputError(f"{self.name} is still being written: is the disk stuck?")
+        if self._error is not None:
+            raise self._error
 
     def _note(self, error: BaseException | None) -> None:
         if error is None:
@@ -143,6 +138,11 @@ def _output_error(name: str, error: BaseException) -> OutputError:
         return error
     logger.debug("writing %s failed", name, exc_info=error)
     return OutputError(f"cannot write {name}: {type(error).__name__}: {error}")
+
+
+def _end(live: LiveRun, sink: TakeSink) -> None:
+    live.remove_writer(sink)
+    sink.close_later()
 
 
 class Takes:
@@ -204,9 +204,8 @@ class Takes:
         if self._running:
             ended, self._running = self._running, []
             for sink in ended:
-                sink.finish_later()
                 self._finished.append(sink)
-                live.post(lambda sink=sink: live.finish_writer(sink))  # type: ignore[misc]  # a default binds it
+                live.post(partial(_end, live, sink))
             return "writing " + ", ".join(sink.name for sink in ended)
         paths = self._next_paths()
         try:
@@ -215,7 +214,7 @@ class Takes:
             logger.error("%s", error)
             return f"cannot record: {error}"
         for sink in sinks:
-            live.post(lambda sink=sink: live.add_writer(sink))  # type: ignore[misc]  # a default binds it
+            live.post(partial(live.add_writer, sink))
         return "recording to " + ", ".join(sink.name for sink in sinks)
 
     def wait(self) -> None:

@@ -53,8 +53,7 @@ class ViewFiles:
             self._sink.write(result)
         else:  # what follows goes on while the file is being finished
             self._is_complete = True
-            self._sink.finish_later()
-            self._sink.close()
+            self._sink.close_later()
 
     def close(self) -> None:
         """Finishes the video and writes the picture; harmless when called again.

@@ -5,25 +5,8 @@ Nothing but the standard library is imported at the top, as in `doctor`.
 
 from typing import TYPE_CHECKING
 
-from realtime_vibe.system.machine import package_version
-
 if TYPE_CHECKING:
     from realtime_vibe.backends.graph import Graph
-
-_DISTRIBUTIONS = {
-    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
-    "openvino": ("openvino",),
-}
-"""Who brings a backend, by the first word of its name; TensorRT tells its version itself."""
-
-
-def version_of(backend: str) -> str:
-    """The installed version with a space before it, or nothing."""
-    for distribution in _DISTRIBUTIONS.get(backend.partition("-")[0], ()):
-        version = package_version(distribution)
-        if version is not None:
-            return f" {version}"
-    return ""
 
 
 def tried_backend(backend: str) -> str:

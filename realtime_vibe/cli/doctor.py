@@ -18,7 +18,7 @@ from typing import Any
 
 from realtime_vibe import __version__
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.cli.backend_trial import graphs_of, tried_backend, version_of
+from realtime_vibe.cli.backend_trial import graphs_of, tried_backend
 from realtime_vibe.cli.window_trial import try_windows
 from realtime_vibe.errors import (
     BackendUnavailableError,
@@ -206,7 +206,7 @@ def check_backends() -> Iterable[Finding]:
         if name == "auto":
             continue
         try:
-            yield Finding(OK, f"backend {name}{version_of(name)}: {tried_backend(name)}")
+            yield Finding(OK, f"backend {name}: {tried_backend(name)}")
             # TensorRT opens nothing but engines that were built for it.
             num_working += not name.startswith("tensorrt")
         except BackendUnavailableError as error:

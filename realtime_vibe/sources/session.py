@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 import cv2
 
@@ -33,7 +32,7 @@ class SessionPicture(Picture):
     """The clock right after the grab."""
 
 
-class ReadSession:
+class ReadSession(Worker):
     """Opens a capture, reads it until it fails or `stop` is called, and releases it.
 
     All calls into OpenCV happen in the session's own thread: some drivers never return from a read,
@@ -61,7 +60,7 @@ class ReadSession:
         self._clock = clock
         self._stopping = threading.Event()
         self._slot: LatestSlot[SessionPicture] = LatestSlot(lossless=lossless)
-        self._worker = Worker(f"read {name}", self._run, self._slot.close)
+        super().__init__(f"read {name}", self._open_and_read, self._slot.close)
         self._count = 0
         self.is_open = False
         """Whether the device was opened; false while that is still being tried."""
@@ -73,11 +72,6 @@ class ReadSession:
         """How many frames the container promises, known from the first picture on."""
         self.num_lost = 0
         """Damaged pictures between good ones so far; 0 where the device does not tell."""
-
-    def start(self) -> Self:
-        """Starts the thread."""
-        self._worker.start()
-        return self
 
     def take(self, timeout_s: float) -> SessionPicture | None:
         """The next picture, or None when `timeout_s` passed.
@@ -93,11 +87,7 @@ class ReadSession:
         self._stopping.set()
         self._slot.close()
 
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the thread; false when it is still inside OpenCV."""
-        return self._worker.join(timeout_s)
-
-    def _run(self) -> None:
+    def _open_and_read(self) -> None:
         capture = self._open_capture(self._stopping)
         try:
             self.fps = plausible_fps(capture.get(cv2.CAP_PROP_FPS))

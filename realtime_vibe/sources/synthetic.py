@@ -101,7 +101,7 @@ class SyntheticSource(ClosedByWith):
 
     def _render(self, index: int) -> ImageArray:
         time_s = index / self._fps
-        still = self._clip[_to_and_fro(math.floor(time_s * CLIP_FPS), len(self._clip))]
+        still = self._clip[math.floor(time_s * CLIP_FPS) % len(self._clip)]
         warped = cv2.warpAffine(
             still,
             _view((still.shape[1], still.shape[0]), self._size, time_s),
@@ -111,14 +111,6 @@ class SyntheticSource(ClosedByWith):
             borderValue=(96, 96, 96),
         )
         return np.asarray(warped, np.uint8)
-
-
-def _to_and_fro(step: int, length: int) -> int:
-    """0, 1, .., length - 1, length - 2, .., 1, 0, 1, .."""
-    if length == 1:
-        return 0
-    step %= 2 * length - 2
-    return min(step, 2 * length - 2 - step)
 
 
 def _view(clip_size: tuple[int, int], size: tuple[int, int], time_s: float) -> NDArray[np.float64]:
@@ -132,9 +124,10 @@ def _view(clip_size: tuple[int, int], size: tuple[int, int], time_s: float) -> N
 
 
 def _read_clip() -> list[ImageArray]:
+    """Its first pictures, to and fro."""
     never = threading.Event()
     images: list[ImageArray] = []
     with VideoFile(demo_clip_path()) as clip:
         while len(images) < CLIP_FRAMES and (frame := clip.read(never)) is not None:
             images.append(frame.image_bgr)
-    return images
+    return images + images[-2:0:-1]

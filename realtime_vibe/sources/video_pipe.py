@@ -67,8 +67,7 @@ def open_pipe(path: Path, stop: threading.Event) -> Capture:
         if error is not None and not isinstance(error, BrokenPipeError):
             logger.error("%s: the pipe broke: %s", path, error)
 
-    pump = Worker(f"pump {path}", lambda: _pump(source, feed, copy, stop), log_breakage)
-    pump.start()
+    pump = Worker(f"pump {path}", lambda: _pump(source, feed, copy, stop), log_breakage).start()
     capture = open_contained(f"pipe:{drain}")
 
     def free() -> None:
@@ -105,8 +104,7 @@ class _PipeCopy:
         self._is_closed = False
         self.head = b""
         """The first bytes: of an MP4 that can be piped the index comes first."""
-        self._worker = Worker("copy of a pipe", self._write, lambda _: None)
-        self._worker.start()
+        self._worker = Worker("copy of a pipe", self._write, lambda _: None).start()
 
     def put(self, chunk: bytes) -> None:
         """Hands on some bytes; none at all are the end."""

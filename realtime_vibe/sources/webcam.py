@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -32,7 +31,7 @@ DEFAULT_SIZE = (640, 480)
 PRESENCE_S = 1.0
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 
-NewCapture = Callable[[int | str, int], Any]
+NewCapture = Callable[..., cv2.VideoCapture]
 """From a camera's index or device file and a backend to a capture."""
 
 

@@ -21,7 +21,10 @@ class LenientStream:
     def write(self, text: str) -> int:
         """Takes the text, whatever becomes of it."""
         try:
-            self._written(text)
+            if self._stream is not None:
+                self._stream.write(text)
+        except UnicodeEncodeError as error:  # a terminal of few characters still shows the rest
+            self.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
         except (OSError, ValueError):
             self._stream = None
         return len(text)
@@ -50,15 +53,6 @@ class LenientStream:
         if self._stream is None:
             raise io.UnsupportedOperation("fileno")
         return self._stream.fileno()
-
-    def _written(self, text: str) -> None:
-        if self._stream is None:
-            return
-        try:
-            self._stream.write(text)
-        except UnicodeEncodeError as error:  # a terminal of few characters still shows the rest
-            plain = text.encode(error.encoding, "backslashreplace").decode(error.encoding)
-            self._stream.write(plain)
 
     def __getattr__(self, name: str) -> Any:
         if self._stream is None and name in ("encoding", "errors"):

@@ -4,7 +4,7 @@ import errno
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -82,9 +82,10 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         _WORKERS.add(self)
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Starts the thread."""
         self._thread.start()
+        return self
 
     def join(self, timeout_s: float) -> bool:
         """Waits for the thread; True when it has ended (or never started)."""
@@ -119,8 +120,7 @@ def waited_for(name: str, ask: Callable[[], T], limit_s: float) -> T:
     """
     found: list[T] = []
     errors: list[BaseException | None] = []
-    worker = Worker(name, lambda: found.append(ask()), errors.append)
-    worker.start()
+    worker = Worker(name, lambda: found.append(ask()), errors.append).start()
     if not worker.join(limit_s):
         raise TimeoutError(errno.ETIMEDOUT, f"no answer within {limit_s:g} s")
     for error in filter(None, errors):

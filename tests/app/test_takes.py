@@ -44,9 +44,8 @@ class LiveList:
     def add_writer(self, writer: TakeSink) -> None:
         self.writers.append(writer)
 
-    def finish_writer(self, writer: TakeSink) -> None:
+    def remove_writer(self, writer: TakeSink) -> None:
         self.writers.remove(writer)
-        writer.close()
 
     def post(self, command: Callable[[], None]) -> None:
         command()
@@ -324,8 +323,7 @@ def test_a_slow_end_does_not_hold_up_the_run(tmp_path: Path) -> None:
 
     sink = TakeSink("o.mkv", Slow(tmp_path / "o.mkv", overwrite=False))
     sink.write(FRAMES[0])
-    sink.finish_later()
-    sink.close()
+    sink.close_later()
     assert not (tmp_path / "o.mkv").exists()
     may_end.set()
     sink.wait()

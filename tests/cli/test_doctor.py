@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -166,9 +165,7 @@ def test_a_healthy_machine_runs_the_self_test_and_exits_0() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    here = version("onnxruntime")
-    tried = f"[ok] backend onnxruntime {here}: ran BlazePose's detector as onnxruntime"
-    assert tried in done.stdout
+    assert "[ok] backend onnxruntime: ran BlazePose's detector as onnxruntime" in done.stdout
     assert "backend onnxruntime-coreml: " in done.stdout
     assert "backend tensorrt-rtx: " in done.stdout
     assert "[ok] engine blazepose-gru" in done.stdout
