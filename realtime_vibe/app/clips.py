@@ -11,7 +11,7 @@ from typing import Any
 
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import ConfigError, OutputError, RealtimeVibeError, SourceError
-from realtime_vibe.sources.image_folder import SUFFIXES
+from realtime_vibe.sources.image_folder import SUFFIXES, is_image, matching
 from realtime_vibe.system.file_boundary import file_boundary, make_folder
 
 logger = logging.getLogger(__name__)
@@ -37,12 +37,7 @@ def clips_of(words: Sequence[str]) -> tuple[str, ...]:
             if not glob.has_magic(word) or "://" in word or Path(word).exists():
                 clips.append(word)
                 continue
-            matches = glob.glob(word, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-            found = sorted(path for path in matches if Path(path).is_file())
-            if not found:
-                raise SourceError("no file matches this pattern")
-        videos = [path for path in found if Path(path).suffix.lower() not in SUFFIXES]
-        clips += videos or [word]
+        clips += [str(path) for path in matching(word) if not is_image(path)] or [word]
     if len(clips) > 1 and all(Path(clip).suffix.lower() in SUFFIXES for clip in clips):
         raise SourceError(
             f"got {len(clips)} single images: to play them as one film give their folder, or the "

@@ -1,6 +1,7 @@
 """From what the user typed to a source."""
 
 import contextlib
+import glob
 import logging
 import re
 from pathlib import Path
@@ -21,7 +22,6 @@ from realtime_vibe.system.file_boundary import file_boundary
 logger = logging.getLogger(__name__)
 
 _STANDARD_INPUT = Path("/dev/stdin")
-GLOB_MARKS = re.compile(r"[*?\[]")
 
 
 def open_source(
@@ -95,7 +95,7 @@ def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource
         raise SourceError(
             f"{spec}: numbers are not written so here; give the pattern '{path.with_name(numbered)}'"
         )
-    if not path.exists() and GLOB_MARKS.search(spec):
+    if not path.exists() and glob.has_magic(spec):
         return glob_source(spec, fps=assumed_fps, paced=paced)
     if is_pipe(path):
         return pipe_source(path, paced=paced, fps=fps)

@@ -14,7 +14,6 @@ from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.mp4_track import VideoTrack
 from realtime_vibe.sources.opencv import (
     MAX_FILM_PIXELS,
-    Capture,
     plausible_count,
     plausible_fps,
     to_bgr8,
@@ -57,11 +56,11 @@ class FilmCapture:
 
     def __init__(
         self,
-        capture: Capture,
+        capture: cv2.VideoCapture,
         *,
         is_recorded: bool,
-        reopen: Callable[[], Capture] | None = None,
-        packets: Callable[[], Capture] | None = None,
+        reopen: Callable[[], cv2.VideoCapture] | None = None,
+        packets: Callable[[], cv2.VideoCapture] | None = None,
         track: VideoTrack = VideoTrack(),  # noqa: B008 - frozen
         then: Callable[[], object] = lambda: None,
     ) -> None:
@@ -128,10 +127,6 @@ class FilmCapture:
         if propId == cv2.CAP_PROP_FRAME_COUNT and self._num_frames is not None:
             return self._num_frames
         return self._capture.get(propId)
-
-    def set(self, propId: int, value: float, /) -> bool:
-        """Asks the capture for a property."""
-        return self._capture.set(propId, value)
 
     def release(self) -> None:
         """Gives everything back."""
@@ -201,7 +196,7 @@ class FilmCapture:
         return False
 
 
-def is_jpeg(capture: Capture) -> bool:
+def is_jpeg(capture: cv2.VideoCapture) -> bool:
     """Whether the film is a series of JPEGs."""
     return int(capture.get(cv2.CAP_PROP_FOURCC)) in JPEG_TAGS
 

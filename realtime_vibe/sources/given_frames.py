@@ -9,7 +9,7 @@ from realtime_vibe.errors import ShapeError, SourceError
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import DEFAULT_FPS
 from realtime_vibe.sources.opencv import to_bgr8
-from realtime_vibe.sources.picture_sequence import PictureSequence
+from realtime_vibe.sources.recorded import PictureSequence
 
 _ADVICE = {
     "f": "; from 0..1: (255 * picture).astype('uint8')",

@@ -1,5 +1,6 @@
 """Frames from single images: a file, a folder or a pattern."""
 
+import glob
 import logging
 import math
 import re
@@ -14,7 +15,7 @@ from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import DEFAULT_FPS
 from realtime_vibe.sources.opencv import quiet_opencv, to_bgr8
-from realtime_vibe.sources.picture_sequence import PictureSequence
+from realtime_vibe.sources.recorded import PictureSequence
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
 
 logger = logging.getLogger(__name__)
@@ -121,22 +122,31 @@ def folder_source(folder: Path, *, fps: float, paced: bool) -> ImageFolder:
 
 
 def glob_source(pattern: str, *, fps: float, paced: bool) -> ImageFolder:
-    """All images that match `pattern`; `**` reaches into sub-folders.
+    """All images that match `pattern`.
 
     Raises:
         SourceError: there are none.
     """
-    anchor = Path(pattern).anchor
-    with file_boundary(pattern, SourceError):
-        found = tuple(Path(anchor or ".").glob(pattern[len(anchor) :]))
-        if not found:
-            raise SourceError("no file matches this pattern, expected images or films")
-        images = list(filter(is_image, found))
-    if not images and (videos := sorted(filter(is_video, found))):
+    found = matching(pattern)
+    images = list(filter(is_image, found))
+    if not images and (videos := list(filter(is_video, found))):
         raise SourceError(
             f"{pattern}: matches {len(videos)} videos, expected images or a single video such as {videos[0]}"
         )
     return ImageFolder(pattern, images, fps=fps, paced=paced)
+
+
+def matching(pattern: str) -> list[Path]:
+    """All files that match a pattern, in order; `**` reaches into sub-folders.
+
+    Raises:
+        SourceError: there are none.
+    """
+    with file_boundary(pattern, SourceError):
+        found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        if files := sorted(path for path in map(Path, found) if path.is_file()):
+            return files
+        raise SourceError("no file matches this pattern, expected images or films")
 
 
 def is_image(path: Path) -> bool:

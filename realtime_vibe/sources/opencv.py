@@ -2,7 +2,7 @@
 
 import math
 import os
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,25 +15,6 @@ MAX_PLAUSIBLE_FPS = 1000.0  # streams without a rate report 0, NaN, 90000 or 180
 MAX_PLAUSIBLE_COUNT = 1e9  # a year at 30 fps
 MAX_FILM_PIXELS = 36_000_000
 """Of a film's picture, 8K; a file of a few kB can claim and hold any size."""
-
-
-class Capture(Protocol):
-    """The part of `cv2.VideoCapture` in use."""
-
-    def grab(self) -> bool:
-        """Waits for the next picture; false when there is none."""
-
-    def retrieve(self) -> tuple[bool, Any]:
-        """Decodes the picture last grabbed."""
-
-    def get(self, propId: int, /) -> float:
-        """Reads a `cv2.CAP_PROP_*` property."""
-
-    def set(self, propId: int, value: float, /) -> bool:
-        """Asks for a property; only reading it back says what came of it."""
-
-    def release(self) -> None:
-        """Gives the device or the file back."""
 
 
 def quiet_opencv() -> None:

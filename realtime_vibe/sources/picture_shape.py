@@ -15,7 +15,7 @@ import cv2
 
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.film_opening import open_contained
-from realtime_vibe.sources.opencv import MAX_FILM_PIXELS, Capture
+from realtime_vibe.sources.opencv import MAX_FILM_PIXELS
 
 LIKELY_ASPECTS = (0.25, 4.0)  # what lies outside is a damaged header, not a picture
 SQUARE_WITHIN = 0.005
@@ -39,7 +39,7 @@ class PictureShape:
     """Width of a pixel over its height, as stored."""
 
     @classmethod
-    def of(cls, capture: Capture) -> Self:
+    def of(cls, capture: cv2.VideoCapture) -> Self:
         """What an open capture says about its first picture."""
         numerator = capture.get(cv2.CAP_PROP_SAR_NUM)
         denominator = capture.get(cv2.CAP_PROP_SAR_DEN)
@@ -64,7 +64,7 @@ class PictureShape:
         return size[::-1] if turned else size
 
 
-def is_turned(capture: Capture) -> bool:
+def is_turned(capture: cv2.VideoCapture) -> bool:
     """Whether OpenCV turns the pictures of `capture` by a quarter."""
     angle_deg = int(capture.get(cv2.CAP_PROP_ORIENTATION_META))
     return angle_deg % (2 * QUARTER_TURN_DEG) == QUARTER_TURN_DEG
@@ -86,10 +86,10 @@ class ShapeWatch:
             unnoticed; what comes live through a pipe is not there yet, and takes 0.
     """
 
-    def __init__(self, packets: Capture, first: PictureShape, *, ahead: int) -> None:
+    def __init__(self, packets: cv2.VideoCapture, first: PictureShape, *, ahead: int) -> None:
         self._ahead = ahead
         packets.set(cv2.CAP_PROP_FORMAT, -1)  # encoded packets instead of pictures
-        self._packets: Capture | None = packets
+        self._packets: cv2.VideoCapture | None = packets
         self._shape = self._newest = first
         self._description = b""
         self._count = 0
@@ -121,7 +121,7 @@ class ShapeWatch:
             self._packets.release()
             self._packets = None
 
-    def _read(self, packets: Capture) -> None:
+    def _read(self, packets: cv2.VideoCapture) -> None:
         if not packets.grab():
             self.close()
             return

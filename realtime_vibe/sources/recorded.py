@@ -3,10 +3,13 @@
 import threading
 import time
 from abc import abstractmethod
+from collections.abc import Iterator
 
-from realtime_vibe.packets import Frame
+from realtime_vibe.errors import SourceError
+from realtime_vibe.packets import Frame, ImageArray
 from realtime_vibe.sources.base import Picture, SourceInfo
 from realtime_vibe.sources.media_clock import MediaClock, Pacer, warn_of_losses
+from realtime_vibe.sources.opencv import plausible_fps
 from realtime_vibe.system.closing import ClosedByWith
 
 
@@ -88,3 +91,40 @@ class RecordedSource(ClosedByWith):
         if not (self._at_end or self._closed.is_set()):
             self._at_end = True
             warn_of_losses(self.info, self._index, self._media_clock, num_lost)
+
+
+class PictureSequence(RecordedSource):
+    """Pictures one after the other, so many a second.
+
+    Args:
+        images: each with its place, from 0, among pictures that come at `fps`; (H, W, 3) uint8.
+        nothing: what to say where there is not one.
+
+    Raises:
+        SourceError: no possible frame rate, there is no picture, or it is none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: Iterator[tuple[int, ImageArray]],
+        *,
+        fps: float,
+        paced: bool = False,
+        frame_count: int | None = None,
+        nothing: str,
+    ) -> None:
+        super().__init__(paced=paced)
+        if plausible_fps(fps) is None:
+            raise SourceError(f"{name}: got a frame rate of {fps}, expected 0 to 1000 per second")
+        self._images = images
+        self._fps = fps
+        first = self._next_picture(self._closed)
+        if first is None:
+            raise SourceError(f"{name}: {nothing}")
+        self._begin(name, first, MediaClock(fps), fps=fps, frame_count=frame_count)
+
+    def _next_picture(self, _stop: threading.Event, /) -> Picture | None:
+        for place, image in self._images:
+            return Picture(image_bgr=image, position_ms=1e3 * place / self._fps)
+        return None

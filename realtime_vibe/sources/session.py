@@ -9,11 +9,14 @@ import cv2
 
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.sources.base import Picture
-from realtime_vibe.sources.opencv import Capture, plausible_count, plausible_fps, to_bgr8
+from realtime_vibe.sources.film_capture import FilmCapture
+from realtime_vibe.sources.opencv import plausible_count, plausible_fps, to_bgr8
 from realtime_vibe.system.threads import LatestSlot, Worker
 from realtime_vibe.system.timing import Clock
 
 RETRY_PAUSE_S = 0.01
+
+Capture = cv2.VideoCapture | FilmCapture
 
 OpenCapture = Callable[[threading.Event], Capture]
 """Opens the device; called in the session's thread, may give up when the event is set."""

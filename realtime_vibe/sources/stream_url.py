@@ -25,7 +25,6 @@ from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_address
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.mp4_track import track_in
-from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import waited_for
 
@@ -107,7 +106,7 @@ def _live(url: str, name: str) -> LiveSource:
     )
 
 
-def _open_capture(url: str, name: str, stop: threading.Event, *, is_recorded: bool) -> Capture:
+def _open_capture(url: str, name: str, stop: threading.Event, *, is_recorded: bool) -> FilmCapture:
     if stop.is_set():
         raise SourceError(f"{name}: closed while it was being opened")
     # FFmpeg's own time-outs bound the call.
@@ -123,7 +122,7 @@ def _open_capture(url: str, name: str, stop: threading.Event, *, is_recorded: bo
         )
 
 
-def open_stream(url: str, name: str) -> Capture:
+def open_stream(url: str, name: str) -> cv2.VideoCapture:
     """Opens `url` with short time-outs (FFmpeg's defaults are 30 s).
 
     Raises:

@@ -1,5 +1,6 @@
 """Frames of a video file, the bundled demo clip among them, with the file's own times."""
 
+from functools import partial
 from pathlib import Path
 
 from realtime_vibe.errors import SourceError
@@ -7,7 +8,6 @@ from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
 from realtime_vibe.sources.mp4_track import read_track
-from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 SNIFFED_BYTES = 4096
@@ -59,10 +59,8 @@ def open_video(path: Path) -> FilmCapture:
         if not head:
             raise SourceError("the file is empty (0 bytes), expected a video")
 
-    def opened() -> Capture:
-        return open_file(path)
-
-    capture = open_file(path)
+    opened = partial(open_file, path)
+    capture = opened()
     with file_boundary(path, SourceError):
         if not capture.isOpened():
             capture.release()

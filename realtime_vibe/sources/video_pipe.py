@@ -14,7 +14,6 @@ from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture, is_jpeg
 from realtime_vibe.sources.film_opening import open_contained
 from realtime_vibe.sources.mp4_track import track_in
-from realtime_vibe.sources.opencv import Capture
 from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.threads import Worker
 
@@ -52,7 +51,7 @@ def pipe_source(path: Path, *, paced: bool = False, fps: float | None = None) ->
     )
 
 
-def open_pipe(path: Path, stop: threading.Event) -> Capture:
+def open_pipe(path: Path, stop: threading.Event) -> FilmCapture:
     """Opens a pipe behind a pump that ends when `stop` is set.
 
     Raises:
