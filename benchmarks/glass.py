@@ -180,7 +180,7 @@ def _watch(
         live.add_writer(ledger)
         live.start()
         titles = (built.engine, f"{built.backend} {built.precision}")
-        while outputs.serve(display, live, stats, titles):
+        while outputs.serve(display, live, titles):
             pass
         return reader.stop(), ledger
 

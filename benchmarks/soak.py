@@ -134,7 +134,7 @@ def soak_live(config: LiveConfig, num_frames: int, rate_hz: float | None, folder
             max_frames=None,
         )
         outputs = LiveOutputs(build_config({"view": "none", "record": folder / "soak.npz"}))
-        outputs.attach(live, built.faces, source.info, lossless=True, body=built.recorded_body)
+        outputs.attach(live, built.faces, built.recorded_body)
         live.add_writer(steps)
         live.start()
         try:

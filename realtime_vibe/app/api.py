@@ -125,7 +125,7 @@ class LiveStream(ClosedByWith):
     def _open(self) -> LiveRun:
         name = "frames" if self._frames is not None else clip_names([self._config.source])[0]
         config, cleanup = named_after(self._config, name), self._cleanup
-        outputs, stats = LiveOutputs(config), StatsCollector()
+        outputs = LiveOutputs(config)
         built = build_pipeline(config)
         cleanup.callback(built.pipeline.close)
         source = self._new_source(config)
@@ -135,12 +135,12 @@ class LiveStream(ClosedByWith):
         live = LiveRun(
             source,
             built.pipeline,
-            stats,
+            StatsCollector(),
             every_frame=every,
             max_frames=config.max_frames,
             every_result=every,
         )
-        start(config, live, built, source.info, (outputs, stats), cleanup)
+        start(config, live, built, outputs, cleanup)
         return live
 
     def _new_source(self, config: LiveConfig) -> FrameSource:

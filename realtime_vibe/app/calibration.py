@@ -57,12 +57,12 @@ class LiveCalibration:
         is_old = calibrator.is_over() and time.perf_counter() - self._ended_at_s > _SAID_S
         return "" if is_old else calibrator.message
 
-    def attach(self, live: LiveRun, info: SourceInfo) -> None:
+    def attach(self, live: LiveRun) -> None:
         """Takes up what is known of the source; before the run starts.
 
         Calibrations of files are not kept: the next file is another camera.
         """
-        self._live = live
+        self._live, info = live, live.info
         if info.is_live:
             rotate = self._config.rotate
             name = _camera_name(info) + (f" turned {rotate}" if rotate else "")

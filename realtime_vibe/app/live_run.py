@@ -17,7 +17,7 @@ from realtime_vibe.outputs.base import ResultSink
 from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.packets import Frame, FrameResult
 from realtime_vibe.pipeline import MotionCapturePipeline
-from realtime_vibe.sources.base import FrameSource
+from realtime_vibe.sources.base import FrameSource, SourceInfo
 from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import LatestSlot, SlotClosed, Worker
 from realtime_vibe.system.timing import RateMeter
@@ -51,7 +51,7 @@ class LiveRun:
         self._source = source
         self.pipeline = pipeline
         """Touch it only by `post`."""
-        self._stats = stats
+        self.stats = stats
         self.every_frame = every_frame
         """Whether no frame is left out."""
         self._max_frames = max_frames
@@ -124,9 +124,14 @@ class LiveRun:
         return f"no signal for {silent_s:.0f} s" if silent_s > _SILENCE_S else ""
 
     @property
+    def info(self) -> SourceInfo:
+        """What the source is like."""
+        return self._source.info
+
+    @property
     def frames_processed(self) -> int:
         """Frames that went through the pipeline."""
-        return self._stats.num_processed
+        return self.stats.num_processed
 
     @property
     def capture_fps(self) -> float:
@@ -184,7 +189,7 @@ class LiveRun:
         self._count_grabbed(frame)
         result = self.pipeline.step(frame)
         ready_at_s = time.perf_counter()
-        self._stats.add(result, ready_at_s)
+        self.stats.add(result, ready_at_s)
         self._inference_rate.tick(ready_at_s)
         self.latest_result = result
         for writer in self._writers:
@@ -200,7 +205,7 @@ class LiveRun:
         self._last_index = frame.index
 
     def _done(self) -> bool:
-        return self._max_frames is not None and self._stats.num_processed >= self._max_frames
+        return self._max_frames is not None and self.stats.num_processed >= self._max_frames
 
     def _run_commands(self) -> None:
         while self._commands:

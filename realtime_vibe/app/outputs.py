@@ -1,7 +1,6 @@
 """Everything a live run writes or shows, checked before the run and finished after it."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,14 +20,14 @@ from realtime_vibe.outputs.person_lock import PersonLock
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES, VideoWriter
 from realtime_vibe.outputs.sink_thread import SinkThread
-from realtime_vibe.outputs.stats import RunFacts, StatsCollector, write_stats
+from realtime_vibe.outputs.stats import RunFacts, write_stats
 from realtime_vibe.outputs.view.background import Background, parse_background
 from realtime_vibe.outputs.view.composite import SNAPSHOT_SUFFIXES, CompositeRenderer, save_image
 from realtime_vibe.outputs.view.display import Display
 from realtime_vibe.outputs.view.hud import HudState
 from realtime_vibe.outputs.view.keys import PERSON_NUMBERS, Action
 from realtime_vibe.packets import FrameResult
-from realtime_vibe.sources.base import SourceInfo
+from realtime_vibe.sources.base import DEFAULT_FPS
 from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.tracking.base import MAX_GAP_S
@@ -127,15 +126,9 @@ class LiveOutputs:
         self._calibration: LiveCalibration | None = None
 
     def attach(
-        self,
-        live: LiveRun,
-        faces: NDArray[np.integer],
-        info: SourceInfo,
-        *,
-        lossless: bool,
-        body: RecordedBody = ANY_BODY,
+        self, live: LiveRun, faces: NDArray[np.integer], body: RecordedBody = ANY_BODY
     ) -> None:
-        """Hangs recorder and video on the run, before it starts; `lossless` writes every frame, however long it takes.
+        """Hangs recorder and video on the run, before it starts.
 
         Raises:
             OutputError: a file cannot be opened.
@@ -143,10 +136,10 @@ class LiveOutputs:
         config = self._config
 
         def open_video(path: Path, overwrite: bool) -> VideoSink:
-            fps = info.fps if info.fps and math.isfinite(info.fps) else 30.0
+            fps = live.info.fps or DEFAULT_FPS
             writer = VideoWriter(path, fps=min(fps, 60.0), overwrite=overwrite)
             renderer = CompositeRenderer(faces, mirror=config.mirror, background=self._background)
-            self._videos.append(VideoSink(writer, renderer, lossless=lossless))
+            self._videos.append(VideoSink(writer, renderer, lossless=live.every_frame))
             return self._videos[-1]
 
         self._takes = Takes(config, open_video, body)
@@ -190,9 +183,7 @@ class LiveOutputs:
         display.open()
         return display
 
-    def serve(
-        self, display: Display, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]
-    ) -> bool:
+    def serve(self, display: Display, live: LiveRun, titles: tuple[str, str]) -> bool:
         """One round of the main thread: the newest result to the windows, their keys to the run; False when all is over."""
         try:
             result = live.take(_POLL_S)
@@ -200,7 +191,7 @@ class LiveOutputs:
             return False
         if result is not None and (news := self._lock.update(result)):
             self._say(news)
-        display.show(result, self._hud(live, stats, titles))
+        display.show(result, self._hud(live, titles))
         for action in display.poll():
             if action is Action.QUIT:
                 return False
@@ -217,13 +208,7 @@ class LiveOutputs:
                 path,
             )
 
-    def finish(
-        self,
-        last: FrameResult | None,
-        stats: StatsCollector,
-        facts: RunFacts,
-        faces: NDArray[np.integer],
-    ) -> None:
+    def finish(self, live: LiveRun, facts: RunFacts, faces: NDArray[np.integer]) -> None:
         """Waits for takes that are still being written, then writes the snapshot and the statistics.
 
         Raises:
@@ -232,10 +217,10 @@ class LiveOutputs:
         config = self._config
         steps: list[Callable[[], object]] = []
         if (snapshot := config.snapshot) is not None:
-            steps.append(lambda: self._save_snapshot(snapshot, last, faces))
+            steps.append(lambda: self._save_snapshot(snapshot, live.latest_result, faces))
         if (path := config.stats) is not None:
             steps.append(
-                lambda: write_stats(path, stats.document(facts), overwrite=config.overwrite)
+                lambda: write_stats(path, live.stats.document(facts), overwrite=config.overwrite)
             )
         if self._takes is not None:
             steps.append(self._takes.wait)
@@ -291,14 +276,14 @@ class LiveOutputs:
             return self._message
         return "" if self._calibration is None else self._calibration.message
 
-    def _hud(self, live: LiveRun, stats: StatsCollector, titles: tuple[str, str]) -> HudState:
+    def _hud(self, live: LiveRun, titles: tuple[str, str]) -> HudState:
         now_s = time.perf_counter()
         last = live.latest_result
         return HudState(
             capture_fps=live.capture_fps,
             inference_fps=live.inference_fps,
-            latency_p50_ms=stats.recent_ms("end_to_end", 50),
-            latency_p95_ms=stats.recent_ms("end_to_end", 95),
+            latency_p50_ms=live.stats.recent_ms("end_to_end", 50),
+            latency_p95_ms=live.stats.recent_ms("end_to_end", 95),
             dropped=live.dropped,
             engine=titles[0],
             backend=titles[1],

@@ -24,7 +24,7 @@ from realtime_vibe.features.factory import make_features, needs_landmarks
 from realtime_vibe.outputs.record.take_rows import RecordedBody
 from realtime_vibe.outputs.stats import RunFacts, StatsCollector
 from realtime_vibe.pipeline import MotionCapturePipeline
-from realtime_vibe.sources.base import FrameSource, SourceInfo
+from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.factory import open_source
 from realtime_vibe.sources.turned import turned
 from realtime_vibe.system.closing import run_all
@@ -112,7 +112,6 @@ def run(config: LiveConfig) -> int:
         Interrupted: a signal came while the engine, a window or the source was being opened.
     """
     outputs = LiveOutputs(config)
-    stats = StatsCollector()
     with EndingSignals() as signals, ExitStack() as cleanup:
         with signals.raising():
             built = build_pipeline(config)
@@ -125,18 +124,22 @@ def run(config: LiveConfig) -> int:
             cleanup.callback(source.close)
         every_frame = _wants_every_frame(config, source)
         live = LiveRun(
-            source, built.pipeline, stats, every_frame=every_frame, max_frames=config.max_frames
+            source,
+            built.pipeline,
+            StatsCollector(),
+            every_frame=every_frame,
+            max_frames=config.max_frames,
         )
-        start(config, live, built, source.info, (outputs, stats), cleanup)
+        start(config, live, built, outputs, cleanup)
         caught = signals.caught
         if display is not None:
             titles = (built.engine, f"{built.backend} {built.precision}")
-            while not caught and outputs.serve(display, live, stats, titles):
+            while not caught and outputs.serve(display, live, titles):
                 pass
         else:
             num_frames = config.max_frames or source.info.frame_count
-            follow(live, stats, num_frames, lambda: outputs.recording, caught)
-        logger.info("%s", summary_text(live, stats))
+            follow(live, num_frames, lambda: outputs.recording, caught)
+        logger.info("%s", summary_text(live))
     return 128 + caught[0] if caught else 0
 
 
@@ -144,8 +147,7 @@ def start(
     config: LiveConfig,
     live: LiveRun,
     built: BuiltPipeline,
-    info: SourceInfo,
-    results: tuple[LiveOutputs, StatsCollector],
+    outputs: LiveOutputs,
     cleanup: ExitStack,
 ) -> None:
     """Starts a run with its outputs and calibration.
@@ -156,20 +158,19 @@ def start(
     Raises:
         RealtimeVibeError: a file cannot be opened, or the body cannot have the stated height.
     """
-    outputs, stats = results
 
     def finish() -> None:
         try:
-            run_all(live.close, lambda: _write_reports(outputs, live, stats, built))
+            run_all(live.close, lambda: _write_reports(outputs, live, built))
         except KeyboardInterrupt:
             outputs.say_what_is_left()
             raise
 
     cleanup.callback(finish)
-    outputs.attach(live, built.faces, info, lossless=live.every_frame, body=built.recorded_body)
+    outputs.attach(live, built.faces, built.recorded_body)
     calibration = LiveCalibration(config, built.body_model, built.engine)
     outputs.calibrate_with(calibration)
-    calibration.attach(live, info)
+    calibration.attach(live)
     live.start()
 
 
@@ -194,9 +195,7 @@ def _wants_every_frame(config: LiveConfig, source: FrameSource) -> bool:
     return not (config.has_windows or config.sends or source.info.is_live)
 
 
-def _write_reports(
-    outputs: LiveOutputs, live: LiveRun, stats: StatsCollector, built: BuiltPipeline
-) -> None:
+def _write_reports(outputs: LiveOutputs, live: LiveRun, built: BuiltPipeline) -> None:
     """Writes the snapshot and the statistics of a run that is over.
 
     Raises:
@@ -211,7 +210,7 @@ def _write_reports(
         backends=built.backends,
         precision=built.precision,
     )
-    outputs.finish(live.latest_result, stats, facts, built.faces)
+    outputs.finish(live, facts, built.faces)
 
 
 def _open_model(engine: Engine, config: LiveConfig) -> MotionModel:

@@ -11,7 +11,6 @@ from typing import Self, TextIO
 from tqdm import tqdm
 
 from realtime_vibe.app.live_run import LiveRun
-from realtime_vibe.outputs.stats import StatsCollector
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.system.threads import SlotClosed
 from realtime_vibe.system.timing import Clock
@@ -90,11 +89,7 @@ def _columns(stream: TextIO) -> int:
 
 
 def follow(
-    live: LiveRun,
-    stats: StatsCollector,
-    num_frames: int | None,
-    recording: Callable[[], str],
-    caught: list[int],
+    live: LiveRun, num_frames: int | None, recording: Callable[[], str], caught: list[int]
 ) -> None:
     """Waits for the end of a run, or for the first of `caught` signals.
 
@@ -111,12 +106,10 @@ def follow(
                 live.take(0.2)
             except SlotClosed:
                 break
-            line.update(lambda: status_text(live, stats, num_frames, recording()))
+            line.update(lambda: status_text(live, num_frames, recording()))
 
 
-def status_text(
-    live: LiveRun, stats: StatsCollector, num_frames: int | None, recording: str
-) -> str:
+def status_text(live: LiveRun, num_frames: int | None, recording: str) -> str:
     """The line: names of files that are recorded (may be empty), progress, rates, people, latency and drops."""
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning
@@ -125,14 +118,15 @@ def status_text(
         "" if num_frames is None else _progress(live, num_frames),
         f"source {live.capture_fps:.1f}, motion {live.inference_fps:.1f} fps",
         _people(len(last.people) if last is not None else 0),
-        _latency(stats.recent_ms),
+        _latency(live.stats.recent_ms),
         f"{live.dropped} dropped",
     )
     return _BETWEEN.join(part for part in parts if part)
 
 
-def summary_text(live: LiveRun, stats: StatsCollector) -> str:
+def summary_text(live: LiveRun) -> str:
     """One line about a run that is over."""
+    stats = live.stats
     fps = "" if stats.fps is None else f", {stats.fps:.1f} fps"
     frames = f"{live.frames_processed} frames processed{fps}"
     latency = _latency(stats.percentile_ms)

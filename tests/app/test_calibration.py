@@ -30,7 +30,8 @@ FILE = SourceInfo(
 class Run:
     """The part of a live run that a calibration uses, on one thread."""
 
-    def __init__(self):
+    def __init__(self, info):
+        self.info = info
         self.pipeline = MotionCapturePipeline(tracker=None, features=None, temporal=None, body=None)
         self.writers = []
 
@@ -57,8 +58,8 @@ def _stand(calibration, body, seconds=3.0):
 
 
 def _attached(model, info=CAMERA, **settings):
-    run_, calibration = Run(), LiveCalibration(LiveConfig(**settings), model, "engine")
-    calibration.attach(run_, info)
+    run_, calibration = Run(info), LiveCalibration(LiveConfig(**settings), model, "engine")
+    calibration.attach(run_)
     return run_, calibration
 
 

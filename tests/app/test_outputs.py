@@ -1,6 +1,7 @@
 """Keys and outputs of a live run, on the real pipeline and a display without windows."""
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -46,26 +47,25 @@ def session(built, tmp_path, monkeypatch):
     built.pipeline.reset()
     config = LiveConfig(source="synthetic", view="preview")
     source = open_source("synthetic", paced=True)
-    stats = StatsCollector()
-    live = LiveRun(source, built.pipeline, stats, every_frame=False, max_frames=None)
+    live = LiveRun(source, built.pipeline, StatsCollector(), every_frame=False, max_frames=None)
     outputs = LiveOutputs(config)
     display = KeyedDisplay(built.faces)
-    outputs.attach(live, built.faces, source.info, lossless=False, body=built.recorded_body)
+    outputs.attach(live, built.faces, built.recorded_body)
     live.start()
 
     def rounds(until, limit=3000):
         for _ in range(limit):
-            assert outputs.serve(display, live, stats, ("engine", "backend"))
+            assert outputs.serve(display, live, ("engine", "backend"))
             if until():
                 return
         pytest.fail("it never happened")
 
-    yield live, outputs, display, rounds, stats
+    yield live, outputs, display, rounds
     live.close()
 
 
 def test_the_status_text_says_what_happens(session):
-    live, _, display, rounds, _ = session
+    live, _, display, rounds = session
     rounds(lambda: live.frames_processed > 5)
     hud = display.huds[-1]
     assert hud.inference_fps > 0
@@ -75,7 +75,7 @@ def test_the_status_text_says_what_happens(session):
 
 
 def test_record_twice_makes_a_file_and_ends_it(session, tmp_path):
-    live, _, display, rounds, _ = session
+    live, _, display, rounds = session
     rounds(lambda: live.frames_processed > 2)
     display.keys = [Action.RECORD]
     before = live.frames_processed
@@ -89,7 +89,7 @@ def test_record_twice_makes_a_file_and_ends_it(session, tmp_path):
 
 
 def test_space_rests_and_goes_on(session):
-    live, _, display, rounds, _ = session
+    live, _, display, rounds = session
     rounds(lambda: live.frames_processed > 2)
     display.keys = [Action.PAUSE]
     rounds(lambda: live.paused)
@@ -101,7 +101,7 @@ def test_space_rests_and_goes_on(session):
 
 
 def test_screenshot_and_shape_reset(session, tmp_path):
-    live, _, display, rounds, _ = session
+    live, _, display, rounds = session
     rounds(lambda: live.frames_processed > 2)
     display.keys = [Action.SCREENSHOT, Action.RESET_SHAPE]
     rounds(lambda: list(tmp_path.glob("screenshot-*.png")) != [])
@@ -110,14 +110,14 @@ def test_screenshot_and_shape_reset(session, tmp_path):
 
 
 def test_quit_ends_the_round(session):
-    live, outputs, display, rounds, stats = session
+    live, outputs, display, rounds = session
     rounds(lambda: live.frames_processed > 1)
     display.keys = [Action.QUIT]
-    assert not outputs.serve(display, live, stats, ("engine", "backend"))
+    assert not outputs.serve(display, live, ("engine", "backend"))
 
 
 def test_a_recording_that_is_still_running_is_finished_by_close(session, tmp_path):
-    live, _, display, rounds, _ = session
+    live, _, display, rounds = session
     rounds(lambda: live.frames_processed > 2)
     display.keys = [Action.RECORD]
     before = live.frames_processed
@@ -133,13 +133,14 @@ def test_statistics_are_written_even_without_frames(tmp_path):
     config = LiveConfig(view="none", stats=tmp_path / "s.json", snapshot=tmp_path / "s.png")
     facts = RunFacts(frames_grabbed=0, frames_dropped=0, engine="e", backend="b", precision="fp32")
     faces = np.zeros((0, 3), np.int32)
-    LiveOutputs(config).finish(None, StatsCollector(), facts, faces)
+    live = SimpleNamespace(latest_result=None, stats=StatsCollector())
+    LiveOutputs(config).finish(live, facts, faces)
     assert json.loads((tmp_path / "s.json").read_text())["fps"] is None
     assert not (tmp_path / "s.png").exists()
 
 
 def test_number_keys_say_that_one_person_is_followed(session):
-    live, _, display, rounds, _ = session
+    live, _, display, rounds = session
     rounds(lambda: live.frames_processed > 2)
     display.keys = [Action.LOCK_1]
     rounds(lambda: "--max-people" in display.huds[-1].message)
@@ -152,10 +153,9 @@ def test_the_lock_reaches_avatars_and_ends_with_zero(tmp_path, monkeypatch):
     built = build_pipeline(config)
     # Time passes with the frames: on a slow machine the person would be lost between two of them.
     source = open_source("synthetic", paced=False)
-    stats = StatsCollector()
-    live = LiveRun(source, built.pipeline, stats, every_frame=True, max_frames=None)
+    live = LiveRun(source, built.pipeline, StatsCollector(), every_frame=True, max_frames=None)
     outputs, display = LiveOutputs(config), KeyedDisplay(built.faces)
-    outputs.attach(live, built.faces, source.info, lossless=False, body=built.recorded_body)
+    outputs.attach(live, built.faces, built.recorded_body)
     live.start()
     try:
         for key, words in (
@@ -165,10 +165,10 @@ def test_the_lock_reaches_avatars_and_ends_with_zero(tmp_path, monkeypatch):
         ):
             before = live.frames_processed
             while live.frames_processed < before + 5 or not live.latest_result.people:
-                assert outputs.serve(display, live, stats, ("engine", "backend"))
+                assert outputs.serve(display, live, ("engine", "backend"))
             display.keys = [key]
             for _ in range(2):
-                assert outputs.serve(display, live, stats, ("engine", "backend"))
+                assert outputs.serve(display, live, ("engine", "backend"))
             assert words in display.huds[-1].message
     finally:
         live.close()

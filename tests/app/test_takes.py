@@ -38,6 +38,9 @@ FRAMES = posed_takes.results(np.arange(60) / 30)
 class LiveList:
     """The list of writers of a run, its commands carried out at once."""
 
+    every_frame = True
+    info: SourceInfo
+
     def __init__(self) -> None:
         self.writers: list[TakeSink] = []
 
@@ -357,7 +360,8 @@ def test_a_run_stopped_while_it_writes_says_how_to_complete_the_recording(
     info = SourceInfo(name="x", width=64, height=48, fps=30.0, frame_count=1, is_live=False)
     paths = (tmp_path / "o.npz", tmp_path / "o.mkv")
     outputs = LiveOutputs(LiveConfig(view="none", record=paths))
-    outputs.attach(live, faces, info, lossless=True, body=posed_takes.real_body())  # type: ignore[arg-type]
+    live.info = info
+    outputs.attach(live, faces, posed_takes.real_body())  # type: ignore[arg-type]
     live.feed(FRAMES[0])
     monkeypatch.setattr(motion_recorder, "write_all", stop)
     with pytest.raises(KeyboardInterrupt):
