@@ -13,10 +13,11 @@ from realtime_vibe.app.calibration import LiveCalibration
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.network_outputs import NetworkOutputs
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.app.takes import Takes, TakeSink, check_names, check_take
+from realtime_vibe.app.takes import Takes, TakeSink, check_names
 from realtime_vibe.app.view_files import ViewFiles
 from realtime_vibe.outputs.base import check_inputs_stay, check_output_path
 from realtime_vibe.outputs.person_lock import PersonLock
+from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
 from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES, VideoWriter
 from realtime_vibe.outputs.sink_thread import SinkThread
@@ -93,17 +94,18 @@ def check_outputs(config: LiveConfig, inputs: Sequence[str | Path] = ()) -> None
     Raises:
         OutputError: a file exists and `overwrite` is off or it is an input, or its folder cannot be written.
     """
+    of_takes = (*MOTION_SUFFIXES, *VIDEO_SUFFIXES)
+    given = []
     for path, suffixes in (
+        *((path, of_takes) for path in config.record),
         (config.save_video, VIDEO_SUFFIXES),
         (config.snapshot, SNAPSHOT_SUFFIXES),
         (config.stats, (".json",)),
     ):
         if path is not None:
             check_output_path(path, overwrite=config.overwrite, suffixes=suffixes)
-    check_take(config.record, overwrite=config.overwrite)
-    named = (*config.record, config.save_video, config.snapshot, config.stats)
-    given = [path for path in named if path is not None]
-    check_names(given)
+            given.append(path)
+    check_names(given)  # last: it looks up names that may not be looked up at all
     check_inputs_stay(given, [config.source, *inputs, *filter(None, [config.vmc_avatar])])
 
 

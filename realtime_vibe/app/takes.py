@@ -10,12 +10,11 @@ from pathlib import Path
 from realtime_vibe.app.live_run import LiveRun
 from realtime_vibe.app.settings import LiveConfig
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.base import ResultSink, check_output_path, is_of_person
+from realtime_vibe.outputs.base import ResultSink, is_of_person
 from realtime_vibe.outputs.record.motion_recorder import MotionRecorder, spool_path
 from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES
 from realtime_vibe.outputs.record.take_rows import ANY_BODY, RecordedBody
-from realtime_vibe.outputs.record.video_writer import VIDEO_SUFFIXES
 from realtime_vibe.packets import FrameResult
 from realtime_vibe.system.closing import run_all
 from realtime_vibe.system.threads import Worker
@@ -54,18 +53,6 @@ def check_names(paths: Sequence[Path]) -> None:
                     raise OutputError(
                         f"{person} is what another person in {output} would be called: choose another name"
                     )
-
-
-def check_take(paths: Sequence[Path], *, overwrite: bool) -> None:
-    """Makes sure that the first take can be written, without touching anything.
-
-    Raises:
-        OutputError: an unknown ending, a name given twice, an existing file or an unusable folder.
-    """
-    for path in paths:
-        suffixes = (*MOTION_SUFFIXES, *VIDEO_SUFFIXES)
-        check_output_path(path, overwrite=overwrite, suffixes=suffixes)
-    check_names(paths)  # last: it looks up names that may not be looked up at all
 
 
 class TakeSink:
@@ -149,7 +136,7 @@ class Takes:
     """Starts and ends the takes of a run.
 
     Args:
-        config: names the files of the first take, which `check_take` let through; without any nothing is recorded
+        config: names the files of the first take, which were checked; without any nothing is recorded
             before key r. Later takes never replace files.
         open_video: opens an overlay video at a path; the flag says whether an existing file may be replaced.
     """

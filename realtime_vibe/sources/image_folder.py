@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import cv2
 import numpy as np
@@ -154,7 +154,7 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def is_video(path: Path) -> bool:
+def is_video(path: PurePath) -> bool:
     """Whether the name ends like a video's."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 

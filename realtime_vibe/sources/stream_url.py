@@ -23,6 +23,7 @@ from realtime_vibe.sources.base import FrameSource
 from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_address
+from realtime_vibe.sources.image_folder import is_video
 from realtime_vibe.sources.live import LiveDevice, LiveSource
 from realtime_vibe.sources.mp4_track import track_in
 from realtime_vibe.system.file_boundary import file_boundary
@@ -31,7 +32,6 @@ from realtime_vibe.system.threads import waited_for
 logger = logging.getLogger(__name__)
 
 SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt"})
-RECORDING_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm"})
 OPEN_TIMEOUT_MS = 3000
 READ_TIMEOUT_MS = 2000
 ANSWER_S = 3.0
@@ -79,7 +79,7 @@ def stream_source(url: str, *, paced: bool = False) -> FrameSource:
             f"{', '.join(sorted(SCHEMES))} and a host"
         )
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    is_film = PurePosixPath(parts.path).suffix.lower() in RECORDING_SUFFIXES
+    is_film = is_video(PurePosixPath(parts.path))
     if scheme in {"http", "https"}:
         is_film = is_film_there(url, name) or is_film
     return _recording(url, name, paced=paced) if is_film else _live(url, name)

@@ -17,7 +17,6 @@ from realtime_vibe.app.takes import (
     Takes,
     TakeSink,
     check_names,
-    check_take,
 )
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.base import check_output_path
@@ -76,7 +75,7 @@ class Pictures:
 
 def _takes(*paths: Path, overwrite: bool = False) -> Takes:
     config = LiveConfig(view="none", record=paths, overwrite=overwrite)
-    check_take(config.record, overwrite=overwrite)
+    check_outputs(config)
     return Takes(config, Pictures, posed_takes.real_body())
 
 
@@ -143,7 +142,7 @@ def test_names_are_checked_before_anything_starts(
         with subtests.test(message=message, names=names):
             (tmp_path / "there.glb").write_bytes(b"precious")
             with pytest.raises(OutputError, match=message):
-                check_take([tmp_path / name for name in names], overwrite=False)
+                check_outputs(LiveConfig(record=[tmp_path / name for name in names]))
             assert [path.name for path in tmp_path.iterdir()] == ["there.glb"]
 
 
