@@ -91,9 +91,8 @@ def _places(name: str, paths: Sequence[Path]) -> list[int]:
     step = math.gcd(*(number - numbers[0] for number in numbers)) or 1
     places = [(number - numbers[0]) // step for number in numbers]
     num_missing = places[-1] + 1 - len(places)
-    if num_missing <= 0 or len(set(places)) < len(places):
-        return in_turn
-    if num_missing > len(places):  # times of day, or pieces of several films
+    # More than there are: times of day, or pieces of several films.
+    if not 0 < num_missing <= len(places) or len(set(places)) < len(places):
         return in_turn
     first = numbers[0] + step * next(place for place in in_turn if places[place] > place)
     logger.warning(

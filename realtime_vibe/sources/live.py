@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from realtime_vibe.errors import RealtimeVibeError, SourceError
@@ -38,8 +37,8 @@ class LiveDevice:
     """How long reads may fail before it is reopened [s]."""
     stuck_s: float
     """How long one read may block before its thread is given up [s]."""
-    new_freshness: Callable[[], IsFresh] | None = None
-    """Makes the judge of each session's pictures; None trusts them all."""
+    is_fresh: IsFresh | None = None
+    """Judges its pictures; None trusts them all."""
 
 
 class LiveSource(ClosedByWith):
@@ -121,7 +120,9 @@ class LiveSource(ClosedByWith):
             if picture is not None:
                 return self._deliver(picture)
             if self._is_stuck():
-                self._give_up_session()
+                self._session.stop()
+                self._stuck.append(self._session)
+                self._complain_stuck()
                 self._lose("a read never returned")
                 self._reopen(stop)
         return None
@@ -146,7 +147,7 @@ class LiveSource(ClosedByWith):
             device.name,
             device.open_capture,
             patience_s=device.patience_s,
-            is_fresh=None if device.new_freshness is None else device.new_freshness(),
+            is_fresh=device.is_fresh,
             clock=self._clock,
         )
 
@@ -188,11 +189,6 @@ class LiveSource(ClosedByWith):
             self._device.name,
             f" ({reason})" if reason else "",
         )
-
-    def _give_up_session(self) -> None:
-        self._session.stop()
-        self._stuck.append(self._session)
-        self._complain_stuck()
 
     def _complain_stuck(self) -> None:
         logger.error(

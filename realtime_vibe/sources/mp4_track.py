@@ -9,7 +9,6 @@ left and right exchanged or stands on its head.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 _MOST_BYTES = 64 << 20
@@ -27,17 +26,8 @@ class VideoTrack:
     """Whether its display matrix mirrors, besides any turn."""
 
 
-def read_track(path: Path) -> VideoTrack:
-    """The first video track of a file; all defaults where it is no MP4 or MOV, or a damaged one."""
-    try:
-        with path.open("rb") as file:
-            return track_in(file)
-    except OSError:
-        return VideoTrack()
-
-
 def track_in(film: BinaryIO) -> VideoTrack:
-    """The first video track of a film that is read from its beginning; see `read_track`."""
+    """The first video track of a film that is read from its beginning; all defaults where it is no MP4 or MOV, or damaged."""
     try:
         index = _index(film)
         return VideoTrack() if index is None else _track(index)

@@ -7,7 +7,7 @@ from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.film import Film
 from realtime_vibe.sources.film_capture import FilmCapture
 from realtime_vibe.sources.film_opening import open_file, what_is_no_film
-from realtime_vibe.sources.mp4_track import read_track
+from realtime_vibe.sources.mp4_track import track_in
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 SNIFFED_BYTES = 4096
@@ -58,6 +58,8 @@ def open_video(path: Path) -> FilmCapture:
         head = file.read(SNIFFED_BYTES)
         if not head:
             raise SourceError("the file is empty (0 bytes), expected a video")
+        file.seek(0)
+        track = track_in(file)
 
     opened = partial(open_file, path)
     capture = opened()
@@ -65,6 +67,4 @@ def open_video(path: Path) -> FilmCapture:
         if not capture.isOpened():
             capture.release()
             raise SourceError(what_is_no_film(head, path.suffix))
-        return FilmCapture(
-            capture, is_recorded=True, reopen=opened, packets=opened, track=read_track(path)
-        )
+        return FilmCapture(capture, is_recorded=True, reopen=opened, packets=opened, track=track)

@@ -59,7 +59,7 @@ def webcam_source(
             open_limit_s=10.0,
             patience_s=2.0,
             stuck_s=5.0,
-            new_freshness=lambda: Freshness(opener.is_present),
+            is_fresh=Freshness(opener.is_present),
         )
     )
 

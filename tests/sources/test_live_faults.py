@@ -32,7 +32,7 @@ def source_of(camera: Any, **changes: Any) -> LiveSource:
         open_limit_s=5.0,
         patience_s=0.1,
         stuck_s=0.5,
-        new_freshness=Freshness,
+        is_fresh=Freshness(),
     )
     return LiveSource(replace(device, **changes))
 
