@@ -21,7 +21,6 @@ _LOG_INTERVAL_S = 30.0
 """Time between two lines where each stays: in files and journals."""
 _DEFAULT_COLUMNS = 80
 _BETWEEN = " | "
-_UNKNOWN = "measuring latency"
 
 tqdm.monitor_interval = 0  # its watchdog thread would outlive the run
 
@@ -110,7 +109,7 @@ def follow(
 
 
 def status_text(live: LiveRun, num_frames: int | None, recording: str) -> str:
-    """The line: names of files that are recorded (may be empty), progress, rates, people, latency and drops."""
+    """The line: names of files that are recorded (may be empty), progress, rates, people."""
     last = live.latest_result
     parts = (  # what matters most comes first: a narrow terminal shows the beginning
         live.trouble,
@@ -118,20 +117,20 @@ def status_text(live: LiveRun, num_frames: int | None, recording: str) -> str:
         "" if num_frames is None else _progress(live, num_frames),
         f"source {live.capture_fps:.1f}, motion {live.inference_fps:.1f} fps",
         _people(len(last.people) if last is not None else 0),
-        _latency(live.stats.recent_ms),
-        f"{live.dropped} dropped",
+        *_live_parts(live, live.stats.recent_ms),
     )
     return _BETWEEN.join(part for part in parts if part)
 
 
 def summary_text(live: LiveRun) -> str:
     """One line about a run that is over."""
-    stats = live.stats
-    fps = "" if stats.fps is None else f", {stats.fps:.1f} fps"
-    frames = f"{live.frames_processed} frames processed{fps}"
-    latency = _latency(stats.percentile_ms)
-    latency = latency if latency == _UNKNOWN else f"latency {latency}"
-    return f"{frames}, {latency}, {live.dropped} dropped"
+    fps = live.stats.fps
+    parts = (
+        f"{live.frames_processed} frames processed",
+        *([] if fps is None else [f"{fps:.1f} fps"]),
+        *_live_parts(live, live.stats.percentile_ms),
+    )
+    return ", ".join(parts)
 
 
 def _progress(live: LiveRun, num_frames: int) -> str:
@@ -141,11 +140,15 @@ def _progress(live: LiveRun, num_frames: int) -> str:
     return f"{live.frames_processed} of {num_frames} frames{in_s}"
 
 
-def _latency(percentile_ms: Callable[[str, float], float]) -> str:
+def _live_parts(live: LiveRun, percentile_ms: Callable[[str, float], float]) -> tuple[str, ...]:
+    """Latency and drops; nothing where every frame is processed: none is lost, and each waits for those before it."""
+    if live.every_frame:
+        return ()
     p50_ms, p95_ms = (percentile_ms("end_to_end", percent) for percent in (50, 95))
-    if math.isnan(p50_ms):  # the first frames are not counted
-        return _UNKNOWN
-    return f"{p50_ms:.1f} ms (p95 {p95_ms:.1f})"
+    # The first frames are not counted.
+    is_known = not math.isnan(p50_ms)
+    latency = f"latency {p50_ms:.1f} ms (p95 {p95_ms:.1f})" if is_known else "measuring latency"
+    return latency, f"{live.dropped} dropped"
 
 
 def _people(count: int) -> str:

@@ -18,7 +18,7 @@ from realtime_vibe.sources.factory import open_source
 
 LINE = re.compile(
     r"^rec o\.npz (\d) s \| \d+ of 60 frames(?:, \d s left)? \| source [\d.]+, motion [\d.]+ fps \| (?:nobody in view|1 person) \| "
-    r"(?:measuring latency|[\d.]+ ms \(p95 [\d.]+\)) \| \d+ dropped$"
+    r"(?:measuring latency|latency [\d.]+ ms \(p95 [\d.]+\)) \| \d+ dropped$"
 )
 SUMMARY = re.compile(
     r"^realtime-vibe: 60 frames processed, [\d.]+ fps, latency [\d.]+ ms .* dropped$"
