@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +55,11 @@ _EXTRAS = (
 )
 """(extra, any of these distributions, what it adds)."""
 
-_CLASHES = (
-    (
-        (
-            "opencv-contrib-python",
-            "opencv-python",
-            "opencv-python-headless",
-            "opencv-contrib-python-headless",
-        ),
-        "opencv-contrib-python",
-    ),
-    (
-        ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
-        "onnxruntime (or onnxruntime-gpu for CUDA)",
-    ),
-)
-"""Distributions that write the same folder, and what to install instead of several."""
+_CLASHES = {
+    "cv2": "opencv-contrib-python",
+    "onnxruntime": "onnxruntime (or onnxruntime-gpu for CUDA)",
+}
+"""Modules that several distributions bring, and what to install instead of several."""
 
 _LIBRARIES = (
     ("libGL.so.1", "libgl1", "OpenCV and Open3D"),
@@ -167,8 +157,9 @@ def check_packages() -> Iterable[Finding]:
 
 def check_clashes() -> Iterable[Finding]:
     """Wheels that overwrite each other's files."""
-    for rivals, choice in _CLASHES:
-        found = [name for name in rivals if package_version(name)]
+    brought_by = metadata.packages_distributions()
+    for module, choice in _CLASHES.items():
+        found = sorted(set(brought_by.get(module, ())))
         if len(found) < 2:
             continue
         yield Finding(
