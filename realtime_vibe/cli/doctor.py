@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime_vibe import __version__
 from realtime_vibe.app.settings import LiveConfig
-from realtime_vibe.cli.backend_trial import graphs_of, tried_backend
 from realtime_vibe.cli.window_trial import try_windows
 from realtime_vibe.errors import (
     BackendUnavailableError,
@@ -28,6 +27,9 @@ from realtime_vibe.errors import (
     RealtimeVibeError,
 )
 from realtime_vibe.system.machine import install_command, machine_facts, package_version
+
+if TYPE_CHECKING:
+    from realtime_vibe.backends.graph import Graph
 
 OK, ABSENT, BROKEN = "[ok]", "[--]", "[!!]"
 """Works; not here and not needed for the live job; the live job cannot run until this is fixed."""
@@ -197,7 +199,7 @@ def check_backends() -> Iterable[Finding]:
         if name == "auto":
             continue
         try:
-            yield Finding(OK, f"backend {name}: {tried_backend(name)}")
+            yield Finding(OK, f"backend {name}: {_tried_backend(name)}")
             # TensorRT opens nothing but engines that were built for it.
             num_working += not name.startswith("tensorrt")
         except BackendUnavailableError as error:
@@ -207,6 +209,31 @@ def check_backends() -> Iterable[Finding]:
     for place, (name, reason) in enumerate(absent):
         level = BROKEN if place == 0 and num_working == 0 else ABSENT
         yield Finding(level, f"no backend {name}: {reason}")
+
+
+def _tried_backend(backend: str) -> str:
+    """Runs BlazePose's detector on zeros; says what was run and by what.
+
+    Raises:
+        BackendUnavailableError: the backend is not installed or cannot run here.
+    """
+    from realtime_vibe.backends import tensorrt_library
+    from realtime_vibe.backends.cuda_driver import CudaDevice
+    from realtime_vibe.backends.fastest import zero_feeds
+    from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
+    from realtime_vibe.tracking.choices import FULL
+
+    if backend.startswith("tensorrt"):
+        is_rtx = backend.endswith("rtx")
+        load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
+        version, device = load().version, CudaDevice()
+        device.close()
+        return (
+            f"{version} opens engines built for it on {device.name} ({device.compute_capability})"
+        )
+    with BlazePoseFolder(model_folder(FULL), backend).session("detector") as session:
+        session.run(zero_feeds(session))
+        return f"ran BlazePose's detector as {session.backend}"
 
 
 def check_auto(engine: str) -> Iterable[Finding]:
@@ -222,6 +249,20 @@ def check_auto(engine: str) -> Iterable[Finding]:
         choices[graph.path.stem] = next((name for name in kept if name), "not measured yet")
     text = ", ".join(f"{name}: {backend}" for name, backend in choices.items())
     yield Finding(OK, f"--backend auto takes {text}")
+
+
+def graphs_of(engine_name: str) -> "list[Graph]":
+    """An engine's graphs, and those of the tracker it needs."""
+    from realtime_vibe.app.run import TRACKER_FOLDER
+    from realtime_vibe.backends.graph_folder import Engine
+    from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
+    from realtime_vibe.tracking.choices import DEFAULT_TRACKER, FULL
+
+    engine = Engine(engine_name)
+    own = engine.path / TRACKER_FOLDER
+    tracker = BlazePoseFolder(own if own.is_dir() else model_folder(FULL))
+    names = ("detector", DEFAULT_TRACKER.landmark_graph)
+    return [*engine.graphs().values(), *(tracker.graph(name) for name in names)]
 
 
 def check_display() -> Iterable[Finding]:

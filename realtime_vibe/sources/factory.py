@@ -4,17 +4,18 @@ import contextlib
 import glob
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from realtime_vibe.errors import SourceError, without_secrets
-from realtime_vibe.sources.auto import auto_source
 from realtime_vibe.sources.base import DEFAULT_FPS, FrameSource
+from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 from realtime_vibe.sources.image_folder import ImageFolder, folder_source, glob_source, is_image
 from realtime_vibe.sources.stream_url import is_url, stream_source
 from realtime_vibe.sources.synthetic import SyntheticSource
-from realtime_vibe.sources.video_file import VideoFile
+from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
 from realtime_vibe.sources.video_pipe import is_pipe, pipe_source
 from realtime_vibe.sources.webcam import CameraRequest, webcam_source
 from realtime_vibe.system.file_boundary import file_boundary
@@ -64,6 +65,42 @@ def open_source(
     if is_url(spec) and not spec.lower().startswith("file:"):
         return stream_source(spec, paced=paced)
     return recorded_source(spec, paced=paced, fps=fps)
+
+
+def auto_source(
+    new_camera: Callable[[int], FrameSource],
+    *,
+    paced: bool,
+    cameras: Callable[[], tuple[CameraInfo, ...]] = list_cameras,
+) -> FrameSource:
+    """The first camera that delivers; where none does, the demo clip, and says so.
+
+    `paced` plays it at its own speed, for ever; else once, as fast as it is read.
+
+    Raises:
+        SourceError: not even the clip can be played.
+    """
+    found = cameras()
+    for camera in found:
+        try:
+            source = new_camera(camera.index)
+        except SourceError as error:
+            logger.warning("%s", error)
+            continue
+        logger.info('using camera %d "%s"%s', camera.index, camera.name, _others(found, camera))
+        return source
+    logger.warning("no camera found: playing the bundled demo clip")
+    return VideoFile(demo_clip_path(), paced=paced, loop=paced)
+
+
+def _others(cameras: tuple[CameraInfo, ...], chosen: CameraInfo) -> str:
+    """How to take another camera; empty where there is none."""
+    others = tuple(camera for camera in cameras if camera is not chosen)
+    if not others:
+        return ""
+    return (
+        f"; also {describe_cameras(others)}: take it by --source {others[0].index}, or --source ask"
+    )
 
 
 def recorded_source(spec: str, *, paced: bool, fps: float | None) -> FrameSource:

@@ -11,7 +11,7 @@ import pytest
 
 from realtime_vibe.backends.fastest import ChoiceCache, cache_file, choice_key
 from realtime_vibe.backends.graph_folder import engine_folder, engine_names, file_sha256
-from realtime_vibe.cli import backend_trial, doctor
+from realtime_vibe.cli import doctor
 from realtime_vibe.cli.doctor import ABSENT, BROKEN, OK, Finding
 from realtime_vibe.system.machine import install_command
 
@@ -107,7 +107,7 @@ def test_what_auto_takes_is_said_once_it_is_known(tmp_path, monkeypatch) -> None
     )
     (finding,) = doctor.check_auto("blazepose-gru")
     assert "step: not measured yet, detector: not measured yet" in finding.text
-    for number, graph in enumerate(backend_trial.graphs_of("blazepose-gru")):
+    for number, graph in enumerate(doctor.graphs_of("blazepose-gru")):
         key = choice_key(graph, ("onnxruntime", "openvino"), 1 if number == 0 else 2)
         ChoiceCache(cache_file()).put(key, "openvino")
     (finding,) = doctor.check_auto("blazepose-gru")

@@ -12,9 +12,8 @@ import pytest
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources import factory
-from realtime_vibe.sources.auto import auto_source
 from realtime_vibe.sources.cameras import CameraInfo, list_cameras
-from realtime_vibe.sources.factory import open_source
+from realtime_vibe.sources.factory import auto_source, open_source
 from realtime_vibe.sources.webcam import CameraRequest, webcam_source
 
 
