@@ -53,7 +53,7 @@ class VideoSink:
         self._is_closed = False
         self._thread: SinkThread[FrameResult] = SinkThread(
             "video", self._draw, writer.close, lossless=lossless
-        ).start()
+        )
 
     def write(self, result: FrameResult) -> None:
         """Queues one result."""

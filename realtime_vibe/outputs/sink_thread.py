@@ -1,16 +1,13 @@
 """Lets a slow sink write in its own thread, so that inference never waits for a disk."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
-from realtime_vibe.errors import OutputError, RealtimeVibeError
-from realtime_vibe.system.closing import ClosedByWith
+from realtime_vibe.errors import OutputError
+from realtime_vibe.system.closing import ClosedByWith, run_all
 from realtime_vibe.system.threads import Worker
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -49,34 +46,26 @@ class SinkThread(ClosedByWith, Generic[T]):
         self._ending = False
         self._error: BaseException | None = None
         self.dropped = 0
-        """Items that were dropped because the sink was too slow; 0 when lossless."""
-        self._started = False
-        self._worker = Worker(name, self._run, self._finish)
-
-    def start(self) -> Self:
-        """Starts the thread."""
-        self._started = True
+        """Items that were dropped because the sink was too slow."""
+        self._worker = Worker(name, self._run, self._end)
         self._worker.start()
-        return self
 
-    def put(self, item: T, should_stop: Callable[[], bool] = lambda: False) -> None:
+    def put(self, item: T) -> None:
         """Hands over an item, which must not be changed afterwards.
-
-        `should_stop`, asked ten times a second, ends the wait of a lossless `put`; the item is then dropped and counted.
 
         Raises:
             BaseException: whatever ended the sink.
         """
         with self._changed:
-            while self._lossless and self._full and self._error is None and not should_stop():
-                self._changed.wait(0.1)
+            if self._lossless:
+                self._changed.wait_for(lambda: self._has_room or self._ending)
             if self._error is not None:
                 raise self._error
-            if self._full or self._ending:
+            if self._has_room and not self._ending:
+                self._queue.append(item)
+                self._changed.notify_all()
+            else:
                 self.dropped += 1
-                return
-            self._queue.append(item)
-            self._changed.notify_all()
 
     def close(self) -> None:
         """Waits until everything is written and the sink is finished; may be called twice.
@@ -85,12 +74,7 @@ class SinkThread(ClosedByWith, Generic[T]):
             OutputError: the sink did not finish in time.
             BaseException: whatever ended the sink.
         """
-        with self._changed:
-            self._ending = True
-            self._changed.notify_all()
-        if not self._started:
-            self._close_sink()
-            return
+        self._end(None)
         if not self._worker.join(self._close_timeout_s):
             raise OutputError(
                 f"{self._name} is still busy after {self._close_timeout_s:g} s, "
@@ -104,41 +88,28 @@ class SinkThread(ClosedByWith, Generic[T]):
         with self._changed:
             self.dropped += len(self._queue)
             self._queue.clear()
-            self._ending = True
-            self._changed.notify_all()
+        self._end(None)
         return self._worker.join(timeout_s)
 
-    def __enter__(self) -> Self:
-        return self.start()
-
     @property
-    def _full(self) -> bool:
-        return len(self._queue) >= self._capacity
+    def _has_room(self) -> bool:
+        return len(self._queue) < self._capacity
 
     def _run(self) -> None:
         try:
-            while (item := self._next()) is not None:
-                self._write(item[0])
-        except BaseException:
-            try:
-                self._close_sink()
-            except RealtimeVibeError as later:
-                logger.error("%s: %s", self._name, later)  # the first error is the one that travels
-            raise
-        self._close_sink()
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._queue or self._ending)
+                    if not self._queue:
+                        break
+                    item = self._queue.popleft()
+                    self._changed.notify_all()
+                self._write(item)
+        finally:
+            run_all(self._close_sink)  # the first error is the one that travels
 
-    def _next(self) -> tuple[T] | None:
-        """The next item in a tuple; None when there is none and there will be none."""
+    def _end(self, error: BaseException | None) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._ending)
-            if not self._queue:
-                return None
-            item = self._queue.popleft()
-            self._changed.notify_all()
-            return (item,)
-
-    def _finish(self, error: BaseException | None) -> None:
-        with self._changed:
-            self._error = error
+            self._error = self._error or error
             self._ending = True
             self._changed.notify_all()
