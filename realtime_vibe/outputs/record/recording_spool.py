@@ -57,8 +57,6 @@ ROW = np.dtype(
 _FORMAT = "realtime-vibe recording spool"
 _START = f'{{"format": "{_FORMAT}"'.encode()
 _VERSION = 4
-_VERSION_OF_FIELD = {"joint_confidence": 4, "landmarks_px": 4, "landmark_visibility": 4}
-"""Fields that spools before that version lack; version 3 also has its first line once only."""
 MAX_HEADER_BYTES = 65536
 CHECKSUM_BYTES = 4
 LARGEST_TIME_S = 1e10
@@ -123,17 +121,6 @@ class SpoolFacts:
     options: TakeOptions = field(default_factory=TakeOptions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolHead:
-    """Where the rows of a spool begin and how they are stored."""
-
-    facts: SpoolFacts
-    start: int
-    """Bytes before the first row."""
-    stored: np.dtype[np.void]
-    """Of one row, its checksum included."""
-
-
 def row_type(keypoint_names: tuple[str, ...] = ()) -> np.dtype[np.void]:
     """`ROW`, and `kp_3d` (K, 3) [m] where the body has K keypoints."""
     if not keypoint_names:
@@ -156,17 +143,23 @@ def sound_rows(rows: Rows) -> NDArray[np.bool_]:
     return np.asarray(sound & turns & are_rotations(rows["world_camera"][:, :, :3]))
 
 
-def spool_head(content: bytes) -> SpoolHead | None:
+def read_facts(content: bytes) -> SpoolFacts | None:
     """What the first bytes of a spool say, by whichever of its two lines is sound; None where neither is."""
     starts = [found.start() for found in re.finditer(re.escape(_START), content)][:2]
-    for line in (content[start:].split(b"\n", 1)[0] for start in starts):
-        found = _facts(line)
-        if found is not None:
-            facts, version = found
-            length = len(_header(facts, version))
-            start = length if version < _VERSION else 2 * length
-            return SpoolHead(facts=facts, start=start, stored=_stored_type(facts, version))
-    return None
+    found = (_facts(content[start:].split(b"\n", 1)[0]) for start in starts)
+    return next((facts for facts in found if facts is not None), None)
+
+
+def first_row_at(facts: SpoolFacts) -> int:
+    """Bytes before the first row of a spool."""
+    return 2 * len(_header(facts))
+
+
+def stored_type(facts: SpoolFacts) -> np.dtype[np.void]:
+    """One row of a spool, its checksum included."""
+    kind = row_type(facts.keypoint_names)
+    fields: Any = [(name, kind[name]) for name in kind.names or ()]
+    return np.dtype([*fields, ("crc32", "<u4")])
 
 
 class SpoolWriter:
@@ -181,10 +174,8 @@ class SpoolWriter:
     def __init__(self, path: Path, facts: SpoolFacts) -> None:
         self.path = path
         self.num_rows = 0
-        header = _header(facts)
-        stored = _stored_type(facts, _VERSION)
-        self.head = SpoolHead(facts=facts, start=2 * len(header), stored=stored)
-        """What the file's first lines say, known without reading them back."""
+        self.facts = facts
+        self._start, self._row_bytes = first_row_at(facts), stored_type(facts).itemsize
         self._ending = threading.Event()
         self._sync = Worker("spool-sync", self._keep_on_disk, lambda _: None)
         try:
@@ -194,7 +185,7 @@ class SpoolWriter:
             raise OutputError(f"cannot create {path}: {error.strerror or error}") from error
         try:
             try_lock(self.file)
-            _write_whole(self.file, header + header)
+            _write_whole(self.file, 2 * _header(facts))
         except OSError as error:
             self.file.close()
             path.unlink(missing_ok=True)
@@ -207,7 +198,7 @@ class SpoolWriter:
         Raises:
             OutputError: the disk is full; rows written before are kept.
         """
-        end = self.head.start + self.num_rows * self.head.stored.itemsize
+        end = self._start + self.num_rows * self._row_bytes
         try:
             contents = [row.tobytes() for row in rows]
             checked = [
@@ -250,25 +241,17 @@ def _write_whole(file: BinaryIO, content: bytes) -> None:
         left = left[file.write(left) :]  # a disk that fills up takes a part first
 
 
-def _stored_type(facts: SpoolFacts, version: int) -> np.dtype[np.void]:
-    kind = row_type(facts.keypoint_names)
-    names = [name for name in kind.names or () if _VERSION_OF_FIELD.get(name, 0) <= version]
-    fields: Any = [(name, kind[name]) for name in names]
-    return np.dtype([*fields, ("crc32", "<u4")])
-
-
-def _header(facts: SpoolFacts, version: int = _VERSION) -> bytes:
-    size = _stored_type(facts, version).itemsize
-    header = {"format": _FORMAT, "version": version, "row_bytes": size, **asdict(facts)}
+def _header(facts: SpoolFacts) -> bytes:
+    size = stored_type(facts).itemsize
+    header = {"format": _FORMAT, "version": _VERSION, "row_bytes": size, **asdict(facts)}
     return json.dumps(header).encode() + b"\n"
 
 
-def _facts(line: bytes) -> tuple[SpoolFacts, int] | None:
-    """What a line of a spool says, and the spool's version; None when it is none that is known here."""
+def _facts(line: bytes) -> SpoolFacts | None:
+    """What a line of a spool says; None when it is none that this version writes."""
     try:
         header: Any = json.loads(line)
-        options, version = header["options"], header["version"]
-        options.setdefault("origin", None)  # spools of before know no other
+        options = header["options"]
         facts = SpoolFacts(
             gender=str(header["gender"]),
             keypoint_names=tuple(str(name) for name in header["keypoint_names"]),
@@ -282,8 +265,7 @@ def _facts(line: bytes) -> tuple[SpoolFacts, int] | None:
                 origin=None if options["origin"] is None else str(options["origin"]),
             ),
         )
-        is_ours: bool = version in {3, _VERSION} and json.loads(_header(facts, version)) == header
-        is_sound = is_ours and facts.options.are_sound()
+        is_sound = json.loads(_header(facts)) == header and facts.options.are_sound()
     except Exception:  # noqa: BLE001 - whatever a damaged line makes of this: it is none
         return None
-    return (facts, version) if is_sound else None
+    return facts if is_sound else None

@@ -24,11 +24,12 @@ from realtime_vibe.outputs.record.recording_spool import (
     MAX_HEADER_BYTES,
     Rows,
     SpoolFacts,
-    SpoolHead,
     SpoolWriter,
+    first_row_at,
+    read_facts,
     row_type,
     sound_rows,
-    spool_head,
+    stored_type,
 )
 from realtime_vibe.outputs.record.row_blocks import (
     BLOCK,
@@ -102,7 +103,7 @@ def spool_of(writer: SpoolWriter) -> Spool:
     Raises:
         OutputError: the disk fails.
     """
-    return _rows(writer.file, writer.path, writer.head, writer.num_rows)
+    return _rows(writer.file, writer.path, writer.facts, writer.num_rows)
 
 
 def is_being_written(path: Path) -> bool:
@@ -116,23 +117,34 @@ def is_being_written(path: Path) -> bool:
 
 def _read(file: BinaryIO, path: Path) -> Spool:
     start = file.read(2 * MAX_HEADER_BYTES)
-    head = spool_head(start)
-    if head is None:
+    facts = read_facts(start)
+    if facts is None:
         raise OutputError(
             f"{path} is not a recording of this version: it starts with {start[:60]!r}"
         )
-    num_rows = max(0, file.seek(0, os.SEEK_END) - head.start) // head.stored.itemsize
-    return _rows(file, path, head, num_rows)
+    num_bytes = file.seek(0, os.SEEK_END) - first_row_at(facts)
+    return _rows(file, path, facts, max(0, num_bytes) // stored_type(facts).itemsize)
 
 
-def _rows(file: BinaryIO, path: Path, head: SpoolHead, num_rows: int) -> Spool:
-    kind = row_type(head.facts.keypoint_names)
+def _rows(file: BinaryIO, path: Path, facts: SpoolFacts, num_rows: int) -> Spool:
+    kind, stored_kind, start = (
+        row_type(facts.keypoint_names),
+        stored_type(facts),
+        first_row_at(facts),
+    )
+
+    def stored(first: int, stop: int) -> Rows:
+        size = stored_kind.itemsize
+        return np.frombuffer(
+            _read_bytes(file, path, start + first * size, (stop - first) * size), stored_kind
+        )
+
     sound, pieces = [np.zeros(0, np.intp)], [np.zeros(0, INDEX)]
     for first in range(0, num_rows, BLOCK):
-        stored = _stored(file, path, head, first, min(first + BLOCK, num_rows))
-        numbers = np.flatnonzero(_is_sound(stored))
+        block = stored(first, min(first + BLOCK, num_rows))
+        numbers = np.flatnonzero(_is_sound(block))
         sound.append(first + numbers)
-        pieces.append(index_of(stored[numbers]))
+        pieces.append(index_of(block[numbers]))
     places, index = np.concatenate(sound), np.concatenate(pieces)
     if (np.diff(index["timestamp_s"]) < 0).any():
         logger.warning("%s: the clock went back while it was recorded: times go on instead", path)
@@ -140,46 +152,39 @@ def _rows(file: BinaryIO, path: Path, head: SpoolHead, num_rows: int) -> Spool:
 
     def load(numbers: Numbers) -> Rows:
         wanted, back = np.unique(places[numbers], return_inverse=True)
-        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > _NEAR) + 1) if len(wanted) else []
-        pieces = [np.zeros(0, head.stored)]
-        for run in runs:
-            stored = _stored(file, path, head, int(run[0]), int(run[-1]) + 1)
-            pieces.append(stored if len(stored) == len(run) else stored[run - run[0]])
-        return _without_checksum(np.concatenate(pieces[len(runs) == 1 :]), back, kind)
+        rows = np.zeros(len(wanted), stored_kind)
+        done = 0
+        for run in (
+            np.split(wanted, np.flatnonzero(np.diff(wanted) > _NEAR) + 1) if len(wanted) else ()
+        ):
+            rows[done : done + len(run)] = stored(int(run[0]), int(run[-1]) + 1)[run - run[0]]
+            done += len(run)
+        content = rows.view(np.uint8).reshape(len(rows), stored_kind.itemsize)
+        return content[back, : kind.itemsize].view(kind)[
+            :, 0
+        ]  # without checksum, one copy instead of one a field
 
     return Spool(
         path=path,
         rows=TakeRows(kind, index, load),
-        facts=head.facts,
+        facts=facts,
         num_damaged=num_rows - len(places),
         file=file,
     )
 
 
-def _stored(file: BinaryIO, path: Path, head: SpoolHead, first: int, stop: int) -> Rows:
-    size = head.stored.itemsize
+def _read_bytes(file: BinaryIO, path: Path, start: int, count: int) -> bytearray:
     try:
-        file.seek(head.start + first * size)
+        file.seek(start)
         content = bytearray()
-        while len(content) < (stop - first) * size:
-            piece = file.read((stop - first) * size - len(content))
+        while len(content) < count:
+            piece = file.read(count - len(content))
             if not piece:
                 raise OutputError(f"{path} became shorter while it was read")
             content += piece
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror or error}") from error
-    return np.frombuffer(content, head.stored)
-
-
-def _without_checksum(stored: Rows, numbers: Numbers, kind: np.dtype[np.void]) -> Rows:
-    """Some stored rows as rows of `kind`; zeros in fields that older spools lack."""
-    if stored.dtype.itemsize == kind.itemsize + CHECKSUM_BYTES:  # one copy instead of one a field
-        content = stored.view(np.uint8).reshape(len(stored), stored.dtype.itemsize)
-        return content[:, : kind.itemsize][numbers].view(kind)[:, 0]
-    rows = np.zeros(len(numbers), kind)
-    for name in (stored.dtype.names or ())[:-1]:
-        rows[name] = stored[name][numbers]
-    return rows
+    return content
 
 
 def _is_sound(stored: Rows) -> NDArray[np.bool_]:
