@@ -67,7 +67,7 @@ class HudState:
     setup_state: str = ""
     """A few words about the camera's levelling and calibration; empty writes nothing."""
     is_recording: bool = False
-    """Shows a red dot."""
+    """Shows REC and the length."""
     recorded_s: float = 0.0
     """Length of the running recording [s]."""
     is_paused: bool = False
@@ -90,8 +90,6 @@ class HudText:
 
     lines: tuple[_Line, ...] = ()
     """In the upper left corner."""
-    badges: tuple[_Line, ...] = ()
-    """In the upper right corner."""
     notes: tuple[_Line, ...] = ()
     """Along the bottom."""
 
@@ -100,10 +98,13 @@ def hud_text(state: HudState, level: HudLevel = HudLevel.BRIEF) -> HudText:
     """What to write of `state`: trouble, notes and recording at every level but HIDDEN."""
     if level is HudLevel.HIDDEN:
         return HudText()
+    minutes, seconds = divmod(int(state.recorded_s), 60)
     lines = [
         _people(state.num_people),
+        _Line(f"REC {minutes}:{seconds:02d}" if state.is_recording else "", _RED),
+        _Line("PAUSED" if state.is_paused else "", _WARN),
         _Line(state.setup_state, _DIM),
-        _Line(_brief_rate(state), _DIM),
+        _Line(f"{_number(state.inference_fps, 0)} fps   h: help", _DIM),
     ]
     if level is HudLevel.KEYS:
         lines += [_Line(f"{keys}: {text}") for text, keys in key_texts().items()]
@@ -112,7 +113,6 @@ def hud_text(state: HudState, level: HudLevel = HudLevel.BRIEF) -> HudText:
     notes = (_Line(state.source_status, _WARN), _Line(state.message))
     return HudText(
         lines=tuple(line for line in lines if line.text),
-        badges=tuple(_badges(state)),
         notes=tuple(note for note in notes if note.text),
     )
 
@@ -124,24 +124,15 @@ def draw_hud(image: ImageArray, text: HudText) -> None:
     least important last: on a tiny image only the first lines remain, and lines that are too wide
     end in dots.
     """
-    height, width = image.shape[:2]
-    scale = max(_MIN_SCALE, 0.5 * min(height, width) / 480.0)
-    panel_width, panel_height = _draw_panel(image, text.lines, scale, at_bottom=False)
-    if text.badges:
-        _draw_badges(image, text.badges, scale, panel=(panel_width, panel_height))
-    _draw_panel(image, text.notes, scale, at_bottom=True)
+    # The upper panel may take most of the height, the lower one the rest: they never overlap.
+    _draw_panel(image, text.lines, 0.8, at_bottom=False)
+    _draw_panel(image, text.notes, 0.2, at_bottom=True)
 
 
 def _people(count: int) -> _Line:
     if count == 0:
         return _Line("nobody in view", _WARN)
     return _Line("person found" if count == 1 else f"{count} people found", _GOOD)
-
-
-def _brief_rate(state: HudState) -> str:
-    fps = state.inference_fps
-    rate = f"{fps:.0f} fps" if math.isfinite(fps) and fps > 0 else "- fps"
-    return f"{rate}   h: help"
 
 
 def _details(state: HudState) -> list[_Line]:
@@ -157,79 +148,41 @@ def _details(state: HudState) -> list[_Line]:
     ]
 
 
-def _badges(state: HudState) -> list[_Line]:
-    badges = []
-    if state.is_recording:
-        minutes, seconds = divmod(int(state.recorded_s), 60)
-        badges.append(_Line(f"REC {minutes}:{seconds:02d}", _RED))
-    if state.is_paused:
-        badges.append(_Line("PAUSED", _WARN))
-    return badges
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}" if math.isfinite(value) and value > 0 else "-"
+def _number(value: float, digits: int = 1) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) and value > 0 else "-"
 
 
 def _draw_panel(
-    image: ImageArray, lines: tuple[_Line, ...], scale: float, *, at_bottom: bool
-) -> tuple[int, int]:
-    """Left-aligned lines on a dark panel in the upper or lower left corner; its width and height [px]."""
-    # The upper panel may take most of the height, the lower one the rest: they never overlap.
-    share = 0.2 if at_bottom else 0.8
+    image: ImageArray, lines: tuple[_Line, ...], share: float, *, at_bottom: bool
+) -> None:
+    """Left-aligned lines on a dark panel in the upper or lower left corner, by a share of the height at most."""
+    scale = max(_MIN_SCALE, 0.5 * min(image.shape[:2]) / 480.0)
+    thickness = max(1, round(1.4 * scale))
     line_px, pad = round(_LINE_PX * scale), max(2, round(12 * scale))
     room_x, room_y = image.shape[1] - 2 * pad, round(share * image.shape[0]) - pad
     lines = lines[: max(0, room_y // line_px)]
-    lines = tuple(_Line(_fitted(line.text, scale, room_x), line.color) for line in lines)
-    if not any(line.text for line in lines):
-        return 0, 0
-    width = max(_text_width(line.text, scale) for line in lines) + 2 * pad
+    texts = [_fitted(line.text, scale, thickness, room_x) for line in lines]
+    if not any(texts):
+        return
+    width = max(_text_width(text, scale, thickness) for text in texts) + 2 * pad
     height = line_px * len(lines) + pad
     top = image.shape[0] - height if at_bottom else 0
-    _darken(image, 0, top, width, height)
-    for row, line in enumerate(lines):
+    panel = image[top : top + height, :width]
+    panel[:] = np.asarray(cv2.convertScaleAbs(panel, alpha=1.0 - _PANEL_DARKNESS), np.uint8)
+    for row, (line, text) in enumerate(zip(lines, texts, strict=True)):
         baseline = top + pad // 2 + round((row + 0.74) * line_px)
-        _write(image, line, (pad, baseline), scale)
-    return width, height
+        cv2.putText(image, text, (pad, baseline), _FONT, scale, line.color, thickness, cv2.LINE_AA)
 
 
-def _draw_badges(
-    image: ImageArray, badges: tuple[_Line, ...], scale: float, *, panel: tuple[int, int]
-) -> None:
-    """Badges in the upper right corner; below the panel where they would overlap it."""
-    line_px, pad = round(34 * scale), max(2, round(12 * scale))
-    width = max(_text_width(badge.text, scale) for badge in badges) + 2 * pad + line_px
-    left = max(0, image.shape[1] - width)
-    top = min(panel[1], image.shape[0] // 2) if left < panel[0] else 0
-    _darken(image, left, top, width, line_px * len(badges) + pad)
-    for row, badge in enumerate(badges):
-        middle = top + pad // 2 + round((row + 0.5) * line_px)
-        dot = (left + pad + line_px // 3, middle)
-        cv2.circle(image, dot, max(2, round(8 * scale)), badge.color, -1, cv2.LINE_AA)
-        text_at = (left + pad + line_px, middle + round(8 * scale))
-        _write(image, _Line(badge.text), text_at, scale)
+def _text_width(text: str, scale: float, thickness: int) -> int:
+    return int(cv2.getTextSize(text, _FONT, scale, thickness)[0][0])
 
 
-def _darken(image: ImageArray, left: int, top: int, width: int, height: int) -> None:
-    window = image[max(top, 0) : top + height, left : left + width]
-    if window.size:
-        window[:] = np.asarray(cv2.convertScaleAbs(window, alpha=1.0 - _PANEL_DARKNESS), np.uint8)
-
-
-def _write(image: ImageArray, line: _Line, at: tuple[int, int], scale: float) -> None:
-    thickness = max(1, round(1.4 * scale))
-    cv2.putText(image, line.text, at, _FONT, scale, line.color, thickness, cv2.LINE_AA)
-
-
-def _text_width(text: str, scale: float) -> int:
-    return int(cv2.getTextSize(text, _FONT, scale, max(1, round(1.4 * scale)))[0][0])
-
-
-def _fitted(text: str, scale: float, room_px: int) -> str:
+def _fitted(text: str, scale: float, thickness: int, room_px: int) -> str:
     """`text` in ASCII (all that OpenCV 4 can write), cut to `room_px` with two dots at the end."""
     text = text.encode("ascii", "replace").decode("ascii")
-    if _text_width(text, scale) <= room_px:
+    if _text_width(text, scale, thickness) <= room_px:
         return text
-    while text and _text_width(text + "..", scale) > room_px:
+    while text and _text_width(text + "..", scale, thickness) > room_px:
         text = text[:-1]
     return text + ".." if text else ""
