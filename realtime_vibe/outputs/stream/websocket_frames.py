@@ -16,7 +16,7 @@ A binary frame is little-endian: the head, then every person, each starting at a
 import json
 import struct
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,12 @@ ROTATIONS, VERTICES_F16, VERTICES_F32 = 1, 2, 4
 """Bits of `parts`."""
 
 _VERTICES = {"none": 0, "float16": VERTICES_F16, "float32": VERTICES_F32}
-_MAX_RATE_HZ = 1000.0
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "format": ("binary", "json"),
+    "vertices": tuple(_VERTICES),
+    "rotations": (True, False),
+}
+_LEAST_RATE_HZ, _MOST_RATE_HZ = 0.1, 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +59,27 @@ class Subscription:
 
 
 def changed(subscription: Subscription, wishes: dict[str, Any]) -> Subscription:
-    """The subscription with a client's wishes, which may be texts of a query or JSON values.
+    """The subscription with a client's wishes, as JSON has them.
 
     Raises:
         ConfigError: a wish has an unknown name or a wrong value; one line for the client.
     """
-    known = {field.name for field in fields(Subscription)}
-    values: dict[str, Any] = {}
+    wishes = dict(wishes)
     for name, value in wishes.items():
-        if name not in known:
-            raise ConfigError(f"unknown '{name}', expected {', '.join(sorted(known))}")
-        values[name] = _WISHES[name](value)
-    wanted = replace(subscription, **values)
+        if name == "rate":
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            fits = value is None or (is_number and _LEAST_RATE_HZ <= value <= _MOST_RATE_HZ)
+            expected = f"a number from {_LEAST_RATE_HZ} to {_MOST_RATE_HZ:g}"
+        elif name in _CHOICES:
+            choices = _CHOICES[name]
+            if fits := value in choices:
+                wishes[name] = choices[choices.index(value)]  # 0 is False
+            expected = f"one of {', '.join(map(str, choices))}"
+        else:
+            raise ConfigError(f"unknown '{name}', expected {', '.join([*_CHOICES, 'rate'])}")
+        if not fits:
+            raise ConfigError(f"{name}: got {repr(value)[:60]}, expected {expected}")
+    wanted = replace(subscription, **wishes)
     if wanted.format == "json" and wanted.vertices != "none":
         raise ConfigError("vertices come with format=binary only")
     return wanted
@@ -163,45 +177,3 @@ def _quats_xyzw(person: PersonResult) -> FloatArray:
 
 def _rounded(array: FloatArray) -> Any:
     return np.round(array.astype(np.float64), 5).tolist()
-
-
-def _choice(*choices: str) -> Any:
-    def check(value: object) -> object:
-        if value not in choices:
-            raise ConfigError(f"got {_shown(value)}, expected one of {', '.join(choices)}")
-        return value
-
-    return check
-
-
-def _yes_or_no(value: object) -> bool:
-    meanings = {"1": True, "true": True, "0": False, "false": False}
-    if isinstance(value, str) and value in meanings:
-        return meanings[value]
-    if isinstance(value, bool):
-        return value
-    raise ConfigError(f"rotations is {_shown(value)}, expected true or false")
-
-
-def _rate(value: object) -> float | None:
-    if value is None:
-        return None
-    try:
-        rate = float(value) if isinstance(value, (int, float, str)) else float("nan")
-    except (ValueError, OverflowError):
-        rate = float("nan")
-    if not 0.1 <= rate <= _MAX_RATE_HZ:
-        raise ConfigError(f"rate is {_shown(value)}, expected a number from 0.1 to 1000")
-    return rate
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:60]
-
-
-_WISHES = {
-    "format": _choice("binary", "json"),
-    "vertices": _choice(*_VERTICES),
-    "rotations": _yes_or_no,
-    "rate": _rate,
-}

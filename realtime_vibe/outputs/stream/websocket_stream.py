@@ -5,6 +5,7 @@ ready again, one that never reads holds a single frame and loses its place after
 """
 
 import asyncio
+import contextlib
 import errno
 import json
 import logging
@@ -74,10 +75,7 @@ class WebStream(ClosedByWith):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready, self._lock = threading.Event(), threading.Lock()
         self._socket: socket.socket | None = None
-        self._newest: FrameResult | None = None
-        self._waking = False
-        self._encoded: dict[Subscription, bytes | str] = {}
-        self._encoded_of: FrameResult | None = None
+        self._newest: _Frame | None = None
         self._clients: dict[ServerConnection, asyncio.Event] = {}
         self._connections: set[BoundedConnection] = set()
         self._stop: asyncio.Event | None = None
@@ -174,49 +172,48 @@ class WebStream(ClosedByWith):
             connection.transport.abort()
 
     def _hand_over(self, result: FrameResult) -> None:
+        self._newest = _Frame(result)
         with self._lock:
-            self._newest = result
-            if self._loop is not None and self._clients and not self._waking:
-                self._waking = True
+            if self._loop is not None and self._clients:
                 self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        with self._lock:
-            self._waking = False
         for event in self._clients.values():
             event.set()
 
-    def _answer(self, _: ServerConnection, request: Request) -> Response | None:
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers plain HTTP, or lets a WebSocket through with None."""
         try:
-            return self._answered(request)
+            target = urlsplit(request.path)
+            refused = self._refusal(request.headers, target.path, target.query)
         except (ValueError, MultipleValuesError):  # an address that is none, a header given twice
-            return _plain(400, "this request says nothing that is understood here")
-
-    def _answered(self, request: Request) -> Response | None:
-        host = request.headers.get("Host", "")
-        target = urlsplit(request.path)
-        if not is_our_host(host, self._address.host):
-            return _plain(403, "this name is not served here: use the computer's address")
-        if target.path == STREAM_PATH:
-            return self._refused(request, host, target.query)
-        if target.path == "/faces.bin":
-            return _response(200, "application/octet-stream", self._faces)
-        found = page(target.path)
-        return _response(200, *found) if found else _plain(404, "there is no such page")
-
-    def _refused(self, request: Request, host: str, query: str) -> Response | None:
-        origin = request.headers.get("Origin")
-        if origin is not None and not is_our_page(origin, host):
-            return _plain(403, "pages from elsewhere may not read the stream")
-        if "Upgrade" not in request.headers:
-            return _plain(426, f"{STREAM_PATH} speaks WebSocket")
-        if len(self._clients) >= MAX_CLIENTS:
-            return _plain(503, f"{MAX_CLIENTS} clients are connected already")
-        try:
-            _from_query(query)
+            refused = 400, "this request says nothing that is understood here"
         except ConfigError as error:
-            return _plain(400, str(error))
+            refused = 400, str(error)
+        if refused is not None:
+            status, message = refused
+            return connection.respond(status, f"{message}\n")
+        if target.path == STREAM_PATH:
+            return None
+        if target.path == "/faces.bin":
+            return _response("application/octet-stream", self._faces)
+        found = page(target.path)
+        return _response(*found) if found else connection.respond(404, "there is no such page\n")
+
+    def _refusal(self, headers: Headers, path: str, query: str) -> tuple[int, str] | None:
+        """Status and reason why a request gets nothing."""
+        host, origin = headers.get("Host", ""), headers.get("Origin")
+        if not is_our_host(host, self._address.host):
+            return 403, "this name is not served here: use the computer's address"
+        if path != STREAM_PATH:
+            return None
+        if origin is not None and not is_our_page(origin, host):
+            return 403, "pages from elsewhere may not read the stream"
+        if "Upgrade" not in headers:
+            return 426, f"{STREAM_PATH} speaks WebSocket"
+        if len(self._clients) >= MAX_CLIENTS:
+            return 503, f"{MAX_CLIENTS} clients are connected already"
+        _from_query(query)
         return None
 
     async def _talk(self, connection: ServerConnection) -> None:
@@ -253,7 +250,7 @@ class WebStream(ClosedByWith):
         wishes: dict[str, Subscription],
     ) -> None:
         loop = asyncio.get_running_loop()
-        sent: FrameResult | None = None
+        sent: _Frame | None = None
         due_s = 0.0
         while True:
             await event.wait()
@@ -264,7 +261,7 @@ class WebStream(ClosedByWith):
             if newest is None or newest is sent:
                 continue
             started_s = loop.time()
-            await connection.send(self._frame(newest, wishes["now"]))
+            await connection.send(newest.encoded(wishes["now"]))
             sent = newest
             due_s = max(due_s + self._period_s(wishes["now"]), started_s)
 
@@ -272,13 +269,17 @@ class WebStream(ClosedByWith):
         rates = (subscription.rate or math.inf, self._max_rate_hz or math.inf)
         return 1.0 / min(rates)
 
-    def _frame(self, result: FrameResult, subscription: Subscription) -> bytes | str:
-        """Encodes once for all clients that want the same."""
-        if self._encoded_of is not result:
-            self._encoded_of = result
-            self._encoded.clear()
+
+class _Frame:
+    """A result, encoded once for all clients that want the same."""
+
+    def __init__(self, result: FrameResult) -> None:
+        self._result = result
+        self._encoded: dict[Subscription, bytes | str] = {}
+
+    def encoded(self, subscription: Subscription) -> bytes | str:
         if subscription not in self._encoded:
-            self._encoded[subscription] = encode(result, subscription)
+            self._encoded[subscription] = encode(self._result, subscription)
         return self._encoded[subscription]
 
 
@@ -318,7 +319,14 @@ def listen(address: Address) -> socket.socket:
 
 
 def _from_query(query: str) -> Subscription:
-    return changed(Subscription(), dict(parse_qsl(query, keep_blank_values=True)))
+    wishes = dict(parse_qsl(query, keep_blank_values=True))
+    return changed(Subscription(), {name: _json_or_text(text) for name, text in wishes.items()})
+
+
+def _json_or_text(text: str) -> Any:
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return text
 
 
 def _from_message(message: str | bytes, current: Subscription) -> Subscription:
@@ -334,11 +342,7 @@ def _from_message(message: str | bytes, current: Subscription) -> Subscription:
     return changed(current, wishes)
 
 
-def _plain(status: int, message: str) -> Response:
-    return _response(status, "text/plain; charset=utf-8", f"{message}\n".encode())
-
-
-def _response(status: int, content_type: str, body: bytes) -> Response:
+def _response(content_type: str, body: bytes) -> Response:
     headers = Headers(
         {
             "Content-Type": content_type,
@@ -349,4 +353,4 @@ def _response(status: int, content_type: str, body: bytes) -> Response:
             "Connection": "close",
         }
     )
-    return Response(status, "OK" if status == 200 else "Refused", headers, body)
+    return Response(200, "OK", headers, body)

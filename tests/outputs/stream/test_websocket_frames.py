@@ -65,4 +65,4 @@ def test_binary_frames_hold_what_was_tracked(subtests) -> None:
 def test_the_written_layout_is_the_one_in_use() -> None:
     assert MAGIC == b"RVF1"
     assert (HEAD.size, PERSON_HEAD.size) == (88, 8)
-    assert changed(Subscription(), {"rotations": "0"}).rotations is False
+    assert changed(Subscription(), {"rotations": False}).rotations is False
