@@ -1,9 +1,4 @@
-"""What is in the 3D window: the bodies on a grid.
-
-Open3D's world here: y up, x to the viewer's right, z towards the viewer; the OpenCV camera frame
-turned half a turn about x. The figure stands on the grid (y = 0) near the origin and faces the
-viewer as it faces the webcam.
-"""
+"""What is in the 3D window, whose axes are the stage's: the bodies on a grid, near the origin, and their shadow."""
 
 from types import ModuleType
 from typing import Any
@@ -11,24 +6,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.outputs.ground import GroundLevel, LevelView, SteadyPoint
 from realtime_vibe.outputs.view.background import Background
-from realtime_vibe.outputs.view.floor_shadow import FloorShadow
-from realtime_vibe.outputs.view.shading import PERSON_COLORS
-from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
+from realtime_vibe.outputs.view.shading import color_of
+from realtime_vibe.outputs.view.stage import (
+    SHADOW_CELL_M,
+    SHADOW_CELLS,
+    SHADOW_STRENGTH,
+    Stage,
+)
+from realtime_vibe.packets import FrameResult
 
 _BACKGROUND_RGB = (0.27, 0.30, 0.34)
 _GRID_RGB = np.array([0.56, 0.60, 0.65])
 _CELL_M = 0.5
 _GRID_CELLS = 8
 """Cells from the middle to each side."""
+_BELOW_GRID_M = 0.004
 
 
 class MeshScene:
-    """What is in the window: one mesh with room for everybody, and the grid.
+    """What is in the window: one mesh of everybody, the grid, and the patch of floor that can be in shadow.
 
     Geometry is added once and changed in place; adding it for every frame would reset the view, and
-    crashes Open3D in the long run. Only when more people come than ever before is the mesh rebuilt.
+    crashes Open3D in the long run.
     """
 
     def __init__(
@@ -39,115 +39,99 @@ class MeshScene:
         background: Background,
     ) -> None:
         color = background.color
-        self._background_rgb = (
-            np.array(_BACKGROUND_RGB) if color is None else np.array(color[::-1]) / 255.0
+        self._background_rgb = np.array(
+            _BACKGROUND_RGB if color is None else [part / 255.0 for part in color[::-1]]
         )
         self._has_grid = color is None
         self.visualizer = visualizer
-        self._open3d = open3d
+        self._utility = open3d.utility
         self._faces = faces
         self._num_vertices = int(faces.max()) + 1
-        self._room = 1
-        self._is_mirrored = False
-        self._colored: tuple[tuple[int, ...], tuple[float, ...]] = (), ()
-        self._level = LevelView()
-        self._ground = GroundLevel()
-        self._aim = SteadyPoint()
-        self._center = np.zeros(2, np.float32)
+        self._drawn: tuple[int, bool] | None = None
+        self._stage = Stage()
+        self._mesh = open3d.geometry.TriangleMesh()
         self._grid = _make_grid(open3d)
         self._grid_points = np.asarray(self._grid.points).copy()
-        self._mesh = self._make_mesh(mirror=False)
-        self._shadow = FloorShadow(open3d, self._background_rgb)
+        self._shadow = _make_floor(open3d)
         option = visualizer.get_render_option()
         option.background_color = self._background_rgb
         option.light_on = True
         option.mesh_show_back_face = False
         option.mesh_shade_option = open3d.visualization.MeshShadeOption.Color  # smooth, not flat
+        self._set_bodies([], np.zeros((0, 3)), is_mirrored=False)
         # The grid gives the view its extent: without it the camera would sit inside the body.
         visualizer.add_geometry(self._grid)
         visualizer.add_geometry(self._mesh, reset_bounding_box=False)
         if self._has_grid:
-            visualizer.add_geometry(self._shadow.mesh, reset_bounding_box=False)
+            self._cast_shadow(np.zeros((SHADOW_CELLS, SHADOW_CELLS), np.float32))
+            visualizer.add_geometry(self._shadow, reset_bounding_box=False)
         else:
             visualizer.remove_geometry(self._grid, reset_bounding_box=False)
 
     def update(self, result: FrameResult, *, mirror: bool) -> None:
         """Moves the bodies to where `result` has them."""
-        result = self._level.of(result)
-        people = (*result.people, *(held.last for held in result.held))
-        opacities = (*(1.0 for _ in result.people), *(held.opacity for held in result.held))
-        if len(people) > self._room or mirror != self._is_mirrored:
-            self._rebuild(max(len(people), self._room), mirror=mirror)
-        if result.people:
-            self._follow(result)
-        vertices = np.zeros((self._room, self._num_vertices, 3), np.float32)
-        for place, person in enumerate(people):
-            vertices[place] = self._placed(person)
-        self._mesh.vertices = self._open3d.utility.Vector3dVector(
-            vertices.reshape(-1, 3).astype(np.float64)
-        )
-        self._color(people, opacities)
-        if self._has_grid:
-            self._shadow.cast(vertices[: len(result.people)].reshape(-1, 3))
-            self.visualizer.update_geometry(self._shadow.mesh)
-        if people:
-            self._mesh.compute_vertex_normals()
+        result = self._stage.follow(result)
+        sign = -1.0 if mirror else 1.0
+        # Legacy Open3D draws nothing transparent, so the lost fade to the background.
+        shown = [(person, 1.0) for person in result.people]
+        shown += [(held.last, held.opacity) for held in result.held]
+        bodies = [
+            self._stage.placed(person.mesh.vertices[: self._num_vertices]) for person, _ in shown
+        ]
+        own = np.array([color_of(person)[::-1] for person, _ in shown]).reshape(-1, 3) / 255.0
+        opacities = np.array([opacity for _, opacity in shown])[:, None]
+        colors = opacities * own + (1.0 - opacities) * self._background_rgb
+        self._set_bodies(bodies, colors, is_mirrored=mirror)
         self.visualizer.update_geometry(self._mesh)
+        if self._has_grid:
+            shade = self._stage.shadow(result)
+            self._cast_shadow(shade[:, ::-1] if mirror else shade)
+            self.visualizer.update_geometry(self._shadow)
+            # People stay over the origin: the grid moves below them instead.
+            x_m, _, z_m = self._stage.origin * [sign, 0, -1]
+            self._grid.points = self._utility.Vector3dVector(
+                self._grid_points - [x_m % _CELL_M, 0, z_m % _CELL_M]
+            )
+            self.visualizer.update_geometry(self._grid)
         self.visualizer.update_renderer()
 
-    def _follow(self, result: FrameResult) -> None:
-        """Keeps the people over the origin: the grid moves below them instead."""
-        now_s = result.frame.captured_at_s
-        self._ground.follow(result)
-        pelvis = np.stack([person.mesh.joints[0, [0, 2]] for person in result.people])
-        self._center = self._aim.update(0.5 * (pelvis.min(axis=0) + pelvis.max(axis=0)), now_s)
-        if not self._has_grid:
-            return
-        x_m, z_m = float(self._center[0]), -float(self._center[1])
-        shifted = self._grid_points.copy()
-        shifted[:, 0] -= (-x_m if self._is_mirrored else x_m) % _CELL_M
-        shifted[:, 2] -= z_m % _CELL_M
-        self._grid.points = self._open3d.utility.Vector3dVector(shifted)
-        self.visualizer.update_geometry(self._grid)
-
-    def _placed(self, person: PersonResult) -> FloatArray:
-        """Vertices (V, 3) in Open3D's world."""
-        placed = person.mesh.vertices[: self._num_vertices] - np.array(
-            [self._center[0], self._ground.level_m, self._center[1]], np.float32
+    def _set_bodies(
+        self, bodies: list[NDArray[np.float32]], colors: NDArray[np.floating], *, is_mirrored: bool
+    ) -> None:
+        """Fills the mesh with bodies (V, 3), each of one of the `colors` (N, 3) in [0, 1]."""
+        if not bodies:  # Open3D complains of a mesh without triangles: one that is a point
+            bodies, colors = [np.zeros((self._num_vertices, 3), np.float32)], np.zeros((1, 3))
+        vertices = np.concatenate(bodies) * [-1.0 if is_mirrored else 1.0, 1.0, 1.0]
+        self._mesh.vertices = self._utility.Vector3dVector(vertices)
+        self._mesh.vertex_colors = self._utility.Vector3dVector(
+            np.repeat(colors, self._num_vertices, axis=0)
         )
-        turn = np.array([-1.0 if self._is_mirrored else 1.0, -1.0, -1.0], np.float32)
-        return np.asarray(placed * turn, np.float32)
+        if self._drawn != (len(bodies), is_mirrored):
+            self._drawn = len(bodies), is_mirrored
+            # A mirrored body is inside out unless its faces wind the other way.
+            faces = self._faces[:, ::-1] if is_mirrored else self._faces
+            offsets = np.arange(len(bodies))[:, None, None] * self._num_vertices
+            self._mesh.triangles = self._utility.Vector3iVector((faces + offsets).reshape(-1, 3))
+        self._mesh.compute_vertex_normals()
 
-    def _color(self, people: tuple[PersonResult, ...], opacities: tuple[float, ...]) -> None:
-        """Colours by track id; legacy Open3D draws nothing transparent, so the lost fade to the background."""
-        track_ids = tuple(person.person.track_id for person in people)
-        if (track_ids, opacities) == self._colored or not people:
-            return
-        self._colored = track_ids, opacities
-        colors = np.zeros((self._room, self._num_vertices, 3))
-        for place, (track_id, opacity) in enumerate(zip(track_ids, opacities, strict=True)):
-            blue, green, red = PERSON_COLORS[track_id % len(PERSON_COLORS)]
-            own = np.array([red, green, blue]) / 255.0
-            colors[place] = opacity * own + (1.0 - opacity) * self._background_rgb
-        self._mesh.vertex_colors = self._open3d.utility.Vector3dVector(colors.reshape(-1, 3))
+    def _cast_shadow(self, shade: NDArray[np.float32]) -> None:
+        colors = (1.0 - SHADOW_STRENGTH * shade[..., None]) * self._background_rgb
+        self._shadow.vertex_colors = self._utility.Vector3dVector(colors.reshape(-1, 3))
 
-    def _rebuild(self, room: int, *, mirror: bool) -> None:
-        self.visualizer.remove_geometry(self._mesh, reset_bounding_box=False)
-        self._room, self._is_mirrored, self._colored = room, mirror, ((), ())
-        self._mesh = self._make_mesh(mirror=mirror)
-        self.visualizer.add_geometry(self._mesh, reset_bounding_box=False)
 
-    def _make_mesh(self, *, mirror: bool) -> Any:
-        utility = self._open3d.utility
-        # A mirrored body is inside out unless its faces wind the other way.
-        faces = self._faces[:, ::-1] if mirror else self._faces
-        offsets = np.arange(self._room)[:, None, None] * self._num_vertices
-        mesh = self._open3d.geometry.TriangleMesh()
-        mesh.vertices = utility.Vector3dVector(np.zeros((self._room * self._num_vertices, 3)))
-        mesh.triangles = utility.Vector3iVector((faces[None] + offsets).reshape(-1, 3))
-        mesh.paint_uniform_color([part / 255.0 for part in PERSON_COLORS[0][::-1]])
-        mesh.compute_vertex_normals()
-        return mesh
+def _make_floor(open3d: ModuleType) -> Any:
+    """The patch that can be in shadow, without normals: legacy Open3D draws it unlit, its rim exactly as the background."""
+    ticks = (np.arange(SHADOW_CELLS) - 0.5 * (SHADOW_CELLS - 1)) * SHADOW_CELL_M
+    x, z = np.meshgrid(ticks, ticks)
+    points = np.stack([x, np.full_like(x, -_BELOW_GRID_M), z], axis=-1)
+    number = np.arange(SHADOW_CELLS**2).reshape(SHADOW_CELLS, SHADOW_CELLS)
+    a, b = number[:-1, :-1].ravel(), number[:-1, 1:].ravel()
+    c, d = number[1:, :-1].ravel(), number[1:, 1:].ravel()
+    faces = np.concatenate([np.stack([a, c, b], axis=1), np.stack([b, c, d], axis=1)])
+    return open3d.geometry.TriangleMesh(
+        open3d.utility.Vector3dVector(points.reshape(-1, 3)),
+        open3d.utility.Vector3iVector(faces.astype(np.int32)),
+    )
 
 
 def _make_grid(open3d: ModuleType) -> Any:

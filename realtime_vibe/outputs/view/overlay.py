@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.outputs.person_lock import left_to_right
-from realtime_vibe.outputs.view.raster import MeshRasterizer, MeshStyle, blend_mesh
-from realtime_vibe.outputs.view.shading import PERSON_COLORS, Color
+from realtime_vibe.outputs.view.raster import MeshRasterizer, blend_mesh
+from realtime_vibe.outputs.view.shading import Color, color_of
 from realtime_vibe.packets import FloatArray, FrameResult, ImageArray, PersonResult, PoseLandmarks
 
 _OPACITY = 0.65
@@ -67,29 +67,25 @@ class OverlayRenderer:
         )
         for held in result.held:
             self._draw_mesh(image, held.last, view, held.opacity)
+        outline_px = max(1, round(min(image.shape[:2]) / 500))
         for person in sorted(result.people, key=_depth_m, reverse=True):
-            self._draw_person(image, person, view, scale)
+            self._draw_mesh(image, person, view, 1.0, outline_px)
+            if self._skeleton and person.person.landmarks is not None:
+                draw_skeleton(image, person.person.landmarks, scale)
         return np.ascontiguousarray(image[:, ::-1]) if mirror else image
 
-    def _draw_person(
-        self, image: ImageArray, person: PersonResult, view: PinholeView, scale: float
-    ) -> None:
-        self._draw_mesh(image, person, view, 1.0)
-        if self._skeleton and person.person.landmarks is not None:
-            draw_skeleton(image, person.person.landmarks, scale)
-
     def _draw_mesh(
-        self, image: ImageArray, person: PersonResult, view: PinholeView, share: float
+        self,
+        image: ImageArray,
+        person: PersonResult,
+        view: PinholeView,
+        share: float,
+        outline_px: int = 0,
     ) -> None:
         """The body's surface with a share of the usual opacity."""
-        outline_px = max(1, round(min(image.shape[:2]) / 500)) if share == 1.0 else 0
-        style = MeshStyle(
-            color=PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)],
-            opacity=_OPACITY * share,
-            outline_px=outline_px,
-        )
-        vertices = person.in_picture(person.mesh.vertices)
-        blend_mesh(image, self._rasterizer.render(vertices, view), style)
+        region = self._rasterizer.render(person.in_picture(person.mesh.vertices), view)
+        opacity = _OPACITY * share
+        blend_mesh(image, region, color_of(person), opacity=opacity, outline_px=outline_px)
 
 
 def resized_to_height(image: ImageArray, height: int | None) -> ImageArray:
@@ -155,8 +151,7 @@ def draw_person_marks(
         is_locked = person.person.track_id == locked_id
         if is_locked:
             _draw_corners(image, box)
-        color = PERSON_COLORS[person.person.track_id % len(PERSON_COLORS)]
-        _draw_number(image, box, number, _LOCKED if is_locked else color)
+        _draw_number(image, box, number, _LOCKED if is_locked else color_of(person))
 
 
 def _draw_corners(image: ImageArray, box: FloatArray) -> None:

@@ -234,23 +234,16 @@ def _paint_polygons(
     return shade > 0, shade
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeshStyle:
-    """How a mesh is laid over a picture."""
+def blend_mesh(
+    image: ImageArray, region: ShadedRegion, color: Color, *, opacity: float, outline_px: int = 0
+) -> None:
+    """Draws `region` into `image` (H, W, 3) in place; an empty region changes nothing.
 
-    color: Color
-    """Base colour (blue, green, red)."""
-    opacity: float
-    """0 leaves the picture as it is, 1 hides it behind the mesh."""
-    outline_px: int
-    """Width of the dark rim around the silhouette [px]; 0 draws none."""
-
-
-def blend_mesh(image: ImageArray, region: ShadedRegion, style: MeshStyle) -> None:
-    """Draws `region` into `image` (H, W, 3) in place; an empty region changes nothing."""
+    `opacity` 0 leaves the picture as it is, 1 hides it behind the mesh; a dark rim of `outline_px` goes around the silhouette.
+    """
     if region.is_empty:
         return
-    margin = style.outline_px + 1
+    margin = outline_px + 1
     rows, columns, inner = _padded_window(image, region, margin)
     target = image[rows, columns]
     mask = np.zeros(target.shape[:2], np.uint8)
@@ -261,10 +254,10 @@ def blend_mesh(image: ImageArray, region: ShadedRegion, style: MeshStyle) -> Non
     # Pixels just outside the silhouette take their neighbours' brightness: the soft edge needs it.
     spread = np.asarray(cv2.dilate(shade, np.ones((3, 3), np.uint8)), np.uint8)
     np.copyto(spread, shade, where=mask > 0)
-    colored = np.asarray(cv2.applyColorMap(spread, color_ramp(style.color)[:, None]), np.uint8)
-    blended = _mix(target, colored, _soft(mask) * np.float32(style.opacity))
-    if style.outline_px > 0:
-        rim = np.asarray(cv2.dilate(mask, _disc(style.outline_px)), np.uint8) - mask
+    colored = np.asarray(cv2.applyColorMap(spread, color_ramp(color)[:, None]), np.uint8)
+    blended = _mix(target, colored, _soft(mask) * np.float32(opacity))
+    if outline_px > 0:
+        rim = np.asarray(cv2.dilate(mask, _disc(outline_px)), np.uint8) - mask
         colored[:] = _OUTLINE_BGR
         blended = _mix(blended, colored, _soft(rim) * np.float32(_OUTLINE_STRENGTH))
     target[:] = blended

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from realtime_vibe.packets import FloatArray, ImageArray
+from realtime_vibe.packets import FloatArray, ImageArray, PersonResult
 
 _LIGHTS = np.array([[-0.60, -0.62, -0.50], [0.95, -0.05, -0.25]], np.float32)
 """Directions towards a key light (above, left) and a fill light (right), both on the viewer's side."""
@@ -17,13 +17,17 @@ _AMBIENT = 0.14
 Color = tuple[int, int, int]
 """Blue, green, red in 0..255."""
 
-PERSON_COLORS: tuple[Color, ...] = (
+_PERSON_COLORS: tuple[Color, ...] = (
     (214, 174, 132),  # steel blue
     (160, 196, 128),  # sage green
     (206, 150, 182),  # mauve
     (120, 190, 222),  # ochre
 )
-"""Base colours; people take them in turn by their track id."""
+
+
+def color_of(person: PersonResult) -> Color:
+    """The base colour of a person: people take them in turn by their track id."""
+    return _PERSON_COLORS[person.person.track_id % len(_PERSON_COLORS)]
 
 
 @cache

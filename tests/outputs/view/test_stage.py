@@ -1,8 +1,8 @@
-"""Covers the shadow in the 3D window: dark below bodies, beside them for what is high, nowhere else."""
+"""Covers the shadow on the floor: dark below bodies, beside them for what is high, nowhere else."""
 
 import numpy as np
 
-from realtime_vibe.outputs.view.floor_shadow import shadow_of
+from realtime_vibe.outputs.view.stage import shadow_of
 
 
 def test_the_floor_is_dark_below_a_body_and_lit_elsewhere() -> None:
