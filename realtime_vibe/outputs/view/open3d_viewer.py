@@ -1,7 +1,6 @@
 """The mesh in a window to look at from all sides (Open3D's legacy visualiser)."""
 
 import logging
-import time
 from types import ModuleType
 from typing import Any
 
@@ -21,7 +20,7 @@ from realtime_vibe.outputs.view.screen import (
 from realtime_vibe.packets import FrameResult, ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 from realtime_vibe.system.machine import install_command
-from realtime_vibe.system.timing import Clock, DrawingPace
+from realtime_vibe.system.timing import DrawingPace
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +34,6 @@ _TITLE = "realtime-vibe 3D"
 _FIELD_OF_VIEW_DEG = 35.0
 _FIELD_OF_VIEW_STEP_DEG = 5.0
 """What Open3D calls one step."""
-_READ_BACK_EVERY = 10
-"""Without a window, drawing leaks 0.1-0.3 MB a frame unless the picture is read now and then."""
 _GLFW_PRESS = 1
 _FILE_WRITING_KEYS = (ord("P"), ord("D"))
 """Open3D's own keys that drop files into the working folder."""
@@ -49,32 +46,18 @@ class Open3dViewer(OpenedByWith):
 
     Args:
         faces: (F, 3) of the body that the meshes come from.
-        width: of the picture without a window [px]; windows fit into the screen.
-        height: of the picture without a window [px].
-        offscreen: draws without a window (for pictures and tests).
-        clock: monotonic seconds; drawing takes at most half of the time.
         background: one colour hides the grid; a window is never transparent.
     """
 
     def __init__(
-        self,
-        faces: NDArray[np.integer],
-        *,
-        width: int = 960,
-        height: int = 720,
-        offscreen: bool = False,
-        clock: Clock = time.perf_counter,
-        background: Background = DEFAULT_BACKGROUND,
+        self, faces: NDArray[np.integer], background: Background = DEFAULT_BACKGROUND
     ) -> None:
         self._background = background
         self._faces = np.ascontiguousarray(faces, np.int32)
-        self._size = (width, height)
-        self._offscreen = offscreen
-        self._pace = DrawingPace(clock)
+        self._pace = DrawingPace()
         self._scene: MeshScene | None = None
         self._actions: list[Action] = []
         self._waiting: FrameResult | None = None
-        self._num_drawn = 0
         self.mirror = False
         """Shows the bodies as a mirror would; takes effect with the next `show`."""
 
@@ -91,23 +74,17 @@ class Open3dViewer(OpenedByWith):
         """
         if self._scene is not None:
             return
-        if not self._offscreen:
-            require_display()
+        require_display()
         open3d = _import_open3d()
         # Normals of one body need one core; the others are for inference. 0.19 lacks the setting.
         if hasattr(open3d.utility, "set_max_threads"):
             open3d.utility.set_max_threads(1)
         visualizer = open3d.visualization.VisualizerWithKeyCallback()
-        width, height = self._size
-        left = top = 0
-        if not self._offscreen:
-            _, area = window_areas(main_screen())
-            width, height = area.width, area.height
-            left, top = area.left, area.top
+        _, area = window_areas(main_screen())
         quiet = open3d.utility.VerbosityContextManager(open3d.utility.VerbosityLevel.Error)
         with quiet, x11_preferred():
             is_created = visualizer.create_window(
-                _TITLE, width, height, left, top, visible=not self._offscreen
+                _TITLE, area.width, area.height, area.left, area.top
             )
         if not is_created or visualizer.get_render_option() is None:
             visualizer.destroy_window()
@@ -138,8 +115,6 @@ class Open3dViewer(OpenedByWith):
             with self._pace.drawing():
                 self._update_scene(scene)
                 is_alive = scene.visualizer.poll_events()
-            if self._offscreen and self._num_drawn % _READ_BACK_EVERY == 0:
-                scene.visualizer.capture_screen_float_buffer(True)
         if not is_alive:
             logger.info("3D window closed")
             self.close()
@@ -191,7 +166,6 @@ class Open3dViewer(OpenedByWith):
         if self._waiting is not None:
             scene.update(self._waiting, mirror=self.mirror)
             self._waiting = None
-            self._num_drawn += 1
 
     def _register_keys(self, visualizer: Any) -> None:
         for key, action in KEYS.items():
