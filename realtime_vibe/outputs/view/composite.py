@@ -41,42 +41,29 @@ class CompositeRenderer:
         self._overlay = OverlayRenderer(faces, skeleton=skeleton)
         self._scene = SceneRenderer(faces, background)
         self._max_height = max(max_height, 2)
-        self.mirror = mirror
-        """May be changed between pictures."""
-
-    def size(self, frame_width: int, frame_height: int) -> tuple[int, int]:
-        """Width and height [px] of the picture of a frame of the given size; both are even."""
-        height = self._height(frame_height)
-        left = self._left_width(frame_width, frame_height)
-        return left + _scene_width(left, height), height
+        self._mirror = mirror
 
     def draw(self, result: FrameResult) -> ImageArray:
-        """A new picture (h, w, 3) BGR of the size that `size` tells.
+        """A new picture (h, w, 3) BGR, h and w even.
 
         Pictures must come in the order of time: floor and viewpoint move smoothly.
         """
-        height = self._height(result.frame.image_bgr.shape[0])
-        left = self._overlay.draw(result, height=height, mirror=self.mirror)
+        height = self._height(result)
+        left = self._overlay.draw(result, height=height, mirror=self._mirror)
         width = _scene_width(left.shape[1], height)
-        right = self._scene.draw(result, width=width, height=height, mirror=self.mirror)
+        right = self._scene.draw(result, width=width, height=height, mirror=self._mirror)
         return beside(left, right)
 
     def draw_cutout(self, result: FrameResult) -> ImageArray:
         """The half with the mesh alone: a new picture (h, w, 4) BGRA without anything behind it."""
         frame_height, frame_width = result.frame.image_bgr.shape[:2]
-        height = self._height(frame_height)
-        width = _scene_width(self._left_width(frame_width, frame_height), height)
-        return self._scene.draw_cutout(result, width=width, height=height, mirror=self.mirror)
+        height = self._height(result)
+        width = _scene_width(round(frame_width * height / frame_height), height)
+        return self._scene.draw_cutout(result, width=width, height=height, mirror=self._mirror)
 
-    def _height(self, frame_height: int) -> int:
-        height = min(max(frame_height, MIN_HEIGHT_PX), self._max_height)
+    def _height(self, result: FrameResult) -> int:
+        height: int = min(max(result.frame.image_bgr.shape[0], MIN_HEIGHT_PX), self._max_height)
         return max(2, height - height % 2)
-
-    def _left_width(self, frame_width: int, frame_height: int) -> int:
-        height = self._height(frame_height)
-        if height == frame_height:
-            return frame_width
-        return max(1, round(frame_width * height / frame_height))
 
 
 def beside(left: ImageArray, right: ImageArray) -> ImageArray:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,7 +45,6 @@ class Display(OpenedByWith):
     ) -> None:
         self._faces = faces
         self._background = background
-        self._marked_id: int | None = None
         self._overlay = OverlayRenderer(faces, skeleton=True)
         self._viewer: Open3dViewer | None = None
         if view in {"both", "open3d"}:
@@ -54,10 +54,9 @@ class Display(OpenedByWith):
         self._result: FrameResult | None = None
         self._base = np.zeros((1, 1, 3), np.uint8)
         self._hud = HudState()
-        self._text = HudText()
+        self._drawn: tuple[object, HudText] = None, HudText()
+        """What the base was drawn of, and the text over it."""
         self._pace = DrawingPace()
-        self._overlay_is_old = True
-        self._text_is_old = True
         self.mirror = mirror
         """Whether everything is shown as in a mirror; the m key toggles it."""
         self.lock: PersonLock | None = None
@@ -90,13 +89,9 @@ class Display(OpenedByWith):
         """
         if result is not None:
             self._result = result
-            self._overlay_is_old = True
             if self._viewer is not None:
                 self._viewer.show(result)
-        if self._locked_id != self._marked_id:
-            self._overlay_is_old = True
         self._hud = hud
-        self._write_text()
         self._draw_preview()
 
     def poll(self) -> list[Action]:
@@ -106,12 +101,7 @@ class Display(OpenedByWith):
         comes from a key, or once no window is left on the screen.
         """
         had_window = self.is_open
-        actions: list[Action] = []
-        if self._viewer is not None and self._viewer.is_open:
-            self._viewer.poll()
-            actions += self._viewer.take_actions()
-        if self._preview is not None and self._preview.is_open:
-            actions += self._preview.poll()
+        actions = [action for window in self._windows() for action in window.poll()]
         for action in actions:
             self._carry_out(action)
         self._draw_preview()
@@ -145,30 +135,19 @@ class Display(OpenedByWith):
         for window in self._windows():
             window.close()
 
-    @property
-    def _locked_id(self) -> int | None:
-        return None if self.lock is None else self.lock.track_id
-
     def _windows(self) -> list[Open3dViewer | PreviewWindow]:
         return [window for window in (self._viewer, self._preview) if window is not None]
 
     def _carry_out(self, action: Action) -> None:
         if action is Action.MIRROR:
             self.mirror = not self.mirror
-            self._overlay_is_old = True
             if self._viewer is not None:
                 self._viewer.mirror = self.mirror
                 self._viewer.show(self._result)
         elif action is Action.HUD:
             self.hud_level = self.hud_level.following
-            self._write_text()
         elif action is Action.RESET_VIEW and self._viewer is not None:
             self._viewer.reset_view()
-
-    def _write_text(self) -> None:
-        text = hud_text(self._hud, self.hud_level)
-        self._text_is_old |= text != self._text
-        self._text = text
 
     def _draw_preview(self) -> None:
         """Brings the preview up to date when something changed and it is time to draw."""
@@ -176,16 +155,20 @@ class Display(OpenedByWith):
         if preview is None or not preview.is_open or not self._pace.is_due():
             return
         size = preview.picture_size(*self._frame_size())
-        self._overlay_is_old |= size != self._base.shape[1::-1]
-        if not (self._overlay_is_old or self._text_is_old):
+        locked_id = None if self.lock is None else self.lock.track_id
+        source, text = (
+            (id(self._result), size, self.mirror, locked_id),
+            hud_text(self._hud, self.hud_level),
+        )
+        if (source, text) == self._drawn:
             return
         with self._pace.drawing():
-            if self._overlay_is_old:
-                self._base = _centered(self._draw_base(size), size)
+            if source != self._drawn[0]:
+                self._base = _centered(self._draw_base(size, locked_id), size)
             picture = self._base.copy()
-            draw_hud(picture, self._text)
+            draw_hud(picture, text)
             preview.show(picture)
-        self._overlay_is_old = self._text_is_old = False
+        self._drawn = source, text
 
     def _frame_size(self) -> tuple[int, int]:
         """Width and height [px] of the frames."""
@@ -194,7 +177,7 @@ class Display(OpenedByWith):
         height, width = self._result.frame.image_bgr.shape[:2]
         return width, height
 
-    def _draw_base(self, size: tuple[int, int]) -> ImageArray:
+    def _draw_base(self, size: tuple[int, int], locked_id: int | None) -> ImageArray:
         """The overlay as large as fits into `size`; before the first result, a note instead of it."""
         if self._result is None:
             waiting = backdrop(*size)
@@ -206,18 +189,16 @@ class Display(OpenedByWith):
             self._result, height=min(fitted, _MAX_PICTURE_HEIGHT_PX), mirror=self.mirror
         )
         picture = resized_to_height(picture, fitted)
-        self._marked_id = self._locked_id
-        draw_person_marks(picture, self._result, self._marked_id, mirror=self.mirror)
+        draw_person_marks(picture, self._result, locked_id, mirror=self.mirror)
         return picture
 
 
 def _centered(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
     """`picture` in the middle of one of (width, height); what is a pixel too large is cut off."""
-    if picture.shape[1::-1] == size:
-        return picture
-    width, height = size
-    shown = picture[:height, :width]
-    left, top = (width - shown.shape[1]) // 2, (height - shown.shape[0]) // 2
-    canvas = np.full((height, width, 3), _AROUND_BGR, np.uint8)
-    canvas[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
-    return canvas
+    shown = picture[: size[1], : size[0]]
+    right, bottom = size[0] - shown.shape[1], size[1] - shown.shape[0]
+    left, top = right // 2, bottom // 2
+    canvas = cv2.copyMakeBorder(
+        shown, top, bottom - top, left, right - left, cv2.BORDER_CONSTANT, value=_AROUND_BGR
+    )
+    return np.asarray(canvas, np.uint8)

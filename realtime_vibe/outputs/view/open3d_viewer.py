@@ -104,11 +104,11 @@ class Open3dViewer(OpenedByWith):
         if result is not None and self._scene is not None:
             self._waiting = result
 
-    def poll(self) -> bool:
-        """Draws what waits and handles the window's events; False once the window is closed."""
+    def poll(self) -> list[Action]:
+        """Draws what waits, handles the window's events and returns the keys' actions; `is_open` tells of a closing."""
         scene = self._scene
         if scene is None:
-            return False
+            return []
         if self._waiting is None or not self._pace.is_due():
             is_alive = scene.visualizer.poll_events()
         else:
@@ -118,10 +118,6 @@ class Open3dViewer(OpenedByWith):
         if not is_alive:
             logger.info("3D window closed")
             self.close()
-        return bool(is_alive)
-
-    def take_actions(self) -> list[Action]:
-        """The actions of the keys pressed since the last call."""
         actions, self._actions = self._actions, []
         return actions
 
