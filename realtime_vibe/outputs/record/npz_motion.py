@@ -7,24 +7,9 @@ Rows: one per processed frame and person, written a block at a time. A frame wit
 and `person_id` -1 that repeats the values of the last valid row (zeros before the first one): readers
 of AMASS files choke on NaN, and a body that jumps to the origin is worse than one that stands still.
 
-Beside AMASS's arrays there are those of the released VIBE, by its names:
-
-| array | shape | content |
-|---|---|---|
-| `weak_camera` | (N, 3) | s, tx, ty in the crop |
-| `square_px` | (N, 3) | centre x, y and side of the crop in the image [px], margin included |
-| `orig_cam` | (N, 4) | the same camera for the whole image: sx, sy, tx, ty |
-| `kp_3d` | (N, 49, 3) | keypoints [m], camera axes, before translation |
-| `kp_2d` | (N, 49, 2) | keypoints [px] in the whole image, by the crop's camera |
-| `kp_names` | (49,) | their names |
-
-The last three are there when the body has the 49 keypoints, which takes an imported SMPL model. What the tracker saw:
-
-| array | shape | content |
-|---|---|---|
-| `joint_confidence` | (N, 24) | 0 to 1: how well the joint's rotation was seen; 0 where the tracker has no landmarks |
-| `landmarks_px` | (N, 33, 2) | BlazePose's landmarks in the whole image [px] |
-| `landmark_visibility` | (N, 33) | 0 to 1: chance that the landmark is in view and not hidden |
+Beside AMASS's arrays there are those of the released VIBE, by its names, and what the tracker saw: README.md has all of
+them with shapes and units. `kp_3d`, `kp_2d` and `kp_names` are there when the body has the 49 keypoints, which takes an
+imported SMPL model.
 """
 
 import io
@@ -58,15 +43,22 @@ def write_npz(file: IO[bytes], rows: TakeRows, facts: SpoolFacts) -> None:
         for name, array in columns.constants().items():
             with archive.open(f"{name}.npy", "w") as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
-        for name, column in _columns(facts).items():
+        for name in array_names(facts):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                blocks = (arrays[name] for arrays in columns.blocks({name: column}))
-                _write_blocks(member, len(rows), blocks)
+                for number, blocks in enumerate(columns.blocks([name])):
+                    if number == 0:
+                        member.write(npy_head(len(rows), blocks[name]))
+                    member.write(blocks[name].tobytes())
 
 
 def arrays_of(rows: TakeRows, facts: SpoolFacts) -> Iterator[dict[str, NDArray[Any]]]:
     """What the arrays with one entry a row hold, block after block."""
-    return _Columns(rows, facts).blocks(_columns(facts))
+    return _Columns(rows, facts).blocks(array_names(facts))
+
+
+def array_names(facts: SpoolFacts) -> list[str]:
+    """Of the arrays with one entry a row."""
+    return [name for name in COLUMNS if facts.keypoint_names or name not in _KEYPOINT_COLUMNS]
 
 
 def npy_head(count: int, block: NDArray[Any]) -> bytes:
@@ -76,19 +68,6 @@ def npy_head(count: int, block: NDArray[Any]) -> bytes:
     facts = {"descr": descr, "fortran_order": False, "shape": (count, *block.shape[1:])}
     np.lib.format.write_array_header_1_0(head, facts)
     return head.getvalue()
-
-
-def _columns(facts: SpoolFacts) -> dict[str, "_Column"]:
-    has_keypoints = bool(facts.keypoint_names)
-    return {n: c for n, c in COLUMNS.items() if has_keypoints or n not in _KEYPOINT_COLUMNS}
-
-
-def _write_blocks(file: IO[bytes], count: int, blocks: Iterator[NDArray[Any]]) -> None:
-    """Writes an array of `count` rows in the format of `.npy`."""
-    for number, block in enumerate(blocks):
-        if number == 0:
-            file.write(npy_head(count, block))
-        file.write(block.tobytes())
 
 
 class _Columns:
@@ -126,8 +105,9 @@ class _Columns:
             **({"kp_names": np.array(names)} if names else {}),
         }
 
-    def blocks(self, columns: dict[str, "_Column"]) -> Iterator[dict[str, NDArray[Any]]]:
-        """Columns, block after block: rows are loaded once for all of them."""
+    def blocks(self, names: list[str]) -> Iterator[dict[str, NDArray[Any]]]:
+        """Some arrays, block after block: rows are loaded once for all of them."""
+        columns = {name: COLUMNS[name] for name in names}
         kinds = {column.is_own for column in columns.values()}
         for start in range(0, len(self._rows), row_blocks.BLOCK):
             part = np.arange(start, min(start + row_blocks.BLOCK, len(self._rows)))

@@ -3,13 +3,13 @@
 import json
 import struct
 import zipfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.record.npz_motion import arrays_of, npy_head
+from realtime_vibe.outputs.record.npz_motion import array_names, arrays_of, npy_head
 from realtime_vibe.outputs.record.recording_spool import SpoolFacts
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
@@ -24,24 +24,20 @@ def check_npz(path: Path, rows: TakeRows, facts: SpoolFacts) -> None:
     Raises:
         OutputError: the file is damaged or holds something else.
     """
-
-    def check(file: IO[bytes]) -> None:
-        with zipfile.ZipFile(file) as archive, ExitStack() as opened:
-            members: dict[str, IO[bytes]] = {}
-            for arrays in arrays_of(rows, facts):
-                for name, array in arrays.items():
-                    content = array.tobytes()
-                    if name not in members:
-                        members[name] = opened.enter_context(archive.open(f"{name}.npy"))
-                        # Compared, not parsed: Python 3.11 at times trips over two threads that do.
-                        content = npy_head(len(rows), array) + content
-                    if members[name].read(len(content)) != content:
-                        raise ValueError(f"{name} holds other numbers")
-            for name, member in members.items():
-                if member.read():  # to its end, where the archive compares its own checksum
-                    raise ValueError(f"{name} is too long")
-
-    _check(path, check)
+    with _as_written(path) as file, zipfile.ZipFile(file) as archive, ExitStack() as opened:
+        members = {
+            name: opened.enter_context(archive.open(f"{name}.npy")) for name in array_names(facts)
+        }
+        for number, arrays in enumerate(arrays_of(rows, facts)):
+            for name, array in arrays.items():
+                # Heads are compared, not parsed: Python 3.11 at times trips over two threads that do.
+                head = b"" if number else npy_head(len(rows), array)
+                content = head + array.tobytes()
+                if members[name].read(len(content)) != content:
+                    raise ValueError(f"{name} holds other numbers")
+        for name, member in members.items():
+            if member.read():  # to its end, where the archive compares its own checksum
+                raise ValueError(f"{name} is too long")
 
 
 def check_frames(path: Path, num_frames: int) -> None:
@@ -50,21 +46,17 @@ def check_frames(path: Path, num_frames: int) -> None:
     Raises:
         OutputError: it is damaged or shorter.
     """
-
-    def check(file: IO[bytes]) -> None:
+    with _as_written(path) as file:
         found = _glb_frames(file) if path.suffix.lower() == ".glb" else _lines(file, path)
         if found != num_frames:
             raise ValueError(f"it has {found} frames instead of {num_frames}")
 
-    _check(path, check)
 
-
-def _check(path: Path, check: Callable[[IO[bytes]], None]) -> None:
-    with (
-        file_boundary(path, OutputError, fault="is not as it was written"),
-        open_regular(path) as file,
-    ):
-        check(file)
+@contextmanager
+def _as_written(path: Path) -> Iterator[IO[bytes]]:
+    fault = "is not as it was written"
+    with file_boundary(path, OutputError, fault=fault), open_regular(path) as file:
+        yield file
 
 
 def _lines(file: IO[bytes], path: Path) -> int:
