@@ -1,7 +1,6 @@
 """What every result sink offers, and the checks that come before a run writes anything."""
 
 import contextlib
-import errno
 import fnmatch
 import glob
 import os
@@ -17,10 +16,8 @@ from realtime_vibe.system.file_boundary import check_regular, file_boundary
 from realtime_vibe.system.folders import cache_folder, settings_folder
 from realtime_vibe.system.placing import is_left_empty, remove_leftovers
 
-_RESERVED_BYTES = 40
-"""What names get while they are written (`.part`), and those of further people and takes."""
-_RANDOM_BYTES = 8
-"""What `tempfile` adds to a prefix."""
+_RESERVED = "t" * 31
+"""With what `tempfile` adds as long as what names get while they are written (`.part`), and of further people and takes."""
 _MANIFESTS = ("engine.json", "blazepose.json", "detector.json")
 """A folder with one of these is an engine's, a tracker's or a detector's."""
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -53,8 +50,8 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
         OutputError: wrong ending, existing file, one of an engine or of this program, a folder that is missing or
             not writable, or a name that is too long or not UTF-8.
     """
-    name_bytes = _name_bytes(path)
     with file_boundary(path, OutputError, "name another file", fault="cannot be written"):
+        path.name.encode()  # UTF-8, or an error
         if path.suffix.lower() not in suffixes:
             raise OutputError(f"expected a name that ends in {' or '.join(suffixes)}")
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -66,7 +63,10 @@ def check_output_path(path: Path, *, overwrite: bool, suffixes: tuple[str, ...])
             raise OutputError("exists: choose another name, or replace it with --overwrite")
         if not path.parent.is_dir():
             raise OutputError(f"the folder {path.parent} does not exist, create it first")
-        _try_folder(path.parent, name_bytes)
+        # Permission bits lie for root and on read-only mounts; only making a file tells.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=_RESERVED + path.name):
+            pass
+        remove_leftovers(path.parent)
 
 
 def check_inputs_stay(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
@@ -117,35 +117,3 @@ def _is_read(output: Path, source: str) -> bool:
     if "**" in pattern:
         return fnmatch.fnmatch(name, pattern.replace("**/", "*"))
     return Path(name).match(pattern)
-
-
-def _try_folder(folder: Path, name_bytes: int) -> None:
-    try:
-        # Permission bits lie for root and on read-only mounts; only making a file tells.
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=_as_long_as(name_bytes)):
-            pass
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            raise OutputError(
-                f"the name is too long ({name_bytes} bytes): files that are being written have up to "
-                f"{_RESERVED_BYTES} bytes more, choose a shorter one"
-            ) from None
-        raise
-    remove_leftovers(folder)
-
-
-def _name_bytes(path: Path) -> int:
-    """Length of a file's name as file systems count it.
-
-    Raises:
-        OutputError: the name cannot be written as UTF-8, or not be looked up at all.
-    """
-    try:
-        return len(path.name.encode())
-    except UnicodeEncodeError:
-        raise OutputError(f"{path!r}: the name is not UTF-8, choose another") from None
-
-
-def _as_long_as(name_bytes: int) -> str:
-    """A prefix that makes a temporary file's name as long as the longest made of a name."""
-    return ".".ljust(max(1, name_bytes + _RESERVED_BYTES - _RANDOM_BYTES), "t")
