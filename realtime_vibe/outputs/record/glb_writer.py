@@ -7,12 +7,12 @@ goes to its place in the file a block at a time.
 """
 
 import itertools
+import json
 import struct
 from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
-import pygltflib
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
@@ -47,7 +47,7 @@ def write_glb(file: IO[bytes], track: MotionTrack, skin: SkinnedBody, *, name: s
     """
     # What cannot be UTF-8 is no JSON either.
     scene = _Scene(track, skin, name.encode("utf-8", "replace").decode())
-    text = scene.gltf.gltf_to_json(separators=(",", ":"), indent=None).encode()
+    text = json.dumps(scene.document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     start = _HEADER.size + _CHUNK.size + len(text) + _CHUNK.size
     if start + scene.length > _MAX_BYTES:
@@ -76,38 +76,38 @@ class _Scene:
 
     def __init__(self, track: MotionTrack, skin: SkinnedBody, name: str) -> None:
         self._track = track
-        self._name = name
         self.length = 0
         """Bytes of the binary chunk."""
         self.still: list[tuple[int, bytes]] = []
         """Offset and content of everything but the animation."""
         self._places: dict[tuple[int, str], int] = {}
         """Joint and path -> offset of its first key."""
-        self.gltf: Any = pygltflib.GLTF2(
-            asset=pygltflib.Asset(generator="realtime-vibe", copyright=skin.licence or None),
-            materials=[
-                pygltflib.Material(
-                    name="skin",
-                    pbrMetallicRoughness=pygltflib.PbrMetallicRoughness(
-                        baseColorFactor=_SKIN_COLOR, metallicFactor=0.0, roughnessFactor=0.8
-                    ),
-                )
+        self._views: list[dict[str, Any]] = []
+        self._accessors: list[dict[str, Any]] = []
+        body = {"name": f"{name} body"}
+        asset = {"version": "2.0", "generator": "realtime-vibe"}
+        self.document = {
+            "asset": asset | ({"copyright": skin.licence} if skin.licence else {}),
+            "scene": 0,
+            "scenes": [{"nodes": [0, len(SMPL_JOINT_NAMES)]}],
+            "nodes": [*_joint_nodes(track), body | {"mesh": 0, "skin": 0}],
+            "materials": [
+                {
+                    "name": "skin",
+                    "pbrMetallicRoughness": {
+                        "baseColorFactor": _SKIN_COLOR,
+                        "metallicFactor": 0.0,
+                        "roughnessFactor": 0.8,
+                    },
+                }
             ],
-        )
-        offsets = bone_offsets(track.rest_joints)
-        for joint, joint_name in enumerate(SMPL_JOINT_NAMES):
-            children = [child for child, parent in enumerate(PARENTS) if parent == joint]
-            node = pygltflib.Node(
-                name=joint_name, translation=offsets[joint].tolist(), children=children
-            )
-            self.gltf.nodes.append(node)
-        self.gltf.nodes.append(pygltflib.Node(name=f"{self._name} body", mesh=0, skin=0))
-        self.gltf.scenes.append(pygltflib.Scene(nodes=[0, len(SMPL_JOINT_NAMES)]))
-        self.gltf.scene = 0
-        self.gltf.meshes.append(self._mesh(skin))
-        self.gltf.skins.append(self._skin())
-        self.gltf.animations.append(self._animation())
-        self.gltf.buffers.append(pygltflib.Buffer(byteLength=self.length))
+            "meshes": [body | {"primitives": [self._primitive(skin)]}],
+            "skins": [{"name": name} | self._skin()],
+            "animations": [{"name": name} | self._animation()],
+            "bufferViews": self._views,
+            "accessors": self._accessors,
+        }
+        self.document["buffers"] = [{"byteLength": self.length}]
 
     def moving(self) -> Iterator[tuple[int, bytes]]:
         """Offset and content of the animation, piece by piece."""
@@ -124,81 +124,72 @@ class _Scene:
                 yield offset + done * content.strides[0], content.tobytes()
             done += len(block.times_s)
 
-    def _add(
-        self, array: NDArray[Any], kind: str, component: int, *, target: int | None = None
-    ) -> int:
+    def _add(self, array: NDArray[Any], kind: str, component: int, **view: int) -> int:
         """Keeps an array that is written as it is, and returns the number of its accessor."""
         self.still.append((self.length, np.ascontiguousarray(array).tobytes()))
         flat = array.reshape(len(array), -1)
-        accessor = self._reserve(len(array), array.nbytes, kind, component, target=target)
-        self.gltf.accessors[accessor].min = flat.min(axis=0).tolist()
-        self.gltf.accessors[accessor].max = flat.max(axis=0).tolist()
+        accessor = self._reserve(len(array), array.nbytes, kind, component, **view)
+        self._accessors[accessor] |= {
+            "min": flat.min(axis=0).tolist(),
+            "max": flat.max(axis=0).tolist(),
+        }
         return accessor
 
-    def _reserve(
-        self, count: int, num_bytes: int, kind: str, component: int, *, target: int | None = None
-    ) -> int:
+    def _reserve(self, count: int, num_bytes: int, kind: str, component: int, **view: int) -> int:
         """Leaves room for an array, and returns the number of its accessor."""
-        view = pygltflib.BufferView(
-            buffer=0, byteOffset=self.length, byteLength=num_bytes, target=target
-        )
-        accessor = pygltflib.Accessor(
-            bufferView=len(self.gltf.bufferViews), componentType=component, count=count, type=kind
-        )
-        self.gltf.bufferViews.append(view)
-        self.gltf.accessors.append(accessor)
+        place = {"buffer": 0, "byteOffset": self.length, "byteLength": num_bytes}
+        array = {"bufferView": len(self._views), "componentType": component}
+        self._views.append(place | view)
+        self._accessors.append(array | {"count": count, "type": kind})
         self.length += num_bytes + -num_bytes % 4
-        return len(self.gltf.accessors) - 1
+        return len(self._accessors) - 1
 
-    def _mesh(self, skin: SkinnedBody) -> Any:
+    def _primitive(self, skin: SkinnedBody) -> dict[str, Any]:
         vertices = (skin.v_template + skin.shapedirs @ self._track.betas).astype(np.float32)
         joints, weights = influences(skin.weights)
         faces = skin.faces.astype(np.uint32).reshape(-1)
         faces_first = np.ascontiguousarray(skin.faces.T, np.int32)
         normals = VertexNormals(faces_first, len(vertices))(vertices.T).T
         normals[~normals.any(axis=1)] = (0, 1, 0)  # glTF has no vertex without a normal
-        attributes = pygltflib.Attributes(
-            POSITION=self._add(vertices, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
-            NORMAL=self._add(normals, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
-            JOINTS_0=self._add(joints, "VEC4", _UNSIGNED_BYTE, target=_ARRAY_BUFFER),
-            WEIGHTS_0=self._add(weights, "VEC4", _FLOAT, target=_ARRAY_BUFFER),
-        )
+        attributes = {
+            "POSITION": self._add(vertices, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
+            "NORMAL": self._add(normals, "VEC3", _FLOAT, target=_ARRAY_BUFFER),
+            "JOINTS_0": self._add(joints, "VEC4", _UNSIGNED_BYTE, target=_ARRAY_BUFFER),
+            "WEIGHTS_0": self._add(weights, "VEC4", _FLOAT, target=_ARRAY_BUFFER),
+        }
         indices = self._add(faces, "SCALAR", _UNSIGNED_INT, target=_ELEMENT_ARRAY_BUFFER)
-        primitive = pygltflib.Primitive(attributes=attributes, indices=indices, material=0)
-        return pygltflib.Mesh(name=f"{self._name} body", primitives=[primitive])
+        return {"attributes": attributes, "indices": indices, "material": 0}
 
-    def _skin(self) -> Any:
+    def _skin(self) -> dict[str, Any]:
         rest_joints = self._track.rest_joints
         inverse = np.tile(np.eye(4, dtype=np.float32), (len(rest_joints), 1, 1))
         inverse[:, 3, :3] = -rest_joints  # glTF stores columns one after the other
-        return pygltflib.Skin(
-            name=self._name,
-            skeleton=0,
-            joints=list(range(len(rest_joints))),
-            inverseBindMatrices=self._add(inverse.reshape(-1, 16), "MAT4", _FLOAT),
-        )
+        return {
+            "skeleton": 0,
+            "joints": list(range(len(rest_joints))),
+            "inverseBindMatrices": self._add(inverse.reshape(-1, 16), "MAT4", _FLOAT),
+        }
 
-    def _animation(self) -> Any:
-        animation = pygltflib.Animation(name=self._name)
+    def _animation(self) -> dict[str, Any]:
         seconds = strictly_rising(self._track.times_s)
         times = self._add(seconds[:, None], "SCALAR", _FLOAT)
-
-        def drive(joint: int, path: str, width: int) -> None:
+        moving_joints = range(len(PARENTS) if _bones_change(self._track) else 1)
+        driven = [(joint, "translation", 3) for joint in moving_joints]
+        driven += [(joint, "rotation", 4) for joint in range(len(PARENTS))]
+        samplers, channels = [], []
+        for number, (joint, path, width) in enumerate(driven):
             self._places[joint, path] = self.length
             output = self._reserve(len(seconds), 4 * width * len(seconds), f"VEC{width}", _FLOAT)
-            sampler = pygltflib.AnimationSampler(input=times, output=output, interpolation="LINEAR")
-            target = pygltflib.AnimationChannelTarget(node=joint, path=path)
-            channel = pygltflib.AnimationChannel(sampler=len(animation.samplers), target=target)
-            animation.samplers.append(sampler)
-            animation.channels.append(channel)
+            samplers.append({"input": times, "output": output, "interpolation": "LINEAR"})
+            channels.append({"sampler": number, "target": {"node": joint, "path": path}})
+        return {"samplers": samplers, "channels": channels}
 
-        drive(0, "translation", 3)
-        bones_change = _bones_change(self._track)
-        for joint in range(len(PARENTS)):
-            if joint and bones_change:
-                drive(joint, "translation", 3)
-            drive(joint, "rotation", 4)
-        return animation
+
+def _joint_nodes(track: MotionTrack) -> Iterator[dict[str, Any]]:
+    for joint, offset in enumerate(bone_offsets(track.rest_joints).tolist()):
+        node: dict[str, Any] = {"name": SMPL_JOINT_NAMES[joint], "translation": offset}
+        children = [child for child, parent in enumerate(PARENTS) if parent == joint]
+        yield node | ({"children": children} if children else {})
 
 
 def strictly_rising(times_s: NDArray[np.float64]) -> FloatArray:

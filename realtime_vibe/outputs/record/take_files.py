@@ -13,6 +13,7 @@ from realtime_vibe.errors import OutputError
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions
 from realtime_vibe.outputs.base import path_of_person
 from realtime_vibe.outputs.record.bvh_writer import write_bvh
+from realtime_vibe.outputs.record.glb_writer import write_glb
 from realtime_vibe.outputs.record.joint_tables import write_csv, write_trc
 from realtime_vibe.outputs.record.motion_track import MotionTrack, tracks_of
 from realtime_vibe.outputs.record.npz_motion import write_npz
@@ -137,9 +138,6 @@ def _writer(
         case ".bvh":
             return partial(write_bvh, track=track, options=take.facts.options, rate_hz=rate_hz)
         case ".glb":
-            # The library behind it takes 0.4 s to import.
-            from realtime_vibe.outputs.record.glb_writer import write_glb
-
             skin = _fitting(take.skin, track, path)
             return partial(write_glb, track=track, skin=skin, name=path.stem)
         case ".csv":
