@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
-from realtime_vibe.outputs.stream.humanoid import BONE_PARENTS, BONES
+from realtime_vibe.geometry.rotation import rotmat_from_quat_wxyz
+from realtime_vibe.outputs.stream.humanoid import BONE_PARENTS, BONES, NUM_BONES, HumanoidPose
 from realtime_vibe.packets import FloatArray
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
@@ -19,6 +20,7 @@ Matrix = NDArray[np.float64]
 _HEADER = struct.Struct("<4sII")
 _CHUNK = struct.Struct("<I4s")
 _MAX_JSON_BYTES = 32 << 20
+_UPRIGHT = np.tile(np.eye(3, dtype=np.float32), (NUM_BONES, 1, 1))
 _NEEDED = ("Hips", "Spine", "Head", "LeftUpperLeg", "LeftLowerLeg", "LeftFoot", "RightUpperLeg",
            "RightLowerLeg", "RightFoot", "LeftUpperArm", "LeftLowerArm", "LeftHand",
            "RightUpperArm", "RightLowerArm", "RightHand")  # fmt: skip
@@ -46,6 +48,22 @@ class AvatarRest:
     """(3,) hips in the model; the floor is y = 0."""
     hips_above_feet_m: float
     """Height of the hips over the lowest foot or toe joint [m]."""
+
+
+def body_rest(pose: HumanoidPose) -> AvatarRest:
+    """The tracked body as an avatar of its own."""
+    height_m = pose.rest_hips_above_feet_m
+    return AvatarRest(
+        bones=tuple(range(NUM_BONES)),
+        parents=BONE_PARENTS,
+        sources=tuple(range(NUM_BONES)),
+        local_positions=pose.offsets,
+        above=_UPRIGHT,
+        rest=_UPRIGHT,
+        hips_above=np.eye(4, dtype=np.float32),
+        hips_m=np.array([0, height_m, 0], np.float32),
+        hips_above_feet_m=height_m,
+    )
 
 
 def read_avatar(path: Path) -> AvatarRest:
@@ -172,14 +190,8 @@ def _sane(matrix: Matrix) -> Matrix:
 def _local_matrix(node: dict[str, Any]) -> Matrix:
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T
-    x, y, z, w = np.clip(np.array(node.get("rotation", (0, 0, 0, 1)), np.float64), -1, 1)
-    turn = np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    quat_xyzw = np.clip(np.array(node.get("rotation", (0, 0, 0, 1)), np.float64), -1, 1)
+    turn = rotmat_from_quat_wxyz(quat_xyzw[[3, 0, 1, 2]])
     matrix = np.eye(4)
     scale = np.array(node.get("scale", (1, 1, 1)), np.float64)
     matrix[:3, :3] = turn * np.clip(scale, -_LARGEST, _LARGEST)
