@@ -22,7 +22,6 @@ from realtime_vibe.outputs.record.recording_spool import TakeOptions
 from realtime_vibe.packets import FloatArray
 
 _LEGS = frozenset({1, 2, 4, 5, 7, 8, 10, 11})
-_DEGREES = 180.0 / np.pi
 
 
 def euler_order(joint: int) -> str:
@@ -41,36 +40,31 @@ def write_bvh(file: IO[bytes], track: MotionTrack, options: TakeOptions, *, rate
     head = "\n".join(_hierarchy(joint_names, offsets, moving=is_live))
     file.write(f"HIERARCHY\n{head}\nMOTION\nFrames: {len(track.times_s)}\n".encode())
     file.write(f"Frame Time: {1.0 / rate_hz:.9f}\n".encode())
-    angles = _Angles(len(joint_names))
+    joints = range(len(joint_names))
+    before: NDArray[np.float64] | None = None
     for block in track.blocks():
-        table = _table(block, angles, options)
+        triples = [
+            euler_from_rotmat(block.rotmats[:, joint], euler_order(joint)) for joint in joints
+        ]
+        angles = continuous(np.stack(triples, axis=1), before)
+        before = angles[-1]
+        table = _table(block, np.degrees(angles), options)
         line = " ".join(["%.6f"] * table.shape[1]) + "\n"
         file.writelines((line % tuple(row)).encode() for row in table.tolist())
 
 
-class _Angles:
-    """Euler angles of every joint, without jumps over time, block after block."""
-
-    def __init__(self, num_joints: int) -> None:
-        self._before: list[NDArray[np.float64] | None] = [None] * num_joints
-
-    def of(self, joint: int, rotmats: FloatArray) -> NDArray[np.float64]:
-        """(n, 3) [degrees] of the next frames of a joint."""
-        angles = _continuous(euler_from_rotmat(rotmats, euler_order(joint)), self._before[joint])
-        self._before[joint] = angles[-1]
-        return angles * _DEGREES
-
-
-def _table(block: TrackBlock, angles: _Angles, options: TakeOptions) -> NDArray[np.floating]:
-    """(n, channels) of a block's frames."""
+def _table(
+    block: TrackBlock, angles_deg: NDArray[np.float64], options: TakeOptions
+) -> NDArray[np.floating]:
+    """(n, channels) of a block's frames, whose joints have angles (n, K, 3)."""
     scale = np.float32(BVH_UNITS[options.bvh_unit])
     channels: list[NDArray[np.floating]] = []
-    for joint in _depth_first(len(BVH_NAMES[options.bvh_names])):
+    for joint in _depth_first(angles_deg.shape[1]):
         if joint == 0:
             channels.append(block.joints[:, 0] * scale)
         elif options.bvh_bones == "live":
             channels.append(block.offsets[:, joint] * scale)
-        channels.append(angles.of(joint, block.rotmats[:, joint]))
+        channels.append(angles_deg[:, joint])
     return np.concatenate(channels, axis=1)
 
 
@@ -114,27 +108,27 @@ def _numbers(values: NDArray[np.floating]) -> str:
     return " ".join(f"{value:.6f}" for value in values)
 
 
-def _continuous(
+def continuous(
     angles: NDArray[np.float64], before: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """Takes, frame after frame, the equal triple (N, 3) of angles [rad] that is nearest to the frame before.
+    """Takes, frame after frame, the equal triple (N, K, 3) of angles [rad] that is nearest to the frame before.
 
-    `before` (3,) was taken for the frame before the first.
+    `before` (K, 3) was taken for the frame before the first; without one the first stays.
     """
-    if before is None:
-        return _continuous(angles, angles[0])
-    angles = np.concatenate([before[None], angles])
-    other = np.stack([angles[:, 0] + np.pi, np.pi - angles[:, 1], angles[:, 2] + np.pi], axis=1)
+    angles = np.concatenate([angles[:1] if before is None else before[None], angles])
+    other = np.stack(
+        [angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], axis=-1
+    )
     # From one frame to the next it is as far between the first triples as between the second ones, so whether
     # to change sides does not depend on the side.
     changes = _far(other[1:] - angles[:-1]) < _far(angles[1:] - angles[:-1])
-    is_other = np.concatenate([[False], np.cumsum(changes) % 2 == 1])
-    unwrapped: NDArray[np.float64] = np.unwrap(np.where(is_other[:, None], other, angles), axis=0)
+    is_other = np.cumsum(np.insert(changes, 0, False, axis=0), axis=0) % 2 == 1
+    unwrapped: NDArray[np.float64] = np.unwrap(np.where(is_other[..., None], other, angles), axis=0)
     return unwrapped[1:]
 
 
 def _far(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) sizes of (N, 3) steps between angles, full turns left out."""
+    """Sizes (...) of steps (..., 3) between angles, full turns left out."""
     turn = 2.0 * np.pi
-    far: NDArray[np.float64] = np.abs(steps - turn * np.round(steps / turn)).sum(axis=1)
+    far: NDArray[np.float64] = np.abs(steps - turn * np.round(steps / turn)).sum(axis=-1)
     return far
