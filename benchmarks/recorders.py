@@ -78,7 +78,7 @@ def file_times_s(
     """Seconds to write a take of `minutes`, the recorded rows over and over, by format."""
     count = round(minutes * 60 * MEDIA_RATE_HZ)
     with open_spool(spool_path(recorder.paths[0])) as spool:
-        rows = np.resize(spool.rows.all(), count)
+        rows = np.resize(np.concatenate(list(spool.rows.blocks())), count)
     rows["frame_index"] = np.arange(count)
     rows["timestamp_s"] = np.arange(count) / MEDIA_RATE_HZ
     take = Take(rows=TakeRows.of(rows), facts=spool.facts, skin=built.recorded_body.skin)

@@ -30,7 +30,6 @@ Numbers = NDArray[np.intp]
 class TakeRows:
     """N rows of `row_type`."""
 
-    kind: np.dtype[np.void]
     index: Rows
     """(N,) of `INDEX`; what it says of the world and of time holds, whatever is stored."""
     load_stored: Callable[[Numbers], Rows]
@@ -39,7 +38,7 @@ class TakeRows:
     @classmethod
     def of(cls, rows: Rows) -> Self:
         """Rows that are in memory."""
-        return cls(rows.dtype, index_of(rows), lambda numbers: rows[numbers])
+        return cls(index_of(rows), lambda numbers: rows[numbers])
 
     def __len__(self) -> int:
         return len(self.index)
@@ -57,15 +56,11 @@ class TakeRows:
         for start in range(0, len(wanted), BLOCK):
             yield self.load(wanted[start : start + BLOCK])
 
-    def all(self) -> Rows:
-        """Everything at once, for takes that are known to be short."""
-        return self.load(np.arange(len(self)))
-
     def in_world(self, world_camera: FloatArray) -> Self:
         """The same rows in other worlds, (N, 3, 4)."""
         index = self.index.copy()
         index["world_camera"] = world_camera
-        return type(self)(self.kind, index, self.load_stored)
+        return type(self)(index, self.load_stored)
 
 
 def rising_times(times_s: NDArray[np.float64]) -> NDArray[np.float64]:

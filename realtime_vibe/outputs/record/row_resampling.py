@@ -91,7 +91,7 @@ def resampled(rows: TakeRows, rate_hz: float) -> TakeRows:
             found[name] = made[name][numbers]
         return found
 
-    return TakeRows(rows.kind, made, load)
+    return TakeRows(made, load)
 
 
 _PLACE = np.dtype(

@@ -166,7 +166,7 @@ def _rows(file: BinaryIO, path: Path, facts: SpoolFacts, num_rows: int) -> Spool
 
     return Spool(
         path=path,
-        rows=TakeRows(kind, index, load),
+        rows=TakeRows(index, load),
         facts=facts,
         num_damaged=num_rows - len(places),
         file=file,

@@ -107,6 +107,10 @@ def take(frames: Sequence[FrameResult], options: TakeOptions | None = None) -> T
     return Take(rows=TakeRows.of(rows(frames)), facts=facts, skin=real_body().skin)
 
 
+def loaded(rows_of_take: TakeRows) -> Rows:
+    return np.concatenate(list(rows_of_take.blocks()))
+
+
 def joints_yup(frames: Sequence[FrameResult], person: int = 0) -> np.ndarray:
     """(N, 24, 3) joints of one person in the y-up world, as they were live."""
     meshes = [next(p.mesh for p in frame.people if p.person.track_id == person) for frame in frames]

@@ -135,7 +135,7 @@ def test_weights_keep_the_four_that_matter() -> None:
 def test_another_body_than_the_recorded_one_is_refused(tmp_path: Path) -> None:
     frames = posed_takes.results(TIMES_S)
     take = posed_takes.take(frames)
-    rows = take.rows.all()
+    rows = posed_takes.loaded(take.rows)
     rows["betas"] += 1
     with pytest.raises(OutputError, match="--body"):
         write_take(

@@ -15,7 +15,7 @@ from tests.outputs.record import posed_takes
 
 
 def resampled(rows: Rows, rate_hz: float) -> Rows:
-    return resampled_rows(TakeRows.of(rows), rate_hz).all()
+    return posed_takes.loaded(resampled_rows(TakeRows.of(rows), rate_hz))
 
 
 @pytest.mark.parametrize("rate_hz", [30.0, 60.0])

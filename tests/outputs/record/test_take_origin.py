@@ -17,7 +17,7 @@ from tests.outputs.record import posed_takes
 
 
 def _placed(rows: Rows, origin: str, skin: SkinnedBody | None) -> Rows:
-    return with_origin(TakeRows.of(rows), origin, skin).all()
+    return posed_takes.loaded(with_origin(TakeRows.of(rows), origin, skin))
 
 
 _STILL = np.tile(np.eye(3, dtype=np.float32), (23, 1, 1))

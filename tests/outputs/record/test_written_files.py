@@ -16,7 +16,7 @@ TAKE = posed_takes.take(posed_takes.results(np.arange(6) / 30))
 
 def test_an_npz_that_holds_something_else_is_found(tmp_path: Path) -> None:
     (path,) = write_take(tmp_path / "o.npz", TAKE)
-    rows = TAKE.rows.all()
+    rows = posed_takes.loaded(TAKE.rows)
     check_npz(path, TakeRows.of(rows), TAKE.facts)
     with pytest.raises(OutputError, match="holds other numbers"):
         check_npz(path, TakeRows.of(rows[:5]), TAKE.facts)
