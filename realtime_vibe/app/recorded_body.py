@@ -14,7 +14,8 @@ def recorded_body(model: BodyModel, file: Path) -> RecordedBody:
     skin = skinned_body(model)
     return RecordedBody(
         gender=model.gender,
-        keypoints=keypoints,
+        keypoint_names=keypoints.names if keypoints else (),
+        locate_keypoints=keypoints.locate if keypoints else None,
         skin=skin,
         file=file,
         joint_confidence=joint_confidence,

@@ -56,7 +56,7 @@ class MotionRecorder(ClosedByWith):
             _clear_leftover(part, move_aside=overwrite)
         facts = SpoolFacts(
             gender=body.gender,
-            keypoint_names=body.keypoints.names if body.keypoints else (),
+            keypoint_names=body.keypoint_names,
             outputs=tuple(_name_from(part.parent, path) for path in paths),
             body_file=str(body.file.resolve()) if body.file else "",
             options=options or TakeOptions(),

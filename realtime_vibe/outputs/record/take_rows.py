@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +32,6 @@ NOBODY = -1
 
 FALLBACK_RATE_HZ = 30.0
 """Taken as the frame rate when there are fewer than two frames to measure it."""
-
-
-class KeypointLocator(Protocol):
-    """Picks named points from a posed body."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """One name per point."""
-
-    def locate(self, mesh: BodyMesh) -> FloatArray:
-        """(K, 3) [m], camera axes, before translation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +63,10 @@ class RecordedBody:
 
     gender: str = "neutral"
     """Neutral, male or female."""
-    keypoints: KeypointLocator | None = None
-    """None for bodies that do not have the 49 keypoints."""
+    keypoint_names: tuple[str, ...] = ()
+    """Empty for bodies that do not have the 49 keypoints."""
+    locate_keypoints: Callable[[BodyMesh], FloatArray] | None = None
+    """Gives them of a posed body: (K, 3) [m], camera axes, before translation."""
     skin: SkinnedBody | None = None
     """None: formats with a mesh cannot be written."""
     file: Path | None = None
@@ -157,8 +148,8 @@ def _fill_person(row: Any, person: PersonResult, body: RecordedBody) -> None:
     row["weak_camera"] = params.weak_camera
     row["square_px"] = person.square_px
     row["betas"] = params.betas
-    if body.keypoints is not None:
-        row["kp_3d"] = body.keypoints.locate(mesh)
+    if body.locate_keypoints is not None:
+        row["kp_3d"] = body.locate_keypoints(mesh)
     if landmarks is not None:
         row["landmarks_px"] = landmarks.image_px[:, :2]
         row["landmark_visibility"] = landmarks.visibility

@@ -34,7 +34,6 @@ from realtime_vibe.outputs.record.take_rows import (
     RecordedBody,
 )
 from realtime_vibe.packets import (
-    BodyMesh,
     Frame,
     FrameResult,
     PersonResult,
@@ -157,25 +156,24 @@ def test_a_real_body_posed_from_the_file_stands_where_it_was_recorded(tmp_path: 
         np.testing.assert_allclose(replayed.joints, mesh.joints @ R_WORLD_CAMERA.T, atol=1e-5)
 
 
-class _Corners:
-    """Stands in for the keypoints of a body: four of its vertices, by name."""
-
-    names = ("nose", "left toe", "right toe", "navel")
-
-    def locate(self, mesh: BodyMesh) -> np.ndarray:
-        return mesh.vertices[:4] - mesh.transl
+CORNERS = RecordedBody(
+    gender="male",
+    keypoint_names=("nose", "left toe", "right toe", "navel"),
+    locate_keypoints=lambda mesh: mesh.vertices[:4] - mesh.transl,
+)
+"""Four of its vertices stand in for the keypoints of a body."""
 
 
 def test_keypoints_are_recorded_where_the_body_has_them(tmp_path: Path, make_result: Make) -> None:
     path = tmp_path / "o.npz"
     results = [make_result(0, ()), make_result(1, (4, 5)), make_result(2, ()), make_result(3, (5,))]
-    with MotionRecorder(path, body=RecordedBody(gender="female", keypoints=_Corners())) as recorder:
+    with MotionRecorder(path, body=CORNERS) as recorder:
         for result in results:
             recorder.write(result)
     with np.load(path, allow_pickle=False) as archive:
         data = {name: archive[name] for name in archive.files}
-    assert str(data["gender"]) == "female"
-    assert data["kp_names"].tolist() == list(_Corners.names)
+    assert str(data["gender"]) == "male"
+    assert data["kp_names"].tolist() == list(CORNERS.keypoint_names)
     assert data["kp_3d"].shape == (5, 4, 3)
     assert data["kp_2d"].shape == (5, 4, 2)
     assert data["kp_3d"].dtype == data["kp_2d"].dtype == np.float32
@@ -210,7 +208,7 @@ def test_a_cut_off_recording_keeps_its_keypoints_and_gender(
     tmp_path: Path, make_result: Make
 ) -> None:
     path = tmp_path / "o.npz"
-    recorder = MotionRecorder(path, body=RecordedBody(gender="male", keypoints=_Corners()))
+    recorder = MotionRecorder(path, body=CORNERS)
     for index in range(6):
         recorder.write(make_result(index))
     part = tmp_path / "copy.npz.part"  # what a killed run leaves: the recorder never closes it
