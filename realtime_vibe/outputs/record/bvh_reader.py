@@ -35,9 +35,10 @@ _OUT_OF_LINE_DEG = 15.0
 """A trunk further from the next axis is bent or turned; shapes alone tilt it by 6."""
 _SHAPE_DEG = 10.0
 """How far arms and legs may point elsewhere because of the shape: 7 where it is two standard deviations off."""
-_LIMBS = {"shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"}
-_FOLLOWERS = {"wrist": "elbow", "hand": "elbow", "ankle": "knee", "foot": "knee"}
-"""What moves with a limb when its rest is changed."""
+_LIMBS = {1: 4, 2: 5, 4: 7, 5: 8, 16: 18, 17: 19, 18: 20, 19: 21}
+"""Joint at which an arm's or leg's bone begins -> where it ends."""
+_FOLLOWERS = (7, 8, 10, 11, 20, 21, 22, 23)
+"""Ankles, feet, wrists and hands move with the limb above when its rest is changed."""
 _ADVICE = (
     "in Blender, leave the rest pose as it was imported: no 'Apply Pose as Rest Pose', no 'Apply Rotation', no "
     "rotation in Edit Mode"
@@ -205,20 +206,14 @@ def _with_limbs_at_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
     """Turns arms and legs that rest elsewhere to where SMPL has them."""
     smpl = bone_offsets(REST_JOINTS_M)
     turns = np.tile(np.eye(3), (len(PARENTS), 1, 1))
-    for side in ("left_", "right_"):
-        for start, end in _LIMBS.items():
-            bone = SMPL_JOINT_NAMES.index(side + end)
-            if not rest_offsets[bone].any():  # no length, no direction
-                continue
-            turn = smallest_rotation(smpl[bone], rest_offsets[bone])
-            if np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) > _SHAPE_DEG:
-                turns[SMPL_JOINT_NAMES.index(side + start)] = turn
-        for joint, limb in _FOLLOWERS.items():
-            follower, followed = (
-                SMPL_JOINT_NAMES.index(side + joint),
-                SMPL_JOINT_NAMES.index(side + limb),
-            )
-            turns[follower] = turns[followed]
+    for start, end in _LIMBS.items():
+        if not rest_offsets[end].any():  # no length, no direction
+            continue
+        turn = smallest_rotation(smpl[end], rest_offsets[end])
+        if np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) > _SHAPE_DEG:
+            turns[start] = turn
+    for joint in _FOLLOWERS:
+        turns[joint] = turns[PARENTS[joint]]
     above = np.stack([np.eye(3) if parent < 0 else turns[parent] for parent in PARENTS])
     inverse = np.swapaxes(above, -1, -2)
     return Skeleton(

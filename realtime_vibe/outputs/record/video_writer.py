@@ -54,8 +54,6 @@ class VideoWriter(ClosedByWith):
 
     def __init__(self, path: Path, *, fps: float, overwrite: bool = False) -> None:
         check_output_path(path, overwrite=overwrite, suffixes=VIDEO_SUFFIXES)
-        if not fps > 0:
-            raise OutputError(f"{path}: the frame rate is {fps}, expected more than 0")
         self.path = path
         self._fps = fps
         self._overwrite = overwrite
@@ -176,8 +174,9 @@ def fit_into(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
         )
         resized = cv2.resize(picture, fitted_size, interpolation=cv2.INTER_AREA)
         picture = np.asarray(resized, np.uint8)
-    top = (height - picture.shape[0]) // 2
-    left = (width - picture.shape[1]) // 2
-    canvas = np.zeros((height, width, 3), np.uint8)
-    canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return canvas
+    bottom, right = height - picture.shape[0], width - picture.shape[1]
+    top, left = bottom // 2, right // 2
+    padded = cv2.copyMakeBorder(
+        picture, top, bottom - top, left, right - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
+    )
+    return np.asarray(padded, np.uint8)

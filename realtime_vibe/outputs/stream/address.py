@@ -1,6 +1,5 @@
 """Network addresses as users write them: `HOST:PORT`, with a usual port where it is left out."""
 
-import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -39,16 +38,12 @@ def parse_address(text: str, *, default_port: int) -> Address:
         ConfigError: it is none of these, or the port is out of range.
     """
     text = text.strip()
-    expected = f"expected HOST or HOST:PORT, such as {LOOPBACK}:{default_port}"
+    expected = f"expected HOST, HOST:PORT or [IPV6]:PORT, such as {LOOPBACK}:{default_port}"
     if text.isdecimal():
         host, port_text = "", text
     elif text.startswith("["):
         host, _, rest = text[1:].partition("]")
         port_text = rest.removeprefix(":") or str(default_port)
-    elif text.count(":") > 1 and _is_ipv6(text):
-        raise ConfigError(
-            f"'{text}' is ambiguous: write an IPv6 address as [{text}]:{default_port}"
-        )
     else:
         host, colon, port_text = text.partition(":")
         port_text = port_text if colon else str(default_port)
@@ -58,13 +53,6 @@ def parse_address(text: str, *, default_port: int) -> Address:
     if not 1 <= port <= 65535:
         raise ConfigError(f"'{text}': port {port} does not exist, expected 1 to 65535")
     return Address(host=host or LOOPBACK, port=port)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
 
 
 def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[Any, ...]]:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.overlay import OverlayRenderer, resized_to_height
 from realtime_vibe.outputs.view.scene import SceneRenderer
@@ -18,7 +17,7 @@ MIN_HEIGHT_PX = 120
 _DIVIDER_BGR = (30, 26, 24)
 
 SNAPSHOT_SUFFIXES = (".png",)
-"""Endings that `save_image` accepts."""
+"""Endings of what `save_image` writes."""
 _COMPRESSION = 3
 """Of 9: snapshots must not stall the window, and size matters little."""
 
@@ -83,13 +82,7 @@ def save_image(path: Path, image: ImageArray, *, overwrite: bool = False) -> Pat
     """Writes (H, W, 3) BGR or (H, W, 4) BGRA as PNG to `path`, or beside it where that may not be replaced.
 
     Raises:
-        OutputError: wrong ending, empty picture, or the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
-    if path.suffix.lower() not in SNAPSHOT_SUFFIXES:
-        raise OutputError(f"{path}: expected a name that ends in .png")
-    if image.size == 0:
-        raise OutputError(f"{path}: there is no picture to save (got shape {image.shape})")
-    is_done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
-    if not is_done:
-        raise OutputError(f"{path}: OpenCV cannot encode a picture of shape {image.shape} as PNG")
+    _, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
     return write_atomically(path, lambda file: file.write(data.tobytes()), overwrite=overwrite)

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import ShapeError
 from realtime_vibe.geometry.camera import NEAR_M, PinholeView
 from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.outputs.view.shading import Color, color_ramp, lambert_shades
@@ -76,29 +75,15 @@ class MeshRasterizer:
     Args:
         faces: (F, 3) vertex indices, counter-clockwise seen from outside in a right-handed frame
             (SMPL's order); faces seen from behind are not drawn.
-
-    Raises:
-        ShapeError: `faces` is not (F, 3).
     """
 
     def __init__(self, faces: NDArray[np.integer]) -> None:
-        if faces.ndim != 2 or faces.shape[1] != 3:
-            raise ShapeError(f"faces has shape {faces.shape}, expected (F, 3)")
         self._faces = np.ascontiguousarray(faces.T, np.int32)
-        self._num_vertices = int(self._faces.max()) + 1 if self._faces.size else 0
+        self._num_vertices = int(self._faces.max(initial=-1)) + 1
         self._vertex_normals = VertexNormals(self._faces, self._num_vertices)
 
     def render(self, vertices: FloatArray, view: PinholeView) -> ShadedRegion:
-        """Draws vertices (V, 3) [m], camera frame of `view`, with smooth shading; empty outside the image or behind it.
-
-        Raises:
-            ShapeError: there are fewer vertices than the faces name.
-        """
-        if vertices.ndim != 2 or vertices.shape[1] != 3 or len(vertices) < self._num_vertices:
-            raise ShapeError(
-                f"vertices has shape {vertices.shape}, expected ({self._num_vertices}, 3) or more: "
-                "faces and mesh must come from the same body file"
-            )
+        """Draws vertices (V, 3) [m], camera frame of `view`, with smooth shading; empty outside the image or behind it."""
         triangles = self._triangles(vertices, view)
         if triangles.double_area.size == 0:
             return _empty_region()

@@ -108,13 +108,6 @@ def test_round_trip_and_replacement(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_refusals_are_clear_and_leave_nothing(tmp_path, subtests):
-    for name, image, message in [
-        ("picture.jpg", IMAGE, "ends in .png"),
-        ("missing/picture.png", IMAGE, "cannot write"),
-        ("picture.png", IMAGE[:0], "no picture"),
-    ]:
-        with subtests.test(name=name, image=image, message=message):
-            with pytest.raises(OutputError, match=message):
-                save_image(tmp_path / name, image)
-            assert not list(tmp_path.iterdir())
+def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path):
+    with pytest.raises(OutputError, match="cannot write"):
+        save_image(tmp_path / "missing" / "picture.png", IMAGE)

@@ -1,9 +1,7 @@
 """Covers the NumPy rasteriser: silhouettes, depth order, clipping, both drawing paths, normals."""
 
 import numpy as np
-import pytest
 
-from realtime_vibe.errors import ShapeError
 from realtime_vibe.geometry.camera import PinholeView
 from realtime_vibe.geometry.vertex_normals import VertexNormals
 from realtime_vibe.outputs.view import raster
@@ -160,10 +158,3 @@ def test_ramp_goes_from_dark_to_light_through_the_base_colour():
     ramp = color_ramp((200, 100, 50)).astype(int)
     assert (np.diff(ramp, axis=0) >= 0).all()
     assert ramp[170].tolist() == [200, 100, 50]
-
-
-def test_wrong_shapes_are_refused(sphere):
-    with pytest.raises(ShapeError, match="faces"):
-        MeshRasterizer(np.zeros((3, 4), np.int32))
-    with pytest.raises(ShapeError, match="same body file"):
-        MeshRasterizer(sphere.faces).render(sphere.vertices[:10], VIEW)
