@@ -55,34 +55,25 @@ def parse_address(text: str, *, default_port: int) -> Address:
     return Address(host=host or LOOPBACK, port=port)
 
 
-def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+def resolve(
+    address: Address, kind: socket.SocketKind = socket.SOCK_DGRAM
+) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
     """The family and the numeric address of a host, as `socket` takes both; IPv4 where it has both.
 
     Raises:
-        OutputError: no such host is known.
+        OutputError: no such host is known, or nobody says so in time.
     """
     try:
-        found = look_up(address, socket.SOCK_DGRAM)
+        found: list[Any] = waited_for(
+            f"look up {address.host}",
+            lambda: socket.getaddrinfo(address.host, address.port, type=kind),
+            _LOOK_UP_S,
+        )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a host's name"
         raise OutputError(
             f"cannot find the host '{address.host}' ({reason}): check its spelling, or give its "
             f"number as in {LOOPBACK}:{address.port}"
         ) from error
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-    family, _, _, _, numeric = found[0]
+    family, _, _, _, numeric = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     return family, numeric
-
-
-def look_up(address: Address, kind: socket.SocketKind) -> list[Any]:
-    """What `socket.getaddrinfo` says.
-
-    Raises:
-        OSError: there is no such host, or nobody says so in time.
-        ValueError: that is no host's name.
-    """
-    return waited_for(
-        f"look up {address.host}",
-        lambda: socket.getaddrinfo(address.host, address.port, type=kind),
-        _LOOK_UP_S,
-    )

@@ -10,6 +10,7 @@ import errno
 import json
 import logging
 import math
+import os
 import socket
 import threading
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from realtime_vibe.errors import ConfigError, OutputError
-from realtime_vibe.outputs.stream.address import Address, look_up
+from realtime_vibe.outputs.stream.address import Address, resolve
 from realtime_vibe.outputs.stream.newest_sender import AFTER_AVATARS_S, NewestSender
 from realtime_vibe.outputs.stream.websocket_connection import BoundedConnection
 from realtime_vibe.outputs.stream.websocket_frames import (
@@ -289,33 +290,17 @@ def listen(address: Address) -> socket.socket:
     Raises:
         OutputError: the port is taken, not allowed, or the host is not this computer's.
     """
+    family, where = resolve(address, socket.SOCK_STREAM)
     try:
-        family, _, _, _, where = look_up(address, socket.SOCK_STREAM)[0]
-        server = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot find the host '{address.host}' to listen on") from error
-    try:
-        if hasattr(
-            socket, "SO_EXCLUSIVEADDRUSE"
-        ):  # Windows lets two programs share a port otherwise
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(where)
-        server.listen(MAX_CLIENTS)
+        return socket.create_server(where, family=family, backlog=MAX_CLIENTS)
     except OSError as error:
-        server.close()
         hints = {
             errno.EADDRNOTAVAIL: "this computer has no such address, leave --web-host out",
             errno.EACCES: "choose a --web port of 1024 or more",
         }
-        hint = hints.get(
-            error.errno or 0, "end the program that uses it, or choose another --web port"
-        )
-        raise OutputError(
-            f"cannot listen on {address}: {error.strerror or error}; {hint}"
-        ) from error
-    return server
+        number = error.errno or 0
+        hint = hints.get(number, "end the program that uses it, or choose another --web port")
+        raise OutputError(f"cannot listen on {address}: {os.strerror(number)}; {hint}") from error
 
 
 def _from_query(query: str) -> Subscription:
