@@ -115,7 +115,7 @@ class BvhMotion:
     def _check_bones(self) -> bool:
         """Whether bones keep their lengths and directions throughout."""
         usual = np.linalg.norm(self._rest[1:], axis=-1)
-        least, most = self._rest, self._rest
+        extremes: list[Array] = []
         for start in range(0, len(self), row_blocks.BLOCK):
             frames = self._file.frames[start : start + row_blocks.BLOCK]
             bones = self._bones(replace(self._file, frames=frames))
@@ -125,11 +125,8 @@ class BvhMotion:
                     "the positions of its joints are not the offsets of its bones: in Blender, export with "
                     "'Root Translation Only'"
                 )
-            low, high = bones.min(axis=0), bones.max(axis=0)
-            least, most = (
-                (low, high) if not start else (np.minimum(least, low), np.maximum(most, high))
-            )
-        return bool((most - least).max() <= _DIGITS * usual.max())
+            extremes += [bones.min(axis=0), bones.max(axis=0)]
+        return bool(np.ptp(extremes, axis=0).max() <= _DIGITS * usual.max())
 
 
 def read_bvh(path: Path) -> BvhMotion:

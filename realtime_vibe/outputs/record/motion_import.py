@@ -162,7 +162,7 @@ def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
         rows["world_camera"] = WORLD_CAMERA
     if not are_rotations(rows["world_camera"][:, :, :3]).all():
         raise MotionFileError("world_camera does not turn, it scales or bends")
-    _fill_rotations(rows, arrays["poses"], arrays.get("hand_poses"))
+    _fill_rotations(rows, _rotmats(arrays["poses"], arrays.get("hand_poses")))
     unsound = np.flatnonzero(~sound_rows(rows))
     if len(unsound):
         raise MotionFileError(
@@ -177,13 +177,13 @@ def rows_of_amass(
     """The rows of a block of somebody else's AMASS file on a body of ours with betas (10,); `first` rows came before."""
     rows = _rows_in_time(len(arrays["poses"]), rate_hz, first)
     rows["betas"] = betas
-    _fill_rotations(rows, arrays["poses"], None)
     rest_joints = skin.rest_joints(betas)
-    rotmats = _rotmats(arrays["poses"], None)
+    rotmats = _rotmats(arrays["poses"])
     trans = arrays["trans"].astype(np.float32)
     world = joint_positions(rotmats, bone_offsets(rest_joints), rest_joints[0] + trans)
     rows["joints_camera"] = world @ R_WORLD_CAMERA
     rows["transl_camera"] = rows["joints_camera"][:, 0] - rest_joints[0]
+    _fill_rotations(rows, rotmats)
     return rows
 
 
@@ -250,7 +250,7 @@ def rate_of(arrays: Arrays) -> float:
     raise MotionFileError(f"the file names no frame rate: expected one of {', '.join(_RATE_NAMES)}")
 
 
-def _rotmats(poses: NDArray[Any], hand_poses: NDArray[Any] | None) -> FloatArray:
+def _rotmats(poses: NDArray[Any], hand_poses: NDArray[Any] | None = None) -> FloatArray:
     """(N, 24, 3, 3) from AMASS's numbers; the root relative to its world."""
     numbers = np.zeros((len(poses), NUM_SMPL_JOINTS * 3), np.float32)
     numbers[:, :_BODY_NUMBERS] = poses[:, :_BODY_NUMBERS]
@@ -259,7 +259,7 @@ def _rotmats(poses: NDArray[Any], hand_poses: NDArray[Any] | None) -> FloatArray
     return rotmat_from_axis_angle(numbers.reshape(-1, NUM_SMPL_JOINTS, 3))
 
 
-def _fill_rotations(rows: Rows, poses: NDArray[Any], hand_poses: NDArray[Any] | None) -> None:
-    rotmats = _rotmats(poses, hand_poses)
+def _fill_rotations(rows: Rows, rotmats: FloatArray) -> None:
+    """Takes rotations (N, 24, 3, 3) whose root is relative to the world of each row, and changes them."""
     rotmats[:, 0] = np.swapaxes(rows["world_camera"][:, :, :3], -1, -2) @ rotmats[:, 0]
     rows["rot6d"] = rot6d_from_rotmat(rotmats)
