@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from realtime_vibe.app.recorded_body import skinned_body
 from realtime_vibe.app.settings import DEFAULT_ENGINE
 from realtime_vibe.app.takes import check_names
@@ -19,16 +17,7 @@ from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError, MotionFileError, OutputError
 from realtime_vibe.outputs.base import check_inputs_stay, check_output_path
 from realtime_vibe.outputs.record.bvh_reader import read_bvh
-from realtime_vibe.outputs.record.motion_import import (
-    NpzMotion,
-    betas_of,
-    gender_of,
-    names_of_keypoints,
-    rate_of,
-    rows_of_amass,
-    rows_of_bvh,
-    rows_of_recording,
-)
+from realtime_vibe.outputs.record.motion_import import NpzMotion, rows_of_bvh
 from realtime_vibe.outputs.record.motion_recorder import damage, kept_in, spool_path
 from realtime_vibe.outputs.record.recording_spool import (
     Rows,
@@ -40,7 +29,6 @@ from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.spool_reader import Spool, open_spool, spool_of
 from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, Take, write_all, write_take
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
-from realtime_vibe.packets import NUM_BETAS
 from realtime_vibe.system.file_boundary import check_regular, file_boundary, reason_of
 from realtime_vibe.system.npz_file import open_npz
 
@@ -200,12 +188,17 @@ def _take_of_npz(source: Path, settings: ConvertSettings, *, with_mesh: bool) ->
     with ExitStack() as opened:
         with open_npz(source, MotionFileError, "expected an .npz of motion") as archive:
             motion = NpzMotion(archive)
-            names = names_of_keypoints(motion.facts) if motion.is_ours else ()
-            gender = gender_of(motion.facts)
-            facts = replace(_facts(settings), gender=gender, keypoint_names=names)
-            needs_skin = with_mesh or not motion.is_ours
-            skin = _default_skin(settings) if needs_skin else None
-            blocks = _rows_of_npz(source, motion, skin, settings)
+            facts = replace(
+                _facts(settings), gender=motion.gender, keypoint_names=motion.keypoint_names
+            )
+            skin = _default_skin(settings) if with_mesh or not motion.is_ours else None
+            if not motion.is_ours and settings.body is None:
+                logger.warning(
+                    "%s is of a body that is not here: its motion goes on the default body in its mean shape; "
+                    "name a body file with --body for the recorded shape",
+                    source,
+                )
+            blocks = motion.rows(skin, has_shape=settings.body is not None)
             rows = opened.enter_context(_spooled(source, facts, blocks))
         yield Take(rows=rows, facts=facts, skin=skin)
 
@@ -242,28 +235,6 @@ def _temporary_files() -> Iterator[None]:
         raise OutputError(
             f"no room for temporary files ({reason}): name a folder that has some by TMPDIR"
         ) from error
-
-
-def _rows_of_npz(
-    source: Path, motion: NpzMotion, skin: SkinnedBody | None, settings: ConvertSettings
-) -> Iterator[Rows]:
-    if motion.is_ours or skin is None:
-        names = names_of_keypoints(motion.facts)
-        yield from (rows_of_recording(block, names) for block in motion.blocks())
-        return
-    betas = np.zeros(NUM_BETAS, np.float32)
-    if settings.body is None:
-        logger.warning(
-            "%s is of a body that is not here: its motion goes on the default body in its mean shape; "
-            "name a body file with --body for the recorded shape",
-            source,
-        )
-    else:
-        betas = betas_of(motion.facts)
-    rate_hz, first = rate_of(motion.facts), 0
-    for block in motion.blocks():
-        yield rows_of_amass(block, skin, betas, first=first, rate_hz=rate_hz)
-        first += len(block["poses"])
 
 
 def _take_of(spool: Spool, settings: ConvertSettings, *, with_mesh: bool) -> Take:

@@ -42,11 +42,10 @@ _FARTHEST_SHAPE = 10.0
 _RATE_NAMES = ("mocap_frame_rate", "mocap_framerate", "fps")
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1e-3, 1000.0
 _GENDERS = ("neutral", "male", "female")
-_FACTS = ("gender", "betas", "kp_names", *_RATE_NAMES)
 
 
 class NpzMotion:
-    """An open `.npz` that has AMASS's motion.
+    """An open `.npz` that has AMASS's motion: a recording of this program, or a file of others.
 
     Raises:
         MotionFileError: an array is missing or has an unfit shape.
@@ -54,24 +53,54 @@ class NpzMotion:
 
     def __init__(self, archive: NpzArchive) -> None:
         self._archive = archive
-        self.is_ours = is_ours(archive)
+        self.is_ours = "joints_camera" in archive and "betas_per_row" in archive
         """Whether it is a recording of this program, with everything a take has."""
-        self.count = self._checked_count()
-        """Rows."""
-        self.facts: Arrays = {name: archive[name] for name in _FACTS if name in archive}
-        """What holds for all rows, by name."""
+        self._count = self._checked_count()
 
-    def blocks(self) -> Iterator[Arrays]:
-        """The arrays with one entry a row, a block of rows at a time.
+    @property
+    def keypoint_names(self) -> tuple[str, ...]:
+        """Those of a recording of this program."""
+        names = self._archive["kp_names"] if self.is_ours and "kp_names" in self._archive else ()
+        return tuple(str(name) for name in names)
+
+    @property
+    def gender(self) -> str:
+        """Neutral, male or female; neutral where the file says nothing of the kind."""
+        found = self._archive["gender"] if "gender" in self._archive else np.zeros(0)
+        # Some files hold bytes, or the text that Python 3 makes of bytes.
+        text = str(found.item()).strip("b'\"").lower() if found.size == 1 else ""
+        return text if text in _GENDERS else _GENDERS[0]
+
+    def rows(self, skin: SkinnedBody | None, *, has_shape: bool) -> Iterator[Rows]:
+        """The rows of a take, a block at a time.
+
+        Args:
+            skin: the body that the motion of others goes on.
+            has_shape: whether the shape that such a file states is one of that body; else it has its mean shape.
 
         Raises:
-            MotionFileError: a number cannot be what it stands for, or times go back.
+            MotionFileError: a number cannot be what it stands for, times go back, or there is no frame rate.
         """
+        if self.is_ours or skin is None:
+            names = self.keypoint_names
+            yield from (_rows_of_recording(block, names) for block in self._blocks())
+            return
+        betas = self._betas() if has_shape else np.zeros(NUM_BETAS, np.float32)
+        rate_hz, first = self._rate_hz(), 0
+        for block in self._blocks():
+            rows = _rows_in_time(len(block["poses"]), rate_hz, first)
+            rows["betas"] = betas
+            _fill_from_amass(rows, block, skin.rest_joints(betas))
+            yield rows
+            first += len(rows)
+
+    def _blocks(self) -> Iterator[Arrays]:
+        """The arrays with one entry a row, a block of rows at a time."""
         last_s = -LARGEST_TIME_S
         names = [
             name
             for name in (*FIELDS, "poses", "trans", "hand_poses")
-            if name in self._archive and self._archive.shape(name)[:1] == (self.count,)
+            if name in self._archive and self._archive.shape(name)[:1] == (self._count,)
         ]
         for block in self._archive.blocks(names, row_blocks.BLOCK):
             for name, array in block.items():
@@ -98,6 +127,28 @@ class NpzMotion:
             raise MotionFileError("it holds no row of motion")
         return count
 
+    def _betas(self) -> FloatArray:
+        """(10,) the stated shape; zeros where there is none."""
+        betas = np.zeros(NUM_BETAS, np.float32)
+        if "betas" in self._archive:
+            given = self._archive["betas"]
+            _expect_numbers("betas", given)
+            if given.ndim != 1:
+                raise MotionFileError(f"betas has shape {given.shape}, expected one row of numbers")
+            betas[: len(given)] = given[:NUM_BETAS]
+        return betas
+
+    def _rate_hz(self) -> float:
+        for name in _RATE_NAMES:
+            stated = self._archive[name] if name in self._archive else np.zeros(0)
+            if stated.size == 1 and stated.dtype.kind in "fiu":
+                rate_hz = float(stated.reshape(()))
+                if _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
+                    return rate_hz
+        raise MotionFileError(
+            f"the file names no frame rate: expected one of {', '.join(_RATE_NAMES)}"
+        )
+
 
 def _expect_numbers(name: str, array: NDArray[Any]) -> None:
     largest = LARGEST_TIME_S if name == "timestamps_s" else LARGEST
@@ -107,45 +158,7 @@ def _expect_numbers(name: str, array: NDArray[Any]) -> None:
         raise MotionFileError(f"{name} holds numbers that are not finite or beyond {largest:g}")
 
 
-def is_ours(arrays: Arrays) -> bool:
-    """Whether the arrays are of a recording of this program, with everything a take has."""
-    return "joints_camera" in arrays and "betas_per_row" in arrays
-
-
-def names_of_keypoints(facts: Arrays) -> tuple[str, ...]:
-    """Those of a recording of this program."""
-    return tuple(str(name) for name in facts.get("kp_names", ()))
-
-
-def gender_of(facts: Arrays) -> str:
-    """Neutral, male or female; neutral where the file says nothing of the kind."""
-    found = facts.get("gender", np.zeros(0))
-    # Some files hold bytes, or the text that Python 3 makes of bytes.
-    text = str(found.item()).strip("b'\"").lower() if found.size == 1 else ""
-    return text if text in _GENDERS else _GENDERS[0]
-
-
-def betas_of(facts: Arrays) -> FloatArray:
-    """(10,) the shape that an AMASS file states; zeros where it states none.
-
-    Raises:
-        MotionFileError: it is none.
-    """
-    betas = np.zeros(NUM_BETAS, np.float32)
-    given = facts.get("betas", betas)
-    _expect_numbers("betas", given)
-    if given.ndim != 1:
-        raise MotionFileError(f"betas has shape {given.shape}, expected one row of numbers")
-    betas[: len(given)] = given[:NUM_BETAS]
-    return betas
-
-
-def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
-    """The rows of a block of a recording of this program.
-
-    Raises:
-        MotionFileError: an array does not fit, or a number cannot be what it stands for.
-    """
+def _rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
     rows = np.zeros(len(arrays["poses"]), row_type(keypoint_names))
     for name, field in FIELDS.items():
         if name in arrays and field in (rows.dtype.names or ()):
@@ -171,20 +184,13 @@ def rows_of_recording(arrays: Arrays, keypoint_names: tuple[str, ...]) -> Rows:
     return rows
 
 
-def rows_of_amass(
-    arrays: Arrays, skin: SkinnedBody, betas: FloatArray, *, first: int, rate_hz: float
-) -> Rows:
-    """The rows of a block of somebody else's AMASS file on a body of ours with betas (10,); `first` rows came before."""
-    rows = _rows_in_time(len(arrays["poses"]), rate_hz, first)
-    rows["betas"] = betas
-    rest_joints = skin.rest_joints(betas)
+def _fill_from_amass(rows: Rows, arrays: Arrays, rest_joints: FloatArray) -> None:
     rotmats = _rotmats(arrays["poses"])
-    trans = arrays["trans"].astype(np.float32)
-    world = joint_positions(rotmats, bone_offsets(rest_joints), rest_joints[0] + trans)
+    pelvis = rest_joints[0] + arrays["trans"].astype(np.float32)
+    world = joint_positions(rotmats, bone_offsets(rest_joints), pelvis)
     rows["joints_camera"] = world @ R_WORLD_CAMERA
     rows["transl_camera"] = rows["joints_camera"][:, 0] - rest_joints[0]
     _fill_rotations(rows, rotmats)
-    return rows
 
 
 def rows_of_bvh(motion: BvhMotion, skin: SkinnedBody) -> Iterator[Rows]:
@@ -234,20 +240,6 @@ def _rows_in_time(count: int, rate_hz: float, first: int) -> Rows:
     rows["valid"] = True
     rows["world_camera"] = WORLD_CAMERA
     return rows
-
-
-def rate_of(arrays: Arrays) -> float:
-    """The frame rate that a file names [1/s].
-
-    Raises:
-        MotionFileError: there is none.
-    """
-    for name in _RATE_NAMES:
-        if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "fiu":
-            rate_hz = float(arrays[name].reshape(()))
-            if _MIN_RATE_HZ <= rate_hz <= _MAX_RATE_HZ:
-                return rate_hz
-    raise MotionFileError(f"the file names no frame rate: expected one of {', '.join(_RATE_NAMES)}")
 
 
 def _rotmats(poses: NDArray[Any], hand_poses: NDArray[Any] | None = None) -> FloatArray:
