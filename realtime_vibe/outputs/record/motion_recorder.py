@@ -65,11 +65,6 @@ class MotionRecorder(ClosedByWith):
         self._spool = SpoolWriter(part, facts)
         self._closed = False
 
-    @property
-    def num_rows(self) -> int:
-        """Rows written so far."""
-        return self._spool.num_rows
-
     def write(self, result: FrameResult) -> None:
         """Appends one row per person, or one invalid row when nobody is in view.
 

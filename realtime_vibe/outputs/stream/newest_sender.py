@@ -51,10 +51,6 @@ class NewestSender(ClosedByWith):
         self._started = False
         self._closed = False
         self._trouble, self._logged_at_s = "", 0.0
-        self.num_sent = 0
-        """Results sent so far."""
-        self.num_failed = 0
-        """Results the network did not take."""
 
     def start(self) -> Self:
         """Starts the thread."""
@@ -101,10 +97,8 @@ class NewestSender(ClosedByWith):
         try:
             self._send(result)
         except OSError as error:
-            self.num_failed += 1
             self._tell(error.strerror or str(error))
             return
-        self.num_sent += 1
         if self._trouble:
             logger.info("%s: sending again", self._name)
             self._trouble = ""

@@ -12,7 +12,6 @@ MAX_DATAGRAM_BYTES = 1472
 """What fits in one Ethernet packet: 1500 bytes less the IP and UDP headers."""
 
 _BUNDLE_HEAD = b"#bundle\0" + struct.pack(">Q", 1)  # time tag 1 means: at once
-_FORMATS = {"i": "i", "f": "f"}
 
 
 class OscMessage:
@@ -27,13 +26,8 @@ class OscMessage:
     def __init__(self, address: str, texts: Sequence[str] = (), numbers: str = "") -> None:
         tags = "," + "s" * len(texts) + numbers
         self._head = b"".join(_padded(text) for text in (address, tags, *texts))
-        self._numbers = struct.Struct(">" + "".join(_FORMATS[tag] for tag in numbers))
+        self._numbers = struct.Struct(">" + numbers)
         self._values: tuple[float, ...] = (0,) * len(numbers)
-
-    @property
-    def num_bytes(self) -> int:
-        """Length of the encoded message; a multiple of 4."""
-        return len(self._head) + self._numbers.size
 
     def set(self, *values: float) -> None:
         """Takes the numbers; `i` wants an int, as receivers ignore messages with other types."""
@@ -47,16 +41,12 @@ class OscMessage:
 def bundles(messages: Sequence[OscMessage]) -> list[bytes]:
     """Packs messages, each much smaller, in order into as few bundles as stay within `MAX_DATAGRAM_BYTES`."""
     packed: list[bytes] = []
-    parts, size = [_BUNDLE_HEAD], len(_BUNDLE_HEAD)
     for message in messages:
-        needed = 4 + message.num_bytes
-        if size + needed > MAX_DATAGRAM_BYTES and len(parts) > 1:
-            packed.append(b"".join(parts))
-            parts, size = [_BUNDLE_HEAD], len(_BUNDLE_HEAD)
-        parts.extend((struct.pack(">i", message.num_bytes), message.encoded()))
-        size += needed
-    if len(parts) > 1:
-        packed.append(b"".join(parts))
+        encoded = message.encoded()
+        element = struct.pack(">i", len(encoded)) + encoded
+        if not packed or len(packed[-1]) + len(element) > MAX_DATAGRAM_BYTES:
+            packed.append(_BUNDLE_HEAD)
+        packed[-1] += element
     return packed
 
 

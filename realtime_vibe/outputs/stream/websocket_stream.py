@@ -64,7 +64,7 @@ class WebStream(ClosedByWith):
         self._max_rate_hz = max_rate_hz
         self._faces = faces.astype("<u4").tobytes()
         self._num_faces = len(faces)
-        self._worker = Worker(f"web {address}", self._run, self._finish)
+        self._worker = Worker(f"web {address}", lambda: asyncio.run(self._serve()), self._finish)
         # Waking the loop writes to a socket and gives up the interpreter's lock meanwhile; the other
         # outputs take it, and inference would wait for all of their work.
         self._courier = NewestSender(
@@ -80,11 +80,6 @@ class WebStream(ClosedByWith):
         self._clients: dict[ServerConnection, asyncio.Event] = {}
         self._connections: set[BoundedConnection] = set()
         self._stop: asyncio.Event | None = None
-
-    @property
-    def num_clients(self) -> int:
-        """Connections that are open now."""
-        return len(self._clients)
 
     @property
     def url(self) -> str:
@@ -120,9 +115,6 @@ class WebStream(ClosedByWith):
             logger.error("the web stream did not end within %.0f s", _JOIN_S)
         if self._socket is not None:
             self._socket.close()
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
 
     def _finish(self, error: BaseException | None) -> None:
         self._ready.set()

@@ -297,7 +297,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_the_rows(
 
     with _largest_file(10_000), pytest.raises(OutputError, match=r"first \d+ rows are kept"):
         write_until_full()
-    recorded = recorder.num_rows
+    recorded = recorder._spool.num_rows
     assert recorded > 5
     recorder.close()
     assert np.load(path)["frame_index"][:recorded].tolist() == list(range(recorded))

@@ -22,7 +22,7 @@ def test_messages_are_those_of_an_independent_library(text, number, values) -> N
     for value in values:
         builder.add_arg(value, "f")
     assert message.encoded() == builder.build().dgram
-    assert len(message.encoded()) == message.num_bytes
+    assert len(message.encoded()) % 4 == 0
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=60))

@@ -80,7 +80,6 @@ def test_forward_kinematics_of_what_is_received_gives_the_live_joints(root_mode:
             shift = joints[0] - _live(result)[0] - origin
             assert np.abs(shift[[0, 2]]).max() < 1e-5
         assert all(len(datagram) <= MAX_DATAGRAM_BYTES for datagram in receiver.datagrams)
-    assert sink.num_sent == len(results)
 
 
 def test_every_frame_has_all_bones_with_the_types_receivers_ask_for() -> None:
@@ -206,7 +205,9 @@ def test_quaternions_do_not_jump_in_sign() -> None:
         last = quat
 
 
-def test_nobody_listening_is_no_trouble_and_no_thread_is_left() -> None:
+def test_nobody_listening_is_no_trouble_and_no_thread_is_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with UdpReceiver() as receiver:
         port = receiver.port
     with VmcSink(Address(host="127.0.0.1", port=port)).start() as sink:
@@ -215,8 +216,7 @@ def test_nobody_listening_is_no_trouble_and_no_thread_is_left() -> None:
         for index in range(20):
             sink.write(random_result(index))
     sink.close()
-    assert sink.num_sent > 0
-    assert sink.num_failed == 0
+    assert "keeps trying" not in caplog.text
     assert name not in {thread.name for thread in threading.enumerate()}
 
 

@@ -54,8 +54,8 @@ def _client(stream: WebStream, query: str = "", **options) -> ClientConnection:
 
 def _joined(stream: WebStream, number: int = 1) -> None:
     deadline_s = time.monotonic() + 5
-    while stream.num_clients != number:
-        assert time.monotonic() < deadline_s, stream.num_clients
+    while len(stream._clients) != number:
+        assert time.monotonic() < deadline_s, len(stream._clients)
         time.sleep(0.01)
 
 
@@ -185,7 +185,7 @@ def test_clients_that_never_read_lose_their_places(stream: WebStream, monkeypatc
     deaf = [_raw(stream, "?vertices=float32") for _ in range(2)]
     _joined(stream, 2)
     deadline_s = time.monotonic() + 20
-    while stream.num_clients:
+    while len(stream._clients):
         assert time.monotonic() < deadline_s
         stream.write(random_result(0))
         time.sleep(0.005)
