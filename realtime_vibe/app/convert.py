@@ -27,7 +27,13 @@ from realtime_vibe.outputs.record.recording_spool import (
 )
 from realtime_vibe.outputs.record.row_blocks import TakeRows
 from realtime_vibe.outputs.record.spool_reader import Spool, open_spool, spool_of
-from realtime_vibe.outputs.record.take_files import MOTION_SUFFIXES, Take, write_all, write_take
+from realtime_vibe.outputs.record.take_files import (
+    MOTION_SUFFIXES,
+    Take,
+    hold_everybody,
+    write_all,
+    write_take,
+)
 from realtime_vibe.outputs.record.take_rows import SkinnedBody
 from realtime_vibe.system.file_boundary import check_regular, file_boundary, reason_of
 from realtime_vibe.system.npz_file import open_npz
@@ -105,11 +111,11 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
     check_names(missing)
     check_inputs_stay(missing, [part, *filter(None, [settings.body])])
     take = _take_of(spool, settings, with_mesh=with_mesh)
-    report = write_all(missing, take, overwrite=settings.overwrite)
+    written, errors = write_all(missing, take, overwrite=settings.overwrite)
     if spool.num_damaged:
         logger.warning("%s", damage(spool))
-    if report.errors:
-        reasons = "; ".join(str(error) for error in report.errors)
+    if errors:
+        reasons = "; ".join(str(error) for error in errors)
         raise OutputError(f"{reasons}; {kept_in(part)}")
     if made:
         names = ", ".join(str(path) for path in made)
@@ -118,11 +124,11 @@ def _recover(spool: Spool, output: Path | None, settings: ConvertSettings) -> tu
             names,
             part,
         )
-    elif spool.num_damaged or not report.is_whole:
+    elif spool.num_damaged or take.facts.options.rate_hz or not hold_everybody(written):
         logger.warning("%s is kept: no .npz holds all of it; delete it yourself", part)
     else:
         spool.remove()
-    return (*made, *report.written)
+    return (*made, *written)
 
 
 def _wanted(part: Path, spool: Spool) -> tuple[Path, ...]:

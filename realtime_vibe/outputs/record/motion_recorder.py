@@ -97,10 +97,10 @@ class MotionRecorder(ClosedByWith):
             _make_again(folder)
         spool = spool_of(self._spool)
         take = Take(rows=spool.rows, facts=spool.facts, skin=self._body.skin)
-        report = write_all(self.paths, take, overwrite=self._overwrite)
-        if report.written:
-            logger.info("recorded %s", ", ".join(path.name for path in report.written))
-        reasons = [str(error) for error in report.errors]
+        written, errors = write_all(self.paths, take, overwrite=self._overwrite)
+        if written:
+            logger.info("recorded %s", ", ".join(path.name for path in written))
+        reasons = [str(error) for error in errors]
         if spool.num_damaged:
             reasons.append(damage(spool))
         if reasons:

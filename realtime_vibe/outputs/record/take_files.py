@@ -1,8 +1,8 @@
 """Makes the files of a take from its rows: one function for live recordings, rescues and conversions."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -48,18 +48,6 @@ class Take:
     facts: SpoolFacts
     skin: SkinnedBody | None = None
     """The body's mesh; only `.glb` needs it."""
-
-
-@dataclass(slots=True)
-class TakeReport:
-    """What became of a take."""
-
-    written: list[Path] = field(default_factory=list)
-    """Files that were written, read back and found complete."""
-    errors: list[OutputError] = field(default_factory=list)
-    """Why others were not; empty when everything was."""
-    is_whole: bool = False
-    """Whether a file holds all that the rows hold."""
 
 
 def write_take(path: Path, take: Take, *, overwrite: bool = False) -> tuple[Path, ...]:
@@ -176,28 +164,36 @@ def _fitting(skin: SkinnedBody | None, track: MotionTrack, path: Path) -> Skinne
     return skin
 
 
-def write_all(paths: tuple[Path, ...], take: Take, *, overwrite: bool) -> TakeReport:
-    """Writes a take in several formats; one that fails does not keep the others from being written."""
-    report = TakeReport()
+def write_all(
+    paths: tuple[Path, ...], take: Take, *, overwrite: bool
+) -> tuple[list[Path], list[OutputError]]:
+    """Writes a take in several formats; one that fails does not keep the others from being written.
+
+    Returns:
+        Files that were written, read back and found complete, and why others were not.
+    """
+    made: list[Path] = []
+    errors: list[OutputError] = []
     for path in paths:
         try:
             written = write_take(path, take, overwrite=overwrite)
         except OutputError as error:
-            report.errors.append(error)
+            errors.append(error)
             continue
         except Exception as error:
             # Whatever goes wrong inside one writer, the rows are good and the other formats may be as well.
             logger.debug("writing %s failed", path, exc_info=True)
-            reason = f"cannot write {path}: {type(error).__name__}: {error}"
-            report.errors.append(OutputError(reason))
+            errors.append(OutputError(f"cannot write {path}: {type(error).__name__}: {error}"))
             continue
-        report.written += written
-        is_raw = take.facts.options.rate_hz is None
-        report.is_whole |= path.suffix.lower() == ".npz" and is_raw
+        made += written
         if len(written) > 1:
             names = ", ".join(file.name for file in written)
             logger.info("%d people, one file each: %s", len(written), names)
-    holds_all = any(path.suffix.lower() == ".npz" for path in report.written)
-    if report.written and not holds_all and len(people_of(take.rows.index)) > MOST_FILES:
-        report.errors.append(OutputError("not everybody has a file, and no .npz holds everybody"))
-    return report
+    if made and not hold_everybody(made) and len(people_of(take.rows.index)) > MOST_FILES:
+        errors.append(OutputError("not everybody has a file, and no .npz holds everybody"))
+    return made, errors
+
+
+def hold_everybody(paths: Iterable[Path]) -> bool:
+    """Whether one of a take's files holds all people."""
+    return any(path.suffix.lower() == ".npz" for path in paths)

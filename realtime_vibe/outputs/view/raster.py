@@ -107,8 +107,8 @@ class MeshRasterizer:
         in_view = double_area < -1e-9
         in_view &= (points[2] > NEAR_M).take(self._faces).all(axis=0)
         # Centres i + 0.5 inside [low, high]: ceil(low - 0.5) <= i <= floor(high - 0.5).
-        first = np.ceil(_min3(corners) - 0.5)
-        last = np.floor(_max3(corners) - 0.5)
+        first = np.ceil(corners.min(axis=1) - 0.5)
+        last = np.floor(corners.max(axis=1) - 0.5)
         size = np.array([[view.width], [view.height]], np.float32)
         in_view &= ((first <= last) & (last >= 0) & (first < size)).all(axis=0)
 
@@ -135,14 +135,6 @@ def _double_area(x: FloatArray, y: FloatArray) -> FloatArray:
     """Twice the signed areas (T,) of triangles with corners (3, T)."""
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     return np.asarray(area, np.float32)
-
-
-def _min3(corners: FloatArray) -> FloatArray:
-    return np.minimum(np.minimum(corners[:, 0], corners[:, 1]), corners[:, 2])
-
-
-def _max3(corners: FloatArray) -> FloatArray:
-    return np.maximum(np.maximum(corners[:, 0], corners[:, 1]), corners[:, 2])
 
 
 def _empty_region() -> ShadedRegion:
