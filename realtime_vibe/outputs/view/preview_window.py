@@ -10,7 +10,7 @@ import cv2
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.outputs.view.keys import Action, action_of_character
-from realtime_vibe.outputs.view.screen import main_screen, require_x_display, window_areas
+from realtime_vibe.outputs.view.screen import main_screen, require_display, window_areas
 from realtime_vibe.packets import ImageArray
 from realtime_vibe.system.closing import OpenedByWith
 
@@ -54,7 +54,7 @@ class PreviewWindow(OpenedByWith):
         """
         if self.is_open:
             return
-        require_x_display()
+        require_display(of_x=True)
         _prepare_qt()
         # Pictures come in the window's own size: nothing is left to keep a ratio of.
         flags = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL

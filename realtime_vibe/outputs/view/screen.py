@@ -70,16 +70,23 @@ def main_screen() -> WindowArea:
         return _primary_monitor(x11, connection) or whole
 
 
-def require_display() -> None:
-    """Makes sure that some window can be opened.
+def require_display(*, of_x: bool = False) -> None:
+    """Makes sure that some window can be opened; `of_x` one of X11, as OpenCV's wheel brings no Wayland plug-in.
 
     macOS and Windows always have a screen for a program that a user started.
 
     Raises:
-        OutputError: Linux without a display that answers.
+        OutputError: Linux without a display that answers, or without X (Wayland desktops bring one, XWayland).
     """
-    if not sys.platform.startswith("linux") or _x_server_answers() or _wayland_answers():
+    if not sys.platform.startswith("linux") or _x_server_answers():
         return
+    if _wayland_answers():
+        if not of_x:
+            return
+        raise OutputError(
+            "no X display for the preview window (DISPLAY is not set or does not answer; Wayland "
+            "alone is not enough for OpenCV): install XWayland, or use --view open3d or --view none"
+        )
     named = [name for name in ("DISPLAY", "WAYLAND_DISPLAY") if os.environ.get(name)]
     if not named:
         reason = "no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set)"
@@ -87,21 +94,6 @@ def require_display() -> None:
         tried = " and ".join(f"{name}={os.environ[name]}" for name in named)
         reason = f"no display: {tried} {'do' if len(named) > 1 else 'does'} not answer"
     raise OutputError(f"{reason}; {_REMEDY}")
-
-
-def require_x_display() -> None:
-    """Makes sure an X11 window can be opened: OpenCV's wheel brings no Wayland plug-in.
-
-    Raises:
-        OutputError: Linux without a reachable X server (Wayland desktops bring one, XWayland).
-    """
-    if not sys.platform.startswith("linux") or _x_server_answers():
-        return
-    require_display()
-    raise OutputError(
-        "no X display for the preview window (DISPLAY is not set or does not answer; Wayland "
-        "alone is not enough for OpenCV): install XWayland, or use --view open3d or --view none"
-    )
 
 
 @contextmanager

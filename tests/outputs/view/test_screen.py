@@ -15,7 +15,6 @@ from realtime_vibe.outputs.view.screen import (
     WindowArea,
     main_screen,
     require_display,
-    require_x_display,
     window_areas,
     x11_preferred,
 )
@@ -26,9 +25,9 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Li
 def test_no_display_says_what_to_do(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    for require in (require_display, require_x_display):
+    for of_x in (False, True):
         with pytest.raises(OutputError, match=r"no display .*--view none"):
-            require()
+            require_display(of_x=of_x)
 
 
 def test_a_display_that_does_not_answer_is_noticed(monkeypatch):
@@ -48,7 +47,7 @@ def test_wayland_alone_is_enough_for_3d_but_not_for_the_preview(monkeypatch, tmp
         compositor.listen()
         require_display()
         with pytest.raises(OutputError, match="XWayland"):
-            require_x_display()
+            require_display(of_x=True)
         with x11_preferred():
             assert os.environ["WAYLAND_DISPLAY"] == "wayland-0"
 
@@ -57,7 +56,7 @@ def test_a_wayland_that_may_be_dead_is_left_aside_where_x_answers(monkeypatch, s
     monkeypatch.setenv("DISPLAY", screen)
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-7531")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    require_x_display()
+    require_display(of_x=True)
     with x11_preferred():
         assert "WAYLAND_DISPLAY" not in os.environ
         assert Path(os.environ["XDG_RUNTIME_DIR"]).is_dir()
@@ -69,7 +68,7 @@ def test_a_wayland_that_may_be_dead_is_left_aside_where_x_answers(monkeypatch, s
 def test_a_screen_that_was_asked_about_stays(monkeypatch, passing_screen):
     monkeypatch.setenv("DISPLAY", passing_screen)
     for _ in range(3):
-        require_x_display()
+        require_display(of_x=True)
         assert main_screen() == WindowArea(left=0, top=0, width=1700, height=900)
         time.sleep(0.1)
 
@@ -79,7 +78,7 @@ def test_macos_and_windows_are_never_refused(monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     for platform in ("darwin", "win32"):
         monkeypatch.setattr(sys, "platform", platform)
-        require_x_display()
+        require_display(of_x=True)
 
 
 @given(
