@@ -176,12 +176,24 @@ def with_smpl_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
         ValueError: the trunk rests neither upright nor along an axis.
     """
     axes = _axes(rest_offsets)
-    turned = Skeleton(
-        rotmats=axes.T @ skeleton.rotmats @ axes,
-        offsets=skeleton.offsets @ axes,
+    rest_offsets = rest_offsets @ axes
+    smpl = bone_offsets(REST_JOINTS_M)
+    turns = np.tile(np.eye(3), (len(PARENTS), 1, 1))
+    for start, end in _LIMBS.items():
+        if not rest_offsets[end].any():  # no length, no direction
+            continue
+        turn = smallest_rotation(smpl[end], rest_offsets[end])
+        if np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) > _SHAPE_DEG:
+            turns[start] = turn
+    for joint in _FOLLOWERS:
+        turns[joint] = turns[PARENTS[joint]]
+    above = np.stack([np.eye(3) if parent < 0 else turns[parent] for parent in PARENTS])
+    inverse = np.swapaxes(above, -1, -2)
+    return Skeleton(
+        rotmats=inverse @ (axes.T @ skeleton.rotmats @ axes) @ turns,
+        offsets=(inverse @ (skeleton.offsets @ axes)[..., None])[..., 0],
         pelvis=skeleton.pelvis @ axes,
     )
-    return _with_limbs_at_rest(turned, rest_offsets @ axes)
 
 
 def _axes(rest_offsets: Array) -> Array:
@@ -197,27 +209,6 @@ def _axes(rest_offsets: Array) -> Array:
     if not (off_deg < _OUT_OF_LINE_DEG).all() or not np.allclose(axes.T @ axes, np.eye(3)):
         raise ValueError(f"its body rests neither upright nor along an axis; {_ADVICE}")
     return axes
-
-
-def _with_limbs_at_rest(skeleton: Skeleton, rest_offsets: Array) -> Skeleton:
-    """Turns arms and legs that rest elsewhere to where SMPL has them."""
-    smpl = bone_offsets(REST_JOINTS_M)
-    turns = np.tile(np.eye(3), (len(PARENTS), 1, 1))
-    for start, end in _LIMBS.items():
-        if not rest_offsets[end].any():  # no length, no direction
-            continue
-        turn = smallest_rotation(smpl[end], rest_offsets[end])
-        if np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) > _SHAPE_DEG:
-            turns[start] = turn
-    for joint in _FOLLOWERS:
-        turns[joint] = turns[PARENTS[joint]]
-    above = np.stack([np.eye(3) if parent < 0 else turns[parent] for parent in PARENTS])
-    inverse = np.swapaxes(above, -1, -2)
-    return Skeleton(
-        rotmats=inverse @ skeleton.rotmats @ turns,
-        offsets=(inverse @ skeleton.offsets[..., None])[..., 0],
-        pelvis=skeleton.pelvis,
-    )
 
 
 def _between(joints: Array, start: str, end: str) -> Array:

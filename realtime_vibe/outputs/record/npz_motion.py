@@ -15,7 +15,7 @@ imported SMPL model.
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,17 +133,12 @@ class _Columns:
         return found
 
 
-class _Column:
+class _Column(NamedTuple):
     """How one array is made of rows: of each itself where `is_own`, else of the last valid one."""
 
-    def __init__(
-        self,
-        make: Callable[[Rows, _Columns], NDArray[Any]],
-        *,
-        is_own: bool = False,
-        field: str | None = None,
-    ) -> None:
-        self.make, self.is_own, self.field = make, is_own, field
+    make: Callable[[Rows, _Columns], NDArray[Any]]
+    is_own: bool = False
+    field: str | None = None
 
 
 def _held(name: str) -> _Column:

@@ -1,16 +1,6 @@
 """What a WebSocket client gets: a greeting, then frames as bytes or JSON, in the form it asked for.
 
-A binary frame is little-endian: the head, then every person, each starting at a multiple of 4 bytes.
-
-    head      4s magic "RVF1" | u32 people | u32 vertices each | u32 parts | u64 frame index
-              f64 captured_at [s] | f32 age [ms] | u32 zero
-              f32 world_camera (3, 4): from camera axes to the world, z up [m]        88 bytes
-    person    i32 id | f32 score                                                       8 bytes
-              f32 joints (24, 3)    camera axes [m]                                  288 bytes
-              f32 rotations (24, 4) x y z w, parts bit 0                             384 bytes
-              f32 betas (10,)       parts bit 0                                       40 bytes
-              vertices (V, 3)       f16 (parts bit 1) or f32 (parts bit 2), relative to joint 0,
-                                    padded with zeros to a multiple of 4 bytes
+The layout of both forms is in docs/streaming.md.
 """
 
 import json
