@@ -15,7 +15,7 @@ from realtime_vibe.geometry.rotation import rotmat_from_rot6d
 from realtime_vibe.geometry.smpl_skeleton import offsets_of_posed, rest_joints
 from realtime_vibe.outputs.record.recording_spool import Rows
 from realtime_vibe.outputs.record.row_blocks import Numbers, TakeRows
-from realtime_vibe.outputs.record.take_rows import frame_starts, measured_rate_hz
+from realtime_vibe.outputs.record.take_rows import frame_starts
 from realtime_vibe.packets import FloatArray
 
 
@@ -42,8 +42,6 @@ class MotionTrack:
 
     times_s: NDArray[np.float64]
     """(N,) from the take's first frame on."""
-    rate_hz: float
-    """Frames per second, as measured."""
     valid: NDArray[np.bool_]
     """(N,) as in the blocks."""
     rest_joints: FloatArray
@@ -94,7 +92,6 @@ def _track(
     times_s = rows.index["timestamp_s"][starts]
     return MotionTrack(
         times_s=times_s - times_s[0],
-        rate_hz=measured_rate_hz(rows.index),
         valid=seen >= 0,
         rest_joints=rest_joints(offsets),
         betas=np.array(last["betas"][0]),
