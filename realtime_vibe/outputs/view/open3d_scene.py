@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from realtime_vibe.outputs.view.background import Background
 from realtime_vibe.outputs.view.shading import color_of
 from realtime_vibe.outputs.view.stage import (
+    GRID_LINES,
     SHADOW_CELL_M,
     SHADOW_CELLS,
     SHADOW_STRENGTH,
@@ -18,9 +19,6 @@ from realtime_vibe.packets import FrameResult
 
 _BACKGROUND_RGB = (0.27, 0.30, 0.34)
 _GRID_RGB = np.array([0.56, 0.60, 0.65])
-_CELL_M = 0.5
-_GRID_CELLS = 8
-"""Cells from the middle to each side."""
 _BELOW_GRID_M = 0.004
 
 
@@ -50,8 +48,8 @@ class MeshScene:
         self._drawn: tuple[int, bool] | None = None
         self._stage = Stage()
         self._mesh = open3d.geometry.TriangleMesh()
-        self._grid = _make_grid(open3d)
-        self._grid_points = np.asarray(self._grid.points).copy()
+        self._grid = open3d.geometry.LineSet()
+        self._grid.lines = open3d.utility.Vector2iVector(GRID_LINES)
         self._shadow = _make_floor(open3d)
         option = visualizer.get_render_option()
         option.background_color = self._background_rgb
@@ -59,6 +57,7 @@ class MeshScene:
         option.mesh_show_back_face = False
         option.mesh_shade_option = open3d.visualization.MeshShadeOption.Color  # smooth, not flat
         self._set_bodies([], np.zeros((0, 3)), is_mirrored=False)
+        self._set_grid(1.0)
         # The grid gives the view its extent: without it the camera would sit inside the body.
         visualizer.add_geometry(self._grid)
         visualizer.add_geometry(self._mesh, reset_bounding_box=False)
@@ -87,11 +86,7 @@ class MeshScene:
             shade = self._stage.shadow(result)
             self._cast_shadow(shade[:, ::-1] if mirror else shade)
             self.visualizer.update_geometry(self._shadow)
-            # People stay over the origin: the grid moves below them instead.
-            x_m, _, z_m = self._stage.origin * [sign, 0, -1]
-            self._grid.points = self._utility.Vector3dVector(
-                self._grid_points - [x_m % _CELL_M, 0, z_m % _CELL_M]
-            )
+            self._set_grid(sign)
             self.visualizer.update_geometry(self._grid)
         self.visualizer.update_renderer()
 
@@ -114,6 +109,14 @@ class MeshScene:
             self._mesh.triangles = self._utility.Vector3iVector((faces + offsets).reshape(-1, 3))
         self._mesh.compute_vertex_normals()
 
+    def _set_grid(self, sign: float) -> None:
+        """People stay over the origin, and the grid moves below them; `sign` -1 mirrors it."""
+        points, strengths = self._stage.grid()
+        placed = self._stage.placed(points) * [sign, 1.0, 1.0]
+        colors = self._background_rgb + strengths[:, None] * (_GRID_RGB - self._background_rgb)
+        self._grid.points = self._utility.Vector3dVector(placed)
+        self._grid.colors = self._utility.Vector3dVector(colors)
+
     def _cast_shadow(self, shade: NDArray[np.float32]) -> None:
         colors = (1.0 - SHADOW_STRENGTH * shade[..., None]) * self._background_rgb
         self._shadow.vertex_colors = self._utility.Vector3dVector(colors.reshape(-1, 3))
@@ -132,25 +135,3 @@ def _make_floor(open3d: ModuleType) -> Any:
         open3d.utility.Vector3dVector(points.reshape(-1, 3)),
         open3d.utility.Vector3iVector(faces.astype(np.int32)),
     )
-
-
-def _make_grid(open3d: ModuleType) -> Any:
-    """Cells of half a metre on y = 0, fading out away from the middle."""
-    ticks = np.arange(-_GRID_CELLS, _GRID_CELLS + 1) * _CELL_M
-    x, z = (axis.ravel() for axis in np.meshgrid(ticks, ticks, indexing="ij"))
-    numbers = np.arange(len(x)).reshape(len(ticks), len(ticks))
-    along_z = np.stack([numbers[:, :-1].ravel(), numbers[:, 1:].ravel()], axis=1)
-    along_x = np.stack([numbers[:-1].ravel(), numbers[1:].ravel()], axis=1)
-    lines = np.concatenate([along_z, along_x])
-    points = np.stack([x, np.zeros_like(x), z], axis=1)
-    distance = np.linalg.norm(points[lines].mean(axis=1), axis=1)
-    strength = np.clip(1.0 - distance / (_GRID_CELLS * _CELL_M), 0.0, 1.0)[:, None]
-    background = np.array(_BACKGROUND_RGB)
-    kept = strength[:, 0] > 0.0
-    grid = open3d.geometry.LineSet()
-    grid.points = open3d.utility.Vector3dVector(points)
-    grid.lines = open3d.utility.Vector2iVector(lines[kept].astype(np.int32))
-    grid.colors = open3d.utility.Vector3dVector(
-        (background + strength * (_GRID_RGB - background))[kept]
-    )
-    return grid

@@ -15,6 +15,7 @@ from realtime_vibe.outputs.view.background import DEFAULT_BACKGROUND, Background
 from realtime_vibe.outputs.view.raster import MeshRasterizer, blend_mesh
 from realtime_vibe.outputs.view.shading import color_of
 from realtime_vibe.outputs.view.stage import (
+    GRID_LINES,
     SHADOW_CELL_M,
     SHADOW_CELLS,
     SHADOW_STRENGTH,
@@ -30,8 +31,6 @@ _HALF_FOV_TAN = float(np.tan(np.deg2rad(17.0)))
 _ABOVE_HIPS_M = 1.3
 """Room for a head and raised arms above the highest hips."""
 _VISIBLE_HEIGHT_M = 2.35
-_CELL_M = 0.5
-_GRID_RADIUS_M = 3.4
 _EYE_LEVEL_M = 0.95
 """Height above the floor of the point looked at: the middle of a standing body."""
 
@@ -141,29 +140,15 @@ class SceneRenderer:
         )
 
     def _draw_grid(self, image: ImageArray, camera: _Camera) -> None:
-        """Lines every half metre, fixed in the world, fading out away from the middle."""
-        middle_x, floor_m, middle_z = self._stage.origin
-        middle = np.array([middle_x, middle_z])
-        first = np.ceil((middle - _GRID_RADIUS_M) / _CELL_M).astype(int)
-        last = np.floor((middle + _GRID_RADIUS_M) / _CELL_M).astype(int)
-        x, z = np.meshgrid(
-            np.arange(first[0], last[0] + 1) * _CELL_M, np.arange(first[1], last[1] + 1) * _CELL_M
-        )
-        nodes = np.stack([x, np.full_like(x, floor_m), z], axis=-1)
-        pixels = camera.project(nodes.reshape(-1, 3).astype(np.float32)).reshape(*x.shape, 2)
-        radius = np.hypot(x - middle[0], z - middle[1])
+        points, strengths = self._stage.grid()
+        fixed = np.rint((camera.project(points) - 0.5) * 8).astype(int)
+        # The colours of the floor below are taken as one: the gradient is faint.
+        share = np.square(strengths)[:, None]
+        colors = np.array(_FLOOR_FAR) + share * (_GRID_BGR - np.array(_FLOOR_FAR))
         thickness = max(1, round(image.shape[0] / 600))
-        for first_node, second_node in (
-            ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-            ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
-        ):
-            _draw_segments(
-                image,
-                pixels[first_node].reshape(-1, 2),
-                pixels[second_node].reshape(-1, 2),
-                0.5 * (radius[first_node] + radius[second_node]).ravel() / _GRID_RADIUS_M,
-                thickness,
-            )
+        for line in np.flatnonzero(strengths):
+            start, end = fixed[GRID_LINES[line]].tolist()
+            cv2.line(image, start, end, colors[line].tolist(), thickness, cv2.LINE_AA, 3)
 
     def _draw_shadow(self, image: ImageArray, result: FrameResult, camera: _Camera) -> None:
         """Lays the shadow's patch of the floor into the picture."""
@@ -210,24 +195,6 @@ def _gradient(
 ) -> FloatArray:
     share = np.clip(share, 0.0, 1.0)
     return np.asarray((1.0 - share) * np.array(start) + share * np.array(end), np.float32)
-
-
-def _draw_segments(
-    image: ImageArray,
-    starts: FloatArray,
-    ends: FloatArray,
-    fade: NDArray[np.floating],
-    thickness: int,
-) -> None:
-    """Lines from `starts` to `ends` (N, 2) [px], invisible where `fade` (N,) reaches 1."""
-    keep = np.flatnonzero(fade < 1.0)
-    starts_px = np.rint((starts[keep] - 0.5) * 8).astype(int).tolist()
-    ends_px = np.rint((ends[keep] - 0.5) * 8).astype(int).tolist()
-    strengths = np.square(1.0 - fade[keep])
-    # The colours of the floor below are taken as one: the gradient is faint.
-    colors = np.array(_FLOOR_FAR) + strengths[:, None] * (_GRID_BGR - np.array(_FLOOR_FAR))
-    for start, end, color in zip(starts_px, ends_px, colors.tolist(), strict=True):
-        cv2.line(image, start, end, color, thickness, cv2.LINE_AA, 3)
 
 
 def write_centered(image: ImageArray, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the 3D window and the picture from the side share: where people stand, and their shadow on the floor.
+"""What the 3D window and the picture from the side share: where people stand, the grid below, and their shadow on it.
 
 The stage's axes are y up, x to the viewer's right, z towards the viewer [m]: those of a level camera turned half a
 turn about x, so that people face the viewer as they face the camera. Its origin is on the floor below them.
@@ -17,6 +17,16 @@ SHADOW_STRENGTH = 0.6
 _SOFT_M = 0.06
 _SLANT = (0.28, -0.16)
 """How far a point's shadow moves right and towards the viewer per metre of height: the light is high up on the left."""
+_CELL_M, _CELLS, _RADIUS_M = 0.5, 8, 3.4
+"""Of the grid: cells from the middle to each side, and how far it is seen."""
+_NUMBERS = np.arange((2 * _CELLS + 1) ** 2, dtype=np.int32).reshape(2 * _CELLS + 1, -1)
+GRID_LINES = np.concatenate(
+    [
+        np.stack([_NUMBERS[:, :-1].ravel(), _NUMBERS[:, 1:].ravel()], axis=1),
+        np.stack([_NUMBERS[:-1].ravel(), _NUMBERS[1:].ravel()], axis=1),
+    ]
+)
+"""(L, 2) points of the grid that are joined."""
 _DEFAULT_FLOOR_M = 0.9
 _DEFAULT_DEPTH_M = 3.0
 _TO_STAGE = np.array([1, -1, -1], np.float32)
@@ -62,6 +72,18 @@ class Stage:
     def placed(self, points: FloatArray) -> FloatArray:
         """Points (N, 3) of the level camera's frame on the stage."""
         return np.asarray((points - self.origin) * _TO_STAGE, np.float32)
+
+    def grid(self) -> tuple[FloatArray, FloatArray]:
+        """Points (M, 3) of a grid that is fixed in the world, level camera's frame, and the strength (L,) of `GRID_LINES`.
+
+        The latter falls from 1 below the people to 0 where the grid ends.
+        """
+        ticks = np.arange(-_CELLS, _CELLS + 1)
+        origin = self.origin
+        x, z = np.meshgrid(*((np.round(origin[[0, 2]] / _CELL_M)[:, None] + ticks) * _CELL_M))
+        points = np.stack([x, np.full_like(x, origin[1]), z], axis=-1).reshape(-1, 3)
+        distance = np.linalg.norm(points[GRID_LINES].mean(axis=1) - origin, axis=1)
+        return points.astype(np.float32), np.clip(1.0 - distance / _RADIUS_M, 0.0, 1.0)
 
     def shadow(self, result: FrameResult) -> NDArray[np.float32]:
         """What `shadow_of` gives for the people of a followed result."""
