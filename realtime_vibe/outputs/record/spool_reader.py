@@ -127,17 +127,12 @@ def _read(file: BinaryIO, path: Path) -> Spool:
 
 
 def _rows(file: BinaryIO, path: Path, facts: SpoolFacts, num_rows: int) -> Spool:
-    kind, stored_kind, start = (
-        row_type(facts.keypoint_names),
-        stored_type(facts),
-        first_row_at(facts),
-    )
+    kind, stored_kind = row_type(facts.keypoint_names), stored_type(facts)
+    start, size = first_row_at(facts), stored_kind.itemsize
 
     def stored(first: int, stop: int) -> Rows:
-        size = stored_kind.itemsize
-        return np.frombuffer(
-            _read_bytes(file, path, start + first * size, (stop - first) * size), stored_kind
-        )
+        content = _read_bytes(file, path, start + first * size, (stop - first) * size)
+        return np.frombuffer(content, stored_kind)
 
     sound, pieces = [np.zeros(0, np.intp)], [np.zeros(0, INDEX)]
     for first in range(0, num_rows, BLOCK):
@@ -152,17 +147,12 @@ def _rows(file: BinaryIO, path: Path, facts: SpoolFacts, num_rows: int) -> Spool
 
     def load(numbers: Numbers) -> Rows:
         wanted, back = np.unique(places[numbers], return_inverse=True)
-        rows = np.zeros(len(wanted), stored_kind)
-        done = 0
-        for run in (
-            np.split(wanted, np.flatnonzero(np.diff(wanted) > _NEAR) + 1) if len(wanted) else ()
-        ):
-            rows[done : done + len(run)] = stored(int(run[0]), int(run[-1]) + 1)[run - run[0]]
-            done += len(run)
-        content = rows.view(np.uint8).reshape(len(rows), stored_kind.itemsize)
-        return content[back, : kind.itemsize].view(kind)[
-            :, 0
-        ]  # without checksum, one copy instead of one a field
+        runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > _NEAR) + 1)
+        pieces = [stored(int(run[0]), int(run[-1]) + 1)[run - run[0]] for run in runs if len(run)]
+        rows = np.concatenate([np.zeros(0, stored_kind), *pieces])
+        content = rows.view(np.uint8).reshape(len(rows), size)
+        # Without the checksum, by one copy instead of one a field.
+        return content[back, : kind.itemsize].view(kind)[:, 0]
 
     return Spool(
         path=path,

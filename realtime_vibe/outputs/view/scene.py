@@ -152,8 +152,8 @@ class SceneRenderer:
 
     def _draw_shadow(self, image: ImageArray, result: FrameResult, camera: _Camera) -> None:
         """Lays the shadow's patch of the floor into the picture."""
-        step = 0.5 * (SHADOW_CELLS - 1) * SHADOW_CELL_M
-        first = self._stage.origin + np.array([-step, 0, step])
+        reach_m = 0.5 * (SHADOW_CELLS - 1) * SHADOW_CELL_M
+        first = self._stage.origin + np.array([-reach_m, 0, reach_m])
         # A cell (column, row) lies at first + column along x - row along z.
         to_camera = camera.rotation @ np.stack(
             [[SHADOW_CELL_M, 0, 0], [0, 0, -SHADOW_CELL_M], first - camera.eye], axis=1
