@@ -5,6 +5,7 @@ import glob
 import logging
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -17,7 +18,7 @@ from realtime_vibe.sources.stream_url import is_url, stream_source
 from realtime_vibe.sources.synthetic import SyntheticSource
 from realtime_vibe.sources.video_file import VideoFile, demo_clip_path
 from realtime_vibe.sources.video_pipe import is_pipe, pipe_source
-from realtime_vibe.sources.webcam import CameraRequest, webcam_source
+from realtime_vibe.sources.webcam import DEFAULT_SIZE, webcam_source
 from realtime_vibe.system.file_boundary import file_boundary
 
 logger = logging.getLogger(__name__)
@@ -45,19 +46,20 @@ def open_source(
     Raises:
         SourceError: nothing can be made of `spec`, or it does not deliver.
     """
-    request = CameraRequest(size=size or (640, 480), fps=fps or DEFAULT_FPS)
+    wanted_size, wanted_fps = size or DEFAULT_SIZE, fps or DEFAULT_FPS
+    open_camera = partial(webcam_source, size=wanted_size, fps=wanted_fps)
     if spec == "auto":
-        return auto_source(lambda index: webcam_source(index, request), paced=paced)
+        return auto_source(open_camera, paced=paced)
     if spec == "ask":
         raise SourceError(
             "only the command line can ask which camera to take: give a camera's number, or auto"
         )
     if spec == "synthetic":
-        return SyntheticSource(size=request.size, fps=request.fps, paced=paced)
+        return SyntheticSource(size=wanted_size, fps=wanted_fps, paced=paced)
     if spec.isascii() and spec.isdigit():
-        return webcam_source(int(spec), request)
+        return open_camera(int(spec))
     if spec.startswith("/dev/v"):  # video0, v4l/by-id/..
-        return webcam_source(spec, request)
+        return open_camera(spec)
     if size is not None:
         logger.warning(
             "%s: a size can only be asked of cameras; left as it is", without_secrets(spec)

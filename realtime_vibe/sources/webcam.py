@@ -7,7 +7,6 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -35,23 +34,15 @@ NewCapture = Callable[..., cv2.VideoCapture]
 """From a camera's index or device file and a backend to a capture."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameraRequest:
-    """What to ask a camera for; it answers with what it can do."""
-
-    size: tuple[int, int] = DEFAULT_SIZE
-    """(width, height) [px]."""
-    fps: float = DEFAULT_FPS
-
-
 def webcam_source(
     camera: int | str,
-    request: CameraRequest | None = None,
     *,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    fps: float = DEFAULT_FPS,
     new_capture: NewCapture = cv2.VideoCapture,
 ) -> LiveSource:
-    """A source for a camera, by its index or device file; 640x480 at 30 fps by default."""
-    opener = CameraOpener(camera, request or CameraRequest(), new_capture)
+    """A source for a camera, by its index or device file; asked for (width, height) [px] and a rate, it does what it can."""
+    opener = CameraOpener(camera, size, fps, new_capture)
     return LiveSource(
         LiveDevice(
             name=opener.name,
@@ -104,9 +95,12 @@ class CameraOpener:
     After a replug the system may number the camera anew; it is then found by its name.
     """
 
-    def __init__(self, camera: int | str, request: CameraRequest, new_capture: NewCapture) -> None:
+    def __init__(
+        self, camera: int | str, size: tuple[int, int], fps: float, new_capture: NewCapture
+    ) -> None:
         self._camera = camera
-        self._request = request
+        self._size = size
+        self._fps = fps
         self._new_capture = new_capture
         self._product: str | None = None
         self.name = f"camera {camera}"
@@ -126,7 +120,7 @@ class CameraOpener:
                 break
             capture = self._new_capture(target, backend)
             if capture.isOpened():
-                set_up_camera(capture, self._request)
+                set_up_camera(capture, self._size, self._fps)
                 return capture
             capture.release()
         raise SourceError(explain_no_camera(target, cameras))
@@ -151,7 +145,7 @@ class CameraOpener:
         return self._camera
 
 
-def set_up_camera(capture: cv2.VideoCapture, request: CameraRequest) -> None:
+def set_up_camera(capture: cv2.VideoCapture, size: tuple[int, int], fps: float) -> None:
     """Asks for Motion-JPEG, size, rate and the shortest queue, and logs what came of it.
 
     Uncompressed video is often limited to 10 fps by USB. DirectShow forgets the format when the size
@@ -159,9 +153,9 @@ def set_up_camera(capture: cv2.VideoCapture, request: CameraRequest) -> None:
     """
     steps = [
         (cv2.CAP_PROP_FOURCC, MJPG),
-        (cv2.CAP_PROP_FRAME_WIDTH, request.size[0]),
-        (cv2.CAP_PROP_FRAME_HEIGHT, request.size[1]),
-        (cv2.CAP_PROP_FPS, request.fps),
+        (cv2.CAP_PROP_FRAME_WIDTH, size[0]),
+        (cv2.CAP_PROP_FRAME_HEIGHT, size[1]),
+        (cv2.CAP_PROP_FPS, fps),
     ]
     if sys.platform == "win32":
         steps = [*steps[1:], steps[0]]
@@ -169,10 +163,8 @@ def set_up_camera(capture: cv2.VideoCapture, request: CameraRequest) -> None:
         capture.set(setting, value)
     width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
     height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if (width, height) != request.size:
-        logger.warning(
-            "the camera delivers %dx%d px, asked for %dx%d", width, height, *request.size
-        )
+    if (width, height) != size:
+        logger.warning("the camera delivers %dx%d px, asked for %dx%d", width, height, *size)
 
 
 def explain_no_camera(camera: int | str, cameras: tuple[CameraInfo, ...]) -> str:

@@ -14,7 +14,7 @@ from realtime_vibe.errors import SourceError
 from realtime_vibe.sources import factory
 from realtime_vibe.sources.cameras import CameraInfo, list_cameras
 from realtime_vibe.sources.factory import auto_source, open_source
-from realtime_vibe.sources.webcam import CameraRequest, webcam_source
+from realtime_vibe.sources.webcam import webcam_source
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_auto_takes_the_first_camera_that_delivers(
     cameras = {0: new_camera(opens=lambda _: False), 2: new_camera()}
     caplog.set_level(logging.INFO)
     auto = auto_source(
-        lambda index: webcam_source(index, CameraRequest(), new_capture=cameras[index]),  # type: ignore[arg-type]
+        lambda index: webcam_source(index, new_capture=cameras[index]),  # type: ignore[arg-type]
         paced=True,
         cameras=lambda: CAMERAS,
     )
@@ -145,7 +145,7 @@ def test_auto_says_how_to_take_another_camera(
     def open_auto(cameras: tuple[CameraInfo, ...]) -> str:
         caplog.clear()
         auto = auto_source(
-            lambda index: webcam_source(index, CameraRequest(), new_capture=new_camera()),  # type: ignore[arg-type]
+            lambda index: webcam_source(index, new_capture=new_camera()),  # type: ignore[arg-type]
             paced=True,
             cameras=lambda: cameras,
         )

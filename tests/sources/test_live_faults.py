@@ -16,7 +16,7 @@ from realtime_vibe.errors import SourceError
 from realtime_vibe.packets import Frame
 from realtime_vibe.sources import webcam
 from realtime_vibe.sources.live import LiveDevice, LiveSource
-from realtime_vibe.sources.webcam import CameraOpener, CameraRequest, Freshness
+from realtime_vibe.sources.webcam import CameraOpener, Freshness
 from tests.sources.silent_reads import close_while_read
 
 pytestmark = pytest.mark.fault
@@ -25,7 +25,7 @@ MakeCamera = Callable[..., Any]
 
 def source_of(camera: Any, **changes: Any) -> LiveSource:
     """The source the webcam module makes, less patient so that the tests are quick."""
-    opener = CameraOpener(0, CameraRequest(size=(64, 48)), camera)
+    opener = CameraOpener(0, (64, 48), 30.0, camera)
     device = LiveDevice(
         name="camera 0",
         open_capture=opener.open,
@@ -239,7 +239,7 @@ def test_picture_formats_and_sizes_may_change(
 def test_clock_that_stands_still_or_jumps(
     new_camera: MakeCamera, stop: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    opener = CameraOpener(0, CameraRequest(), new_camera())
+    opener = CameraOpener(0, (640, 480), 30.0, new_camera())
     device = LiveDevice(
         name="x", open_capture=opener.open, open_limit_s=5.0, patience_s=9.0, stuck_s=9.0
     )
@@ -255,7 +255,7 @@ def test_clock_that_stands_still_or_jumps(
         return "new"
 
     camera = new_camera(go_on_later)
-    device = replace(device, open_capture=CameraOpener(0, CameraRequest(), camera).open)
+    device = replace(device, open_capture=CameraOpener(0, (640, 480), 30.0, camera).open)
     with LiveSource(device, clock=lambda: time.perf_counter() + stopped_s[0]) as source:
         assert_sound(read(source, 10, stop))
     assert camera.open_count == 1

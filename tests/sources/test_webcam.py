@@ -12,7 +12,6 @@ from realtime_vibe.sources import webcam
 from realtime_vibe.sources.cameras import CameraInfo, describe_cameras, list_cameras
 from realtime_vibe.sources.opencv import plausible_count, plausible_fps, to_bgr8
 from realtime_vibe.sources.webcam import (
-    CameraRequest,
     Freshness,
     explain_no_camera,
     set_up_camera,
@@ -46,7 +45,7 @@ def test_order_of_settings(
 ) -> None:
     monkeypatch.setattr(webcam.sys, "platform", platform)
     camera = Recorder()
-    set_up_camera(camera, CameraRequest(size=(800, 600), fps=60.0))  # type: ignore[arg-type]
+    set_up_camera(camera, (800, 600), 60.0)  # type: ignore[arg-type]
     names = [name for name, _ in camera.asked]
     before_size = names.index(cv2.CAP_PROP_FOURCC) < names.index(cv2.CAP_PROP_FRAME_WIDTH)
     assert before_size == first
