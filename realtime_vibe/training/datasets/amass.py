@@ -25,7 +25,6 @@ from realtime_vibe.training.datasets.clip import (
     R_Z_UP_FROM_Y_UP,
     FloatArray,
     MotionClip,
-    RecordedMotion,
     resampled_clip,
 )
 
@@ -54,7 +53,7 @@ def load_amass(path: Path, *, up_axis: UpAxis = "z") -> MotionClip:
         DatasetError: the file is damaged, lacks a key, or an array has the wrong shape.
     """
     with open_npz(path, DatasetError, "expected an AMASS npz") as archive:
-        return resampled_clip(_read(archive, up_axis), path.stem)
+        return _read(archive, path.stem, up_axis)
 
 
 def is_side_file(path: Path) -> bool:
@@ -75,18 +74,11 @@ def is_side_file(path: Path) -> bool:
     return is_named_so or not keys & {*_POSE_KEYS, "trans"}
 
 
-def _read(archive: NpzArchive, up_axis: UpAxis) -> RecordedMotion:
-    missing = [
-        name
-        for name, keys in (
-            ("poses (or root_orient and pose_body)", ("poses",)),
-            ("trans", ("trans",)),
-            (" or ".join(_RATE_KEYS), _RATE_KEYS),
-        )
-        if not any(key in archive for key in keys)
-    ]
-    if "root_orient" in archive and "pose_body" in archive:
-        missing = [name for name in missing if not name.startswith("poses")]
+def _read(archive: NpzArchive, name: str, up_axis: UpAxis) -> MotionClip:
+    has_poses = "poses" in archive or {"root_orient", "pose_body"} <= set(archive)
+    missing = [] if has_poses else ["poses (or root_orient and pose_body)"]
+    missing += [] if "trans" in archive else ["trans"]
+    missing += [] if set(_RATE_KEYS) & set(archive) else [" or ".join(_RATE_KEYS)]
     if missing:
         raise DatasetError(f"no {', '.join(missing)}; expected an AMASS npz")
     poses, trans = _poses(archive), _floats(archive, "trans")
@@ -102,13 +94,8 @@ def _read(archive: NpzArchive, up_axis: UpAxis) -> RecordedMotion:
     if up_axis == "y":
         rotmat[:, 0] = R_Z_UP_FROM_Y_UP @ rotmat[:, 0]
         pelvis = pelvis @ R_Z_UP_FROM_Y_UP.T
-    return RecordedMotion(
-        rotmat=rotmat,
-        pelvis=pelvis,
-        rate_hz=_rate_hz(archive),
-        betas=betas,
-        gender=_gender(archive),
-    )
+    rate_hz, gender = _rate_hz(archive), _gender(archive)
+    return resampled_clip(name, rotmat, pelvis, rate_hz, betas=betas, gender=gender)
 
 
 def _poses(archive: NpzArchive) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.body.joints import SMPL_JOINT_NAMES
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.axes import R_YUP_WORLD
 from realtime_vibe.geometry.rotation import FloatingArray, quat_wxyz_from_rotmat
@@ -38,47 +37,40 @@ class MotionClip:
     """Rate of the file [frames/s]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedMotion:
-    """What a file holds, still at its own rate; checked when it is made.
+def resampled_clip(
+    name: str,
+    rotmat: NDArray[np.float64],
+    pelvis: NDArray[np.float64],
+    rate_hz: float,
+    *,
+    betas: FloatArray | None = None,
+    gender: str = "neutral",
+) -> MotionClip:
+    """Brings what a file holds to `POOL_RATE_HZ`, linearly between its frames.
+
+    Args:
+        rotmat: (N, 24, 3, 3) local rotations, the root's relative to the world.
+        pelvis: (N, 3) [m], Z up.
 
     Raises:
-        DatasetError: shapes do not fit, the rate makes no sense, or a value is no number.
+        DatasetError: there is no frame, the rate makes no sense, or a value is no number.
     """
-
-    rotmat: NDArray[np.float64]
-    """(N, 24, 3, 3) local rotations, the root's relative to the world."""
-    pelvis: NDArray[np.float64]
-    """(N, 3) [m], Z up."""
-    rate_hz: float
-    betas: FloatArray | None = None
-    gender: str = "neutral"
-
-    def __post_init__(self) -> None:
-        shape = (len(self.pelvis), len(SMPL_JOINT_NAMES), 3, 3)
-        if self.rotmat.shape != shape or self.pelvis.shape != (shape[0], 3) or not shape[0]:
-            raise DatasetError(
-                f"rotations {self.rotmat.shape} and pelvis {self.pelvis.shape}, expected "
-                "(N, 24, 3, 3) and (N, 3) with N > 0"
-            )
-        if not (np.isfinite(self.rate_hz) and 1.0 <= self.rate_hz <= 10_000.0):
-            raise DatasetError(f"a frame rate of {self.rate_hz}, expected 1 to 10000 a second")
-        if not (np.isfinite(self.rotmat).all() and np.isfinite(self.pelvis).all()):
-            raise DatasetError("a pose or position is not a number, expected finite values")
-
-
-def resampled_clip(motion: RecordedMotion, name: str) -> MotionClip:
-    """Brings a motion to `POOL_RATE_HZ`, linearly between its frames."""
-    quats = continuous(quat_wxyz_from_rotmat(motion.rotmat).astype(np.float32))
-    step = motion.rate_hz / POOL_RATE_HZ
+    if not len(pelvis):
+        raise DatasetError("no frames, expected at least one")
+    if not (np.isfinite(rate_hz) and 1.0 <= rate_hz <= 10_000.0):
+        raise DatasetError(f"a frame rate of {rate_hz}, expected 1 to 10000 a second")
+    if not (np.isfinite(rotmat).all() and np.isfinite(pelvis).all()):
+        raise DatasetError("a pose or position is not a number, expected finite values")
+    quats = continuous(quat_wxyz_from_rotmat(rotmat).astype(np.float32))
+    step = rate_hz / POOL_RATE_HZ
     times = np.arange(0.0, (len(quats) - 1) / step + 1e-6) * step
     return MotionClip(
         name=name,
         quats=normalised(_lerp(quats, times)),
-        trans=_lerp(motion.pelvis, times),
-        betas=motion.betas,
-        gender=motion.gender,
-        recorded_hz=motion.rate_hz,
+        trans=_lerp(pelvis, times),
+        betas=betas,
+        gender=gender,
+        recorded_hz=rate_hz,
     )
 
 

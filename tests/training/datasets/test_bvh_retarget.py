@@ -112,13 +112,6 @@ def test_every_limb_points_where_the_files_does(tmp_path, write_bvh, subtests):
             assert max(errors.values()) < 0.01, errors
 
 
-def test_another_bodys_rest_pose_changes_nothing_about_that(tmp_path, write_bvh):
-    path = write_bvh(tmp_path / "a.bvh", frames=20, rate=60)
-    rest = REST_JOINTS_M + np.random.default_rng(1).normal(0, 0.03, (24, 3))
-    errors = _limb_errors_deg(load_bvh(path, rest), read_bvh(path), slice(7, None), rest)
-    assert max(errors.values()) < 0.01, errors
-
-
 def test_the_pelvis_is_in_metres_with_z_up(tmp_path, write_bvh):
     clip = load_bvh(write_bvh(tmp_path / "a.bvh", rate=120))
     np.testing.assert_allclose(clip.trans[0], [0.17, 0.23, 0.97], atol=1e-5)
