@@ -30,7 +30,7 @@ class Surface(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestBody:
-    """A body of some shape in the rest pose."""
+    """A body of some shape in the rest pose, and what lies on it; dressing writes into that."""
 
     vertices: FloatArray
     """(V, 3)."""
@@ -42,6 +42,10 @@ class RestBody:
     """(V,) the joint that moves each vertex most."""
     wrinkles: FloatArray
     """(V,) smooth noise in about -1 to 1."""
+    surface: NDArray[np.uint8]
+    """(V,) `Surface` of each vertex; skin where nothing lies."""
+    offset_m: FloatArray
+    """(V,) how far that stands off the skin."""
 
     def joint(self, name: str) -> FloatArray:
         """(3,) one of the joints."""
@@ -54,36 +58,18 @@ class RestBody:
         return is_owned
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cover:
-    """What lies on the vertices; dressing writes into it."""
-
-    surface: NDArray[np.uint8]
-    """(V,) `Surface` of each."""
-    offset_m: FloatArray
-    """(V,) how far it stands off the skin."""
-
-    @classmethod
-    def bare(cls, num_vertices: int) -> "Cover":
-        """Nothing yet."""
-        return cls(
-            surface=np.full(num_vertices, Surface.SKIN, np.uint8),
-            offset_m=np.zeros(num_vertices, np.float32),
-        )
-
-
-def dress(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:
+def dress(body: RestBody, rng: np.random.Generator) -> None:
     """Puts on a top, trousers and shoes, or leaves them out now and then."""
     if rng.random() < 0.93:
-        _put_on_top(body, cover, rng)
-    _put_on_trousers(body, cover, rng)
+        _put_on_top(body, rng)
+    _put_on_trousers(body, rng)
     if rng.random() < 0.85:
         is_shoe = body.vertices[:, 1] < body.joint("left_ankle")[1] - 0.01
-        cover.surface[is_shoe] = Surface.SHOES
-        cover.offset_m[is_shoe] = rng.uniform(0.002, 0.012)
+        body.surface[is_shoe] = Surface.SHOES
+        body.offset_m[is_shoe] = rng.uniform(0.002, 0.012)
 
 
-def _put_on_top(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:
+def _put_on_top(body: RestBody, rng: np.random.Generator) -> None:
     """From the neck to about the hips, with sleeves of any length."""
     x, y = np.abs(body.vertices[:, 0]), body.vertices[:, 1]
     arm = [body.joint(f"left_{name}")[0] for name in ("shoulder", "elbow", "wrist")]
@@ -92,20 +78,20 @@ def _put_on_top(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:
     hem_y = body.joint("left_hip")[1] + rng.uniform(-0.08, 0.08)
     is_head = body.owned_by("head") | (body.owned_by("neck") & (y > body.joint("neck")[1] + 0.03))
     is_top = (x < reach) & (y > hem_y) & ~is_head & ~np.isin(body.owner, _HANDS)
-    cover.surface[is_top] = Surface.TOP
-    cover.offset_m[is_top] = _cloth(0.035, body.wrinkles[is_top], rng)
+    body.surface[is_top] = Surface.TOP
+    body.offset_m[is_top] = _cloth(0.035, body.wrinkles[is_top], rng)
 
 
-def _put_on_trousers(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:
+def _put_on_trousers(body: RestBody, rng: np.random.Generator) -> None:
     """From the waist to thigh, knee or ankle; under the top."""
     x, y = np.abs(body.vertices[:, 0]), body.vertices[:, 1]
     hip_y, knee_y, ankle_y = (body.joint(f"left_{name}")[1] for name in ("hip", "knee", "ankle"))
     cuff_y = rng.choice([0.5 * (hip_y + knee_y), knee_y, ankle_y + 0.02], p=[0.25, 0.1, 0.65])
     cuff_y += rng.uniform(-0.04, 0.08)
     is_bottom = (y <= body.joint("pelvis")[1] + 0.08) & (y > cuff_y)
-    is_bottom &= (cover.surface == Surface.SKIN) & (x < body.joint("left_shoulder")[0] + 0.1)
-    cover.surface[is_bottom] = Surface.BOTTOM
-    cover.offset_m[is_bottom] = _cloth(0.03, body.wrinkles[is_bottom], rng)
+    is_bottom &= (body.surface == Surface.SKIN) & (x < body.joint("left_shoulder")[0] + 0.1)
+    body.surface[is_bottom] = Surface.BOTTOM
+    body.offset_m[is_bottom] = _cloth(0.03, body.wrinkles[is_bottom], rng)
 
 
 def _cloth(loosest_m: float, wrinkles: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -114,7 +100,7 @@ def _cloth(loosest_m: float, wrinkles: FloatArray, rng: np.random.Generator) -> 
     return offset_m
 
 
-def grow_hair(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:
+def grow_hair(body: RestBody, rng: np.random.Generator) -> None:
     """A cap of hair: above the forehead in front, down to the neck behind."""
     ears, eyes = (body.landmarks[list(pair)].mean(axis=0) for pair in (EARS, EYES))
     is_head = body.owned_by("head")
@@ -126,5 +112,5 @@ def grow_hair(body: RestBody, cover: Cover, rng: np.random.Generator) -> None:
     # Ears stay out; between ear and hair the shell starts thin.
     rise = np.clip((height - nape) / 0.06, 0.15, 1.0)
     thick = rng.uniform(0.004, 0.045)
-    cover.surface[is_hair] = Surface.HAIR
-    cover.offset_m[is_hair] = (thick * rise * np.clip(1 + 0.4 * body.wrinkles, 0.3, 2))[is_hair]
+    body.surface[is_hair] = Surface.HAIR
+    body.offset_m[is_hair] = (thick * rise * np.clip(1 + 0.4 * body.wrinkles, 0.3, 2))[is_hair]

@@ -18,7 +18,7 @@ from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.errors import BodyModelError
 from realtime_vibe.geometry.smpl_skeleton import bone_offsets, joint_positions, world_rotations
 from realtime_vibe.geometry.vertex_normals import VertexNormals
-from realtime_vibe.training.render.clothing import EYES, Cover, RestBody, dress, grow_hair
+from realtime_vibe.training.render.clothing import EYES, RestBody, Surface, dress, grow_hair
 from realtime_vibe.training.render.hanging import Part, long_hair, skirt
 
 FloatArray = NDArray[np.float32]
@@ -67,17 +67,16 @@ def make_figure(body: BodyModel, betas: FloatArray, rng: np.random.Generator) ->
         BodyModelError: the body has no landmarks.
     """
     shape = _shaped(body, betas, rng)
-    cover = Cover.bare(len(shape.vertices))
-    dress(shape, cover, rng)
+    dress(shape, rng)
     has_hair = rng.random() < 0.92
     if has_hair:
-        grow_hair(shape, cover, rng)
+        grow_hair(shape, rng)
     parts = []
     if rng.random() < 0.2:
         parts.append(skirt(shape, rng))
     if has_hair and rng.random() < 0.35:
         parts.append(long_hair(shape, rng))
-    return _joined(body, shape, cover, parts)
+    return _joined(body, shape, parts)
 
 
 def _shaped(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> RestBody:
@@ -92,6 +91,8 @@ def _shaped(body: BodyModel, betas: FloatArray, rng: np.random.Generator) -> Res
         landmarks=(body.blazepose_regressor @ vertices).astype(np.float32),
         owner=body.weights.argmax(axis=1),
         wrinkles=_smooth_noise(vertices, rng),
+        surface=np.full(len(vertices), Surface.SKIN, np.uint8),
+        offset_m=np.zeros(len(vertices), np.float32),
     )
 
 
@@ -104,14 +105,14 @@ def _smooth_noise(points: FloatArray, rng: np.random.Generator) -> FloatArray:
     return (total / 3.0).astype(np.float32)
 
 
-def _joined(body: BodyModel, shape: RestBody, cover: Cover, extras: list[Part]) -> Figure:
+def _joined(body: BodyModel, shape: RestBody, extras: list[Part]) -> Figure:
     corners = np.ascontiguousarray(body.faces.T, np.int32)
     normals = VertexNormals(corners, len(shape.vertices))(shape.vertices.T).T
     skin = Part(
-        shape.vertices + cover.offset_m[:, None] * normals,
+        shape.vertices + shape.offset_m[:, None] * normals,
         body.weights,
         body.faces.astype(np.int64),
-        cover.surface,
+        shape.surface,
     )
     parts = [skin, *extras]
     starts = np.cumsum([0, *(len(part.rest) for part in parts[:-1])])

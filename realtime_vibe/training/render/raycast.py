@@ -5,7 +5,7 @@ Legend: N pixels on the figure. Camera frame: x right, y down, z forward [m].
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -136,69 +136,32 @@ def draw(
     rays, rows, columns = _rays(vertices, camera)
     if not len(rows):
         return None
-    scene = _Scene(vertices, figure.faces)
-    hits = scene.cast(rays)
-    if not len(hits.pixel):
+    open3d: Any = require_open3d()
+    tensor = open3d.core.Tensor
+    scene = open3d.t.geometry.RaycastingScene(nthreads=1)
+    scene.add_triangles(tensor(vertices), tensor(figure.faces))
+    seen = scene.cast_rays(tensor(rays), nthreads=1)
+    depth = seen["t_hit"].numpy()
+    hit = np.flatnonzero(np.isfinite(depth))
+    if not len(hit):
         return None
-    corners = figure.faces[hits.triangle].astype(np.intp)
-    share = np.stack([1 - hits.uv.sum(axis=1), hits.uv[:, 0], hits.uv[:, 1]], axis=1)
+    direction = rays[hit, 3:]
+    normal = seen["primitive_normals"].numpy()[hit]
+    normal[(normal * direction).sum(axis=1) > 0] *= -1
+    corners = figure.faces[seen["primitive_ids"].numpy()[hit]].astype(np.intp)
+    uv = seen["primitive_uvs"].numpy()[hit]
+    share = np.stack([1 - uv.sum(axis=1), uv[:, 0], uv[:, 1]], axis=1)
     rest = np.einsum("nk,nkc->nc", share, figure.rest[corners])
     surface = figure.surface[corners[np.arange(len(corners)), share.argmax(axis=1)]]
-    towards = (hits.normal @ light.direction).clip(0)
+    towards = (normal @ light.direction).clip(0)
     if light.shadow:
-        towards[scene.blocked(hits.point + 0.004 * hits.normal, light.direction)] = 0.0
-    shade = light.ambient * (0.75 - 0.25 * hits.normal[:, 1]) + light.lamp * towards
+        start = rays[hit, :3] + direction * depth[hit, None] + 0.004 * normal
+        to_lamp = np.concatenate([start, np.broadcast_to(light.direction, start.shape)], axis=1)
+        hidden = scene.test_occlusions(tensor(to_lamp.astype(np.float32)), nthreads=1).numpy()
+        towards[hidden] = 0.0
+    shade = light.ambient * (0.75 - 0.25 * normal[:, 1]) + light.lamp * towards
     color = _albedo(figure, paint, surface, rest) * shade[:, None] * light.color
-    return Drawn(rows=rows[hits.pixel], columns=columns[hits.pixel], color=color.astype(np.float32))
-
-
-class _Hits(NamedTuple):
-    """Where N of the rays met the figure."""
-
-    pixel: NDArray[np.intp]
-    """(N,) which rays."""
-    point: FloatArray
-    """(N, 3)."""
-    normal: FloatArray
-    """(N, 3) towards the camera."""
-    triangle: NDArray[np.intp]
-    """(N,)."""
-    uv: FloatArray
-    """(N, 2) shares of its second and third corner."""
-
-
-class _Scene:
-    """Open3D's ray-casting scene, with NumPy arrays outside."""
-
-    def __init__(self, vertices: FloatArray, faces: NDArray[np.uint32]) -> None:
-        open3d = require_open3d()
-        self._tensor: Any = open3d.core.Tensor
-        self._scene: Any = open3d.t.geometry.RaycastingScene(nthreads=1)
-        self._scene.add_triangles(self._tensor(vertices), self._tensor(faces))
-
-    def cast(self, rays: FloatArray) -> _Hits:
-        """Follows (N, 6) rays: origin, direction."""
-        seen = self._scene.cast_rays(self._tensor(rays), nthreads=1)
-        depth = seen["t_hit"].numpy()
-        pixel = np.flatnonzero(np.isfinite(depth))
-        direction = rays[pixel, 3:]
-        normal = seen["primitive_normals"].numpy()[pixel]
-        normal[(normal * direction).sum(axis=1) > 0] *= -1
-        return _Hits(
-            pixel=pixel,
-            point=rays[pixel, :3] + direction * depth[pixel, None],
-            normal=normal,
-            triangle=seen["primitive_ids"].numpy()[pixel].astype(np.intp),
-            uv=seen["primitive_uvs"].numpy()[pixel],
-        )
-
-    def blocked(self, points: FloatArray, direction: FloatArray) -> NDArray[np.bool_]:
-        """Whether something lies between (N, 3) points and a far lamp."""
-        rays = np.concatenate([points, np.broadcast_to(direction, points.shape)], axis=1)
-        hidden: NDArray[np.bool_] = self._scene.test_occlusions(
-            self._tensor(rays.astype(np.float32)), nthreads=1
-        ).numpy()
-        return hidden
+    return Drawn(rows=rows[hit], columns=columns[hit], color=color.astype(np.float32))
 
 
 def _rays(

@@ -12,7 +12,6 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -27,8 +26,8 @@ from realtime_vibe.geometry.rotation import axis_angle_from_rotmat
 from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, skeleton_arrays
 from realtime_vibe.training.render.picture import PictureSettings, StreamRenderer
 from realtime_vibe.training.render.raycast import require_open3d
-from realtime_vibe.training.samples.held_out import CLIP_RATE_HZ, Kind, chosen_clips, draw_clip
-from realtime_vibe.training.samples.motion import Part, load_clips
+from realtime_vibe.training.samples.held_out import CLIP_RATE_HZ, chosen_clips, draw_clip
+from realtime_vibe.training.samples.motion import load_clips
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points
 
 logger = logging.getLogger(__name__)
@@ -37,50 +36,29 @@ _USAGE_ERROR = 2
 _PICTURE = PictureSettings(tallest_px=640.0, obstacle_chance=0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipSettings:
-    """What the clips are like.
-
-    Raises:
-        ConfigError: a number is too small.
-    """
-
-    clips: int = 12
-    frames: int = 150
-    """At most; fewer where the motion is shorter."""
-    seed: int = 5
-    part: Part = "test"
-    kind: Kind | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("clips", 1), ("frames", 2), ("seed", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise ConfigError(f"--{name} {value}, expected at least {least}")
-
-
-def render_clips(motion: Path, body_path: Path, out: Path, settings: ClipSettings) -> list[Path]:
-    """Renders the clips that are missing, of motion in AMASS .npz and .bvh files; returns all clip folders.
+def run(options: argparse.Namespace) -> int:
+    """Renders the clips that are missing, as the command line says; gives how many there are.
 
     Raises:
         RealtimeVibeError: something is missing, damaged or not installed, or cannot be written.
     """
+    for name, least in (("clips", 1), ("frames", 2), ("seed", 0)):
+        value = getattr(options, name)
+        if value < least:
+            raise ConfigError(f"--{name} {value}, expected at least {least}")
     require_open3d()
-    body = load_body(body_path)
+    body = load_body(options.body)
     layer = LandmarkSkeleton(skeleton_arrays(body))
-    motions = chosen_clips(
-        load_clips(motion, settings.part), settings.clips, settings.kind, settings.seed
-    )
-    folders = []
+    recorded = load_clips(options.motion, options.part)
+    motions = chosen_clips(recorded, options.clips, options.kind, options.seed)
     for number, clip in enumerate(tqdm(motions, unit="clip", disable=None)):
-        folder = out / f"{number:02d}_{clip.name}"
+        folder = options.out / f"{number:02d}_{clip.name}"
         if not folder.exists():
-            rng = np.random.default_rng([settings.seed, number])
-            truth = draw_clip(clip, layer, settings.frames, rng)
+            rng = np.random.default_rng([options.seed, number])
+            truth = draw_clip(clip, layer, options.frames, rng)
             renderer = StreamRenderer(truth, 0, body, _PICTURE, rng)
             _write_folder(folder, renderer, truth_arrays(truth, layer))
-        folders.append(folder)
-    return folders
+    return len(motions)
 
 
 def truth_arrays(truth: SequenceTruth, body: LandmarkSkeleton) -> dict[str, NDArray[np.generic]]:
@@ -136,7 +114,6 @@ def _write_video(path: Path, renderer: StreamRenderer, num_frames: int) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    defaults = ClipSettings()
     result = argparse.ArgumentParser(
         prog="python -m realtime_vibe.training.render.render_clips",
         description=__doc__.splitlines()[0] if __doc__ else None,
@@ -145,11 +122,11 @@ def parser() -> argparse.ArgumentParser:
     add("--motion", type=Path, required=True, help="folder of AMASS .npz and .bvh files")
     add("--out", type=Path, required=True, help="folder for the clip folders")
     add("--body", type=Path, default=Path("engines/blazepose-gru/body.npz"))
-    add("--clips", type=int, default=defaults.clips)
-    add("--frames", type=int, default=defaults.frames, help="of each, at most")
-    add("--part", choices=("train", "test"), default=defaults.part, help="which motion clips")
+    add("--clips", type=int, default=12)
+    add("--frames", type=int, default=150, help="of each, at most")
+    add("--part", choices=("train", "test"), default="test", help="which motion clips")
     add("--kind", choices=("walking", "standing"), help="only motion whose name says so")
-    add("--seed", type=int, default=defaults.seed)
+    add("--seed", type=int, default=5)
     return result
 
 
@@ -158,18 +135,11 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        settings = ClipSettings(
-            clips=options.clips,
-            frames=options.frames,
-            seed=options.seed,
-            part=options.part,
-            kind=options.kind,
-        )
-        folders = render_clips(options.motion, options.body, options.out, settings)
+        count = run(options)
     except RealtimeVibeError as error:
         logger.error("render_clips: error: %s", error)
         return _USAGE_ERROR
-    logger.info("%d clips in %s", len(folders), options.out)
+    logger.info("%d clips in %s", count, options.out)
     return 0
 
 

@@ -13,7 +13,7 @@ import pytest
 from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.system.placing import try_lock
-from realtime_vibe.training.render import render
+from realtime_vibe.training.render import __main__ as render
 from realtime_vibe.training.render.picture import PictureSettings
 from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
 from realtime_vibe.training.samples.rendered import load_streams
