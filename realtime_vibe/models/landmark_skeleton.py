@@ -128,19 +128,6 @@ def skeleton_arrays(model: BodyModel) -> SkeletonArrays:
     )
 
 
-def blank_arrays(num_pairs: int) -> SkeletonArrays:
-    """Arrays to load a checkpoint of Q pairs into."""
-    return SkeletonArrays(
-        bones=torch.zeros(NUM_SMPL_JOINTS, 3),
-        bone_shapedirs=torch.zeros(NUM_SMPL_JOINTS, 3, NUM_BETAS),
-        pair_bone=torch.zeros(num_pairs, dtype=torch.long),
-        pair_offset=torch.zeros(num_pairs, 3),
-        pair_shapedirs=torch.zeros(num_pairs, 3, NUM_BETAS),
-        pair_weight=torch.zeros(num_pairs, 1),
-        pair_sums=torch.zeros(NUM_LANDMARKS, num_pairs),
-    )
-
-
 def _by_joints(rotmat: Tensor, bones: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Global rotations (3, 3, N), positions (3, N) per joint of (3, 3, 24, N), (3, 24, N) local ones."""
     local, steps = rotmat.unbind(2), bones.unbind(1)

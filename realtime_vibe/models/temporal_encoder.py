@@ -4,22 +4,11 @@ Legend: T time, P people, F feature size, L layers, H hidden size. The encoder i
 running it frame by frame with the state carried equals running the whole sequence.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from realtime_vibe.models.precision import linear
-
-
-class EncoderOutput(NamedTuple):
-    """What the encoder says and what it remembers."""
-
-    features: Tensor
-    """(T, P, F) features that know the past."""
-    hidden: Tensor
-    """(L, P, H) state after the last frame."""
 
 
 class TemporalEncoder(nn.Module):
@@ -54,16 +43,17 @@ class TemporalEncoder(nn.Module):
         size = self.sides * self.gru.hidden_size
         return weight.new_zeros(self.gru.num_layers, num_people, size)
 
-    def forward(self, features: Tensor, hidden: Tensor) -> EncoderOutput:
-        """Runs a sequence of features (T, P, F) from a hidden state (L, P, H)."""
+    def forward(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Runs a sequence of features (T, P, F) from a hidden state (L, P, H).
+
+        Gives features (T, P, F) that know the past, and the state (L, P, H) after the last frame.
+        """
         features, hidden = self._apart(features), self._apart(hidden)
         if self.retention == 1.0:
             recurrent, hidden = self.gru(features, hidden)
         else:
             recurrent, hidden = self._fading(features, hidden)
-        return EncoderOutput(
-            self._together(self._head(recurrent, features)), self._together(hidden)
-        )
+        return self._together(self._head(recurrent, features)), self._together(hidden)
 
     def step(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Runs one frame, (P, F) and (L, P, H) in and out, spelled out as matrix products.

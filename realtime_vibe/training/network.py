@@ -4,14 +4,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from realtime_vibe.errors import DatasetError
 from realtime_vibe.models.feedback_regressor import FeedbackRegressor
-from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArrays, blank_arrays
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArrays
 from realtime_vibe.models.mirror import SIDES
 from realtime_vibe.models.motion_network import LandmarkEmbedding, LandmarkMotionNetwork
 from realtime_vibe.models.regressor import CAMERA_SIZE, POSE_SIZE, SHAPE_SIZE, MeanParams
@@ -111,22 +109,10 @@ def blank_network(size: NetworkSize, weights: dict[str, Tensor]) -> LandmarkMoti
     Raises:
         KeyError, RuntimeError: the weights are of another layout.
     """
-    blank = MeanParams(torch.zeros(POSE_SIZE), torch.zeros(SHAPE_SIZE), torch.zeros(CAMERA_SIZE))
-    features = num_features(weights)
-    statistics = FeatureStatistics(torch.zeros(features), torch.ones(features))
-    num_pairs = len(weights["regressor.skeleton.pair_bone"])
-    network = build_network(size, statistics, blank, blank_arrays(num_pairs))
+    start = weights["regressor.init_estimate"].split([POSE_SIZE, SHAPE_SIZE, CAMERA_SIZE])
+    statistics = FeatureStatistics(weights["embedding.mean"], weights["embedding.std"])
+    names = SkeletonArrays._fields
+    skeleton = SkeletonArrays(*(weights[f"regressor.skeleton.{name}"] for name in names))
+    network = build_network(size, statistics, MeanParams(*start), skeleton)
     network.load_state_dict(weights)
     return network
-
-
-def num_features(state_dict: dict[str, Tensor]) -> int:
-    """Raw features per frame that a landmark network of these weights reads."""
-    return len(state_dict["embedding.mean"])
-
-
-def feature_statistics(
-    network: LandmarkMotionNetwork,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation (F,) of the raw features the network was made for."""
-    return network.embedding.mean.numpy(), network.embedding.std.numpy()

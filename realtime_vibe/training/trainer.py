@@ -41,7 +41,7 @@ from realtime_vibe.training.csv_logger import CsvLogger
 from realtime_vibe.training.distributed import DataParallelRank
 from realtime_vibe.training.learner import AveragedWeights, Precision, rate_share
 from realtime_vibe.training.losses import LossTerms
-from realtime_vibe.training.network import NetworkSize, num_features, save_network
+from realtime_vibe.training.network import NetworkSize, save_network
 from realtime_vibe.training.samples.feeding import Feeder, Piece
 from realtime_vibe.training.samples.motion import MotionPool
 from realtime_vibe.training.samples.sequences import SequenceBatch, SequenceSource
@@ -356,7 +356,7 @@ class Trainer:
         return min(1.0, (self._step - self._settings.frame_steps) / max(1, sizes.rise_steps))
 
     def _check_features(self, batch: SequenceBatch) -> None:
-        expected = num_features(self._network.state_dict())
+        expected = len(self._network.embedding.mean)
         if batch.features.shape[-1] != expected:
             raise ConfigError(
                 f"the training source gives {batch.features.shape[-1]} features per frame, the "

@@ -10,7 +10,7 @@ from realtime_vibe.backends.graph_folder import engine_folder
 from realtime_vibe.body.joints import LANDMARK_JOINTS
 from realtime_vibe.body.model_file import load_body
 from realtime_vibe.errors import BodyModelError
-from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, blank_arrays, skeleton_arrays
+from realtime_vibe.models.landmark_skeleton import LandmarkSkeleton, SkeletonArrays, skeleton_arrays
 from realtime_vibe.models.smpl_layer import SmplLayer
 
 
@@ -72,8 +72,9 @@ def test_both_ways_have_the_same_gradients(skeleton):
 
 
 def test_a_checkpoint_carries_the_skeleton(skeleton):
-    blank = LandmarkSkeleton(blank_arrays(len(skeleton.pair_bone)))
-    blank.load_state_dict(skeleton.state_dict())
+    state = skeleton.state_dict()
+    blank = LandmarkSkeleton(SkeletonArrays(*(torch.zeros_like(each) for each in state.values())))
+    blank.load_state_dict(state)
     rotmat, betas = _poses(3)
     ours, theirs = skeleton.eval()(rotmat, betas), blank.eval()(rotmat, betas)
     torch.testing.assert_close(theirs.landmarks, ours.landmarks)
