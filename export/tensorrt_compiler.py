@@ -18,6 +18,7 @@ from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.graph_folder import file_sha256
+from realtime_vibe.backends.tensorrt_engine import complaint_logger
 from realtime_vibe.backends.tensorrt_library import TensorRt
 from realtime_vibe.backends.tensorrt_session import TensorRtSession
 from realtime_vibe.errors import BackendUnavailableError, ExportError
@@ -81,13 +82,15 @@ def compiled(
         ExportError: the library does not take the graph; with its reason.
     """
     trt = library.module
-    complaints = _Complaints(trt)
-    builder = trt.Builder(complaints.logger)
+    complaints = complaint_logger(trt)
+    builder = trt.Builder(complaints)
     network = builder.create_network(_strong_typing(trt))
-    parser = trt.OnnxParser(network, complaints.logger)
+    parser = trt.OnnxParser(network, complaints)
     content = sums_for_small_products(single_first(model)).SerializeToString()
     if not parser.parse(content):
-        raise ExportError(f"{library.backend} does not read {spec.path.name}: {complaints.first}")
+        raise ExportError(
+            f"{library.backend} does not read {spec.path.name}: {_reason(complaints)}"
+        )
     config = builder.create_builder_config()
     configure(config)
     if any(is_free(item) for item in spec.inputs):
@@ -98,7 +101,7 @@ def compiled(
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise ExportError(
-            f"{library.backend} does not compile {spec.path.name}: {complaints.first}"
+            f"{library.backend} does not compile {spec.path.name}: {_reason(complaints)}"
         )
     return memoryview(engine)
 
@@ -125,25 +128,7 @@ def _strong_typing(trt: Any) -> int:
     return 0 if flag is None else 1 << int(flag)
 
 
-class _Complaints:
-    """Keeps the library's first error; without a logger it prints them all.
-
-    Args:
-        trt: the library's module.
-    """
-
-    def __init__(self, trt: Any) -> None:
-        self.first = ""
-        complaints = self
-
-        class Logger(trt.ILogger):
-            def __init__(self) -> None:
-                trt.ILogger.__init__(self)
-
-            def log(self, severity: Any, message: str) -> None:
-                is_error = severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR)
-                # Without a GPU it looks for one all the same, and says so.
-                if is_error and not complaints.first and "cudaError" not in message:
-                    complaints.first = message.strip().splitlines()[0]
-
-        self.logger = Logger()
+def _reason(complaints: Any) -> str:
+    """The library's first error."""
+    # Without a GPU it looks for one all the same, and says so.
+    return next((error for error in complaints.errors if "cudaError" not in error), "")

@@ -13,7 +13,7 @@ import onnx
 from export.tensorrt_compiler import HALF_ONLY_REASONS, compiled, opened_engine
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.graph import Graph
-from realtime_vibe.backends.tensorrt_library import load_tensorrt_rtx
+from realtime_vibe.backends.tensorrt_library import load_tensorrt
 from realtime_vibe.errors import ExportError
 
 DEFAULT_CAPABILITIES = ("7.5", "8.0", "8.6", "8.9", "12.0")
@@ -41,7 +41,7 @@ class TensorRtRtxTarget:
 
     def prepare(self) -> None:
         """See `Target.prepare`."""
-        library = load_tensorrt_rtx()
+        library = load_tensorrt("tensorrt-rtx")
         self._version = library.version
         known = capabilities_of(library.module)
         for capability in self._capabilities:
@@ -55,13 +55,13 @@ class TensorRtRtxTarget:
         """See `Target.write`."""
         del precision
         file = path.with_suffix(".rtx")
-        file.write_bytes(compiled(load_tensorrt_rtx(), model, spec, self._configure))
+        file.write_bytes(compiled(load_tensorrt("tensorrt-rtx"), model, spec, self._configure))
         check_engine_file(file, spec, self._version, self._capabilities)
         return file
 
     def open(self, path: Path, precision: str) -> InferenceSession | None:
         """See `Target.open`."""
-        return opened_engine(load_tensorrt_rtx(), path, precision)
+        return opened_engine(load_tensorrt("tensorrt-rtx"), path, precision)
 
     def built(self) -> dict[str, Any]:
         """See `Target.built`."""
@@ -72,7 +72,7 @@ class TensorRtRtxTarget:
 
     def _configure(self, config: Any) -> None:
         config.num_compute_capabilities = len(self._capabilities)
-        known = capabilities_of(load_tensorrt_rtx().module)
+        known = capabilities_of(load_tensorrt("tensorrt-rtx").module)
         for place, capability in enumerate(self._capabilities):
             config.set_compute_capability(known[capability], place)
 
@@ -118,5 +118,5 @@ def check_engine_file(path: Path, spec: Graph, version: str, capabilities: Seque
 def compiled_capabilities(content: bytes) -> tuple[str, ...]:
     """The compute capabilities in an engine's header, as `8.9`."""
     bits = int.from_bytes(content[_CAPABILITIES_PLACE], "little")
-    known = capabilities_of(load_tensorrt_rtx().module)
+    known = capabilities_of(load_tensorrt("tensorrt-rtx").module)
     return tuple(name for place, name in enumerate(known) if bits >> place & 1)

@@ -19,12 +19,12 @@ class TensorRtTarget(OnThisGpu):
         """See `Target.write`."""
         del precision
         file = path.with_suffix(".engine")
-        file.write_bytes(compiled(load_tensorrt(), model, spec, lambda _: None))
+        file.write_bytes(compiled(load_tensorrt(self.name), model, spec, lambda _: None))
         return file
 
     def open(self, path: Path, precision: str) -> InferenceSession | None:
         """See `Target.open`."""
-        return opened_engine(load_tensorrt(), path, precision)
+        return opened_engine(load_tensorrt(self.name), path, precision)
 
     def _versions(self) -> dict[str, str]:
-        return {self.name: load_tensorrt().version}
+        return {self.name: load_tensorrt(self.name).version}

@@ -67,12 +67,10 @@ def _open_with(backend: str, graph: Graph, num_threads: int) -> InferenceSession
             precision = "bf16" if backend.endswith("bf16") else "f32"
             return OpenVinoSession(graph.path, precision=precision, num_threads=num_threads)
         case "tensorrt" | "tensorrt-rtx":
-            from realtime_vibe.backends import tensorrt_library
+            from realtime_vibe.backends.tensorrt_library import load_tensorrt
             from realtime_vibe.backends.tensorrt_session import TensorRtSession
 
-            is_rtx = backend.endswith("rtx")
-            load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
-            return TensorRtSession(graph, load())
+            return TensorRtSession(graph, load_tensorrt(backend))
         case _:
             raise ValueError(backend)
 

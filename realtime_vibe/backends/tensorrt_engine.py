@@ -40,12 +40,12 @@ def open_engine(graph: Graph, library: TensorRt, device: CudaDevice) -> Any:
     content = _trusted_content(graph)
     _require_version(graph, library)
     _require_gpu(graph, device)
-    logger = _logger(library.module)
+    complaints = complaint_logger(library.module)
     fault = f"cannot be opened by {library.backend} {library.version}"
     with file_boundary(graph.path, EngineError, graph.advice, fault=fault):
-        engine = library.module.Runtime(logger).deserialize_cuda_engine(content)
+        engine = library.module.Runtime(complaints).deserialize_cuda_engine(content)
         if engine is None:
-            raise ValueError(logger.last_error or "it gives no reason")
+            raise ValueError(next(iter(complaints.errors), "it gives no reason"))
     return engine
 
 
@@ -137,25 +137,19 @@ def _dotted(capability: str) -> str:
     return f"{digits[:-1]}.{digits[-1:]}"
 
 
-def _logger(module: Any) -> Any:
-    """A logger that hands TensorRT's messages on instead of printing them."""
-    levels = {
-        module.ILogger.Severity.INTERNAL_ERROR: logging.ERROR,
-        module.ILogger.Severity.ERROR: logging.ERROR,
-        module.ILogger.Severity.WARNING: logging.DEBUG,  # it warns of what users cannot change
-    }
+def complaint_logger(module: Any) -> Any:
+    """A logger for TensorRT, which would print its messages: `errors` has the first line of each error."""
+    severity = module.ILogger.Severity
+    worst = (severity.INTERNAL_ERROR, severity.ERROR)
 
-    class _Logger(module.ILogger):  # type: ignore[misc]  # the base is known at run time
+    class Logger(module.ILogger):  # type: ignore[misc]  # the base is known at run time
         def __init__(self) -> None:
             module.ILogger.__init__(self)
-            self.last_error = ""
+            self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
-            level = levels.get(severity)
-            if level is None:
-                return
-            if level == logging.ERROR and not self.last_error:
-                self.last_error = message.strip().splitlines()[0]
-            logger.debug("TensorRT: %s", message)
+            if severity in worst:
+                self.errors.append(message.strip().splitlines()[0])
+                logger.debug("TensorRT: %s", message)
 
-    return _Logger()
+    return Logger()

@@ -14,7 +14,10 @@ from realtime_vibe.system.machine import install_command
 
 logger = logging.getLogger(__name__)
 
-_RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")
+_MODULES = {
+    "tensorrt": ("tensorrt",),
+    "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings"),
+}
 _RTX_LIBRARIES = "onnxruntime_ep_nv_tensorrt_rtx"
 """The package on PyPI that carries TensorRT-RTX's libraries."""
 
@@ -35,41 +38,30 @@ class TensorRt:
 
 def is_installed(backend: str) -> bool:
     """Whether the library of `tensorrt` or `tensorrt-rtx` is there, without importing it."""
-    modules = ("tensorrt",) if backend == "tensorrt" else _RTX_MODULES
-    return any(importlib.util.find_spec(name) is not None for name in modules)
+    return bool(_found(backend))
 
 
-def load_tensorrt() -> TensorRt:
-    """TensorRT.
-
-    Raises:
-        BackendUnavailableError: it is not installed, or one of its libraries is missing.
-    """
-    return TensorRt(backend="tensorrt", module=_imported("tensorrt", ("tensorrt",)))
-
-
-def load_tensorrt_rtx() -> TensorRt:
-    """TensorRT-RTX, from NVIDIA's own package or from the two on PyPI.
+def load_tensorrt(backend: str) -> TensorRt:
+    """TensorRT (`tensorrt`), or TensorRT-RTX (`tensorrt-rtx`) from NVIDIA's own package or from the two on PyPI.
 
     Raises:
         BackendUnavailableError: it is not installed, or one of its libraries is missing.
     """
-    if importlib.util.find_spec("tensorrt_rtx") is None:
-        _preload_rtx_libraries()
-    return TensorRt(backend="tensorrt-rtx", module=_imported("tensorrt-rtx", _RTX_MODULES))
-
-
-def _imported(backend: str, modules: tuple[str, ...]) -> Any:
-    found = [name for name in modules if importlib.util.find_spec(name) is not None]
-    advice = install_command(backend)
+    found, advice = _found(backend), install_command(backend)
     if not found:
         raise BackendUnavailableError(f"{backend} is not installed: {advice}")
+    if found[0] == "tensorrt_rtx_bindings":
+        _preload_rtx_libraries()
     try:
-        return importlib.import_module(found[0])
+        return TensorRt(backend=backend, module=importlib.import_module(found[0]))
     except (ImportError, OSError) as error:  # OSError: its own look for libraries
         raise BackendUnavailableError(
             f"{backend} cannot be imported ({error}): {advice}"
         ) from error
+
+
+def _found(backend: str) -> list[str]:
+    return [name for name in _MODULES[backend] if importlib.util.find_spec(name) is not None]
 
 
 def _preload_rtx_libraries() -> None:

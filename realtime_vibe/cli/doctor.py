@@ -217,16 +217,14 @@ def _tried_backend(backend: str) -> str:
     Raises:
         BackendUnavailableError: the backend is not installed or cannot run here.
     """
-    from realtime_vibe.backends import tensorrt_library
     from realtime_vibe.backends.cuda_driver import CudaDevice
     from realtime_vibe.backends.fastest import zero_feeds
+    from realtime_vibe.backends.tensorrt_library import load_tensorrt
     from realtime_vibe.tracking.blazepose_models import BlazePoseFolder, model_folder
     from realtime_vibe.tracking.choices import FULL
 
     if backend.startswith("tensorrt"):
-        is_rtx = backend.endswith("rtx")
-        load = tensorrt_library.load_tensorrt_rtx if is_rtx else tensorrt_library.load_tensorrt
-        version, device = load().version, CudaDevice()
+        version, device = load_tensorrt(backend).version, CudaDevice()
         device.close()
         return (
             f"{version} opens engines built for it on {device.name} ({device.compute_capability})"

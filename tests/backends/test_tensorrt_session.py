@@ -10,7 +10,7 @@ import pytest
 from realtime_vibe.backends.cuda_driver import CudaDevice, has_driver
 from realtime_vibe.backends.factory import open_session
 from realtime_vibe.backends.graph import Graph
-from realtime_vibe.backends.tensorrt_library import TensorRt, load_tensorrt_rtx
+from realtime_vibe.backends.tensorrt_library import TensorRt, load_tensorrt
 from realtime_vibe.backends.tensorrt_session import TensorRtSession
 from realtime_vibe.errors import BackendUnavailableError, EngineError
 from tests.backends.fake_gpu import FakeDriver, FakeTensorRt
@@ -210,7 +210,7 @@ def test_files_in_no_manifest_stay_closed(tmp_path, driver):
 @no_driver
 def test_tensorrt_rtx_is_found_where_it_is_installed(tmp_path):
     try:
-        library = load_tensorrt_rtx()
+        library = load_tensorrt("tensorrt-rtx")
     except BackendUnavailableError as error:
         pytest.skip(str(error))
     assert library.version.count(".") == 3

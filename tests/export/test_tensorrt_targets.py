@@ -19,7 +19,7 @@ from export.tensorrt_rtx_target import (
 from export.tensorrt_target import TensorRtTarget
 from realtime_vibe.backends.cuda_driver import CudaDevice
 from realtime_vibe.backends.graph_folder import Engine, file_sha256
-from realtime_vibe.backends.tensorrt_library import is_installed, load_tensorrt_rtx
+from realtime_vibe.backends.tensorrt_library import is_installed, load_tensorrt
 from realtime_vibe.errors import BackendUnavailableError, EngineError, ExportError
 from realtime_vibe.sources.video_file import demo_clip_path
 from realtime_vibe.system.machine import install_command
@@ -61,7 +61,7 @@ def test_half_graphs_compile_for_all_gpus_and_read_back(compiled):
     assert compiled.name == "step.rtx"
     content = compiled.read_bytes()
     assert set(compiled_capabilities(content)) == set(DEFAULT_CAPABILITIES)
-    check_engine_file(compiled, spec, load_tensorrt_rtx().version, DEFAULT_CAPABILITIES)
+    check_engine_file(compiled, spec, load_tensorrt("tensorrt-rtx").version, DEFAULT_CAPABILITIES)
     for item in (*spec.inputs, *spec.outputs):
         assert item.name.encode() in content
 
@@ -91,7 +91,7 @@ def test_an_engine_is_for_the_gpus_that_were_named(tmp_path):
 def test_a_cut_or_foreign_engine_file_is_noticed(compiled, tmp_path):
     spec = spec_of("blazepose-gru/step")
     path = Path(shutil.copy(compiled, tmp_path))
-    version, content = load_tensorrt_rtx().version, path.read_bytes()
+    version, content = load_tensorrt("tensorrt-rtx").version, path.read_bytes()
     with pytest.raises(ExportError, match=r"expected 0\.0\.0\.1"):
         check_engine_file(path, spec, "0.0.0.1", DEFAULT_CAPABILITIES)
     with pytest.raises(ExportError, match="compute capability"):
@@ -128,7 +128,7 @@ def test_the_whole_engine_with_its_tracker(tmp_path, capsys):
     content = json.loads((out / "engine.json").read_text())
     assert content["graphs"]["step"]["file"] == "step.rtx"
     assert content["graphs"]["step"]["sha256"] == file_sha256(out / "step.rtx")
-    assert content["built"]["versions"] == {"tensorrt-rtx": load_tensorrt_rtx().version}
+    assert content["built"]["versions"] == {"tensorrt-rtx": load_tensorrt("tensorrt-rtx").version}
     assert content["built"]["compute_capability"] == ["8.9"]
     on_target = content["measured"]["parity_build"]["parity_on_target"]
     assert on_target == ("run" if has_gpu() else "not run: no GPU")
