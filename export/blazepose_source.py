@@ -8,6 +8,7 @@ import hashlib
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ MAX_MODEL_BYTES = 100_000_000
 """What is larger is no model of MediaPipe's, and never unpacked as a whole."""
 _WHEEL_TAGS = ("--python-version=311", "--implementation=cp", "--platform=manylinux_2_28_x86_64")
 _WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+_OPTIONS = {"pip": "--wheel", "npm": "--package"}
 _DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
 _LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
 TFLITE_SHA256 = {
@@ -60,7 +62,9 @@ def fetch_blazepose(folder: Path, wheel: Path | None = None) -> BlazePoseFiles:
         ExportError: the download fails, or a file is not the one this project was built with.
     """
     if wheel is None:
-        wheel = _download(folder)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--only-binary=:all:", *_WHEEL_TAGS, "--dest", str(folder), REQUIREMENT]
+        wheel = downloaded("pip", command, folder, REQUIREMENT)
         check_sha256(wheel.name, wheel.read_bytes(), _WHEEL_SHA256, REQUIREMENT)
     with (
         file_boundary(wheel, ExportError, fault=f"is not a wheel of {REQUIREMENT}"),
@@ -82,23 +86,23 @@ def _unpacked(archive: zipfile.ZipFile, member: str) -> bytes:
     return data
 
 
-def _download(folder: Path) -> Path:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]
-    command += [*_WHEEL_TAGS, "--dest", str(folder), REQUIREMENT]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = sorted(folder.glob("mediapipe-*.whl"))
-    if result.returncode != 0 or not wheels:
-        last_line = result.stderr.strip().splitlines()[-1:] or ["no output"]
+def downloaded(tool: str, command: Sequence[str], folder: Path, origin: str) -> Path:
+    """The package that a command puts into a folder.
+
+    Raises:
+        ExportError: it does not; says why, as far as it does.
+    """
+    before = set(folder.iterdir())
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        said, is_done = result.stderr, result.returncode == 0
+    except OSError as error:
+        said, is_done = str(error), False
+    found = sorted(set(folder.iterdir()) - before)
+    if not is_done or not found:
+        reason = (said.strip().splitlines() or ["no output"])[-1]
         raise ExportError(
-            f"pip cannot download {REQUIREMENT} ({last_line[0]}): fetch the wheel yourself and pass "
-            "it with --wheel"
+            f"{tool} cannot download {origin} ({reason}): fetch it yourself and pass it with "
+            f"{_OPTIONS[tool]}"
         )
-    return wheels[0]
+    return found[0]

@@ -27,6 +27,7 @@ from export.targets import Target, file_entry
 from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.graph import Graph
 from realtime_vibe.backends.onnxruntime_session import OnnxRuntimeSession
+from realtime_vibe.packets import FloatArray
 
 KEPT_SHARES = (0.0, 0.2, 0.45, 0.7)
 """Of a network's convolutions, from the first on, that stay single; the least that will do is taken.
@@ -51,87 +52,77 @@ class Comparison:
     """`run`, or why not."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildAttempts:
-    """Writes the graphs of one build, more than once if need be.
+    """Writes the graphs of one build, more than once if need be."""
 
-    Args:
-        expected: the single precision graphs, open.
-    """
-
-    def __init__(
-        self,
-        source: BuildSource,
-        target: Target,
-        plan: Mapping[str, str],
-        folder: Path,
-        expected: Mapping[str, InferenceSession],
-        recording: ClipRecording,
-    ) -> None:
-        self._source = source
-        self._target = target
-        self._plan = plan
-        self._folder = folder
-        self._expected = expected
-        self._recording = recording
-        self._joints = replayed_joints(source.engine, expected, recording.seen)
+    source: BuildSource
+    target: Target
+    plan: Mapping[str, str]
+    """The precision of each graph."""
+    folder: Path
+    expected: Mapping[str, InferenceSession]
+    """The single precision graphs, open."""
+    recording: ClipRecording
 
     def within(self, limit_mm: float, precision: str) -> Comparison:
         """The graphs as written last; see `first_within`."""
-        shares = KEPT_SHARES if "int8" in self._plan.values() else KEPT_SHARES[:1]
-        return first_within(self._attempt, shares, limit_mm, precision)
+        shares = KEPT_SHARES if "int8" in self.plan.values() else KEPT_SHARES[:1]
+        wanted = replayed_joints(self.source.engine, self.expected, self.recording.seen)
+        return first_within(lambda share: self._attempt(share, wanted), shares, limit_mm, precision)
 
-    def _attempt(self, share: float) -> Comparison:
+    def _attempt(self, share: float, wanted: list[FloatArray | None]) -> Comparison:
         entries: dict[str, dict[str, Any]] = {}
         seconds: dict[str, float] = {}
         parities: dict[str, GraphParity] = {}
         built: dict[str, InferenceSession] = {}
         on_target = "run"
         with ExitStack() as stack:
-            for place, part in self._source.parts.items():
-                (self._folder / place).mkdir(exist_ok=True)
+            for place, part in self.source.parts.items():
+                (self.folder / place).mkdir(exist_ok=True)
                 for name, spec in part.graphs().items():
-                    precision = self._plan[name]
+                    precision = self.plan[name]
                     begun_s = perf_counter()
                     model, num_kept = self._converted(name, spec, share)
-                    path = self._target.write(model, spec, self._folder / place / name, precision)
+                    path = self.target.write(model, spec, self.folder / place / name, precision)
                     seconds[name] = perf_counter() - begun_s
                     entries[name] = file_entry(path, spec, precision)
-                    session = self._target.open(path, precision)
+                    session = self.target.open(path, precision)
                     if session is None:
                         on_target = "not run: no GPU"
                         session = stack.enter_context(_as_onnx(model))
                     built[name] = stack.enter_context(session)
                     parities[name] = replace(
                         compare_graph(
-                            self._expected[name], built[name], self._compared_feeds(name), precision
+                            self.expected[name], built[name], self._compared_feeds(name), precision
                         ),
                         convolutions_kept=num_kept,
                     )
                     check_graph(name, parities[name])
             found = replayed_joints(
-                self._source.engine, {**self._expected, **built}, self._recording.seen
+                self.source.engine, {**self.expected, **built}, self.recording.seen
             )
         return Comparison(
             graphs=parities,
             seconds=seconds,
             entries=entries,
-            joints=compare_joints(self._joints, found),
+            joints=compare_joints(wanted, found),
             on_target=on_target,
         )
 
     def _converted(self, name: str, spec: Graph, share: float) -> tuple[onnx.ModelProto, int]:
         """The graph in its precision, and how many convolutions of an int8 graph stay single."""
-        model, precision = onnx.load(str(spec.path)), self._plan[name]
+        model, precision = onnx.load(str(spec.path)), self.plan[name]
         if precision == "int8":
             num_kept = round(share * num_convolutions(model))
-            return in_int8(model, self._recording.feeds[name], num_kept), num_kept
-        if precision == "fp16" and self._target.name != "openvino":
+            return in_int8(model, self.recording.feeds[name], num_kept), num_kept
+        if precision == "fp16" and self.target.name != "openvino":
             return in_half(model), 0
         return model, 0
 
     def _compared_feeds(self, name: str) -> Feeds:
         """All in order where a state is carried from one to the next."""
-        feeds = self._recording.feeds[name]
+        feeds = self.recording.feeds[name]
         return feeds if "hidden" in feeds[0] else spread(feeds, _NUM_COMPARED)
 
 

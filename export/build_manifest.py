@@ -1,49 +1,32 @@
 """What the manifest of a built engine says."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from export.parity_report import GraphParity, JointError, joint_content
+from export.build_attempts import Comparison
+from export.parity_report import joint_content
+from export.targets import Target
 from realtime_vibe.backends.graph_folder import GraphFolder
 
 _OF_THE_SOURCE = ("latency",)
 """Measured figures that do not hold for other files."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParityFacts:
-    """How the whole engine was compared."""
-
-    joints: JointError
-    limit_mm: float
-    on_target: str
-    """`run`, or why not."""
-    clips: tuple[str, ...]
-    """Files: compared on the first, calibrated on all."""
-
-    def content(self, graphs: Mapping[str, GraphParity]) -> dict[str, Any]:
-        """As a manifest states it under `measured.parity_build`."""
-        return {
-            "compared_with": "the single precision ONNX engine, on the same crops",
-            "clips": list(self.clips),
-            "parity_on_target": self.on_target,
-            "joints": joint_content(self.joints, self.limit_mm),
-            "graphs": {name: parity.content() for name, parity in graphs.items()},
-        }
-
-
 def built_content(
     part: GraphFolder,
-    graphs: Mapping[str, Any],
-    chosen: Mapping[str, str],
-    tied_to: Mapping[str, Any],
-    parity: Mapping[str, Any],
+    target: Target,
+    precision: str,
+    found: Comparison,
+    clips: Sequence[str],
+    limit_mm: float,
 ) -> dict[str, Any]:
     """The manifest of a built folder.
 
     Args:
-        tied_to: versions, and what else the files depend on.
+        precision: of the folder.
+        found: about all graphs; those of this folder are stated.
+        clips: files: compared on the first, calibrated on all.
+        limit_mm: how far joints might move in the mean.
     """
     content = {key: value for key, value in part.content.items() if key != "allowed_precisions"}
     measured = {
@@ -51,15 +34,23 @@ def built_content(
         for key, value in content.get("measured", {}).items()
         if key not in _OF_THE_SOURCE
     }
+    parity = {
+        "compared_with": "the single precision ONNX engine, on the same crops",
+        "clips": list(clips),
+        "parity_on_target": found.on_target,
+        "joints": joint_content(found.joints, limit_mm),
+        "graphs": {name: found.graphs[name].content() for name in part.graph_names},
+    }
     return {
         **content,
-        **chosen,
-        "graphs": dict(graphs),
+        "target": target.name,
+        "precision": precision,
+        "graphs": {name: found.entries[name] for name in part.graph_names},
         "built": {
-            **tied_to,
+            **target.built(),
             "from": {name: spec.sha256 for name, spec in part.graphs().items()},
         },
-        "measured": {**measured, "parity_build": dict(parity)},
+        "measured": {**measured, "parity_build": parity},
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 
 from export.build_attempts import BuildAttempts, Comparison
-from export.build_manifest import ParityFacts, built_content, with_allowed_precision
+from export.build_manifest import built_content, with_allowed_precision
 from export.build_source import BuildSource, opened, read_source
 from export.built_folder import check_replaceable, folder_bytes, write_manifest, written_aside
 from export.calibration import record_clips
@@ -126,21 +126,23 @@ def _built(
     clips = options.clips if "int8" in plan.values() else options.clips[:1]
     with opened(source.all_graphs) as expected:
         recording = record_clips(source.engine, expected, clips, options.frames)
-        attempts = BuildAttempts(source, target, plan, folder, expected, recording)
+        attempts = BuildAttempts(
+            source=source,
+            target=target,
+            plan=plan,
+            folder=folder,
+            expected=expected,
+            recording=recording,
+        )
         comparison = attempts.within(options.limit_mm, options.precision)
-    facts = ParityFacts(
-        joints=comparison.joints,
-        limit_mm=options.limit_mm,
-        on_target=comparison.on_target,
-        clips=recording.clips,
-    )
     manifests = {
         place: built_content(
             part,
-            {name: comparison.entries[name] for name in part.graph_names},
-            {"target": target.name, "precision": _part_precision(part, plan)},
-            target.built(),
-            facts.content({name: comparison.graphs[name] for name in part.graph_names}),
+            target,
+            _part_precision(part, plan),
+            comparison,
+            recording.clips,
+            options.limit_mm,
         )
         for place, part in source.parts.items()
     }

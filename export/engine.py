@@ -30,7 +30,7 @@ from realtime_vibe.features.landmark_features import (
 )
 from realtime_vibe.geometry.camera import CROP_SCALE
 from realtime_vibe.system.file_boundary import file_boundary, read_regular
-from realtime_vibe.training.network import feature_statistics, load_network
+from realtime_vibe.training.network import load_network
 
 PARITY_LIMIT = 5e-4
 """Of any parameter. The regressor feeds its residuals back, fivefold: rounding grows with every iteration."""
@@ -67,8 +67,10 @@ def export_engine(checkpoint: Path, body: Path, out: Path, figures: dict[str, An
         graph = Path(scratch) / "step.onnx"
         write_step(network, FEATURE_SIZE, graph)
         with OnnxRuntimeSession(graph, num_threads=1) as session:
-            mean, std = feature_statistics(network)
-            features = random_features(PARITY_FRAMES, PARITY_PEOPLE, mean, std)
+            seen = network.embedding
+            features = random_features(
+                PARITY_FRAMES, PARITY_PEOPLE, seen.mean.numpy(), seen.std.numpy()
+            )
             error = stream_parity(network, session, features).absolute
             entry = graph_entry(graph, session)
         if error > PARITY_LIMIT:

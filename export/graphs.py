@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from export.collapsed import CollapsedMotionNetwork
-from realtime_vibe.backends.base import InferenceSession, TensorSpec
+from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.backends.graph_folder import file_sha256
 from realtime_vibe.errors import ExportError
 from realtime_vibe.models.motion_network import RecurrentNetwork
@@ -145,10 +146,6 @@ def graph_entry(path: Path, session: InferenceSession) -> dict[str, Any]:
         "file": path.name,
         "sha256": file_sha256(path),
         "opset": OPSET,
-        "inputs": [_tensor(spec) for spec in session.inputs],
-        "outputs": [_tensor(spec) for spec in session.outputs],
+        "inputs": [asdict(spec) for spec in session.inputs],
+        "outputs": [asdict(spec) for spec in session.outputs],
     }
-
-
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}

@@ -1,6 +1,7 @@
 """What a target is: a format that graphs are written in, and the libraries it takes."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,8 +96,8 @@ def file_entry(path: Path, spec: Graph, precision: str) -> dict[str, Any]:
     if weights.is_file():
         entry["weights"] = {"file": weights.name, "sha256": file_sha256(weights)}
     entry["precision"] = precision
-    entry["inputs"] = [_tensor(item) for item in spec.inputs]
-    entry["outputs"] = [_tensor(item) for item in spec.outputs]
+    entry["inputs"] = [asdict(item) for item in spec.inputs]
+    entry["outputs"] = [asdict(item) for item in spec.outputs]
     return entry
 
 
@@ -123,7 +124,3 @@ def profile_shapes(spec: TensorSpec) -> tuple[tuple[int, ...], tuple[int, ...], 
 def is_free(spec: TensorSpec) -> bool:
     """Whether the number of people is open in an input."""
     return any(not isinstance(size, int) for size in spec.shape)
-
-
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype}
