@@ -14,14 +14,12 @@ logger = logging.getLogger(__name__)
 _JOIN_S = 2.0
 AFTER_AVATARS_S = 1e-3
 """Delay of outputs that can wait for those that move an avatar [s]."""
-_REPEAT_S = 10.0
-"""The same trouble is logged again after so long [s]."""
 
 
 class NewestSender(ClosedByWith):
     """Sends the newest result from a thread of its own; a result that comes too fast is left out.
 
-    Trouble with the network is logged and the next result tried; nothing is raised into `write`.
+    Trouble with the network is logged once and the next result tried; nothing is raised into `write`.
 
     Args:
         name: names the thread and appears in messages.
@@ -50,7 +48,7 @@ class NewestSender(ClosedByWith):
         self._worker = Worker(name, self._run, self._finish)
         self._started = False
         self._closed = False
-        self._trouble, self._logged_at_s = "", 0.0
+        self._trouble = ""
 
     def start(self) -> Self:
         """Starts the thread."""
@@ -97,17 +95,14 @@ class NewestSender(ClosedByWith):
         try:
             self._send(result)
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            trouble = error.strerror or str(error)
+            if trouble != self._trouble:
+                logger.warning("%s: %s; it keeps trying", self._name, trouble)
+                self._trouble = trouble
             return
         if self._trouble:
             logger.info("%s: sending again", self._name)
             self._trouble = ""
-
-    def _tell(self, trouble: str) -> None:
-        now_s = time.perf_counter()
-        if trouble != self._trouble or now_s - self._logged_at_s > _REPEAT_S:
-            logger.warning("%s: %s; it keeps trying", self._name, trouble)
-            self._trouble, self._logged_at_s = trouble, now_s
 
     def _finish(self, error: BaseException | None) -> None:
         if error is not None:

@@ -169,13 +169,13 @@ class _Nodes:
 
     def world(self, index: int) -> Matrix:
         """(4, 4) from a node to the model; each node is worked out once."""
-        chain: dict[int, int | None] = {}
+        chain: list[int] = []
         at: int | None = index
         while at is not None and at not in self._worlds:
-            if at in chain:
+            if len(chain) > len(self._nodes):
                 raise ValueError("its nodes form a ring")
-            chain[at] = self._parents.get(at)
-            at = chain[at]
+            chain.append(at)
+            at = self._parents.get(at)
         for node in reversed(chain):
             self._worlds[node] = _sane(self.above(node) @ self.local(node))
         return self._worlds[index]
