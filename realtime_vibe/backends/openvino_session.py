@@ -127,7 +127,11 @@ class OpenVinoSession(OpenSession):
 
     def __init__(self, path: Path, *, precision: str = "f32", num_threads: int = 2) -> None:
         self._core: Any = shared_core()
-        _require_precision(self._core, precision)
+        if not has_precision(precision):
+            raise BackendUnavailableError(
+                f"this CPU does not compute in {precision}: use --backend openvino, or an engine of "
+                "precision fp32"
+            )
         self._path = path
         self._precision = precision
         self._settings = {
@@ -231,23 +235,11 @@ def has_precision(precision: str) -> bool:
     Raises:
         BackendUnavailableError: as of `shared_core`, or it does not know this CPU.
     """
-    return PRECISIONS[precision] in _capabilities(shared_core())
-
-
-def _capabilities(core: Any) -> list[str]:
+    core = shared_core()
     try:
-        return list(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        return PRECISIONS[precision] in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     except RuntimeError as error:  # such as a plug-in that does not load
         raise BackendUnavailableError(f"OpenVINO cannot use this CPU ({_reason(error)})") from error
-
-
-def _require_precision(core: Any, precision: str) -> None:
-    found = _capabilities(core)
-    if PRECISIONS[precision] not in found:
-        raise BackendUnavailableError(
-            f"this CPU does not compute in {precision} (OpenVINO names {', '.join(found)}): "
-            "use --backend openvino, or an engine of precision fp32"
-        )
 
 
 def _spec(port: Any, node: Any) -> TensorSpec:
