@@ -27,7 +27,7 @@ from realtime_vibe.system.file_boundary import file_boundary
 from realtime_vibe.system.placing import remove_leftovers
 from realtime_vibe.training.render.raycast import require_open3d
 from realtime_vibe.training.render.render_preview import write_contact_sheet
-from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
+from realtime_vibe.training.render.shard_writer import ShardSettings
 from realtime_vibe.training.render.workers import run_jobs
 from realtime_vibe.training.samples.shards import shard_path
 
@@ -37,7 +37,7 @@ _USAGE_ERROR = 2
 _STOPPED = 130
 
 
-def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int) -> None:
+def render(settings: ShardSettings, folder: Path, num_shards: int, num_workers: int) -> None:
     """Renders all missing shards, showing progress, until there are so many.
 
     Raises:
@@ -49,9 +49,7 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
         if value < 1:
             raise ConfigError(f"--{name} {value}, expected at least 1")
     require_open3d()
-    jobs = [
-        (shard_path(folder, inputs.settings.seed, number), number) for number in range(num_shards)
-    ]
+    jobs = [(shard_path(folder, settings.seed, number), number) for number in range(num_shards)]
     with file_boundary(folder, OutputError, "name another folder", fault="cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
@@ -59,7 +57,7 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
     logger.info("%d of %d shards are there already", len(jobs) - len(missing), len(jobs))
     frames, started_s = 0, time.monotonic()
     with (
-        closing(run_jobs(inputs.open, missing, num_workers)) as results,
+        closing(run_jobs(settings.open, missing, num_workers)) as results,
         tqdm(results, total=len(missing), unit="shard", disable=None) as bar,
     ):
         for found in bar:
@@ -69,7 +67,6 @@ def render(inputs: ShardInputs, folder: Path, num_shards: int, num_workers: int)
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    defaults = ShardSettings()
     result = argparse.ArgumentParser(
         prog="python -m realtime_vibe.training.render",
         description=__doc__.splitlines()[0] if __doc__ else None,
@@ -82,10 +79,10 @@ def parser() -> argparse.ArgumentParser:
     add("--tracker-engine", type=Path, default=Path("engines/blazepose"))
     add("--backgrounds", type=Path, help="folder of pictures used now and then")
     add("--shards", type=int, default=270, help="how many there are to be in the end")
-    add("--streams", type=int, default=defaults.streams, help="people in a shard")
-    add("--frames", type=int, default=defaults.frames, help="of each")
+    add("--streams", type=int, default=16, help="people in a shard")
+    add("--frames", type=int, default=48, help="of each")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    add("--seed", type=int, default=defaults.seed)
+    add("--seed", type=int, default=11)
     add("--part", choices=("train", "test"), default="train", help="which motion clips")
     return result
 
@@ -97,22 +94,20 @@ def run(options: argparse.Namespace) -> None:
         RealtimeVibeError: whatever a user can fix.
     """
     settings = ShardSettings(
-        seed=options.seed, part=options.part, streams=options.streams, frames=options.frames
-    )
-    inputs = ShardInputs(
         motion=options.motion,
         body=options.body,
         tracker=options.tracker_engine,
         photos=options.backgrounds,
-        settings=settings,
+        streams=options.streams,
+        frames=options.frames,
+        seed=options.seed,
+        part=options.part,
     )
     if options.preview is not None:
-        write_contact_sheet(
-            replace(inputs, settings=replace(settings, streams=12)), options.preview
-        )
+        write_contact_sheet(replace(settings, streams=12), options.preview)
         logger.info("wrote %s", options.preview)
     elif options.out is not None:
-        render(inputs, options.out, options.shards, options.workers)
+        render(settings, options.out, options.shards, options.workers)
     else:
         raise ConfigError("no --out DIR for the shards and no --preview PNG: give one of them")
 

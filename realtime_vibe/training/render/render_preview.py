@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from realtime_vibe.errors import OutputError
 from realtime_vibe.training.render.picture import ImageArray, StreamRenderer, track
-from realtime_vibe.training.render.shard_writer import ShardInputs, ShardWriter
+from realtime_vibe.training.render.shard_writer import ShardSettings, ShardWriter
 from realtime_vibe.training.samples.sequences import SequenceTruth, posed_points, projected
 
 _CELL_PX = 480
@@ -18,7 +18,7 @@ _SETTLING_FRAMES = 4
 _TRUE_BGR, _TRACKED_BGR = (40, 40, 255), (60, 255, 60)
 
 
-def write_contact_sheet(inputs: ShardInputs, path: Path) -> None:
+def write_contact_sheet(settings: ShardSettings, path: Path) -> None:
     """Draws one moment of each stream of a shard, which the seed decides, as a picture of the path's suffix.
 
     Raises:
@@ -27,16 +27,16 @@ def write_contact_sheet(inputs: ShardInputs, path: Path) -> None:
     """
     if not cv2.haveImageWriter(str(path)):
         raise OutputError(f"cannot write {path}: no picture format has this suffix")
-    if not cv2.imwrite(str(path), contact_sheet(inputs)):
+    if not cv2.imwrite(str(path), contact_sheet(settings)):
         raise OutputError(f"cannot write {path}; is its folder there?")
 
 
-def contact_sheet(inputs: ShardInputs) -> ImageArray:
+def contact_sheet(settings: ShardSettings) -> ImageArray:
     """The sheet (H, W, 3) BGR."""
-    writer = inputs.open()
-    rng = np.random.default_rng([inputs.settings.seed, 0])
+    writer = settings.open()
+    rng = np.random.default_rng([settings.seed, 0])
     truth = writer.draw(rng)
-    cells = [_cell(writer, truth, row, rng) for row in range(inputs.settings.streams)]
+    cells = [_cell(writer, truth, row, rng) for row in range(settings.streams)]
     cells += [np.zeros_like(cells[0])] * (-len(cells) % _COLUMNS)
     rows = [
         np.concatenate(cells[start : start + _COLUMNS], axis=1)

@@ -31,20 +31,28 @@ from realtime_vibe.training.samples.tracker_noise import NoiseLevels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardSettings:
-    """What one shard holds.
+    """What shards hold and what they are made of; small, so that it can be sent to other processes.
 
     Raises:
         ConfigError: a size is below 1.
     """
 
-    streams: int = 16
-    frames: int = 48
+    motion: Path
+    """Folder of motion clips."""
+    body: Path
+    """body.npz with a BlazePose landmark regressor."""
+    tracker: Path
+    """BlazePose's engine folder."""
+    photos: Path | None
+    """Folder of background pictures; None: none."""
+    streams: int
+    frames: int
     """Short streams, many of them: another person in another room teaches more than a later moment."""
+    seed: int
+    part: Part
+    """Which motion clips; see `motion.part_of`."""
     pool_sequences: int = 60
     pool_frames: int = 900
-    seed: int = 11
-    part: Part = "train"
-    """Which motion clips; see `split`."""
     picture: PictureSettings = field(default_factory=PictureSettings)
 
     def __post_init__(self) -> None:
@@ -53,21 +61,6 @@ class ShardSettings:
                 raise ConfigError(f"--{name} {getattr(self, name)}, expected at least 1")
         if self.seed < 0:
             raise ConfigError(f"--seed {self.seed}, expected 0 or more")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardInputs:
-    """Where everything comes from; small, so that it can be sent to other processes."""
-
-    motion: Path
-    """Folder of motion clips."""
-    body: Path
-    """body.npz with a BlazePose landmark regressor."""
-    tracker: Path
-    """BlazePose's engine folder."""
-    photos: Path | None = None
-    """Folder of background pictures."""
-    settings: ShardSettings = field(default_factory=ShardSettings)
 
     def open(self) -> "ShardWriter":
         """Reads it all; for one thread on one core.
@@ -88,17 +81,16 @@ class ShardWriter:
         RealtimeVibeError: something is missing, damaged or not installed.
     """
 
-    def __init__(self, inputs: ShardInputs) -> None:
+    def __init__(self, settings: ShardSettings) -> None:
         require_open3d()
-        settings = inputs.settings
-        self._body = load_body(inputs.body)
+        self._body = load_body(settings.body)
         self.layer = LandmarkSkeleton(skeleton_arrays(self._body))
-        self._clips = load_clips(inputs.motion, settings.part)
+        self._clips = load_clips(settings.motion, settings.part)
         self._settings = settings
         self._picture = settings.picture
-        if inputs.photos is not None:
-            self._picture = replace(settings.picture, photos=_load_photos(inputs.photos))
-        self.tracker = make_blazepose_tracker(inputs.tracker, num_threads=1)
+        if settings.photos is not None:
+            self._picture = replace(settings.picture, photos=_load_photos(settings.photos))
+        self.tracker = make_blazepose_tracker(settings.tracker, num_threads=1)
 
     def __call__(self, job: tuple[Path, int]) -> int:
         """Renders one shard by its file and number, unless it is there; gives its number of frames with a person.

@@ -78,7 +78,15 @@ def draw_clip(
         camera = _camera_rotation(float(heading), float(pitch))
         turned = rotmat.copy()
         turned[:, 0] = camera @ rotmat[:, 0]
-        truth = _truth(turned, clip.trans[rows] @ camera.T, betas, focal, nominal)
+        truth = SequenceTruth(
+            rotmat=torch.from_numpy(turned)[:, None],
+            betas=torch.from_numpy(betas),
+            transl=torch.from_numpy(clip.trans[rows] @ camera.T)[:, None],
+            dt_s=torch.full((len(rows), 1), 1.0 / CLIP_RATE_HZ),
+            principal=torch.from_numpy(_HALF_PX)[None],
+            true_focal=torch.tensor([float(focal)]),
+            nominal_focal=torch.tensor([nominal]),
+        )
         points = torch.cat(posed_points(truth, body), 2)[:, 0].numpy()
         place = _place(points, float(focal))
         views.append((float((points + place)[..., 2].max()), place, truth))
@@ -94,20 +102,6 @@ def _camera_rotation(heading_rad: float, pitch_rad: float) -> FloatArray:
     tilt = rotmat_from_axis_angle(np.array([pitch_rad, 0.0, 0.0]))
     camera: FloatArray = (tilt @ R_WORLD_CAMERA.T @ turn).astype(np.float32)
     return camera
-
-
-def _truth(
-    rotmat: FloatArray, transl: FloatArray, betas: FloatArray, focal: np.float32, nominal: float
-) -> SequenceTruth:
-    return SequenceTruth(
-        rotmat=torch.from_numpy(rotmat)[:, None],
-        betas=torch.from_numpy(betas),
-        transl=torch.from_numpy(transl.astype(np.float32))[:, None],
-        dt_s=torch.full((len(rotmat), 1), 1.0 / CLIP_RATE_HZ),
-        principal=torch.from_numpy(_HALF_PX)[None],
-        true_focal=torch.tensor([float(focal)]),
-        nominal_focal=torch.tensor([nominal]),
-    )
 
 
 def _place(points: FloatArray, focal_px: float) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from realtime_vibe.errors import ConfigError, RealtimeVibeError
 from realtime_vibe.system.placing import try_lock
 from realtime_vibe.training.render import __main__ as render
 from realtime_vibe.training.render.picture import PictureSettings
-from realtime_vibe.training.render.shard_writer import ShardInputs, ShardSettings
+from realtime_vibe.training.render.shard_writer import ShardSettings
 from realtime_vibe.training.samples.rendered import load_streams
 from realtime_vibe.training.samples.shards import load_shard, shard_path
 
@@ -29,30 +29,37 @@ def jobs_here(make_worker, jobs, _num_workers):
     return (work(job) for work in [make_worker()] for job in jobs)
 
 
-def inputs_of(motion_folder, **settings):
-    return ShardInputs(
-        motion=motion_folder,
-        body=engine_folder("blazepose-gru") / "body.npz",
-        tracker=engine_folder("blazepose"),
-        settings=ShardSettings(
-            **{"streams": 2, "frames": 16, "pool_sequences": 4, "pool_frames": 400, **settings}
-        ),
+def settings_of(motion_folder, **changes):
+    return ShardSettings(
+        **{
+            "motion": motion_folder,
+            "body": engine_folder("blazepose-gru") / "body.npz",
+            "tracker": engine_folder("blazepose"),
+            "photos": None,
+            "streams": 2,
+            "frames": 16,
+            "seed": 11,
+            "part": "train",
+            "pool_sequences": 4,
+            "pool_frames": 400,
+            **changes,
+        }
     )
 
 
 def words_of(motion_folder, out):
-    inputs = inputs_of(motion_folder)
+    settings = settings_of(motion_folder)
     return [
-        "--motion", str(motion_folder), "--out", str(out), "--body", str(inputs.body),
-        "--tracker-engine", str(inputs.tracker), *TINY,
+        "--motion", str(motion_folder), "--out", str(out), "--body", str(settings.body),
+        "--tracker-engine", str(settings.tracker), *TINY,
     ]  # fmt: skip
 
 
 def test_the_tracker_sees_the_truth(motion_folder, tmp_path):
     # Nothing in front, so that the tracker's landmarks can be where the body is.
-    inputs = inputs_of(motion_folder, picture=PictureSettings(obstacle_chance=0.0))
+    settings = settings_of(motion_folder, picture=PictureSettings(obstacle_chance=0.0))
     path = shard_path(tmp_path, 11, 0)
-    found = inputs.open()((path, 0))
+    found = settings.open()((path, 0))
     shard = load_shard(path)
     assert found == shard["found"].sum() >= 16  # of 32; people lie and stand at the edge, too
     assert shard["rotmat"].shape == (16, 2, 24, 3, 3)
@@ -67,8 +74,8 @@ def test_the_tracker_sees_the_truth(motion_folder, tmp_path):
 
 
 def test_seed_and_number_alone_decide_a_shard(motion_folder, tmp_path):
-    inputs = inputs_of(motion_folder, streams=1, frames=3)
-    first, again = inputs.open(), inputs.open()
+    settings = settings_of(motion_folder, streams=1, frames=3)
+    first, again = settings.open(), settings.open()
     shards = {}
     for name, writer, number in (
         ("first", first, 0), ("other", first, 1), ("again", again, 0),
@@ -119,9 +126,9 @@ def test_what_is_missing_is_named(motion_folder, tmp_path, subtests):
         ("photos", "no readable .jpg or .png pictures in"),
     ]:
         with subtests.test(message=message, field=field):
-            inputs = replace(inputs_of(motion_folder), **{field: tmp_path / "absent"})
+            settings = replace(settings_of(motion_folder), **{field: tmp_path / "absent"})
             with pytest.raises(RealtimeVibeError, match=message) as caught:
-                inputs.open()
+                settings.open()
             assert str(tmp_path / "absent") in str(caught.value)
 
 
