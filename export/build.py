@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.build_run import BuildOptions, BuildReport, build_engine, check_engine
-from export.build_targets import TARGETS, make_target
 from export.calibration import default_clips
+from export.openvino_target import OpenVinoTarget
 from export.parity_report import MEAN_JOINT_LIMIT_MM
-from export.tensorrt_rtx_target import DEFAULT_CAPABILITIES
+from export.targets import OnnxTarget, Target
+from export.tensorrt_rtx_target import DEFAULT_CAPABILITIES, TensorRtRtxTarget
+from export.tensorrt_target import TensorRtTarget
 from realtime_vibe.errors import RealtimeVibeError
 
+TARGETS = ("onnx", "openvino", "tensorrt", "tensorrt-rtx", "torch-tensorrt")
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 _MIB = 2**20
 
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept=tuple(given.keep),
     )
     try:
-        target = make_target(given.target, tuple(given.compute_capability))
+        target = _target(given.target, tuple(given.compute_capability))
         if given.check_only:
             report = check_engine(given.engine, target, options)
         else:
@@ -46,6 +49,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _print(report)
     return 0
+
+
+def _target(name: str, capabilities: tuple[str, ...]) -> Target:
+    """The target of that name, one of `TARGETS`; torch is imported for the one that needs it."""
+    match name:
+        case "onnx":
+            return OnnxTarget()
+        case "openvino":
+            return OpenVinoTarget()
+        case "tensorrt":
+            return TensorRtTarget()
+        case "tensorrt-rtx":
+            return TensorRtRtxTarget(capabilities)
+        case _:
+            from export.torch_tensorrt_target import TorchTensorRtTarget
+
+            return TorchTensorRtTarget()
 
 
 def _print(report: BuildReport) -> None:
