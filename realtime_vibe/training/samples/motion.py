@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.errors import ConfigError, DatasetError
+from realtime_vibe.errors import DatasetError
 from realtime_vibe.geometry.rotation import quat_product_wxyz, slerp_wxyz
 from realtime_vibe.training.datasets.amass import UpAxis
 from realtime_vibe.training.datasets.clip import (
@@ -95,11 +95,7 @@ def part_of(name: str) -> Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotionShares:
-    """What a pool consists of.
-
-    Raises:
-        ConfigError: a share is not within 0 and 1, or standing and sitting leave no room together.
-    """
+    """What a pool consists of; standing and sitting are less than 1 together."""
 
     standing: float = 0.33
     sitting: float = 0.22
@@ -112,15 +108,6 @@ class MotionShares:
     """Of the sequences: with the legs of `bent_legs`, most of them standing ones."""
     lying: float = 0.03
     """Of the sequences: turned onto the floor by `laid_down`."""
-
-    def __post_init__(self) -> None:
-        for name in ("standing", "sitting", "gestures", "looking", "crouching", "lying"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"share {name} is {getattr(self, name)}, expected 0 to 1")
-        if self.standing + self.sitting >= 1.0:
-            raise ConfigError(
-                f"standing {self.standing} and sitting {self.sitting}, expected less than 1 together"
-            )
 
 
 class MotionPool:
