@@ -14,6 +14,7 @@ import cv2
 
 from realtime_vibe.errors import SourceError
 from realtime_vibe.sources.opencv import quiet_opencv
+from realtime_vibe.system.file_boundary import file_boundary, open_regular
 
 FORMATS = (
     "3g2,3gp,4xm,amv,apng,asf,av1,avi,avs2,avs3,bink,cavsvideo,cine,dirac,dnxhd,dv,evc,film_cpk,flic,flv,"
@@ -70,9 +71,18 @@ def open_file(path: Path) -> cv2.VideoCapture:
     try:
         name.encode()
     except UnicodeEncodeError:  # OpenCV ends the process at such a name
-        raise SourceError(f"{path!r}: the name is not UTF-8: rename the file") from None
+        return _open_by_handle(path)
     with _opening:
         return open_contained(name)
+
+
+def _open_by_handle(path: Path) -> cv2.VideoCapture:
+    with file_boundary(path, SourceError), open_regular(path) as file:
+        link = f"/proc/self/fd/{file.fileno()}"
+        if not Path(link).exists():
+            raise SourceError("the name is not UTF-8: rename the file")
+        with _opening:
+            return open_contained(link)
 
 
 def what_is_no_film(head: bytes, suffix: str = "") -> str:

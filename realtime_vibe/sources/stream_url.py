@@ -1,7 +1,6 @@
 """Network streams: MJPEG over HTTP, RTSP and what else FFmpeg speaks; and what an HTTP server says about an address."""
 
 import base64
-import contextlib
 import io
 import ipaddress
 import logging
@@ -12,8 +11,10 @@ import threading
 import urllib.error
 import urllib.request
 from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import PurePosixPath
+from typing import Any, BinaryIO
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 import cv2
@@ -38,7 +39,7 @@ ANSWER_S = 3.0
 _ASKING_S = 10.0
 """For all of a question: looking up the host's name, and each part of an answer that comes in drops, have their own time."""
 _HEAD_BYTES = 1 << 16
-"""Of a film whose index comes first: what that says of the track precedes its long tables."""
+"""Read at once: the first boxes of a film, and often its index."""
 PLAY_LIST_END = b"#EXT-X-ENDLIST"
 FIRST_VARIANT = re.compile(rb"#EXT-X-STREAM-INF[^\n]*\n(?:#[^\n]*\n|\s)*([^#\s]+)")
 MOST_OF_A_PLAY_LIST = 1 << 20
@@ -114,12 +115,11 @@ def _open_capture(url: str, name: str, stop: threading.Event, *, is_recorded: bo
     if not is_recorded:
         with file_boundary(name, SourceError):
             return FilmCapture(capture, is_recorded=False)
-    head = _head(url) if url.lower().startswith("http") else b""
+    is_web = url.lower().startswith("http")
+    film: BinaryIO = io.BufferedReader(_WebFile(url), _HEAD_BYTES) if is_web else io.BytesIO()
     with file_boundary(name, SourceError):
         reopen = partial(open_stream, url, name)
-        return FilmCapture(
-            capture, is_recorded=True, reopen=reopen, track=track_in(io.BytesIO(head))
-        )
+        return FilmCapture(capture, is_recorded=True, reopen=reopen, track=track_in(film))
 
 
 def open_stream(url: str, name: str) -> cv2.VideoCapture:
@@ -180,10 +180,12 @@ def _is_film(url: str, name: str) -> bool:
         return _ends(answer, url)
 
 
-def _ask(url: str) -> HTTPResponse:
-    """What an HTTP server answers; the caller closes it."""
+def _ask(url: str, start: int = 0) -> HTTPResponse:
+    """What an HTTP server answers, from a byte on; the caller closes it."""
     parts = urlsplit(url)
     request = urllib.request.Request(_bare(parts))
+    if start:
+        request.add_header("Range", f"bytes={start}-")
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         request.add_header("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")
@@ -193,11 +195,30 @@ def _ask(url: str) -> HTTPResponse:
     return answer
 
 
-def _head(url: str) -> bytes:
-    """The first bytes of what an HTTP server has; none where it does not answer any more."""
-    with contextlib.suppress(OSError, HTTPException), _ask(url) as answer:
-        return answer.read(_HEAD_BYTES)
-    return b""
+class _WebFile(io.RawIOBase):
+    """A film on an HTTP server, read as a file is, by one request for each place."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._at = url, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (self._at if whence == io.SEEK_CUR else 0)  # nobody knows the end
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        room = memoryview(buffer)
+        with _ask(self._url, self._at) as answer:
+            is_there = not self._at or answer.status == HTTPStatus.PARTIAL_CONTENT
+            data = answer.read(len(room)) if is_there else b""
+        room[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def bypass_proxy(host: str) -> None:

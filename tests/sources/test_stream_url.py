@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from realtime_vibe.errors import RealtimeVibeError, SourceError, without_secrets
 from realtime_vibe.sources.stream_url import is_near, stream_source
+from realtime_vibe.sources.video_file import VideoFile
 from tests.sources.conftest import mirrored, number_of
 
 NewServer = Callable[..., Any]
@@ -157,6 +158,20 @@ def file_server(demo_clip: Path, tmp_path: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
+        def do_GET(self) -> None:  # noqa: N802
+            given = self.headers.get("Range", "")
+            if not given or not self.path.startswith("/ranged"):
+                super().do_GET()
+                return
+            data = (tmp_path / self.path[1:]).read_bytes()
+            start = int(given.removeprefix("bytes=").partition("-")[0])
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(data[start:])
+
     data = demo_clip.read_bytes()
     (tmp_path / "whole.mp4").write_bytes(data)
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
@@ -190,6 +205,17 @@ def test_recording_on_a_server_is_played_once(
         stream_source(f"{file_server}/absent.mp4")
     with pytest.raises(SourceError, match="ended before its first frame"):
         stream_source(f"{file_server}/late.mp4")
+
+
+def test_an_index_that_comes_last_is_read_as_of_a_file(
+    file_server: str, write_clip: Callable[..., Path], stop: threading.Event
+) -> None:
+    path = write_clip("ranged.mp4", 40, (320, 240), fourcc="mp4v")
+    data = path.read_bytes()
+    assert data.index(b"moov") > 1 << 16
+    path.write_bytes(mirrored(data))
+    with VideoFile(path) as local, stream_source(f"{file_server}/ranged.mp4") as source:
+        np.testing.assert_array_equal(source.read(stop).image_bgr, local.read(stop).image_bgr)
 
 
 def test_what_a_server_says_to_have_an_end_is_a_film(
