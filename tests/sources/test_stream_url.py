@@ -158,7 +158,7 @@ def file_server(demo_clip: Path, tmp_path: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             given = self.headers.get("Range", "")
             if not given or not self.path.startswith("/ranged"):
                 super().do_GET()
