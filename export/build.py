@@ -69,16 +69,16 @@ def _target(name: str, capabilities: tuple[str, ...]) -> Target:
 
 
 def _print(report: BuildReport) -> None:
-    for name, parity in report.graphs.items():
+    for name, parity in report.found.graphs.items():
         worst = max(parity.outputs, key=lambda output: parity.outputs[output].mean_relative)
         error = parity.outputs[worst]
         print(
             f"{name} {parity.precision}: {worst} differs by {error.mean_relative:.1e} of its range in the "
-            f"mean, {error.max_relative:.1e} at most ({report.seconds[name]:.1f} s)"
+            f"mean, {error.max_relative:.1e} at most ({report.found.seconds[name]:.1f} s)"
         )
     for note in report.notes:
         print(note)
-    joints = report.joints
+    joints = report.found.joints
     print(
         f"joints move by {joints.mean_mm:.2f} mm in the mean, {joints.max_mm:.1f} mm at most, over "
         f"{joints.frames} frames of {report.clip}"

@@ -15,7 +15,6 @@ from export.build_source import BuildSource, opened, read_source
 from export.built_folder import check_replaceable, folder_bytes, write_manifest, written_aside
 from export.calibration import record_clips
 from export.int8_graphs import num_convolutions
-from export.parity_report import GraphParity, JointError
 from export.targets import Target, check_precision
 from realtime_vibe.backends.graph_folder import GraphFolder
 from realtime_vibe.errors import ExportError
@@ -47,10 +46,7 @@ class BuildReport:
     """What was written and how well it agrees."""
 
     folder: Path
-    graphs: Mapping[str, GraphParity]
-    seconds: Mapping[str, float]
-    """To convert and write each graph."""
-    joints: JointError
+    found: Comparison
     clip: str
     notes: tuple[str, ...]
     """What the user should know besides."""
@@ -208,9 +204,7 @@ def _report(
         )
     return BuildReport(
         folder=folder,
-        graphs=found.graphs,
-        seconds=found.seconds,
-        joints=found.joints,
+        found=found,
         clip=options.clips[0].name,
         notes=tuple(notes),
         size_bytes=size,
