@@ -4,6 +4,8 @@ Legend: P people, F features.
 """
 
 import math
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +14,9 @@ from realtime_vibe.backends.base import AnyArray
 from realtime_vibe.errors import ConfigError
 from realtime_vibe.packets import FloatArray, SmplParams, TrackedPerson
 from realtime_vibe.temporal.confidence import feet_are_seen, joint_confidence
-from realtime_vibe.temporal.depth_filter import DepthFilter
-from realtime_vibe.temporal.landmark_smoothing import LandmarkSmoother
 from realtime_vibe.temporal.modes import MODES
 from realtime_vibe.temporal.motion_model import MotionModel, StepOutput
-from realtime_vibe.temporal.ring_buffer import FeatureRing
-from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, TiltSmoother
-from realtime_vibe.temporal.state import RunningShape, TemporalState
+from realtime_vibe.temporal.state import Filters, RunningShape, TemporalState
 
 WINDOW_FRAMES = 16
 """Sequence length of the paper (Kocabas et al. 2020, sec. 4.1)."""
@@ -94,9 +92,9 @@ class TemporalStage:
             rotmat = out.rotmat[index]
             marks = people[index].landmarks
             state.feet_are_seen = marks is not None and feet_are_seen(marks.visibility)
-            if state.rotations is not None:
+            if state.filters is not None:
                 confidence = None if marks is None else joint_confidence(marks.visibility)
-                rotmat = state.rotations.update(rotmat, dt_s, confidence)
+                rotmat = state.filters.rotations.update(rotmat, dt_s, confidence)
             params.append(
                 SmplParams(
                     global_orient=rotmat[0],
@@ -112,19 +110,21 @@ class TemporalStage:
         state = self._states[track_id]
         dt_s = now_s - state.last_seen_s
         state.last_seen_s, state.dt_s = now_s, dt_s
-        return transl if state.position is None else state.position.update(transl, dt_s)
+        return transl if state.filters is None else state.filters.position.update(transl, dt_s)
 
     def tilts(self, track_id: int, level: int, tilts: FloatArray) -> FloatArray:
         """Smooths (L,) [rad] by which limbs of one level are tilted towards the landmarks; after `place`."""
         state = self._states[track_id]
-        return tilts if state.tilts is None else state.tilts.update(level, tilts, state.dt_s)
+        if state.filters is None:
+            return tilts
+        return state.filters.tilts.update(level, tilts, state.dt_s)
 
     def depth(self, track_id: int, joints: FloatArray) -> float:
         """Depth of the pelvis [m] of measured joints (24, 3), filtered by what a body can do; after `place`."""
         state = self._states[track_id]
-        if state.depth is None:
+        if state.filters is None:
             return float(joints[0, 2])
-        return state.depth.update(joints, state.dt_s, feet_are_seen=state.feet_are_seen)
+        return state.filters.depth.update(joints, state.dt_s, feet_are_seen=state.feet_are_seen)
 
     def start_over(self, track_id: int) -> None:
         """Empties the memory of one person, but for the shape."""
@@ -145,9 +145,9 @@ class TemporalStage:
 
     def _steadied(self, person: TrackedPerson, now_s: float) -> TrackedPerson:
         state = self._state(person, now_s)
-        if person.landmarks is None or state.landmarks is None:
+        if person.landmarks is None or state.filters is None:
             return person
-        smoothed = state.landmarks.update(person.landmarks, now_s - state.last_seen_s)
+        smoothed = state.filters.landmarks.update(person.landmarks, now_s - state.last_seen_s)
         return replace(person, landmarks=smoothed)
 
     def _forget_at_chunks(self, states: list[TemporalState]) -> None:
@@ -166,10 +166,8 @@ class TemporalStage:
     def _window(self, states: list[TemporalState], features: AnyArray) -> StepOutput:
         outputs = []
         for state, row in zip(states, features, strict=True):
-            if state.ring is None:
-                state.ring = FeatureRing(WINDOW_FRAMES, len(row))
-            state.ring.append(row)
-            outputs.append(self._rerun(state.ring.window()))
+            state.window.append(np.array(row[None], np.float32))
+            outputs.append(self._rerun(state.window))
         return StepOutput(
             np.concatenate([out.rotmat for out in outputs]),
             np.concatenate([out.betas for out in outputs]),
@@ -177,10 +175,11 @@ class TemporalStage:
             np.concatenate([out.hidden for out in outputs], axis=1),
         )
 
-    def _rerun(self, window: FloatArray) -> StepOutput:
-        out = self._model.step(window[:1], self._model.initial_hidden(1))
-        for row in range(1, len(window)):
-            out = self._model.step(window[row : row + 1], out.hidden)
+    def _rerun(self, window: Iterable[FloatArray]) -> StepOutput:
+        first, *later = window
+        out = self._model.step(first, self._model.initial_hidden(1))
+        for features in later:
+            out = self._model.step(features, out.hidden)
         return out
 
     def _state(self, person: TrackedPerson, now_s: float) -> TemporalState:
@@ -190,13 +189,9 @@ class TemporalStage:
         if state is None or gap_s > MAX_GAP_S or (person.dt_s == 0.0 < gap_s):
             state = TemporalState(
                 hidden=self._model.initial_hidden(1),
-                ring=None,
+                window=deque(maxlen=WINDOW_FRAMES),
                 shape=RunningShape() if state is None else state.shape,
-                landmarks=LandmarkSmoother(self._smooth) if self._smooth > 0 else None,
-                rotations=RotationSmoother(self._smooth) if self._smooth > 0 else None,
-                position=PositionSmoother(self._smooth) if self._smooth > 0 else None,
-                tilts=TiltSmoother(self._smooth) if self._smooth > 0 else None,
-                depth=DepthFilter() if self._smooth > 0 else None,
+                filters=Filters(self._smooth) if self._smooth > 0 else None,
                 last_seen_s=now_s,
             )
             self._states[person.track_id] = state

@@ -1,5 +1,6 @@
 """What is remembered of each person between frames."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ import numpy as np
 from realtime_vibe.packets import NUM_BETAS, FloatArray
 from realtime_vibe.temporal.depth_filter import DepthFilter
 from realtime_vibe.temporal.landmark_smoothing import LandmarkSmoother
-from realtime_vibe.temporal.ring_buffer import FeatureRing
 from realtime_vibe.temporal.smoothing import PositionSmoother, RotationSmoother, TiltSmoother
 
 MAX_SHAPE_FRAMES = 600
@@ -48,21 +48,28 @@ class RunningShape:
         self._frames = 0
 
 
+class Filters:
+    """What smooths one person, with a strength in (0, 1]."""
+
+    def __init__(self, strength: float) -> None:
+        self.landmarks = LandmarkSmoother(strength)
+        self.rotations = RotationSmoother(strength)
+        self.position = PositionSmoother(strength)
+        self.tilts = TiltSmoother(strength)
+        self.depth = DepthFilter()
+
+
 @dataclass(slots=True, kw_only=True)
 class TemporalState:
     """Memory of one track; replaced, not repaired, after a long gap."""
 
     hidden: FloatArray
     """(L, 1, H) recurrent state."""
-    ring: FeatureRing | None
-    """The last features; window mode alone keeps them."""
+    window: deque[FloatArray]
+    """The last features, (1, F) each; window mode alone keeps them."""
     shape: RunningShape
-    landmarks: LandmarkSmoother | None
-    """None, as the following, when smoothing is off."""
-    rotations: RotationSmoother | None
-    position: PositionSmoother | None
-    tilts: TiltSmoother | None
-    depth: DepthFilter | None
+    filters: Filters | None
+    """None when smoothing is off."""
     last_seen_s: float
     dt_s: float = 0.0
     """Between the last two frames of the person [s]."""
