@@ -57,6 +57,11 @@ def counting_answers(
     return np.flatnonzero(is_sound)
 
 
+def chances(logits: FloatArray) -> FloatArray:
+    """In [0, 1], from a network's logits of any shape."""
+    return (1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0)))).astype(np.float32)
+
+
 class PersonDetector(Protocol):
     """Finds people in single images; knows nothing of time."""
 

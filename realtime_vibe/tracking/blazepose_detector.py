@@ -11,7 +11,7 @@ from realtime_vibe.backends.base import InferenceSession
 from realtime_vibe.geometry.crop import crop_square, crop_to_image, letterbox_square
 from realtime_vibe.packets import FloatArray, ImageArray
 from realtime_vibe.system.few_warnings import FewWarnings
-from realtime_vibe.tracking.base import DETECTOR_OVERFLOW, DetectedPerson, counting_answers
+from realtime_vibe.tracking.base import DETECTOR_OVERFLOW, DetectedPerson, chances, counting_answers
 from realtime_vibe.tracking.boxes import iou_matrix
 from realtime_vibe.tracking.regions import region_from_alignment
 
@@ -21,7 +21,6 @@ _ANCHORS_PER_CELL = ((8, 2), (16, 2), (32, 6))
 """(stride [px], anchors per cell) of the three feature maps; all anchors have size one."""
 MIN_SCORE = 0.5
 _SAME_PERSON_IOU = 0.3
-_LARGEST_LOGIT = 60.0
 
 
 class BlazePoseDetector:
@@ -72,12 +71,6 @@ def anchor_centers() -> FloatArray:
         x, y = np.meshgrid(line, line)
         maps.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), per_cell, axis=0))
     return np.concatenate(maps)
-
-
-def chances(logits: FloatArray) -> FloatArray:
-    """(A,) in [0, 1] from the network's (A,) logits."""
-    clipped = np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT)
-    return (1.0 / (1.0 + np.exp(-clipped))).astype(np.float32)
 
 
 def decode(raw_boxes: FloatArray, centers: FloatArray) -> tuple[FloatArray, FloatArray]:

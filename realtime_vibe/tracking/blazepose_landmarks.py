@@ -18,6 +18,7 @@ from realtime_vibe.packets import (
     PoseLandmarks,
     are_sound,
 )
+from realtime_vibe.tracking.base import chances
 from realtime_vibe.tracking.regions import region_from_alignment
 
 INPUT_SIZE = 256
@@ -102,7 +103,7 @@ def refine(raw: FloatArray, heat: FloatArray) -> FloatArray:
     cell_px = np.float32(INPUT_SIZE / HEATMAP_SIZE)
     cells = np.floor(raw[:, :2] / cell_px)
     middles = cells.clip(WINDOW_REACH, HEATMAP_SIZE - 1 - WINDOW_REACH)
-    share = _sigmoid(heat).reshape(NUM_POINTS, _STEPS.size, _STEPS.size)
+    share = chances(heat).reshape(NUM_POINTS, _STEPS.size, _STEPS.size)
     is_inside = ((cells >= 0) & (cells < HEATMAP_SIZE)).all(axis=1)
     is_hot = (share.max(axis=(1, 2)) >= _MIN_HEAT) & is_inside
     is_hot[NUM_LANDMARKS:] = False
@@ -129,12 +130,8 @@ def decode(
     landmarks = PoseLandmarks(
         image_px=points_px[:NUM_LANDMARKS],
         world_m=world_m,
-        visibility=_sigmoid(raw[:NUM_LANDMARKS, 3]),
+        visibility=chances(raw[:NUM_LANDMARKS, 3]),
         presence=presence,
     )
     next_region = region_from_alignment(points_px[_HIPS, :2], points_px[_CIRCLE, :2])
     return RegionPose(landmarks=landmarks, next_region=next_region)
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    return (1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0)))).astype(np.float32)

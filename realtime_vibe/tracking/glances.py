@@ -10,12 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from realtime_vibe.geometry.crop import RotatedSquare
 from realtime_vibe.packets import FloatArray, ImageArray
 from realtime_vibe.tracking.base import DetectedPerson, PersonDetector
+from realtime_vibe.tracking.scene_cut import small_grey
 
 _SMALL = 0.35
 """Regions below this share of a picture's longer side are too small for a detector that is shown all of it."""
@@ -31,7 +31,6 @@ _LOOKS_IN_VAIN = 8
 _MIN_SCORE = 0.7
 """Of a detection in a part: there is more in the world that looks like somebody small."""
 _CELLS = (64, 36)
-_FINER = 3
 _CHANGED = 8.0
 """Grey levels by which a cell of a small picture moves only with what it shows."""
 _HURRY = 500.0
@@ -104,7 +103,7 @@ class Glances:
             self._whole = Part(x_px=0, y_px=0, width_px=width, height_px=height)
             self._parts = _parts(width, height)
             self._waited = np.zeros(len(self._parts), np.int64)
-            self._seen = [_cells(image_bgr)] * len(self._parts)
+            self._seen = [small_grey(image_bgr, _CELLS)] * len(self._parts)
         small = [region for region in doubts if self.is_small(region)]
         is_due = has_place and bool(known or self._looks_in_vain >= _LOOKS_IN_VAIN)
         part = self._whole
@@ -139,7 +138,7 @@ class Glances:
 
     def _most_urgent(self, image_bgr: ImageArray, known: Sequence[FloatArray]) -> int:
         """The part that waited longest; sooner what has changed since, but for people who are known."""
-        now = _cells(image_bgr)
+        now = small_grey(image_bgr, _CELLS)
         moving = np.ones(now.shape, np.bool_)
         for box in known:
             moving[self._in_cells(*box.tolist())] = False
@@ -164,14 +163,6 @@ class Glances:
             )
         ]
         return ends[0], ends[1]
-
-
-def _cells(image_bgr: ImageArray) -> FloatArray:
-    """(36, 64) grey levels of a picture."""
-    width, height = _CELLS
-    few = cv2.resize(image_bgr, (_FINER * width, _FINER * height), interpolation=cv2.INTER_NEAREST)
-    small = cv2.resize(few, _CELLS, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
 
 
 def _parts(width_px: int, height_px: int) -> list[Part]:

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_vibe.backends.base import TensorSpec
+from realtime_vibe.tracking.base import chances
 from realtime_vibe.tracking.blazepose_detector import (
     INPUT_SIZE,
     BlazePoseDetector,
     anchor_centers,
-    chances,
     decode,
     detected_person,
     merge_overlapping,
