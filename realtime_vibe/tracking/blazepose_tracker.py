@@ -379,7 +379,6 @@ class BlazePoseTracker(ClosedByWith):
                 region=on_grid(wanted) if track.is_lost else steadied(track.region, wanted),
                 last_seen_s=now_s,
                 log_odds=after_frame(track.log_odds, pose.log_odds),
-                landmarks=pose.landmarks,
                 is_lost=False,
                 is_covered=False,
                 is_large=not self._glances.is_small(wanted),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from realtime_vibe.packets import Frame, TrackedPerson
+from realtime_vibe.packets import Frame, TrackedPerson, are_sound
 from realtime_vibe.system.closing import ClosedByWith
 from realtime_vibe.tracking.base import (
     MAX_GAP_S,
@@ -28,7 +28,6 @@ _DOUBT_FACTOR = 5
 """While somebody is missed or the picture says nothing the detector looks so many times more often."""
 _SAME_PERSON_IOU = 0.5
 """A detection without a track that lies so much on a followed person is that person again."""
-_LARGEST_COORDINATE_PX = 1e6
 
 
 class BoxTracker(ClosedByWith):
@@ -161,7 +160,7 @@ class BoxTracker(ClosedByWith):
 
 def _is_usable(person: DetectedPerson) -> bool:
     box = person.bbox_xyxy
-    return bool(np.all(np.abs(box) < _LARGEST_COORDINATE_PX) and np.all(box[2:] - box[:2] >= 1.0))
+    return are_sound(box) and bool(np.all(box[2:] - box[:2] >= 1.0))
 
 
 def _area(person: DetectedPerson) -> float:

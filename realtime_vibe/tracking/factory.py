@@ -13,7 +13,6 @@ from realtime_vibe.tracking.choices import (
     BLAZEPOSE,
     DEFAULT_TRACKER,
     FULL,
-    TRACKER_MODELS,
     TRACKERS,
     TrackerChoice,
 )
@@ -134,10 +133,6 @@ def _resolved(choice: TrackerChoice, *, needs_landmarks: bool) -> str:
         raise ConfigError(
             "tracker is boxes, but this engine needs landmarks: expected auto, blazepose or "
             "mediapipe, or an engine that sees crops"
-        )
-    if choice.tracker_model not in TRACKER_MODELS:
-        raise ConfigError(
-            f"tracker-model is {choice.tracker_model!r}, expected one of {', '.join(TRACKER_MODELS)}"
         )
     if tracker == "boxes" and choice.tracker_model != FULL:
         raise ConfigError(

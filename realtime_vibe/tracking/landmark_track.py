@@ -54,8 +54,6 @@ class Track:
     """Whether the person was found by a look at a part of the picture."""
     trial_left: int = 0
     """Frames in which the person must still be seen before being shown."""
-    landmarks: PoseLandmarks | None = None
-    """As they were seen last."""
 
     @property
     def is_shown(self) -> bool:

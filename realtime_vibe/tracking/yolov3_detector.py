@@ -30,26 +30,16 @@ _REGION_MARGIN = 1.25
 
 
 class YoloV3Detector:
-    """Finds people in an image.
+    """Finds people in an image: the `MAX_PEOPLE` best of those with scores of `MIN_SCORE` or more.
 
     Args:
         session: made by `python -m export.yolov3`; its input says how large a picture it takes.
-        min_score: detections below are dropped.
-        max_people: only the best are given.
     """
 
-    def __init__(
-        self,
-        session: InferenceSession,
-        *,
-        min_score: float = MIN_SCORE,
-        max_people: int = MAX_PEOPLE,
-    ) -> None:
+    def __init__(self, session: InferenceSession) -> None:
         self._session = session
         self._input_name = session.inputs[0].name
         self._size = int(session.inputs[0].shape[1])
-        self._min_score = min_score
-        self._max_people = max_people
         self._overflows = FewWarnings(__name__, DETECTOR_OVERFLOW)
 
     def detect(self, image_bgr: ImageArray) -> tuple[DetectedPerson, ...]:
@@ -59,11 +49,11 @@ class YoloV3Detector:
         picture = letterboxed(image_bgr, square, self._size)
         results = self._session.run({self._input_name: picture[None]})
         boxes, scores = results["boxes"][0], results["scores"][0]
-        kept = counting_answers(scores, boxes, self._min_score, self._overflows)
+        kept = counting_answers(scores, boxes, MIN_SCORE, self._overflows)
         boxes, scores = boxes[kept], scores[kept]
         return tuple(
             _person(float(scores[index]), crop_to_image(boxes[index].reshape(2, 2), square))
-            for index in best_apart(boxes, scores)[: self._max_people]
+            for index in best_apart(boxes, scores)[:MAX_PEOPLE]
         )
 
     def close(self) -> None:
