@@ -17,7 +17,7 @@ from realtime_vibe.geometry.camera import SquareBox, transl_from_weak_camera
 from realtime_vibe.packets import FloatArray, FrameResult, PersonResult
 from realtime_vibe.world.calibration import BodyHeight, Calibration, world_from_standing
 from realtime_vibe.world.soles import ANKLES, Soles, posed_soles
-from realtime_vibe.world.standing import has_moved, look_at
+from realtime_vibe.world.standing import has_moved, trouble_with
 
 HOLD_S = 2.2
 """How long to stand still."""
@@ -115,13 +115,13 @@ class Calibrator:
 
     def _take(self, result: FrameResult, now_s: float) -> str:
         """Adds a frame, or says what is wrong with it."""
-        stance = look_at(result)
-        if stance.trouble or stance.person is None:
+        trouble = trouble_with(result)
+        if trouble:
             if now_s - self._last_s > _MAX_GAP_S:
                 self._samples.clear()
-            return stance.trouble
+            return trouble
         self._last_s = now_s
-        person, trouble = stance.person, ""
+        (person,) = result.people
         if self._samples:
             first = self._samples[0].person
             is_same = first.person.track_id == person.person.track_id

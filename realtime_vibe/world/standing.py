@@ -1,7 +1,5 @@
 """Whether somebody stands still and upright in full view, and what is missing if not."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from realtime_vibe.geometry.camera import project
@@ -18,26 +16,16 @@ _STRAIGHT_DEG = 50.0
 """An easy stance is seen with hips and knees bent by 20 to 40 degrees, a chair gives 80."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stance:
-    """One look at somebody; `trouble` is empty where the frame can be used."""
-
-    trouble: str
-    person: PersonResult | None = None
-
-
-def look_at(result: FrameResult) -> Stance:
-    """Judges one frame by itself."""
+def trouble_with(result: FrameResult) -> str:
+    """Why one frame, judged by itself, does not show a single person upright in full view; empty where it does."""
     if not result.people:
-        return Stance(trouble="step into the picture")
+        return "step into the picture"
     if len(result.people) > 1:
-        return Stance(trouble="only one person may be in the picture")
+        return "only one person may be in the picture"
     person = result.people[0]
     height, width = result.frame.image_bgr.shape[:2]
-    trouble = _hidden(person, (width, height), result.focal_px)
-    if not trouble and not is_upright(person.mesh.joints):
-        trouble = "stand upright"
-    return Stance(trouble=trouble, person=person)
+    hidden = _hidden(person, (width, height), result.focal_px)
+    return hidden or ("" if is_upright(person.mesh.joints) else "stand upright")
 
 
 def has_moved(joints: FloatArray, before: FloatArray) -> bool:
