@@ -136,7 +136,7 @@ class MotionCapturePipeline:
                 params = self._temporal.step(people, features, frame.captured_at_s)
             with timer.stage("body"):
                 if self._corrections is not None:
-                    self._corrections.turn_to(self.T_world_camera[2, :3])
+                    self._corrections.up = self.T_world_camera[2, :3]
                 posed = [
                     None
                     if smpl is None

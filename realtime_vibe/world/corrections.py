@@ -28,7 +28,8 @@ class BodyCorrections:
         self._foot_lock, self._rest_legs = foot_lock, rest_legs
         self._people: dict[int, _Person] = {}
         self._T_world_camera: FloatArray | None = None
-        self._up: FloatArray = LEVEL_UP
+        self.up: FloatArray = LEVEL_UP
+        """(3,) unit vector away from the floor, camera frame."""
 
     def correct(
         self,
@@ -48,31 +49,25 @@ class BodyCorrections:
             self._people[person.track_id] = state
         state.last_seen_s = now_s
         if self._rest_legs:
-            params = state.legs.update(person.landmarks, params, (image_size, now_s), self._up)
+            params = state.legs.update(person.landmarks, params, (image_size, now_s), self.up)
         if self._foot_lock:
             if state.legs.share > 0.0 or (self._rest_legs and not state.legs.were_seen):
                 # Nobody sees these feet: the lock starts over when they come back.
                 state.lock.reset()
             else:
                 params, transl = state.lock.update(
-                    params, transl, now_s, self._T_world_camera, self._up
+                    params, transl, now_s, self._T_world_camera, self.up
                 )
         return params, transl
 
     def stand_on(self, T_world_camera: FloatArray | None) -> None:
         """Sets the world (4, 4), camera to world [m], whose floor is at z = 0; None where it is not known."""
         self._T_world_camera = T_world_camera
-        self._up = LEVEL_UP if T_world_camera is None else T_world_camera[2, :3]
         self.reset()
 
     def start_over(self, track_id: int) -> None:
         """Forgets one person."""
         self._people.pop(track_id, None)
-
-    def turn_to(self, up: FloatArray) -> None:
-        """Sets the unit vector `up` (3,) away from the floor, camera frame, where the floor is not known."""
-        if self._T_world_camera is None:
-            self._up = up
 
     def reset(self) -> None:
         """Forgets everybody."""
