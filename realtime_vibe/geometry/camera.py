@@ -74,12 +74,6 @@ class PinholeView:
         middle = np.array([[0.5 * self.width], [0.5 * self.height]], np.float32)
         return np.asarray(points[:2] * zoom + middle, np.float32)
 
-    def resized(self, width: int, height: int) -> "PinholeView":
-        """The same camera with its image resized (the aspect ratio is taken to be kept)."""
-        return PinholeView(
-            width=width, height=height, focal_px=self.focal_px * height / self.height
-        )
-
 
 def nominal_focal_px(width: int, height: int, fov_deg: float | None = None) -> float:
     """Focal length [px] for an image and a horizontal field of view [deg]; None assumes 67 degrees over the diagonal."""

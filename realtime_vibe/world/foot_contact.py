@@ -39,11 +39,6 @@ class FootContact:
         self._in_air_s = 0.0
         self._stands = [False, False]
 
-    @property
-    def speeds(self) -> FloatArray:
-        """(2,) how fast the feet move across the line of sight [m/s]."""
-        return np.asarray(self._speeds, np.float32)
-
     def update(self, soles: FloatArray, dt_s: float, up: FloatArray) -> tuple[bool, bool]:
         """Whether each foot stands, by the soles (2, 2, 3) of one frame, camera frame [m]; but in a jump one does.
 

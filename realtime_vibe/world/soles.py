@@ -28,10 +28,6 @@ class Soles:
         self._rest = np.asarray(model.v_template[rows], np.float32)
         self._directions = np.asarray(model.shapedirs[rows], np.float32)
 
-    def rest(self, betas: FloatArray) -> FloatArray:
-        """(2, 2, 3) in the rest pose of `betas` (10,), body frame: y up, z forward [m]."""
-        return self._rest + self._directions @ betas
-
     def offsets(self, rest_joints: FloatArray, betas: FloatArray) -> FloatArray:
         """(2, 2, 3) from each ankle to its points in the rest pose, of joints (24, 3) and betas (10,) [m]."""
         ankles = rest_joints[list(ANKLES), None]

@@ -106,7 +106,6 @@ def test_nobody_stands_who_flies():
     for index in range(20):
         stands = contact.update(base - [0, 3.0 * index / RATE_HZ, 0], 1 / RATE_HZ, UP)
     assert stands == (False, False)
-    assert contact.speeds.min() > 1.8
     for _ in range(20):
         stands = contact.update(base, 1 / RATE_HZ, UP)
     assert stands == (True, True)
