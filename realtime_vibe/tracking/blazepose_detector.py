@@ -43,7 +43,7 @@ class BlazePoseDetector:
         boxes, keypoints = decode(raw[kept], self._centers[kept])
         return tuple(
             detected_person(score, crop_to_image(points, square))
-            for score, _, points in merge_overlapping(scores[kept], boxes, keypoints)
+            for score, points in merge_overlapping(scores[kept], boxes, keypoints)
         )
 
     def close(self) -> None:
@@ -92,9 +92,9 @@ def decode(raw_boxes: FloatArray, centers: FloatArray) -> tuple[FloatArray, Floa
 
 def merge_overlapping(
     scores: FloatArray, boxes: FloatArray, keypoints: FloatArray
-) -> list[tuple[float, FloatArray, FloatArray]]:
-    """Weighted non-maximum suppression: (score, box (4,), keypoints (K, 2)), averaged, best score first."""
-    merged: list[tuple[float, FloatArray, FloatArray]] = []
+) -> list[tuple[float, FloatArray]]:
+    """Weighted non-maximum suppression: scores and averaged keypoints (K, 2), best score first."""
+    merged: list[tuple[float, FloatArray]] = []
     left = np.argsort(-scores, kind="stable")
     while left.size:
         best = left[0]
@@ -102,12 +102,7 @@ def merge_overlapping(
         same[0] = True  # also where the box is empty and overlaps nothing, itself included
         group = left[same]
         weights = scores[group] / scores[group].sum()
-        merged.append(
-            (
-                float(scores[best]),
-                np.tensordot(weights, boxes[group], axes=1).astype(np.float32),
-                np.tensordot(weights, keypoints[group], axes=1).astype(np.float32),
-            )
-        )
+        points = np.tensordot(weights, keypoints[group], axes=1).astype(np.float32)
+        merged.append((float(scores[best]), points))
         left = left[~same]
     return merged
