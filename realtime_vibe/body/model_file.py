@@ -67,9 +67,7 @@ class BodyModel:
         _expect("J_regressor", self.J_regressor, (NUM_SMPL_JOINTS, num_vertices))
         _expect("weights", self.weights, (num_vertices, NUM_SMPL_JOINTS))
         _expect("f", self.faces, (self.faces.size // 3, 3))
-        components = self.posedirs.shape[-1] if self.posedirs.ndim == 3 else NUM_POSE_FEATURES
-        if components != 0:
-            components = NUM_POSE_FEATURES
+        components = NUM_POSE_FEATURES if self.posedirs.shape[-1] else 0
         _expect("posedirs", self.posedirs, (num_vertices, 3, components))
         if self.faces.size and not 0 <= self.faces.min() <= self.faces.max() < num_vertices:
             raise BodyModelError(

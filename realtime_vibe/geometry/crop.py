@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.packets import FloatArray, ImageArray
-
-_LARGEST_COORDINATE_PX = 1e6
+from realtime_vibe.packets import LARGEST, FloatArray, ImageArray
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: `axes` is kept
@@ -30,7 +28,7 @@ class RotatedSquare:
     def is_usable(self) -> bool:
         """Whether the square is finite, of a sane size and at least a pixel wide."""
         values = (self.center_x_px, self.center_y_px, self.side_px)
-        return self.side_px >= 1.0 and all(abs(value) < _LARGEST_COORDINATE_PX for value in values)
+        return self.side_px >= 1.0 and all(abs(value) < LARGEST for value in values)
 
     @cached_property
     def axes(self) -> NDArray[np.float64]:

@@ -168,7 +168,5 @@ def _area(person: DetectedPerson) -> float:
 
 
 def _lies_on(person: DetectedPerson, tracks: Sequence[BoxTrack]) -> bool:
-    if not tracks:
-        return False
     iou = iou_matrix([track.bbox_xyxy for track in tracks], [person.bbox_xyxy])
-    return float(iou.max()) > _SAME_PERSON_IOU
+    return float(iou.max(initial=0.0)) > _SAME_PERSON_IOU

@@ -59,8 +59,6 @@ def pair_boxes(old: Sequence[Box], new: Sequence[Box], reach_px: Sequence[float]
     `reach_px` (N) is how far a detection that hardly overlaps may lie; 0 for boxes that are certain. Returns row
     of `old` to row of `new`, for those that have a partner.
     """
-    if not old or not new:
-        return {}
     pairs = dict(greedy_pairs(iou_matrix(old, new), MIN_IOU))
     nearness = _nearness(old, new, reach_px)
     nearness[list(pairs), :] = -1.0

@@ -12,13 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_vibe.packets import (
-    NUM_LANDMARKS,
-    FloatArray,
-    Frame,
-    PoseLandmarks,
-    TrackedPerson,
-)
+from realtime_vibe.packets import NUM_LANDMARKS, FloatArray, Frame, TrackedPerson
 from realtime_vibe.tracking.base import LONGEST_STEP_S, PersonTracker, TrackerAround
 from realtime_vibe.tracking.landmark_track import landmark_box
 
@@ -123,10 +117,6 @@ class OutlierGate(TrackerAround):
         self._motions[person.track_id] = image, world
         if not (image.held_s.any() or world.held_s.any()):
             return person
-        held = PoseLandmarks(
-            image_px=np.concatenate([image.points, seen.image_px[:, 2:]], axis=1),
-            world_m=world.points,
-            visibility=seen.visibility,
-            presence=seen.presence,
-        )
+        image_px = np.concatenate([image.points, seen.image_px[:, 2:]], axis=1)
+        held = replace(seen, image_px=image_px, world_m=world.points)
         return replace(person, landmarks=held, bbox_xyxy=landmark_box(held))
