@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from realtime_vibe.body.keypoints49 import Keypoints49, supported
+from realtime_vibe.body.keypoints49 import KEYPOINT_NAMES, Keypoints49, supported
 from realtime_vibe.body.model_file import BodyModel
 from realtime_vibe.outputs.record.take_rows import RecordedBody, SkinnedBody
 from realtime_vibe.temporal.confidence import joint_confidence
@@ -14,7 +14,7 @@ def recorded_body(model: BodyModel, file: Path) -> RecordedBody:
     skin = skinned_body(model)
     return RecordedBody(
         gender=model.gender,
-        keypoint_names=keypoints.names if keypoints else (),
+        keypoint_names=KEYPOINT_NAMES if keypoints else (),
         locate_keypoints=keypoints.locate if keypoints else None,
         skin=skin,
         file=file,

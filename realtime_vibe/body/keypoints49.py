@@ -103,13 +103,8 @@ class Keypoints49:
         self._vertices = np.asarray(VERTEX_IDS)
         self._order = np.asarray(POOL_ORDER)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The 49 names, in the order of the points."""
-        return KEYPOINT_NAMES
-
     def locate(self, mesh: BodyMesh) -> FloatArray:
-        """(49, 3) points [m] in camera axes before translation, the paper's `kp_3d`.
+        """(49, 3) points, named by `KEYPOINT_NAMES`, [m] in camera axes before translation, the paper's `kp_3d`.
 
         Add `mesh.transl` for the camera's frame.
         """
