@@ -33,7 +33,7 @@ class TemporalStage:
     """Runs the motion model in one of `MODES`.
 
     `stream` carries the recurrent state for ever: one model step a frame. `window` starts from zeros
-    and re-runs the last 16 features each frame, as the paper evaluates: 16 steps a frame. `demo` is
+    and re-runs a ring buffer of 16 features each frame, as the paper evaluates: 16 steps a frame. `demo` is
     `stream` with the state back at zero every 450 frames of a person, as the released demo has it.
 
     Args:

@@ -66,7 +66,7 @@ class TemporalState:
     hidden: FloatArray
     """(L, 1, H) recurrent state."""
     window: deque[FloatArray]
-    """The last features, (1, F) each; window mode alone keeps them."""
+    """Ring buffer of the last features, (1, F) each; window mode alone fills it."""
     shape: RunningShape
     filters: Filters | None
     """None when smoothing is off."""
