@@ -52,6 +52,8 @@ class Display(OpenedByWith):
             self._viewer.mirror = mirror
         self._preview = PreviewWindow() if view in {"both", "preview"} else None
         self._result: FrameResult | None = None
+        self._num_results = 0
+        """Results shown so far: which one is shown, as an `id` comes again once its result is gone."""
         self._base = np.zeros((1, 1, 3), np.uint8)
         self._hud = HudState()
         self._drawn: tuple[object, HudText] = None, HudText()
@@ -89,6 +91,7 @@ class Display(OpenedByWith):
         """
         if result is not None:
             self._result = result
+            self._num_results += 1
             if self._viewer is not None:
                 self._viewer.show(result)
         self._hud = hud
@@ -156,10 +159,8 @@ class Display(OpenedByWith):
             return
         size = preview.picture_size(*self._frame_size())
         locked_id = None if self.lock is None else self.lock.track_id
-        source, text = (
-            (id(self._result), size, self.mirror, locked_id),
-            hud_text(self._hud, self.hud_level),
-        )
+        source = (self._num_results, size, self.mirror, locked_id)
+        text = hud_text(self._hud, self.hud_level)
         if (source, text) == self._drawn:
             return
         with self._pace.drawing():
