@@ -80,6 +80,9 @@ def load_keypoint_video(path: Path) -> KeypointVideo:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, expected numbers {shape}")
             if not np.isfinite(array.astype(np.float64)).all():
                 raise ValueError(f"{name} holds values that are not finite")
-        if not (video["size"].astype(np.float64) >= 1).all():
+        size, fps = video["size"].astype(np.float64), float(video["fps"])
+        if not ((size >= 1) & (size <= 1e6)).all():
             raise ValueError(f"size {video['size'].tolist()}, expected width and height [px]")
+        if not 0 <= fps <= 1000:
+            raise ValueError(f"fps {fps}, expected at most 1000 frames per second")
     return video | {name: video[name].astype(dtype) for name, (dtype, _) in ROWS.items()}

@@ -53,6 +53,7 @@ def test_a_wrong_file_is_named(tmp_path, subtests):
         (_labels(size=np.array([640])), r"size is .*\(1,\), expected numbers \(2,\)"),
         (_labels(size=np.array([640, 0])), "size .*640, 0.*, expected width and height"),
         (_labels(fps=np.array("text")), "fps is <U4"),
+        (_labels(fps=np.array(-1.0)), "fps -1.0, expected at most 1000"),
         (_labels(track_id=np.array([{}], object)), "track_id holds pickled objects"),
     ]:
         with subtests.test(message=message):
